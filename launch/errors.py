@@ -1,0 +1,8 @@
+"""Errors: the one way in which launching fails with advice for the reader.
+
+Not the domain's vocabulary (see scheduling.errors).
+"""
+
+
+class LaunchError(Exception):
+    """Something keeps the stack from starting or stopping; the message says what to do."""
