@@ -1,0 +1,17 @@
+"""FIFO: by priority, then by submission, each as much as it asks for.
+
+A request that does not fit does not hold up those behind it (backfill); what keeps them from starving it is a
+reservation (see allocation.reserving).
+"""
+
+from collections.abc import Sequence
+
+from scheduling.allocation.request import Allowance, Request
+
+
+def fifo(requests: Sequence[Request]) -> list[Allowance]:
+    """Order the requests; the ids settle ties, so the order in which they come in does not matter."""
+    ordered = sorted(
+        requests, key=lambda request: (request.priority, request.submitted, request.job, request.stage)
+    )
+    return [Allowance(request, request.count) for request in ordered]
