@@ -29,7 +29,7 @@ def private(path: Path, owner: Account | None = None) -> Path:
 
 
 def home(data: Path, name: str, owner: Account | None) -> Path:
-    """Make a service's own folder in the data folder or, out of its owner's reach, elsewhere behind a link."""
+    """Make a service's own folder in the data folder or, out of its owner's reach, behind a link there."""
     link = data / name
     if not link.exists() and not account.can_enter(owner, data):
         elsewhere = tempfile.mkdtemp(prefix=f"switchyard-{name}-", dir=ROOTS_LIBRARY)

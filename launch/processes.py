@@ -54,7 +54,8 @@ def spawn(command: Command, *, dies_with_parent: bool = False) -> subprocess.Pop
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=_die_with_parent(command.stop_signal) if dies_with_parent else None,
+            # Safe with threads: the child only makes one system call, looked up before the fork.
+            preexec_fn=_die_with_parent(command.stop_signal) if dies_with_parent else None,  # noqa: PLW1509
             **account.options(command.runs_as),
         )
 

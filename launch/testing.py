@@ -1,0 +1,41 @@
+"""Testing: a pytest plugin that gives a test run its own PostgreSQL and Redis, and takes them away again.
+
+Loaded by `-p launch.testing`, before Django's settings, which read from the environment where the servers are.
+Under pytest-xdist one pair serves all workers; each has its own database (pytest-django) and Redis database.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from launch import services
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Name the servers in the environment, starting them first unless this is a worker of a run that has."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        os.environ["REDIS_URL"] = _own_database(os.environ["REDIS_URL"], worker)
+    else:
+        _start(early_config)
+    return (yield)
+
+
+def _start(config: pytest.Config) -> None:
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    # Short, since sockets lie in it; in /tmp, since PostgreSQL's own user must be able to enter it.
+    data = Path(tempfile.mkdtemp(prefix="switchyard-test-", dir="/tmp"))
+    stack.callback(shutil.rmtree, data, ignore_errors=True)
+    os.environ |= stack.enter_context(services.running(data, durable=False)).environment()
+
+
+def _own_database(url: str, worker: str) -> str:
+    return urlsplit(url)._replace(query=f"db={int(worker.removeprefix('gw')) + 1}").geturl()

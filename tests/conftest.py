@@ -1,0 +1,39 @@
+"""What all tests share: where this run's own PostgreSQL and Redis are (started by launch.testing).
+
+Builders of jobs and nodes live beside the tests that use them.
+"""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import hypothesis
+import pytest
+import redis
+
+# Two cores shared by all workers: the time an example takes says nothing.
+hypothesis.settings.register_profile("switchyard", deadline=None)
+hypothesis.settings.load_profile("switchyard")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """Give the URL of this worker's own database in the run's Redis."""
+    return os.environ["REDIS_URL"]
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[redis.Redis]:
+    """Give a client of this worker's Redis database, empty at the start of the test."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def database_url(transactional_db: None) -> str:
+    """Give the URL of this worker's test database, for processes that the test starts."""
+    from django.db import connection
+
+    name = connection.settings_dict["NAME"]
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
