@@ -9,23 +9,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scheduling.allocation import reserving
 from scheduling.allocation.base import ALGORITHMS
 from scheduling.allocation.request import Request
-from scheduling.allocation.reserving import Reservation
-from scheduling.cluster import BoolArray, Cluster, IntArray
-from scheduling.placement.base import STRATEGIES, Strategy
+from scheduling.allocation.reserving import Reservation, choose, closed_to_others, still_valid
+from scheduling.cluster import BoolArray, Cluster
+from scheduling.placement import refusing
+from scheduling.placement.ask import Ask, Start
+from scheduling.placement.base import STRATEGIES
 from scheduling.placement.eligibility import Eligibility, Eligible
-from scheduling.placement.refusing import refuse
 from scheduling.refusals import Reason, Refusal, Why
 from scheduling.resources import Resources
 
-__all__ = ["Placement", "Plan", "Policy", "Request", "Reservation", "plan"]
+__all__ = ["Placement", "Plan", "Policy", "Request", "Reservation", "infeasible", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Names of the algorithm and the strategy, and after how many seconds of refusals a request reserves room."""
+    """Names of an algorithm and a strategy, and after how many seconds of refusal a request reserves room."""
 
     allocation: str = "fifo"
     placement: str = "bias"
@@ -34,7 +34,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """So many tasks of a stage on a node; with GPUs, each task on exactly these devices (`gpu0` → thousandths)."""
+    """So many tasks of a stage on a node; with GPUs, each of them on exactly these devices."""
 
     stage: int
     node: int
@@ -44,7 +44,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one round decided. `refusals` holds every stage, by id, of which some tasks found no place."""
+    """What one round decided. `refusals` holds, by id, every stage of which some tasks found no place."""
 
     placements: tuple[Placement, ...]
     refusals: Mapping[int, Refusal]
@@ -62,20 +62,32 @@ def plan(
 ) -> Plan:
     """Place as many tasks as there is room for, pool by pool, and use up the room in `cluster`.
 
-    `reserved` are the reservations of the round before. The result depends on nothing but the arguments, and not on
-    the order of the requests.
+    `reserved` are the reservations of the round before. The result depends on nothing but the arguments, and
+    not on the order of the requests.
     """
     eligibility = Eligibility(cluster)
     before = {reservation.pool: reservation for reservation in reserved}
-    rounds = [
-        _PoolRound(cluster, eligibility, policy, now, seed).run(wanting, before.get(pool))
-        for pool, wanting in sorted(_by_pool(requests).items())
-    ]
+    turns = []
+    for pool, wanting in sorted(_by_pool(requests).items()):
+        turns.append(_Turn(cluster, eligibility, policy, now=now, seed=seed))
+        turns[-1].serve_all(wanting, before.get(pool))
     return Plan(
-        placements=tuple(placement for done in rounds for placement in done.placements),
-        refusals={stage: refusal for done in rounds for stage, refusal in done.refusals.items()},
-        reservations=tuple(done.reservation for done in rounds if done.reservation),
+        placements=tuple(placement for turn in turns for placement in turn.placements),
+        refusals={stage: refusal for turn in turns for stage, refusal in turn.refusals.items()},
+        reservations=tuple(turn.reservation for turn in turns if turn.reservation),
     )
+
+
+def infeasible(cluster: Cluster, requests: Iterable[Request]) -> dict[int, Refusal]:
+    """Return the stages that no registered node could ever meet, even empty: to say so at submission."""
+    eligibility = Eligibility(cluster)
+    found = {
+        request.stage: refusing.infeasible(
+            cluster, eligibility.of(request), request.demand, gang_size=request.gang_size
+        )
+        for request in requests
+    }
+    return {stage: refusal for stage, refusal in found.items() if refusal}
 
 
 def _by_pool(requests: Iterable[Request]) -> dict[str, list[Request]]:
@@ -86,25 +98,14 @@ def _by_pool(requests: Iterable[Request]) -> dict[str, list[Request]]:
     return pools
 
 
-class _PoolRound:
-    """The turn of one pool: serves its requests in order, and keeps at most one reservation."""
+class _Turn:
+    """One pool's turn: serves its requests in order and keeps at most one reservation.
 
-    __slots__ = (
-        "placements",
-        "refusals",
-        "reservation",
-        "_cluster",
-        "_eligibility",
-        "_policy",
-        "_now",
-        "_strategy",
-        "_closed",
-        "_claimed",
-        "_refused",
-    )
+    `_closed` marks the nodes reserved, `_claimed` those for which a request already served still waits.
+    """
 
     def __init__(
-        self, cluster: Cluster, eligibility: Eligibility, policy: Policy, now: float, seed: int
+        self, cluster: Cluster, eligibility: Eligibility, policy: Policy, *, now: float, seed: int
     ) -> None:
         self.placements: list[Placement] = []
         self.refusals: dict[int, Refusal] = {}
@@ -113,82 +114,79 @@ class _PoolRound:
         self._eligibility = eligibility
         self._policy = policy
         self._now = now
-        self._strategy: Strategy = STRATEGIES[policy.placement](cluster, seed)
-        self._closed: BoolArray = np.zeros(len(cluster), dtype=np.bool_)
-        self._claimed: BoolArray = np.zeros(len(cluster), dtype=np.bool_)
+        self._strategy = STRATEGIES[policy.placement](Start(cluster, seed))
+        self._nowhere: BoolArray = np.zeros(len(cluster), dtype=np.bool_)
+        self._closed = self._claimed = self._nowhere
         self._refused: dict[Hashable, Refusal] = {}
 
-    def run(self, requests: Sequence[Request], reserved: Reservation | None) -> "_PoolRound":
-        if reserved:
-            self._keep(reserved, requests)
+    def serve_all(self, requests: Sequence[Request], reserved: Reservation | None) -> None:
+        holder = next((request for request in requests if reserved and request.stage == reserved.stage), None)
+        if (
+            reserved
+            and holder
+            and still_valid(self._cluster, reserved, holder, self._eligibility.of(holder).now)
+        ):
+            self._reserve(reserved)
         for allowance in ALGORITHMS[self._policy.allocation](requests):
             self._serve(allowance.request, allowance.count)
-        return self
 
-    def _keep(self, reserved: Reservation, requests: Sequence[Request]) -> None:
-        for request in requests:
-            usable = self._eligible(request).now
-            if request.stage == reserved.stage and reserving.still_valid(
-                self._cluster, reserved, request, usable
-            ):
-                self._reserve(reserved)
-
-    def _reserve(self, reservation: Reservation) -> None:
+    def _reserve(self, reservation: Reservation | None) -> None:
         self.reservation = reservation
-        self._closed = reserving.closed_to(self._cluster, reservation)
+        self._closed = closed_to_others(self._cluster, reservation) if reservation else self._nowhere
         self._refused.clear()
 
     def _serve(self, request: Request, count: int) -> None:
+        holds = self.reservation is not None and self.reservation.stage == request.stage
         alike = (request.demand, request.gang_size, request.constraints, request.excluded)
-        own = self.reservation is not None and self.reservation.stage == request.stage
-        if alike in self._refused and not own:
+        if alike in self._refused and not holds:
+            # Room only shrinks during a turn, so who asks for the same again need not be looked at again.
             self.refusals[request.stage] = self._refused[alike]
             return
-        eligible = self._eligible(request)
-        closed = np.zeros_like(self._closed) if own else self._closed
+        eligible = self._eligibility.of(request)
+        closed = self._nowhere if holds else self._closed
         placed = self._place(request, count, eligible.now & ~closed)
-        if placed and own:
-            self.reservation, self._closed = None, np.zeros_like(self._closed)
+        if placed and holds:
+            self._reserve(None)
         if placed < count:
-            self._refuse(request, eligible, closed, placed=placed, own=own)
-            if not own:
-                self._refused[alike] = self.refusals[request.stage]
-
-    def _eligible(self, request: Request) -> Eligible:
-        return self._eligibility.of(request.pool, request.constraints, request.excluded)
+            self._refuse(
+                request, alike, eligible, closed, starving=not placed and self._long_refused(request)
+            )
 
     def _place(self, request: Request, count: int, usable: BoolArray) -> int:
-        fits: IntArray = self._cluster.fits(request.demand, count) * usable
+        """Place what fits of `count`, of a gang only whole ones, and return how many."""
+        fits = self._cluster.fits(request.demand, count) * usable
         total = min(count, int(fits.sum()))
         if request.gang_size:
             total -= total % request.gang_size
         if total:
-            counts = self._strategy(request.demand, fits, total)
+            counts = self._strategy(Ask(request.demand, fits, total))
             for position, part, devices in self._cluster.take(request.demand, counts):
-                self.placements.append(
-                    Placement(request.stage, self._cluster.nodes[position].id, part, devices)
-                )
+                node = self._cluster.nodes[position].id
+                self.placements.append(Placement(request.stage, node, part, devices))
         return total
 
-    def _refuse(
-        self, request: Request, eligible: Eligible, closed: BoolArray, *, placed: int, own: bool
-    ) -> None:
-        """Record why, and reserve room if later requests would otherwise starve this one.
+    def _long_refused(self, request: Request) -> bool:
+        return self._now - request.waiting_since >= self._policy.reserve_after
 
-        Nodes that an earlier request still waits for are claimed by it: room there is not this one's to reserve.
+    def _refuse(
+        self, request: Request, alike: Hashable, eligible: Eligible, closed: BoolArray, *, starving: bool
+    ) -> None:
+        """Record why, and reserve room if requests behind would otherwise starve this one.
+
+        Where a request before it still waits, this one merely waits for its turn: that room is not its to
+        reserve.
         """
-        demand = request.demand
-        refusal = refuse(self._cluster, eligible, demand, gang_size=request.gang_size, closed=closed)
-        possible = eligible.now & (self._cluster.fits_when_empty(demand, 1) > 0)
-        starving = not placed and self._now - request.waiting_since >= self._policy.reserve_after
+        demand, gang_size = request.demand, request.gang_size
+        refusal = refusing.infeasible(
+            self._cluster, eligible, demand, gang_size=gang_size
+        ) or refusing.no_room(self._cluster, eligible, demand, gang_size=gang_size, closed=closed)
+        possible = eligible.now & self._cluster.could_hold(demand)
         if starving and not self.reservation:
-            nodes = reserving.choose(self._cluster, request, possible & ~self._claimed)
+            nodes = choose(self._cluster, request, possible & ~self._claimed)
             if nodes:
                 self._reserve(Reservation(request.pool, request.stage, nodes, self._now))
-                own = True
-        self._claimed |= possible
-        if own and self.reservation:
-            refusal = replace(
-                refusal, reasons=(*refusal.reasons, Reason(Why.RESERVING, len(self.reservation.nodes)))
-            )
-        self.refusals[request.stage] = refusal
+        self._claimed = self._claimed | possible
+        self.refusals[request.stage] = self._refused[alike] = refusal
+        if self.reservation and self.reservation.stage == request.stage:
+            kept = Reason(Why.RESERVING, len(self.reservation.nodes))
+            self.refusals[request.stage] = replace(refusal, reasons=(*refusal.reasons, kept))

@@ -1,6 +1,6 @@
-"""Why a stage was not placed: reasons with the number of nodes each applies to, the nearest miss, and sentences.
+"""Why a stage was not placed: reasons with the number of nodes each applies to, the nearest miss, sentences.
 
-Only the vocabulary and its wording; who refuses is placement.eligibility (who may) and placement.refusing (no room).
+Only the words: who refuses is placement.eligibility (who may take it) and placement.refusing (who has room).
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,11 @@ from typing import Any
 
 from scheduling.resources import Resources, describe
 
+INFEASIBLE = "Infeasible: no registered node could ever run this, even when empty."
+
 
 class Why(StrEnum):
-    """Why a node (or a whole pool) does not take the work. Each node is counted under the first that applies."""
+    """Why a node (or a pool) does not take the work. Each node is counted under the first that applies."""
 
     POOL_EMPTY = "pool_empty"  #: the pool has no nodes; detail: the pool
     LABELS = "labels"  #: the labels do not meet a constraint; detail: the constraint
@@ -45,7 +47,7 @@ class NearMiss:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a stage's waiting tasks were not placed. Infeasible: no registered node could meet it, even empty."""
+    """Why waiting tasks were not placed. Infeasible: no registered node could ever meet it, even empty."""
 
     reasons: tuple[Reason, ...]
     nearest: NearMiss | None = None

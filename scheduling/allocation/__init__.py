@@ -1,1 +1,1 @@
-"""Allocation: in which order requests are served and how many tasks each may run. `base` lists the algorithms."""
+"""Allocation: who is served first, and how many tasks each may run. `base` lists the algorithms."""

@@ -1,7 +1,7 @@
 """The signature of an allocation algorithm, and the list of those there are.
 
-An algorithm sees the requests of one pool and returns them in the order in which they are served, each with the
-number of tasks it may have now. To add one: a file here with such a function, an entry in ALGORITHMS;
+An algorithm sees the requests of one pool and returns them in the order in which they are served, each with
+the number of tasks it may have now. To add one: a file here with such a function, and an entry in ALGORITHMS;
 tests/scheduling/test_allocation.py then holds it to the rules that all obey.
 """
 

@@ -10,8 +10,9 @@ from scheduling.allocation.request import Allowance, Request
 
 
 def fifo(requests: Sequence[Request]) -> list[Allowance]:
-    """Order the requests; the ids settle ties, so the order in which they come in does not matter."""
-    ordered = sorted(
-        requests, key=lambda request: (request.priority, request.submitted, request.job, request.stage)
-    )
-    return [Allowance(request, request.count) for request in ordered]
+    """Allow all, in order; ids settle ties, so the order in which the requests come in does not matter."""
+    return [Allowance(request, request.count) for request in sorted(requests, key=_turn)]
+
+
+def _turn(request: Request) -> tuple[int, float, int, int]:
+    return request.priority, request.submitted, request.job, request.stage

@@ -10,9 +10,9 @@ from scheduling.spec.types import Constraint
 class Request:
     """A stage that wants `count` alike ready tasks placed.
 
-    A lower `priority` is served first, then a lower `submitted` (any number that grows). `waiting_since` is when the
-    stage last had nothing refused, in the seconds of `now`. With a `gang_size`, tasks are placed that many at a
-    time or not at all. `excluded` are ids of nodes that these tasks shun.
+    A lower `priority` goes first, then a lower `submitted` (any number that grows). `waiting_since` is when
+    tasks of the stage were last placed, or else when they became ready, in the seconds of `now`. With a
+    `gang_size`, that many are placed together or none. `excluded` are the ids of nodes that these tasks shun.
     """
 
     stage: int
@@ -20,12 +20,17 @@ class Request:
     pool: str
     count: int
     demand: Resources
-    priority: int = 100
-    submitted: float = 0
     waiting_since: float
+    submitted: float
+    priority: int = 100
     gang_size: int = 0
     constraints: tuple[Constraint, ...] = ()
     excluded: frozenset[int] = frozenset()
+
+    @property
+    def together(self) -> int:
+        """The number of tasks below which nothing can be placed."""
+        return self.gang_size or 1
 
 
 @dataclass(frozen=True, slots=True)

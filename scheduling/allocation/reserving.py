@@ -1,6 +1,7 @@
 """Reserving: keep nodes free for a request that later, smaller ones would starve.
 
-One reservation per pool. It lasts, over rounds, until the request is placed, goes away, or could no longer be met.
+One reservation per pool. It lasts, over rounds, until some of the request is placed, it goes away, or it
+could no longer be met there.
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduling.allocation.request import Request
-from scheduling.cluster import BoolArray, Cluster
+from scheduling.cluster import BoolArray, Cluster, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Nodes (ids) on which nothing but this stage is placed until it fits. `since` is in the seconds of `now`."""
+    """Nodes (ids) on which nothing but this stage is placed until it fits; `since` as `now` in `plan`."""
 
     pool: str
     stage: int
@@ -23,42 +24,42 @@ class Reservation:
 
 
 def still_valid(cluster: Cluster, reservation: Reservation, request: Request, usable: BoolArray) -> bool:
-    """Say whether the request would fit on the reserved nodes if they were empty. `usable`: who may take it now."""
+    """Say whether the request would fit on its reserved nodes were they empty, and may still use them."""
     if any(node not in cluster.positions for node in reservation.nodes):
         return False
-    positions = [cluster.positions[node] for node in reservation.nodes]
-    fits = cluster.fits_when_empty(request.demand, members(request))[positions]
-    return bool(usable[positions].all()) and int(fits.sum()) >= members(request)
+    positions = _positions(cluster, reservation)
+    fits = cluster.fits_when_empty(request.demand, request.together)[positions]
+    return bool(usable[positions].all()) and int(fits.sum()) >= request.together
 
 
 def choose(cluster: Cluster, request: Request, usable: BoolArray) -> tuple[int, ...]:
-    """Choose the nodes on which the request will fit soonest, as ids; none if they could not hold it even empty.
+    """Choose the nodes (ids) on which the request will fit soonest; none if it could not, were all empty.
 
     Soonest is where the largest share of what it wants is already free; ties go to the first node.
     """
-    wanted = members(request)
-    fits = np.where(usable, cluster.fits_when_empty(request.demand, wanted), 0)
-    if int(fits.sum()) < wanted:
+    fits = cluster.fits_when_empty(request.demand, request.together) * usable
+    if int(fits.sum()) < request.together:
         return ()
-    order = np.argsort(-np.where(fits > 0, _free_share(cluster, request, fits), -1.0), kind="stable")
-    enough = int(np.searchsorted(np.cumsum(fits[order]), wanted)) + 1
+    (able,) = fits.nonzero()
+    order = able[np.argsort(-_free_shares(cluster, request, fits)[able], kind="stable")]
+    enough = int(np.searchsorted(np.cumsum(fits[order]), request.together)) + 1
     return tuple(cluster.nodes[position].id for position in order[:enough].tolist())
 
 
-def closed_to(cluster: Cluster, reservation: Reservation) -> BoolArray:
-    """Mark the nodes that are closed to all but the stage of this reservation."""
+def closed_to_others(cluster: Cluster, reservation: Reservation) -> BoolArray:
+    """Mark the nodes that a reservation closes to all other stages."""
     mask = np.zeros(len(cluster), dtype=np.bool_)
-    mask[[cluster.positions[node] for node in reservation.nodes]] = True
+    mask[_positions(cluster, reservation)] = True
     return mask
 
 
-def members(request: Request) -> int:
-    """Return how many tasks must be placed together."""
-    return request.gang_size or 1
+def _positions(cluster: Cluster, reservation: Reservation) -> list[int]:
+    return [cluster.positions[node] for node in reservation.nodes]
 
 
-def _free_share(cluster: Cluster, request: Request, fits: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how much of what the node's members want is free, by the scarcest resource."""
+def _free_shares(cluster: Cluster, request: Request, fits: IntArray) -> NDArray[np.float64]:
+    """Return how much is free of what the members on each node will want, by the scarcest resource."""
     demand = np.fromiter(request.demand.values(), dtype=np.int64, count=len(request.demand))[:, None]
-    wanted = demand * np.maximum(fits, 1)
-    return np.minimum(cluster.usable(request.demand) / wanted, 1.0).min(axis=0, initial=1.0)
+    offered = cluster.usable(request.demand) / (demand * np.maximum(fits, 1))
+    shares: NDArray[np.float64] = offered.min(axis=0, initial=1.0)
+    return shares

@@ -1,31 +1,32 @@
 """The signature of a placement strategy, and the list of those there are.
 
-To add one: write a file here with a class whose constructor takes the cluster at the start of a round and a seed,
-and whose call returns how many tasks each node gets; add it to STRATEGIES; tests/scheduling/test_placement.py then
-holds it to the rules that all obey. It never sees a single task: it shares out a count in whole-array steps.
+To add one: write a file here with a class that is made from a Start and called with an Ask; add it to
+STRATEGIES; tests/scheduling/test_placement.py then holds it to the rules that all obey. A strategy never sees
+a single task: it shares out a count in whole-array steps.
 """
 
 from collections.abc import Callable
 from typing import Protocol
 
-from scheduling.cluster import Cluster, IntArray
+from scheduling.cluster import IntArray
+from scheduling.placement.ask import Ask, Start
+from scheduling.placement.best_fit import BestFit
 from scheduling.placement.bias import Bias
 from scheduling.placement.round_robin import RoundRobin
-from scheduling.resources import Resources
+from scheduling.placement.spread import Spread
 
 
 class Strategy(Protocol):
     """Made once per round and pool, called once per request; may remember things between the calls."""
 
-    def __call__(self, demand: Resources, fits: IntArray, count: int) -> IntArray:
-        """Return how many of `count` alike tasks each node gets.
-
-        `fits` says how many of them each node can take; 0 < count <= sum(fits). All of `count` must be given.
-        """
+    def __call__(self, ask: Ask) -> IntArray:
+        """Return how many tasks each node gets: all of `ask.count`, on no node more than `ask.fits`."""
         ...
 
 
-STRATEGIES: dict[str, Callable[[Cluster, int], Strategy]] = {
+STRATEGIES: dict[str, Callable[[Start], Strategy]] = {
     "bias": Bias,
     "round_robin": RoundRobin,
+    "best_fit": BestFit,
+    "spread": Spread,
 }

@@ -1,17 +1,17 @@
-"""Bias: drain the node with the most free slots first, then the next. As in Ballista's `bias` (its default)."""
+"""Bias: drain the node with the most free slots first, then the next. Ballista's default, `bias`."""
 
 import numpy as np
 
-from scheduling.cluster import Cluster, IntArray
+from scheduling.cluster import IntArray
+from scheduling.placement.ask import Ask, Start
 from scheduling.placement.filling import in_order
-from scheduling.resources import Resources
 
 
 class Bias:
     """Nodes in order of their free slots at the start of the round, most first; ties stay in node order."""
 
-    def __init__(self, cluster: Cluster, seed: int) -> None:
-        self._order = np.argsort(-cluster.free_slots(), kind="stable")
+    def __init__(self, start: Start) -> None:
+        self._order = np.argsort(-start.cluster.free_slots(), kind="stable")
 
-    def __call__(self, demand: Resources, fits: IntArray, count: int) -> IntArray:
-        return in_order(self._order, fits, count)
+    def __call__(self, ask: Ask) -> IntArray:
+        return in_order(self._order, ask.fits, ask.count)

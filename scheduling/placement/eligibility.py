@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scheduling.allocation.request import Request
 from scheduling.cluster import BoolArray, Cluster, NodeView
 from scheduling.refusals import Reason, Why
 from scheduling.spec.types import Constraint, Op
@@ -13,7 +14,7 @@ from scheduling.spec.types import Constraint, Op
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """The nodes that may take a request now, those that ever could (pool and labels), and why not the others."""
+    """The nodes that may take a request now, those that ever could (by pool and labels), why not others."""
 
     now: BoolArray
     ever: BoolArray
@@ -23,19 +24,17 @@ class Eligible:
 class Eligibility:
     """Answers for one cluster; alike questions of a round are worked out once."""
 
-    __slots__ = ("_answers", "_available", "_cluster", "_masks")
-
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._available = self._mask(lambda node: node.accepting)
         self._masks: dict[Hashable, BoolArray] = {}
         self._answers: dict[Hashable, Eligible] = {}
 
-    def of(self, pool: str, constraints: tuple[Constraint, ...], excluded: frozenset[int]) -> Eligible:
-        """Return who may take a request of this pool, with these constraints, shunning these node ids."""
-        key = (pool, constraints, excluded)
+    def of(self, request: Request) -> Eligible:
+        """Return who may take this request, by its pool, its constraints and the nodes that it shuns."""
+        key = (request.pool, request.constraints, request.excluded)
         if key not in self._answers:
-            self._answers[key] = self._work_out(pool, constraints, excluded)
+            self._answers[key] = self._work_out(*key)
         return self._answers[key]
 
     def _work_out(self, pool: str, constraints: tuple[Constraint, ...], excluded: frozenset[int]) -> Eligible:

@@ -1,4 +1,4 @@
-"""Sharing out a count over capacities in one vectorised step. Shared by the strategies; chooses no order itself."""
+"""Sharing out a count over capacities in one vectorised step; in which order, the strategies say."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from scheduling.cluster import IntArray
 
 
 def in_order(order: IntArray, fits: IntArray, count: int) -> IntArray:
-    """Fill the nodes one after the other, in this order, until `count` is given; return the counts by position."""
+    """Fill the nodes one after the other until `count` is given; return the counts by position."""
     room = fits[order]
     before = np.cumsum(room) - room
     counts = np.zeros_like(fits)
@@ -15,11 +15,12 @@ def in_order(order: IntArray, fits: IntArray, count: int) -> IntArray:
 
 
 def whole_turns(room: IntArray, count: int) -> int:
-    """Return how often all can be given one each (those that are full are passed over) before `count` runs out."""
+    """Return how many full turns `count` lasts for; each gives one to every node that has room left."""
     levels = np.sort(room)
     below = np.cumsum(levels)
-    others = np.arange(len(levels) - 1, -1, -1)
-    full = int(np.searchsorted(below + others * levels, count, side="right"))
-    if full == len(levels):
-        return int(levels[-1]) if full else 0
-    return int(count - (below[full - 1] if full else 0)) // (len(levels) - full)
+    deeper = np.arange(len(levels) - 1, -1, -1)
+    filled = int(np.searchsorted(below + deeper * levels, count, side="right"))
+    if filled == len(levels):
+        return int(levels[-1])
+    spent = int(below[filled - 1]) if filled else 0
+    return (count - spent) // (len(levels) - filled)

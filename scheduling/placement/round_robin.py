@@ -1,10 +1,10 @@
-"""Round robin: one task per node per turn, going on across stages and jobs. As in Ballista's `round-robin`."""
+"""Round robin: one task per node per turn, going on across stages and jobs. Ballista's `round-robin`."""
 
 import numpy as np
 
-from scheduling.cluster import Cluster, IntArray
+from scheduling.cluster import IntArray
+from scheduling.placement.ask import Ask, Start
 from scheduling.placement.filling import whole_turns
-from scheduling.resources import Resources
 
 
 class RoundRobin:
@@ -13,22 +13,19 @@ class RoundRobin:
     The cursor stands behind the node that was served last, and stays there for the next request.
     """
 
-    def __init__(self, cluster: Cluster, seed: int) -> None:
-        self._order = np.argsort(-cluster.free_slots(), kind="stable")
+    def __init__(self, start: Start) -> None:
+        self._order = np.argsort(-start.cluster.free_slots(), kind="stable")
         self._cursor = 0
 
-    def __call__(self, demand: Resources, fits: IntArray, count: int) -> IntArray:
-        order = np.roll(self._order, -self._cursor)
-        room = fits[order]
-        turns = whole_turns(room, count)
+    def __call__(self, ask: Ask) -> IntArray:
+        order = np.concatenate((self._order[self._cursor :], self._order[: self._cursor]))
+        room = ask.fits[order]
+        turns = whole_turns(room, ask.count)
         given = np.minimum(room, turns)
-        (open_,) = (room > turns).nonzero()
-        extra = open_[: count - int(given.sum())]
+        extra = (room > turns).nonzero()[0][: ask.count - int(given.sum())]
         given[extra] += 1
-        self._move_behind(extra if len(extra) else (given == turns).nonzero()[0])
-        counts = np.zeros_like(fits)
+        served = extra if len(extra) else (room >= turns).nonzero()[0]
+        self._cursor = (self._cursor + int(served[-1]) + 1) % len(order)
+        counts = np.zeros_like(given)
         counts[order] = given
         return counts
-
-    def _move_behind(self, served: IntArray) -> None:
-        self._cursor = (self._cursor + int(served[-1]) + 1) % len(self._order)
