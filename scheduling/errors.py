@@ -20,23 +20,24 @@ class SwitchyardError(Exception):
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with a job description: where (`stages[2].needs[0]`, empty for the whole) and why."""
+    """One thing wrong with a job description: where (`stages[2].needs[0]`, empty: the whole) and why."""
 
     path: str
     reason: str
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Return the fault on one line."""
         return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
 class InvalidSpec(SwitchyardError):
-    """The job description is not valid."""
+    """The job description is not valid; `faults` holds the first of what is wrong with it."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults[:SHOWN_FAULTS])
-        self.more = len(faults) - len(self.faults)
-        lines = [str(fault) for fault in self.faults] + ([f"and {self.more} more"] if self.more else [])
-        super().__init__("; ".join(lines))
+        more = ["and more"] if len(faults) > SHOWN_FAULTS else []
+        super().__init__("; ".join([*(fault.sentence for fault in self.faults), *more]))
 
 
 class TooLarge(SwitchyardError):
@@ -52,5 +53,5 @@ class Cyclic(SwitchyardError):
 
 
 def _arrows(cycle: tuple[str, ...]) -> str:
-    shown = cycle if len(cycle) <= 12 else (*cycle[:6], f"({len(cycle) - 7} more)", cycle[-1])
+    shown = cycle if len(cycle) <= 12 else (*cycle[:6], f"({len(cycle) - 7:,} more)", cycle[-1])
     return " → ".join(shown)

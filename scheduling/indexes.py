@@ -1,17 +1,21 @@
 """Sets of task indexes as ranges: what a stage has ready, what a node holds, what a report ends.
 
-Tasks of one stage are alike, so most sets are one to three ranges and every operation is linear in the number of
-ranges, never in the number of indexes. The text form is that of PostgreSQL's int4multirange.
+Tasks of one stage are alike, so most sets are one to three ranges and every operation is linear in the number
+of ranges, never in the number of indexes. The text form is that of PostgreSQL's int4multirange.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 Range = tuple[int, int]
+
+_RANGE = re.compile(r"\[(-?[0-9]+),(-?[0-9]+)\)")
+_MULTIRANGE = re.compile(rf"\{{(?:{_RANGE.pattern}(?:,{_RANGE.pattern})*)?\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,9 @@ class IndexSet:
     @classmethod
     def from_multirange(cls, text: str) -> IndexSet:
         """Read PostgreSQL's canonical form, such as '{[0,5),[7,9)}'; raise ValueError for anything else."""
-        if text == "{}":
-            return cls()
-        if not (text.startswith("{[") and text.endswith(")}")):
+        if not _MULTIRANGE.fullmatch(text):
             raise ValueError(f"not an int4multirange: {text[:40]!r}")
-        return cls.of([int(bound) for bound in pair.split(",")] for pair in text[2:-2].split("),["))
+        return cls.of((int(low), int(high)) for low, high in _RANGE.findall(text))
 
     @classmethod
     def from_json(cls, data: Sequence[Sequence[int]]) -> IndexSet:
@@ -130,15 +132,15 @@ def _common(left: tuple[Range, ...], right: tuple[Range, ...]) -> Iterator[Range
 
 
 def _without(left: tuple[Range, ...], right: tuple[Range, ...]) -> Iterator[Range]:
-    j = 0
+    first = 0
     for low, high in left:
-        while j < len(right) and right[j][1] <= low:
-            j += 1
-        at = j
+        while first < len(right) and right[first][1] <= low:
+            first += 1
+        kept, at = low, first
         while at < len(right) and right[at][0] < high:
-            if low < right[at][0]:
-                yield low, right[at][0]
-            low = right[at][1]
+            if kept < right[at][0]:
+                yield kept, right[at][0]
+            kept = right[at][1]
             at += 1
-        if low < high:
-            yield low, high
+        if kept < high:
+            yield kept, high

@@ -1,5 +1,7 @@
 """Job descriptions: what a user may ask for, checked once and then trusted."""
 
+from scheduling.spec.limits import Limits
+from scheduling.spec.parsing import from_data, from_json, json_schema, parse, to_json
 from scheduling.spec.types import (
     Backoff,
     Constraint,
@@ -21,6 +23,7 @@ __all__ = [
     "Exchange",
     "ForeachFrom",
     "JobSpec",
+    "Limits",
     "Need",
     "Op",
     "RetryOn",
@@ -28,4 +31,9 @@ __all__ = [
     "StageSpec",
     "Timeouts",
     "TypeRef",
+    "from_data",
+    "from_json",
+    "json_schema",
+    "parse",
+    "to_json",
 ]

@@ -1,6 +1,7 @@
 """The kinds of field that a job description is made of: names, numbers, quantities, and their short forms.
 
-Each is an annotation that validates, converts and publishes its JSON Schema. What spans several fields is in checks.
+Each is an annotation that validates, converts and publishes its JSON Schema. What spans several fields is in
+checks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SkipValidation
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SkipValidation, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -172,6 +173,20 @@ def _constraint(label: object, wanted: object) -> dict[str, object]:
     return {"label": label, "op": "eq", "values": [wanted]}
 
 
+_RESOURCES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": 'What one task occupies. cpus and gpus: 2, 0.5 or "500m"; mem and disk: MiB or "2GiB".',
+    "properties": {
+        "cpus": {"type": ["number", "string"], "exclusiveMinimum": 0},
+        "gpus": {"type": ["number", "string"], "exclusiveMinimum": 0},
+        "mem": {"type": ["integer", "string"], "minimum": 1},
+        "disk": {"type": ["integer", "string"], "minimum": 1},
+    },
+    "additionalProperties": {"type": "integer", "minimum": 1, "maximum": MOST},
+    "propertyNames": {"pattern": f"^{_RESOURCE.pattern}$"},
+    "default": {"cpus": 1},
+}
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(printable)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
@@ -187,5 +202,6 @@ Wait = Annotated[float, Field(strict=True, ge=0, le=LONGEST, allow_inf_nan=False
 Json = Annotated[JsonValue, SkipValidation]
 ResourceMap = Annotated[
     Mapping[str, int],
-    BeforeValidator(resources, json_schema_input_type=dict[str, Any]),
+    BeforeValidator(resources),
+    WithJsonSchema(_RESOURCES_SCHEMA),
 ]

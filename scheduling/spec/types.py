@@ -85,7 +85,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between attempts: initial, multiplied by factor each time up to max, spread by ± jitter (a share)."""
+    """Seconds between attempts: initial, times factor each time up to max, spread by ± jitter (a share)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -97,7 +97,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class RetryOn:
-    """The failures worth another attempt: these exit codes (-9 or 137: killed by signal 9), these exceptions."""
+    """The failures worth another attempt: these exit codes (-9: killed by signal 9), these exceptions."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
