@@ -86,8 +86,7 @@ def _files(path: str, stage: StageSpec, limits: Limits) -> Iterator[Fault]:
 
 
 def _graph(job: JobSpec) -> Iterator[Fault]:
-    links = [(stage.name, [need.stage for need in stage.upstreams]) for stage in job.stages]
-    flawed = False
+    links, flawed = job.links, False
     for flaw in dag.flaws(links):
         flawed = True
         yield _flaw(job, flaw, links)

@@ -44,15 +44,20 @@ def from_data(data: object, *, limits: Limits | None = None) -> JobSpec:
     return job
 
 
-def to_json(job: JobSpec) -> dict[str, Any]:
-    """Return the job in full as plain JSON, which `from_json` and `parse` read back as an equal job."""
-    written: dict[str, Any] = _written(job)
+def to_json(spec: JobSpec | StageSpec) -> dict[str, Any]:
+    """Return a job, or one stage, in full as plain JSON; what it gives for a job can be submitted again."""
+    written: dict[str, Any] = _written(spec)
     return written
 
 
 def from_json(data: Mapping[str, Any]) -> JobSpec:
     """Return the job that `to_json` wrote; checks each field but not the whole, so for stored jobs only."""
     return _job().validate_python(data)
+
+
+def stage_from_json(data: Mapping[str, Any]) -> StageSpec:
+    """Return the stage that `to_json` wrote."""
+    return _stage().validate_python(data)
 
 
 def json_schema() -> dict[str, Any]:

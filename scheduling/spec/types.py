@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from scheduling import dag
 from scheduling.spec import fields
 from scheduling.spec.fields import (
     Json,
@@ -244,3 +245,13 @@ class JobSpec:
     retry: RetryRule = RetryRule()
     disconnect_grace: Wait | None = None
     config: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def links(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each stage's name with those of its upstreams, as `dag.build` wants them."""
+        return tuple((stage.name, tuple(need.stage for need in stage.upstreams)) for stage in self.stages)
+
+    def in_order(self) -> tuple[StageSpec, ...]:
+        """Return the stages with producers before their consumers."""
+        named = {stage.name: stage for stage in self.stages}
+        return tuple(named[name] for name in dag.build(self.links).order)
