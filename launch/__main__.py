@@ -1,13 +1,17 @@
 """The command `python -m launch`: reads arguments and the environment, calls one function, explains errors.
 
-Decides nothing (see up, services).
+Decides nothing (see up, start, services).
 """
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from launch import services
+from launch import config, services, start, up
+from launch.config import Config
 from launch.errors import LaunchError
 
 
@@ -24,11 +28,20 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m launch", description="Start and stop Switchyard.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add(verbs, "up", "start a stack, as PORT, DATA_DIR, AGENTS ... say", up.up)
+    _add(verbs, "down", "stop the stack in DATA_DIR", up.down)
+    _add(verbs, "status", "say what runs in DATA_DIR", up.status)
+    _add(verbs, "demo", "start a stack and run the examples on it", up.demo)
+    _add(verbs, "supervise", "what `up` leaves behind (not for the terminal)", start.supervise)
     beside = verbs.add_parser("services", help="run PostgreSQL and Redis alone, or beside a command")
-    beside.add_argument("--data", type=Path, required=True, help="folder for their data")
+    beside.add_argument("--data", type=Path, help="folder for their data (default: a passing one)")
     beside.add_argument("command", nargs="*", help="-- command and its arguments")
     beside.set_defaults(run=lambda given: services.run(given.data, given.command))
     return parser
+
+
+def _add(verbs: Any, name: str, text: str, run: Callable[[Config], int]) -> None:
+    verbs.add_parser(name, help=text).set_defaults(run=lambda _: run(config.read(os.environ)))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from launch import account, binaries, folders
 from launch.account import Account
+from launch.commands import Command
 from launch.errors import LaunchError
-from launch.processes import Command
 
 USER = DATABASE = "switchyard"
 SOCKET = ".s.PGSQL.5432"
@@ -127,7 +127,7 @@ def _server(
     argv = (str(programs / "postgres"), "-D", str(home / "data"), *flags)
     log = logs / "postgres.log"
     # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
-    return Command("postgres", argv, _environment(), log, home, owner, signal.SIGINT, grace=60.0)
+    return Command("postgres", argv, _environment(), log, home, 0, owner, signal.SIGINT, grace=60.0)
 
 
 def _environment() -> dict[str, str]:

@@ -1,37 +1,18 @@
-"""Processes: start one detached from the terminal, know it again by pid and start time, stop exactly it.
+"""Processes: know one again by pid and start time, and stop exactly those, in order.
 
-Nothing here looks a process up by name, and nothing restarts one (see supervisor).
+Nothing here looks a process up by name, starts one (see commands) or restarts one (see supervisor).
 """
 
-import ctypes
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from launch import account
-from launch.account import Account
-from launch.errors import LaunchError
-
-PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What to run: argv, the whole environment, as whom, where its output goes, how it is asked to stop."""
-
-    name: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-    log: Path
-    cwd: Path
-    runs_as: Account | None = None
-    stop_signal: signal.Signals = signal.SIGTERM
-    grace: float = 30.0
+KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +21,18 @@ class Identity:
 
     pid: int
     started: int
-    boot: str = field(default_factory=lambda: Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    boot: str
 
 
-def spawn(command: Command, *, dies_with_parent: bool = False) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own, appending its output to its log."""
-    with command.log.open("ab") as log:
-        return subprocess.Popen(
-            command.argv,
-            env=dict(command.env),
-            cwd=command.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            # Safe with threads: the child only makes one system call, looked up before the fork.
-            preexec_fn=_die_with_parent(command.stop_signal) if dies_with_parent else None,  # noqa: PLW1509
-            **account.options(command.runs_as),
-        )
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started process and how it is stopped: highest rank first, by a signal, by force after a grace."""
+
+    name: str
+    rank: int
+    identity: Identity
+    stop_signal: int
+    grace: float
 
 
 def identify(pid: int) -> Identity | None:
@@ -68,7 +43,8 @@ def identify(pid: int) -> Identity | None:
         return None
     # The command's name stands in parentheses and may hold spaces and parentheses itself.
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else Identity(pid, int(fields[19]))
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return None if fields[0] in "ZX" else Identity(pid, int(fields[19]), boot)
 
 
 def is_alive(process: Identity) -> bool:
@@ -76,33 +52,15 @@ def is_alive(process: Identity) -> bool:
     return identify(process.pid) == process
 
 
-def stop(process: Identity, *, ask: signal.Signals = signal.SIGTERM, grace: float = 30.0) -> bool:
-    """Ask a process to end, and kill its group when the grace is over; tell whether asking was enough."""
-    if not is_alive(process):
-        return True
-    os.kill(process.pid, ask)
-    if wait_until(lambda: not is_alive(process), grace):
-        return True
-    kill_group(process)
-    wait_until(lambda: not is_alive(process), grace)
-    return False
-
-
-def end_child(child: subprocess.Popen[bytes], command: Command) -> None:
-    """End a child of this process as its command asks to be ended, killing it when the grace is over."""
-    if child.poll() is None:
-        child.send_signal(command.stop_signal)
-    try:
-        child.wait(command.grace)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def kill_group(process: Identity) -> None:
-    """Kill a process and what it started in its own session."""
-    if is_alive(process):
-        os.killpg(process.pid, signal.SIGKILL)
+def stop_in_order(running: Iterable[Running], say: Callable[[str], None] = lambda _: None) -> None:
+    """Stop processes rank by rank, those of a rank together, and say so of each that was still there."""
+    alive = [each for each in running if is_alive(each.identity)]
+    for _, same_rank in groupby(sorted(alive, key=lambda each: -each.rank), key=lambda each: each.rank):
+        group = list(same_rank)
+        for each in group:
+            _signal(each.identity, each.stop_signal)
+        for each in group:
+            say(f"{each.name} {'stopped' if _ended(each) else 'was killed: it did not stop when asked'}")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -115,27 +73,14 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def await_ready(
-    child: subprocess.Popen[bytes], ready: Callable[[], bool], command: Command, seconds: float
-) -> None:
-    """Wait until a started command is ready; its early end or its silence is an error that names the log."""
-    wait_until(lambda: child.poll() is not None or ready(), seconds)
-    if child.poll() is not None:
-        raise LaunchError(f"{command.name} ended with status {child.returncode}:\n{tail(command.log)}")
-    if not ready():
-        late = f"{command.name} was not ready after {seconds:.0f} s"
-        raise LaunchError(f"{late}, see {command.log}:\n{tail(command.log)}")
+def _ended(running: Running) -> bool:
+    if wait_until(lambda: not is_alive(running.identity), running.grace):
+        return True
+    _signal(running.identity, signal.SIGKILL, group=True)
+    wait_until(lambda: not is_alive(running.identity), KILL_SECONDS)
+    return False
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """Give the last lines of a log."""
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 16_384))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
-
-
-def _die_with_parent(ask: signal.Signals) -> Callable[[], None]:
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    return lambda: prctl(PR_SET_PDEATHSIG, int(ask))
+def _signal(process: Identity, number: int, *, group: bool = False) -> None:
+    if is_alive(process):
+        (os.killpg if group else os.kill)(process.pid, number)

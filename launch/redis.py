@@ -1,6 +1,6 @@
 """Redis: say how the broker is run, without a disk, and tell when it answers.
 
-It holds nothing worth keeping, so there is nothing to prepare but a place for its socket.
+It holds nothing worth keeping, so there is nothing to prepare but its configuration.
 """
 
 import socket
@@ -9,30 +9,25 @@ from pathlib import Path
 from urllib.parse import quote
 
 from launch import binaries, folders
-from launch.processes import Command
+from launch.commands import Command
 
 SOCKET = "redis.sock"
-OPTIONS = (
-    "--save",
-    "",
-    "--appendonly",
-    "no",
-    "--maxmemory-policy",
-    "noeviction",
-    "--daemonize",
-    "no",
-    "--databases",
-    "64",
-    "--timeout",
-    "0",
-    "--tcp-keepalive",
-    "60",
-)
+SETTINGS = {
+    "save": '""',
+    "appendonly": "no",
+    "maxmemory-policy": "noeviction",
+    "daemonize": "no",
+    "databases": "64",
+    "timeout": "0",
+    "tcp-keepalive": "60",
+    "unixsocketperm": "700",
+}
+ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """A TCP address for agents on other machines, and the password they need."""
+    """A TCP address for agents on other machines, and the password that everyone then needs."""
 
     host: str
     port: int
@@ -41,30 +36,24 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Redis:
-    """A broker: how to run it and the URL it then answers to on this machine (and, on TCP, on others)."""
+    """A broker: how to run it and the URL it then answers to."""
 
     command: Command
     url: str
-    remote_url: str | None
     socket: Path
 
 
 def prepare(data: Path, logs: Path, *, listen: Listen | None = None) -> Redis:
-    """Say how to run the broker with its socket under `data`, and also on TCP if asked."""
-    path = folders.socket_folder(data / "redis", SOCKET) / SOCKET
-    argv = (
-        str(binaries.redis()),
-        *OPTIONS,
-        "--unixsocket",
-        str(path),
-        "--unixsocketperm",
-        "700",
-        "--dir",
-        str(path.parent),
-        *_listening(listen),
-    )
-    command = Command("redis", argv, {"LC_ALL": "C"}, logs / "redis.log", path.parent, grace=10.0)
-    return Redis(command, _local_url(path, listen), _remote_url(listen), path)
+    """Say how to run the broker with its socket under `data`, and on TCP as well if asked."""
+    home = folders.private(data / "redis")
+    path = folders.socket_folder(home, SOCKET) / SOCKET
+    configuration = home / "redis.conf"
+    # A file and not arguments: every user of the machine may read those, and a password is among them.
+    configuration.touch(mode=0o600)
+    configuration.write_text(_configuration(path, listen))
+    argv = (str(binaries.redis()), str(configuration))
+    command = Command("redis", argv, {"LC_ALL": "C"}, logs / "redis.log", home, rank=1, grace=10.0)
+    return Redis(command, _url(path, listen), path)
 
 
 def is_ready(server: Redis) -> bool:
@@ -79,25 +68,26 @@ def is_ready(server: Redis) -> bool:
             return False
 
 
-def forget_socket(server: Redis, data: Path) -> None:
-    """Remove the socket's folder if it was made for this run only."""
+def forget_socket(server: Redis) -> None:
+    """Remove the socket, and its folder if that was made for this run only."""
     server.socket.unlink(missing_ok=True)
-    if not server.socket.is_relative_to(data):
+    if server.socket.parent != server.command.cwd:
         server.socket.parent.rmdir()
 
 
-def _listening(listen: Listen | None) -> tuple[str, ...]:
+def _configuration(path: Path, listen: Listen | None) -> str:
+    settings = SETTINGS | {"unixsocket": f'"{path}"', "dir": f'"{path.parent}"'} | _listening(listen)
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
+
+
+def _listening(listen: Listen | None) -> dict[str, str]:
     if listen is None:
-        return ("--port", "0")
-    return ("--bind", listen.host, "--port", str(listen.port), "--requirepass", listen.password)
+        return {"port": "0"}
+    return {"bind": listen.host, "port": str(listen.port), "requirepass": f'"{listen.password}"'}
 
 
-def _local_url(path: Path, listen: Listen | None) -> str:
-    login = f":{quote(listen.password, safe='')}@" if listen else ""
-    return f"unix://{login}{path}?db=0"
-
-
-def _remote_url(listen: Listen | None) -> str | None:
+def _url(path: Path, listen: Listen | None) -> str:
     if listen is None:
-        return None
-    return f"redis://:{quote(listen.password, safe='')}@{listen.host}:{listen.port}/0"
+        return f"unix://{path}?db=0"
+    host = "127.0.0.1" if listen.host in ANY_ADDRESS else listen.host
+    return f"redis://:{quote(listen.password, safe='')}@{host}:{listen.port}/0"

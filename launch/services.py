@@ -4,28 +4,30 @@ For development and tests; `make up` keeps them under the supervisor instead.
 """
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from launch import account, folders, postgres, processes, redis
-from launch.processes import Command, Identity
+from launch import account, commands, folders, postgres, redis
+from launch.commands import Command
+from launch.processes import Running, stop_in_order
 
 READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Where the two running servers answer, and who they are."""
+    """Where the two running servers answer, and which processes they are."""
 
     database_url: str
     redis_url: str
-    remote_redis_url: str | None
-    postgres: Identity
-    redis: Identity
+    postgres: Running
+    redis: Running
 
     def environment(self) -> dict[str, str]:
         """Name the servers as Django's settings and the agents read them."""
@@ -41,17 +43,22 @@ def running(data: Path, *, durable: bool = True, listen: redis.Listen | None = N
     broker = redis.prepare(root, logs, listen=listen)
     with ExitStack() as stack:
         stack.callback(postgres.forget_sockets, database)
-        stack.callback(redis.forget_socket, broker, root)
-        first = stack.enter_context(_process(database.command))
-        second = stack.enter_context(_process(broker.command))
-        processes.await_ready(first, lambda: postgres.is_ready(database), database.command, READY_SECONDS)
-        processes.await_ready(second, lambda: redis.is_ready(broker), broker.command, READY_SECONDS)
-        yield Services(database.url, broker.url, broker.remote_url, _identity(first), _identity(second))
+        stack.callback(redis.forget_socket, broker)
+        first = stack.enter_context(_started(database.command))
+        second = stack.enter_context(_started(broker.command))
+        commands.await_ready(first, lambda: postgres.is_ready(database), database.command, READY_SECONDS)
+        commands.await_ready(second, lambda: redis.is_ready(broker), broker.command, READY_SECONDS)
+        yield Services(
+            database.url, broker.url, _running(first, database.command), _running(second, broker.command)
+        )
 
 
-def run(data: Path, argv: list[str]) -> int:
-    """Run a command beside the two servers; without one, print where they answer and wait for the end."""
-    with running(data) as services:
+def run(data: Path | None, argv: list[str]) -> int:
+    """Run a command beside the two servers; without one, print where they answer and wait for the end.
+
+    Without a data folder they use a new one, unsynced, that goes when they go.
+    """
+    with _data(data) as folder, running(folder, durable=data is not None) as services:
         if argv:
             return subprocess.run(argv, env=os.environ | services.environment(), check=False).returncode
         for name, value in services.environment().items():
@@ -60,18 +67,39 @@ def run(data: Path, argv: list[str]) -> int:
 
 
 @contextmanager
-def _process(command: Command) -> Iterator[subprocess.Popen[bytes]]:
-    child = processes.spawn(command, dies_with_parent=True)
+def temporary_data() -> Iterator[Path]:
+    """Give a folder for data that nobody will miss: a short path, for sockets, that anyone may pass."""
+    data = Path(tempfile.mkdtemp(prefix="switchyard-", dir="/tmp"))
+    try:
+        yield data
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@contextmanager
+def _data(given: Path | None) -> Iterator[Path]:
+    if given:
+        yield given
+        return
+    with temporary_data() as made:
+        yield made
+
+
+@contextmanager
+def _started(command: Command) -> Iterator[subprocess.Popen[bytes]]:
+    child = commands.spawn(command, dies_with_parent=True)
     try:
         yield child
     finally:
-        processes.end_child(child, command)
+        if process := commands.running(child, command):
+            stop_in_order([process])
+        child.wait()
 
 
-def _identity(child: subprocess.Popen[bytes]) -> Identity:
-    found = processes.identify(child.pid)
-    assert found is not None
-    return found
+def _running(child: subprocess.Popen[bytes], command: Command) -> Running:
+    process = commands.running(child, command)
+    assert process is not None, f"{command.name} was ready a moment ago"
+    return process
 
 
 def _wait() -> int:

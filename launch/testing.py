@@ -1,15 +1,12 @@
 """Testing: a pytest plugin that gives a test run its own PostgreSQL and Redis, and takes them away again.
 
-Loaded by `-p launch.testing`, before Django's settings, which read from the environment where the servers are.
+Loaded by `-p launch.testing`, before Django's settings, which read in the environment where the servers are.
 Under pytest-xdist one pair serves all workers; each has its own database (pytest-django) and Redis database.
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,9 +28,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def _start(config: pytest.Config) -> None:
     stack = ExitStack()
     config.add_cleanup(stack.close)
-    # Short, since sockets lie in it; in /tmp, since PostgreSQL's own user must be able to enter it.
-    data = Path(tempfile.mkdtemp(prefix="switchyard-test-", dir="/tmp"))
-    stack.callback(shutil.rmtree, data, ignore_errors=True)
+    data = stack.enter_context(services.temporary_data())
     os.environ |= stack.enter_context(services.running(data, durable=False)).environment()
 
 

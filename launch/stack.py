@@ -1,0 +1,87 @@
+"""The stack: the one table of the processes that make up an installation, apart from the two servers.
+
+Who starts, watches and stops them: supervisor. What they are given, they are given by the environment.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from launch import folders
+from launch.commands import Command
+from launch.config import ROOT, Config
+from launch.credentials import Credentials
+
+MOST_WEB_WORKERS = 2
+# fmt: off
+WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-workers",
+       "scheduler_project.wsgi:application")
+SCHEDULER = ("-m", "celery", "-A", "scheduler_project", "worker", "--pool", "solo", "-Q", "hints",
+             "--without-gossip", "--without-mingle", "--without-heartbeat", "-n", "scheduler@%h")
+AGENT = ("-m", "agent")
+# fmt: on
+MIGRATE = ("manage.py", "migrate", "--noinput")
+BOOTSTRAP = ("manage.py", "bootstrap", "--json")
+# An agent is given its node's token, and nothing that opens the database.
+KEPT_FROM_AGENTS = ("DATABASE_URL", "SWITCHYARD_SECRET_KEY", "SWITCHYARD_TOKEN", "DATA_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a stack's processes find each other and who they are."""
+
+    config: Config
+    data: Path
+    database_url: str
+    redis_url: str
+    credentials: Credentials
+
+
+def environment(setting: Setting) -> dict[str, str]:
+    """Give the environment of the processes that know the database: the caller's own, completed."""
+    config = setting.config
+    opened = {"SWITCHYARD_OPEN_ON_LOOPBACK": "operator"} if config.is_private else {}
+    return (
+        {"PYTHONUNBUFFERED": "1", "SWITCHYARD_SECRET_KEY": setting.credentials.secret_key}
+        | opened
+        | os.environ
+        | {
+            "DATA_DIR": str(setting.data),
+            "DATABASE_URL": setting.database_url,
+            "REDIS_URL": setting.redis_url,
+            "GRANIAN_HOST": config.host,
+            "GRANIAN_PORT": str(config.port),
+            "GRANIAN_WORKERS": str(min(MOST_WEB_WORKERS, os.cpu_count() or 1)),
+        }
+    )
+
+
+def processes(setting: Setting) -> list[Command]:
+    """List what runs, in the order in which it is started."""
+    env = environment(setting)
+    agents = [_agent(setting, env, f"agent-{number + 1}") for number in range(setting.config.agents)]
+    return [
+        _command(setting, "web", WEB, env, rank=2),
+        _command(setting, "scheduler", SCHEDULER, env, rank=3),
+        *agents,
+    ]
+
+
+def _agent(setting: Setting, env: dict[str, str], name: str) -> Command:
+    own = {key: value for key, value in env.items() if key not in KEPT_FROM_AGENTS}
+    folder = folders.private(setting.data / "agents" / name)
+    options = ("--name", name, "--data", str(folder), "--server", setting.config.url)
+    return _command(
+        setting,
+        name,
+        (*AGENT, *options, "--slots", str(setting.config.slots)),
+        own | {"SWITCHYARD_NODE_TOKEN": setting.credentials.node_token},
+        rank=4,
+    )
+
+
+def _command(
+    setting: Setting, name: str, argv: tuple[str, ...], env: dict[str, str], *, rank: int
+) -> Command:
+    return Command(name, (sys.executable, *argv), env, setting.data / "logs" / f"{name}.log", ROOT, rank)

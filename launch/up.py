@@ -1,0 +1,127 @@
+"""The verbs of the Makefile: up, down, status, demo.
+
+They start and stop the supervisor (see start), which does the rest.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from launch import account, credentials, folders, processes, record, web
+from launch.config import ROOT, Config
+from launch.errors import LaunchError
+from launch.start import READY
+
+EXAMPLES = ("examples/standard-library.yaml",)
+
+
+def up(config: Config) -> int:
+    """Start a stack and return when it is ready; one that runs already is only named."""
+    run = _run_folder(config)
+    if known := _running_record(run):
+        return _say_running(config, known)
+    _clear(run)
+    web.require_free_port(config)
+    child = subprocess.Popen(
+        (sys.executable, "-m", "launch", "supervise"),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    )
+    return 0 if _relay(child) else 1
+
+
+def down(config: Config) -> int:
+    """Stop exactly what was started: the agents first, the database last."""
+    run = config.data / "run"
+    known = record.read(run) if run.exists() else None
+    if known is None:
+        print(f"Nothing runs in {config.data}.")
+        return 0
+    print(f"Stopping {known.url}", flush=True)
+    # Ranked above all, the supervisor is asked first, and stops the others; what it left is stopped after it.
+    processes.stop_in_order([known.supervisor, *known.processes], _say)
+    record.forget(run)
+    return 0
+
+
+def status(config: Config) -> int:
+    """Say what runs; the exit status tells whether the stack is ready."""
+    known = _running_record(config.data / "run") if (config.data / "run").exists() else None
+    if known is None:
+        print(f"Nothing runs in {config.data}.")
+        return 3
+    for each in known.processes:
+        print(
+            f"{each.name:12} {'runs' if processes.is_alive(each.identity) else 'ended':6} {each.identity.pid}"
+        )
+    ready = web.is_ready(config)
+    print(f"{known.url} is {'ready' if ready else 'not ready'}")
+    return 0 if ready else 1
+
+
+def demo(config: Config) -> int:
+    """Start a stack and run the examples on it; it stays up."""
+    if status := up(config):
+        return status
+    token = credentials.load(config.data).token
+    env = os.environ | {"SWITCHYARD_URL": config.url, "SWITCHYARD_TOKEN": token}
+    program = Path(sys.executable).with_name("switchyard")
+    for example in EXAMPLES:
+        done = subprocess.run((program, "submit", ROOT / example, "--wait"), env=env, cwd=ROOT, check=False)
+        if done.returncode != 0:
+            return done.returncode
+    print(f"The stack is still up: {config.url}/ui/ (make down stops it)")
+    return 0
+
+
+def _run_folder(config: Config) -> Path:
+    return folders.private(folders.data_folder(config.data, account.borrowed()) / "run")
+
+
+def _running_record(run: Path) -> record.Record | None:
+    """Give the record of a stack whose supervisor lives."""
+    known = record.read(run)
+    return known if known and processes.is_alive(known.supervisor.identity) else None
+
+
+def _say_running(config: Config, known: record.Record) -> int:
+    if known.url != config.url:
+        raise LaunchError(
+            f"{config.data} is in use by {known.url}. Stop it (make down), or choose a DATA_DIR."
+        )
+    print(f"Already running at {known.url}/ui/ (make down stops it)")
+    return 0
+
+
+def _clear(run: Path) -> None:
+    """Stop what a supervisor that was killed left behind."""
+    if known := record.read(run):
+        print("The last run was not stopped by make down; stopping what it left", flush=True)
+        processes.stop_in_order(known.processes, _say)
+        record.forget(run)
+
+
+def _relay(child: subprocess.Popen[str]) -> bool:
+    """Print what the supervisor says until it says READY; tell whether it did."""
+    assert child.stdout is not None, "asked for by PIPE"
+    try:
+        for line in child.stdout:
+            if line.rstrip("\n") == READY:
+                return True
+            print(line, end="", flush=True)
+    except KeyboardInterrupt:
+        child.terminate()
+        print("Stopping again", flush=True)
+    with suppress(KeyboardInterrupt):
+        child.wait()
+    return False
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)
