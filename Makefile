@@ -28,7 +28,8 @@ down: ## stop what `make up` or `make demo` started
 status: ## say what runs
 	@$(PYTHON) -m launch status
 
-test: $(VENV)/installed-dev ## run all tests, on services of their own
+test: $(VENV)/installed-dev ## check the import contracts and run all tests, on services of their own
+	@$(VENV)/bin/lint-imports
 	$(RUN) -m pytest $(ARGS)
 
 check: lint ## lint and run all tests

