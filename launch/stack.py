@@ -14,6 +14,7 @@ from launch.config import ROOT, Config
 from launch.credentials import Credentials
 
 MOST_WEB_WORKERS = 2
+LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
 # fmt: off
 WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-workers",
        "scheduler_project.wsgi:application")
@@ -42,9 +43,11 @@ def environment(setting: Setting) -> dict[str, str]:
     """Give the environment of the processes that know the database: the caller's own, completed."""
     config = setting.config
     opened = {"SWITCHYARD_OPEN_ON_LOOPBACK": "operator"} if config.is_private else {}
+    named = {"SWITCHYARD_HOSTS": f"{LOCAL_HOSTS},{config.listen}"} if config.listen else {}
     return (
         {"PYTHONUNBUFFERED": "1", "SWITCHYARD_SECRET_KEY": setting.credentials.secret_key}
         | opened
+        | named
         | os.environ
         | {
             "DATA_DIR": str(setting.data),
