@@ -41,6 +41,7 @@ _REASONS = {
     "missing": "is required",
     "dataclass_type": "must be an object, not {kind}",
     "mapping_type": "must be an object, not {kind}",
+    "dict_type": "must be an object, not {kind}",
     "tuple_type": "must be a list, not {kind}",
     "string_type": "must be text, not {kind}",
     "int_type": "must be a whole number, not {kind}",
@@ -108,15 +109,19 @@ def _is_tag(part: str | int) -> bool:
 
 def _reason(detail: ErrorDetails, parts: list[str | int]) -> str:
     value, error = detail["input"], detail["type"]
-    context = detail.get("ctx", {})
+    context = {name: _plainly(bound) for name, bound in detail.get("ctx", {}).items()}
     if error == "unexpected_keyword_argument":
         return "is not a known field" + suggestion(str(parts[-1]), _siblings(parts[:-1]))
     if error == "string_pattern_mismatch":
-        return f"{shown(value)} {_PATTERNS[context['pattern']]}"
+        return f"{shown(value)} {_PATTERNS[str(context['pattern'])]}"
     if error == "string_type" and isinstance(value, int | float):
         return f'must be text: write it in quotes, "{json.dumps(value)[:40]}"'
     said = _REASONS.get(error)
     return said.format(kind=kind(value), shown=shown(value), **context) if said else detail["msg"]
+
+
+def _plainly(bound: object) -> object:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _siblings(parts: list[str | int]) -> list[str]:
