@@ -96,8 +96,9 @@ class Cluster:
     def take(self, demand: Resources, counts: IntArray) -> list[Share]:
         """Take room for `counts` tasks per node; return (position, count, devices) per set of devices."""
         (chosen,) = counts.nonzero()
-        given = counts[chosen]
-        gpus = demand[GPUS]
+        if not len(chosen):
+            return []
+        given, gpus = counts[chosen], demand[GPUS]
         for name, amount in demand.items():
             self._free[self._rows[name], chosen] -= given * (amount if name != GPUS else _occupied(gpus))
         if not gpus:

@@ -1,0 +1,82 @@
+"""Explain: why is this stage not running? From plain facts to sentences, what blocks most first.
+
+Gathers nothing and decides nothing: the caller reads the facts, and the refusal is what the last round
+recorded.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scheduling.refusals import Refusal, sentences
+
+SHOWN_STAGES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What may keep a stage from running. A pause or a hold is its reason, perhaps empty, or None."""
+
+    job_type: str
+    scheduler_paused: str | None = None
+    job_type_paused: str | None = None
+    job_type_limit: int | None = None  #: set only while so many jobs of the type are running
+    job_held: str | None = None
+    waits_for: tuple[str, ...] = ()  #: names of unfinished stages whose results it needs
+    retry_at: datetime | None = None  #: when the first of the tasks that wait for another attempt is due
+    jobs_ahead: int = 0  #: waiting jobs of the pool that are served first
+    refusal: Refusal | None = None
+
+
+def explain(facts: Facts, *, now: datetime) -> list[str]:
+    """Return the reasons in the order in which they must go away; if there are none, say so."""
+    return [
+        *_pauses(facts),
+        *_waits(facts, now),
+        *(sentences(facts.refusal) if facts.refusal else ()),
+        *_queue(facts),
+    ] or ["Nothing keeps it from running: it is placed in the next round."]
+
+
+def _pauses(facts: Facts) -> Iterator[str]:
+    if facts.scheduler_paused is not None:
+        yield _because("The scheduler is paused", facts.scheduler_paused)
+    if facts.job_type_paused is not None:
+        yield _because(f"The job type {facts.job_type} is paused", facts.job_type_paused)
+    if facts.job_held is not None:
+        yield _because("The job is held", facts.job_held)
+    if facts.job_type_limit is not None:
+        limit = facts.job_type_limit
+        yield f"The job type {facts.job_type} may run {limit:,} {_plural('job', limit)} at once, and does."
+
+
+def _waits(facts: Facts, now: datetime) -> Iterator[str]:
+    if facts.waits_for:
+        names, more = facts.waits_for[:SHOWN_STAGES], len(facts.waits_for) - SHOWN_STAGES
+        others = f" and {more:,} more" if more > 0 else ""
+        yield f"It needs the results of {_plural('stage', len(facts.waits_for))} {', '.join(names)}{others}."
+    if facts.retry_at is not None and facts.retry_at > now:
+        yield f"The next attempt is due in {_duration(facts.retry_at - now)}."
+
+
+def _queue(facts: Facts) -> Iterator[str]:
+    if facts.jobs_ahead:
+        verb = "is" if facts.jobs_ahead == 1 else "are"
+        yield f"{facts.jobs_ahead:,} {_plural('job', facts.jobs_ahead)} of its pool {verb} served before it."
+
+
+def _because(what: str, reason: str) -> str:
+    return f"{what}: {reason.rstrip('.')}." if reason else f"{what}."
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _duration(span: timedelta) -> str:
+    seconds = max(1, round(span.total_seconds()))
+    minutes, seconds_left = divmod(seconds, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes_left} min"
+    return f"{minutes} min {seconds_left} s" if minutes else f"{seconds} s"
