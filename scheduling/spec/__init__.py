@@ -1,7 +1,8 @@
 """Job descriptions: what a user may ask for, checked once and then trusted."""
 
 from scheduling.spec.limits import Limits
-from scheduling.spec.parsing import from_data, from_json, json_schema, parse, stage_from_json, to_json
+from scheduling.spec.parsing import from_data, from_json, parse, stage_from_json, to_json
+from scheduling.spec.publishing import json_schema
 from scheduling.spec.types import (
     Backoff,
     Constraint,

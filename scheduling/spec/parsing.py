@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.json_schema import GenerateJsonSchema
 
 from scheduling.errors import SHOWN_FAULTS, Fault, InvalidSpec
 from scheduling.spec import checks, plain
@@ -58,12 +57,6 @@ def from_json(data: Mapping[str, Any]) -> JobSpec:
 def stage_from_json(data: Mapping[str, Any]) -> StageSpec:
     """Return the stage that `to_json` wrote."""
     return _stage().validate_python(data)
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of what a user may submit."""
-    schema = _job().json_schema(mode="validation")
-    return {"$schema": GenerateJsonSchema.schema_dialect, "title": "Switchyard job", **schema}
 
 
 def _too_many_stages(data: object, limits: Limits) -> Iterator[Fault]:

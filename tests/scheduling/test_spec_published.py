@@ -50,6 +50,8 @@ def test_schema_is_a_schema_and_takes_the_example() -> None:
         {"name": "job", "stages": [{"name": "a b"}]},
         {"name": "job", "stages": [{"name": "a"}], "unknown": 1},
         {"name": "job", "stages": [{"name": "a", "parallelism": 0}]},
+        {"name": "job", "stages": [{"name": "a", "env": {"1A": "x"}}]},
+        {"name": "job", "stages": [{"name": "a"}], "labels": {"=cmd()": "x"}},
         {"name": "job", "stages": [{"name": "a", "resources": {"cpus": -1}}]},
         {"name": "job", "stages": [{"name": "a", "needs": [{"stage": "b", "exchange": "some"}]}]},
     ],
