@@ -10,9 +10,10 @@ from scheduling.spec.types import Constraint
 class Request:
     """A stage that wants `count` alike ready tasks placed.
 
-    A lower `priority` goes first, then a lower `submitted` (any number that grows). `waiting_since` is when
-    tasks of the stage were last placed, or else when they became ready, in the seconds of `now`. With a
-    `gang_size`, that many are placed together or none. `excluded` are the ids of nodes that these tasks shun.
+    A lower `priority` goes first, then a lower `submitted` (any number that grows). `waiting_since` is since
+    when, in the seconds of `now`, none of its ready tasks has found a place. With a `gang_size`, that many
+    are placed together or none, and `count` is a multiple of it. `excluded` are ids of nodes that these tasks
+    shun.
     """
 
     stage: int

@@ -24,18 +24,13 @@ class Spread:
 
     def __call__(self, ask: Ask) -> IntArray:
         able = self._nodes[ask.fits[self._nodes] > 0]
-        levels = _Basins(self._cluster, ask, able).levels_with_one_more(0)
+        levels = _Basins(self._cluster, ask, able).levels_with_one()
         # A node whose first task would not be among the `count` lowest gets none.
         nodes = able[np.argsort(levels, kind="stable")[: ask.count]]
         counts = np.zeros_like(ask.fits)
-        counts[nodes] = _fill(_Basins(self._cluster, ask, nodes), ask.count)
+        low, high = _Basins(self._cluster, ask, nodes).around(ask.count)
+        counts[nodes] = low + in_order(np.arange(len(nodes)), high - low, ask.count - int(low.sum()))
         return counts
-
-
-def _fill(basins: "_Basins", count: int) -> IntArray:
-    low, high = basins.around(count)
-    order = np.argsort(basins.levels_with_one_more(low), kind="stable")
-    return low + in_order(order, high - low, count - int(low.sum()))
 
 
 class _Basins:
@@ -54,9 +49,9 @@ class _Basins:
             low, high = (middle, high) if int(self._below(middle).sum()) <= count else (low, middle)
         return self._below(low), self._below(high)
 
-    def levels_with_one_more(self, counts: IntArray | int) -> NDArray[np.float64]:
-        """Return the level that each node would have with one task more than these."""
-        shares = (self._held + (counts + 1) * self._demand) / self._total
+    def levels_with_one(self) -> NDArray[np.float64]:
+        """Return the level that each node would have with one task."""
+        shares = (self._held + self._demand) / self._total
         levels: NDArray[np.float64] = shares.max(axis=0, initial=0.0)
         return levels
 

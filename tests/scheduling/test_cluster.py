@@ -67,6 +67,11 @@ def test_each_task_with_whole_gpus_has_devices_of_its_own() -> None:
     assert cluster.fits(Resources(gpus=500), 9).tolist() == [1]
 
 
+def test_whole_gpus_are_taken_by_number() -> None:
+    cluster = Cluster([node(1, 64, total={f"gpu{number}": 1000 for number in range(4)})])
+    assert cluster.take(Resources(gpus=1000), np.array([1])) == [(0, 1, Resources(gpu0=1000))]
+
+
 def test_a_million_tasks_are_taken_in_one_piece_per_node() -> None:
     cluster = Cluster([node(id, 1_000_000) for id in range(2)])
     assert cluster.take(CPU, np.array([1_000_000, 3])) == [(0, 1_000_000, Resources()), (1, 3, Resources())]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scheduling.cluster import Cluster, NodeView
 from scheduling.placement.eligibility import Eligibility
-from scheduling.plan import Policy, Request, infeasible, plan
+from scheduling.plan import Policy, Request, Reservation, infeasible, plan
 from scheduling.refusals import NearMiss, Reason, Refusal, Why, sentences
 from scheduling.resources import Resources, fits
 from scheduling.spec.types import Constraint, Op
@@ -63,6 +63,14 @@ def test_node_is_short_of_the_resource_of_which_it_has_the_smallest_share() -> N
     refusal = _refusal(views, request(1, demand=Resources(cpus=2000, mem=1000)))
     assert refusal.reasons == (Reason(Why.SHORT, 1, "mem"),)
     assert refusal.nearest == NearMiss(1, "node-1", Resources(cpus=1000, mem=700))
+
+
+def test_reserved_node_that_is_too_small_anyway_is_counted_once() -> None:
+    before = Reservation("default", 1, (1,), since=0)
+    wanted = [request(1, demand=CPU * 4), request(2, demand=CPU * 6)]
+    views = [node(1, 4, free={"cpus": 0}), node(2, 8, free={"cpus": 0})]
+    done = plan(Cluster(views), wanted, Policy(), now=0, seed=0, reserved=[before])
+    assert done.refusals[2].reasons == (Reason(Why.TOO_SMALL, 1, "cpus"), Reason(Why.SHORT, 1, "cpus"))
 
 
 def test_nearest_miss_is_the_node_with_the_largest_share_of_what_is_wanted() -> None:

@@ -124,6 +124,19 @@ def test_reserved_node_is_closed_to_more_urgent_requests_too() -> None:
     assert done.placements == ()
 
 
+def test_request_that_reserves_is_served_though_a_like_one_before_it_is_shut_out() -> None:
+    before = Reservation("default", 2, (1,), since=10.0)
+    done = _plan([node(1, 4)], [request(1, demand=BIG), request(2, demand=BIG)], now=20, reserved=[before])
+    assert [total(done.placements, stage) for stage in (1, 2)] == [0, 1]
+
+
+def test_room_beside_what_reserved_it_is_open_again_to_those_behind() -> None:
+    before = Reservation("default", 2, (1,), since=10.0)
+    wanted = [request(1), request(2, demand=BIG), request(3)]
+    done = _plan([node(1, 5)], wanted, now=20, reserved=[before])
+    assert [total(done.placements, stage) for stage in (1, 2, 3)] == [0, 1, 1]
+
+
 def test_request_that_waits_for_its_turn_reserves_nothing() -> None:
     wanted = [request(1, 100, waiting_since=100), request(2, demand=BIG)]
     done = _plan([node(1, 4, free={"cpus": 1000})], wanted, now=100)
