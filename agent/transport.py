@@ -1,0 +1,90 @@
+"""How Celery is used, on both sides: transport alone. Nothing here knows what the messages mean."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from celery import Celery
+from celery.exceptions import WorkerShutdown
+from celery.worker import WorkController, state
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger()
+
+
+def broker_url(redis_url: str) -> str:
+    """Return kombu's spelling of a redis-py URL: a Unix socket reads `redis+socket://` there."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = dict(item.split("=", 1) for item in parts.query.split("&") if item).get("db", "0")
+    return f"redis+socket://{parts.path}?virtual_host={database}"
+
+
+def celery_settings() -> dict[str, Any]:
+    """Return the settings that both Celery apps share: JSON only, no results, no events, bounded waits."""
+    return {
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "worker_prefetch_multiplier": 64,
+        "worker_send_task_events": False,
+        "worker_enable_remote_control": False,
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "socket_timeout": 5,
+            "socket_connect_timeout": 1,
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_max": 0.1,
+            "visibility_timeout": 3600,
+        },
+        "task_publish_retry": False,
+        "broker_pool_limit": 4,
+        "enable_utc": True,
+    }
+
+
+def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
+    """Consume these queues in a background thread until the returned function is called.
+
+    The tasks of `app` run in that thread and should only hand over what they got. Whatever becomes of the broker, the
+    caller's thread goes on: connections are tried again for ever, here.
+    """
+    app.conf.task_queues = [Queue(name, Exchange("", type="direct"), routing_key=name) for name in queues]
+    worker = app.WorkController(
+        app=app, pool_cls="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True
+    )
+    thread = threading.Thread(target=_run, args=(worker,), name="consumer", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        state.should_stop = 0
+        thread.join(timeout=2)
+
+    return stop
+
+
+def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
+    """Send one message now; say whether the broker took it. Nothing depends on its arrival."""
+    try:
+        with app.producer_pool.acquire(block=True, timeout=1) as producer:
+            app.send_task(task, args=[payload], producer=producer, queue=Queue(queue), declare=[], retry=False)
+    except (OperationalError, *app.connection_for_write().transport.connection_errors) as error:
+        log.warning("message not sent", task=task, error=str(error))
+        return False
+    return True
+
+
+def _run(worker: WorkController) -> None:
+    try:
+        worker.start()
+    except (WorkerShutdown, SystemExit):
+        worker.stop()

@@ -1,0 +1,169 @@
+"""Dispatching: tell agents what their lists say. Commands are rendered from rows and never replayed.
+
+What a node has not confirmed within a second is rendered again under a new number; an agent ignores what it knows.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from celery import current_app
+
+from agent import transport
+from agent.messages import COMMAND_TASK, Command, Launch, queue_of
+from jobs import rows
+from jobs.board import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
+from scheduling.lifecycle import TaskState
+
+#: Bytes of results that travel in a command; an agent fetches more over HTTP.
+INLINE_INPUTS = 8 * 1024
+#: Seconds after which an unconfirmed assignment is sent again.
+UNCONFIRMED = 1.0
+
+
+@dataclass(slots=True)
+class Sent:
+    """What one session was told: command numbers with their assignments, and the stages it knows."""
+
+    stages: set[int] = field(default_factory=set)
+    unconfirmed: dict[int, tuple[float, list[int]]] = field(default_factory=dict)
+
+
+class Dispatcher:
+    """Sends commands for one leader. Its memory saves messages only: losing it means sending again."""
+
+    def __init__(self, epoch: int) -> None:
+        self._number = epoch << 32
+        self._sent: dict[str, Sent] = defaultdict(Sent)
+        self._specs: dict[int, dict[str, Any]] = {}
+        self._acknowledged: dict[str, int] = {}
+
+    def confirm(self, session: str, seen: int, acknowledged: int) -> None:
+        """Note that an agent has seen commands up to a number, and which of its reports is the last applied."""
+        self._acknowledged[session] = acknowledged
+        sent = self._sent[session]
+        for number in [number for number in sent.unconfirmed if number <= seen]:
+            del sent.unconfirmed[number]
+
+    def dispatch(self, assignments: Iterable[AssignmentRow], acknowledge: Iterable[str]) -> None:
+        """Send each session its new assignments and acknowledgements, one command each."""
+        by_session: dict[str, list[AssignmentRow]] = {session: [] for session in acknowledge}
+        for assignment in assignments:
+            by_session.setdefault(assignment.session, []).append(assignment)
+        described = self._describe(by_session)
+        for session, launches in by_session.items():
+            self._send(session, launches, described)
+
+    def resend(self, now: float) -> None:
+        """Send again what was not confirmed in time."""
+        late = [
+            id_
+            for sent in self._sent.values()
+            for number, (at, ids) in list(sent.unconfirmed.items())
+            if now - at > UNCONFIRMED
+            for id_ in sent.unconfirmed.pop(number)[1]
+        ]
+        if late:
+            self.send_lists("id = ANY(%s)", [late])
+
+    def send_lists(self, condition: str, values: list[Any]) -> None:
+        """Send the assignments that a condition selects, with everything needed to run them."""
+        found = rows.fetch(
+            f"SELECT {ASSIGNMENT_COLUMNS} FROM jobs_assignment WHERE {condition} ORDER BY node_id, entry", values
+        )
+        assignments = [read_assignment(row) for row in found]
+        for assignment in assignments:
+            self._sent[assignment.session].stages.discard(assignment.stage)
+        self.dispatch(assignments, [])
+
+    def _send(self, session: str, assignments: list[AssignmentRow], described: Mapping[int, dict[str, Any]]) -> None:
+        self._number += 1
+        sent = self._sent[session]
+        new = {assignment.stage for assignment in assignments} - sent.stages
+        command = Command(
+            session=session,
+            number=self._number,
+            acknowledged=self._acknowledged.get(session, 0),
+            launches=[_launch(assignment) for assignment in assignments],
+            stages={stage: described[stage] for stage in new},
+        )
+        transport.send(current_app, COMMAND_TASK, command.encode(), queue_of(session))
+        sent.stages |= new
+        if assignments:
+            sent.unconfirmed[self._number] = (time.monotonic(), [assignment.id for assignment in assignments])
+
+    def _describe(self, by_session: Mapping[str, list[AssignmentRow]]) -> dict[int, dict[str, Any]]:
+        """Describe the stages that some session does not know yet."""
+        unknown = {
+            assignment.stage
+            for session, assignments in by_session.items()
+            for assignment in assignments
+            if assignment.stage not in self._sent[session].stages
+        }
+        if not unknown:
+            return {}
+        self._read_specs(unknown)
+        inputs = read_inputs(unknown)
+        return {stage: {**self._specs[stage], "inputs": inputs[stage]} for stage in unknown}
+
+    def _read_specs(self, stages: set[int]) -> None:
+        missing = stages - self._specs.keys()
+        if len(self._specs) > 10_000:
+            self._specs.clear()
+            missing = stages
+        if missing:
+            found = rows.fetch(
+                "SELECT id, job_id::text, name, parallelism, spec::text FROM jobs_stage WHERE id = ANY(%s)", [list(missing)]
+            )
+            for id_, job, name, parallelism, spec in found:
+                self._specs[id_] = {"job": job, "name": name, "parallelism": parallelism, "spec": json.loads(spec)}
+
+
+def read_inputs(stages: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return for each stage what its producers have given so far: results as JSON texts, or `fetch` where they are many."""
+    inputs: dict[int, list[dict[str, Any]]] = {stage: [] for stage in stages}
+    edges = rows.fetch(
+        """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s]
+        FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
+        [int(TaskState.FINISHED) + 1, list(inputs)],
+    )
+    given = _results({producer for _, producer, _, _, _, finished in edges if 0 < finished <= INLINE_INPUTS // 2})
+    for consumer, producer, name, parallelism, exchange, finished in edges:
+        known = given.get(producer, [])
+        fits = sum(len(value or "") for _, value in known) <= INLINE_INPUTS and len(known) == finished
+        inputs[consumer].append(
+            {
+                "stage": producer,
+                "name": name,
+                "parallelism": parallelism,
+                "exchange": exchange,
+                "known": known if fits else [],
+                "fetch": not fits,
+            }
+        )
+    return inputs
+
+
+def _results(stages: set[int]) -> dict[int, list[tuple[int, str | None]]]:
+    results: dict[int, list[tuple[int, str | None]]] = defaultdict(list)
+    if stages:
+        for stage, index, result in rows.fetch(
+            "SELECT stage_id, index, result::text FROM jobs_task WHERE stage_id = ANY(%s) AND state = %s",
+            [list(stages), int(TaskState.FINISHED)],
+        ):
+            results[stage].append((index, result))
+    return results
+
+
+def _launch(assignment: AssignmentRow) -> Launch:
+    return Launch(
+        entry=assignment.entry,
+        stage=assignment.stage,
+        attempt=assignment.attempt,
+        ranges=assignment.listed.to_json(),
+        demand=assignment.demand,
+        after=assignment.after,
+    )

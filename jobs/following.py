@@ -1,0 +1,117 @@
+"""Following: dependents placed together with the tasks they wait for, on the same node, so that no round trip lies between.
+
+A stage follows when all unfinished tasks of every stage it needs stand on one node's list and are short. Its entries
+say what they come `after`; the agent starts them when that has finished, and hands the results over itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Protocol
+
+from jobs import rows
+from jobs.board import STAGE_COLUMNS, Board, StageRow, read_stage
+from jobs.measuring import Measures
+from scheduling import backlog
+from scheduling.backlog import Queue
+
+
+class Lists(Protocol):
+    """The nodes' lists as a round fills them."""
+
+    board: Board
+    queues: dict[int, Queue]
+    measures: Measures
+
+    def add(
+        self, node: int, stage: StageRow, count: int, demand: dict[str, int], held: int, after: list[list[int]]
+    ) -> None:
+        """Put tasks of a stage on a node's list."""
+
+    def waiting(self, node: int, stage: int) -> int:
+        """Count the entries of a stage that wait on a node's list."""
+
+
+#: Stages of one job that one round may let follow.
+STAGES_A_ROUND = 1000
+
+
+def follow(lists: Lists, placed: Iterable[StageRow]) -> None:
+    """Place the dependents of stages that are wholly on one node's list, transitively."""
+    board = lists.board
+    jobs = {stage.job_id for stage in placed if not stage.unplaced}
+    if not jobs:
+        return
+    stages = _unready_stages(jobs)
+    if not stages:
+        return
+    needs = _needs(jobs)
+    homes = _homes(board)
+    for stage in stages:
+        board.stages.setdefault(stage.id, stage)
+    for stage in stages:
+        node = _common_home(lists, needs[stage.id], homes)
+        if node in lists.queues and _follow_one(lists, stage, needs[stage.id], node):
+            homes[stage.id] = {node}
+
+
+def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]], node: int) -> bool:
+    """Put what the list allows of one stage after its producers; say whether it is now wholly placed."""
+    stages, queue = lists.board.stages, lists.queues[node]
+    measure = lists.measures.of_kind(stage.kind, stage.id)
+    allowed = backlog.allowance(queue, stage.demand, measure, lists.waiting(node, stage.id))
+    count = min(len(stage.unplaced), allowed)
+    if count:
+        after = [[id_, 0, stages[id_].parallelism] for id_, _ in producers if not stages[id_].ended]
+        lists.add(node, stage, count, stage.demand, 0, after)
+        queue.add(count, measure.mean)
+    return not stage.unplaced
+
+
+def _unready_stages(jobs: Iterable[object]) -> list[StageRow]:
+    """Read the jobs' stages that wait for others, producers before consumers, with those that still run."""
+    found = rows.fetch(
+        f"""SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.job_id = ANY(%s) AND s.ended_at IS NULL
+            AND s.open_needs > 0 AND NOT isempty(s.unplaced) AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
+        ORDER BY s.job_id, s.position LIMIT %s""",
+        [list(jobs), STAGES_A_ROUND],
+    )
+    return [read_stage(row) for row in found]
+
+
+def _needs(jobs: Iterable[object]) -> dict[int, list[tuple[int, str]]]:
+    needs = defaultdict(list)
+    for consumer, producer, exchange in rows.fetch(
+        "SELECT consumer_id, producer_id, exchange FROM jobs_edge WHERE job_id = ANY(%s)", [list(jobs)]
+    ):
+        needs[consumer].append((producer, exchange))
+    return needs
+
+
+def _homes(board: Board) -> dict[int, set[int]]:
+    """Return on which nodes' lists each stage stands."""
+    homes = defaultdict(set)
+    for node, assignments in board.lists.items():
+        for assignment in assignments:
+            if assignment.listed:
+                homes[assignment.stage].add(node)
+    return homes
+
+
+def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int, set[int]]) -> int | None:
+    """Return the one node on whose list all that is unfinished of these stages stands, if there is one."""
+    nodes: set[int] = set()
+    for id_, exchange in producers:
+        stage = lists.board.stages.get(id_) or _read_producer(lists.board, id_)
+        if stage.ended:
+            continue
+        if stage.unplaced or exchange != "all" or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean):
+            return None
+        nodes |= homes.get(id_, set())
+    return nodes.pop() if len(nodes) == 1 else None
+
+
+def _read_producer(board: Board, id_: int) -> StageRow:
+    """Read a stage that is wholly placed already."""
+    (row,) = rows.fetch(f"SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.id = %s", [id_])
+    board.stages[id_] = stage = read_stage(row)
+    return stage

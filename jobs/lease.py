@@ -1,0 +1,42 @@
+"""Who leads: a lease row judged by the database's clock. Taking it raises the epoch that fences every write of a leader."""
+
+from jobs import rows
+
+#: Seconds that a lease lasts, and between renewals.
+LASTS = 10
+RENEWED_EVERY = 3
+
+
+class LeaseLost(Exception):
+    """Another worker leads by now."""
+
+
+def take(holder: str) -> int | None:
+    """Take the lease if it is free and return the new epoch; None while another holds it."""
+    taken = rows.fetch(
+        "UPDATE jobs_lease SET holder = %s, epoch = epoch + 1, expires_at = clock_timestamp() + %s * interval '1 second' "
+        "WHERE expires_at < clock_timestamp() RETURNING epoch",
+        [holder, LASTS],
+    )
+    return taken[0][0] if taken else None
+
+
+def renew(epoch: int) -> None:
+    """Make the lease last again; raise LeaseLost if it is no longer ours."""
+    renewed = rows.fetch(
+        "UPDATE jobs_lease SET expires_at = clock_timestamp() + %s * interval '1 second' WHERE epoch = %s RETURNING 1",
+        [LASTS, epoch],
+    )
+    if not renewed:
+        raise LeaseLost
+
+
+def release(epoch: int) -> None:
+    """Give the lease back, so that a stand-by need not wait for its end."""
+    rows.execute("UPDATE jobs_lease SET expires_at = '-infinity' WHERE epoch = %s", [epoch])
+
+
+def check(epoch: int) -> None:
+    """Hold the lease row for the rest of this transaction, or raise LeaseLost: nobody can take over while it is held."""
+    if not rows.fetch("SELECT 1 FROM jobs_lease WHERE epoch = %s FOR SHARE", [epoch]):
+        raise LeaseLost

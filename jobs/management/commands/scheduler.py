@@ -1,0 +1,47 @@
+"""The scheduler worker: stands by until it holds the lease, then leads."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Any
+
+import structlog
+from celery import current_app
+from django.core.management.base import BaseCommand
+
+from agent import transport
+from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
+from jobs import lease
+from jobs.leading import Leader
+
+log = structlog.get_logger()
+#: Seconds between looks at the lease while another worker holds it.
+STAND_BY = 1.0
+
+
+class Command(BaseCommand):
+    help = "Run a scheduler worker. Several may run: one leads, the others take over when it is gone."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        holder = f"{socket.gethostname()}:{os.getpid()}"
+        while not stopping.is_set():
+            epoch = lease.take(holder)
+            if epoch:
+                _lead(epoch, stopping)
+            stopping.wait(STAND_BY)
+
+
+def _lead(epoch: int, stopping: threading.Event) -> None:
+    log.info("leading", epoch=epoch)
+    stop = transport.consume(current_app, [HEARTBEAT_QUEUE, REPORT_QUEUE, HINT_QUEUE])
+    try:
+        Leader(epoch).run(stopping.is_set)
+    except lease.LeaseLost:
+        log.warning("lost the lease: standing by", epoch=epoch)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    stop()

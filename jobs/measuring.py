@@ -1,0 +1,30 @@
+"""Measuring: how long tasks of a kind ran, as the leader remembers it. Forgetting costs a slower start, nothing else."""
+
+from uuid import UUID
+
+from scheduling.backlog import Measure
+
+Kind = tuple[UUID, str]
+#: Kinds remembered; past that all are forgotten and measured anew.
+KINDS = 50_000
+
+
+class Measures:
+    """Measures by job and callable: stages of one job that call the same run for as long."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[Kind, Measure] = {}
+        self._by_stage: dict[int, Measure] = {}
+
+    def of_kind(self, kind: Kind, stage: int) -> Measure:
+        """Return the measure of a kind, and remember that a stage is of it."""
+        if len(self._by_stage) > KINDS:
+            self._by_kind.clear()
+            self._by_stage.clear()
+        measure = self._by_kind.setdefault(kind, Measure())
+        self._by_stage[stage] = measure
+        return measure
+
+    def of_stage(self, stage: int) -> Measure:
+        """Return what is known of a stage."""
+        return self._by_stage.get(stage) or Measure()

@@ -1,0 +1,211 @@
+"""The tables of what users submitted and of its execution.
+
+The rows are moved by set-based statements on the main path (jobs.submitting … jobs.recovering); nothing here has behaviour.
+Sets of task indexes are multiranges, so that what is said of many alike tasks is one value.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from jobs.fields import IndexSetField
+from scheduling.lifecycle import JobState, TaskState
+
+
+class Lease(models.Model):
+    """Who leads: one row, judged by the database's clock; the epoch grows with each new leader."""
+
+    holder = models.CharField(max_length=100, blank=True)
+    epoch = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="lease_is_a_singleton")]
+
+
+class JobType(models.Model):
+    """A kind of job: what its jobs share, and what an operator may pause or limit as one."""
+
+    name = models.CharField(max_length=100)
+    version = models.CharField(max_length=50, default="1")
+    paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=250, blank=True)
+    max_running = models.IntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="one_row_per_job_type")]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+class Job(models.Model):
+    """A submitted DAG of stages and where it stands."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.BigIntegerField(unique=True)
+    name = models.CharField(max_length=200)
+    job_type = models.ForeignKey(JobType, models.PROTECT, related_name="jobs")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="jobs")
+    priority = models.IntegerField(default=100)
+    pool = models.CharField(max_length=100, default="default")
+    spec = models.JSONField()
+    state = models.SmallIntegerField(choices=JobState.choices(), default=JobState.CREATED)
+    held_reason = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    max_failures = models.IntegerField(default=0)
+    failures = models.IntegerField(default=0)
+    stages_total = models.IntegerField()
+    stages_ended = models.IntegerField(default=0)
+    planning_ms = models.FloatField(default=0)
+    idempotency_key = models.CharField(max_length=200, null=True)
+    retried_from = models.ForeignKey("self", models.SET_NULL, null=True, related_name="retries")
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-number"], name="job_by_number"),
+            models.Index(fields=["state"], name="live_jobs", condition=Q(ended_at__isnull=True)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"],
+                name="one_job_per_idempotency_key",
+                condition=Q(idempotency_key__isnull=False),
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Stage(models.Model):
+    """A node of a job's DAG, with its tasks counted by state.
+
+    `unplaced` are the tasks that are CREATED; of these, `blocked` wait for a pointwise input, `delayed` for the end of a
+    backoff, and none may be placed while `open_needs` (stages that must end first) is above zero. `spent` are those
+    whose last attempt began, so that the next one needs a new number. `counts` is indexed by TaskState.
+    """
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="stages")
+    position = models.IntegerField()
+    name = models.CharField(max_length=100)
+    spec = models.JSONField()
+    demand = models.JSONField()
+    items = models.JSONField(null=True)
+    parallelism = models.IntegerField()
+    open_needs = models.IntegerField(default=0)
+    feeds_pointwise = models.BooleanField(default=False)
+    unplaced = IndexSetField()
+    blocked = IndexSetField()
+    delayed = IndexSetField()
+    spent = IndexSetField()
+    next_due = models.DateTimeField(null=True)
+    counts = ArrayField(models.IntegerField(), size=len(TaskState))
+    run_seconds = models.FloatField(default=0)
+    refusal = models.JSONField(null=True)
+    refused_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["job"], name="live_stages", condition=Q(ended_at__isnull=True))]
+        constraints = [models.UniqueConstraint(fields=["job", "position"], name="one_stage_per_position")]
+
+
+class Edge(models.Model):
+    """Stage `consumer` needs stage `producer`."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="edges")
+    producer = models.ForeignKey(Stage, models.CASCADE, related_name="consumers")
+    consumer = models.ForeignKey(Stage, models.CASCADE, related_name="producers")
+    exchange = models.CharField(max_length=10)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["producer", "consumer"], name="one_edge_per_pair")]
+
+
+class AttemptRecord(models.Model):
+    """What is recorded of one attempt, wherever it stands: on its task's row while current, else in Attempt."""
+
+    attempt = models.IntegerField(default=0)
+    node_id = models.BigIntegerField(null=True)
+    scheduled_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    exit_class = models.CharField(max_length=20, null=True)
+    exit_code = models.IntegerField(null=True)
+    error = models.TextField(null=True)
+    metrics = models.JSONField(null=True)
+    accumulators = models.JSONField(null=True)
+    logs = models.JSONField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Task(AttemptRecord):
+    """One of a stage's parallel tasks, with its current attempt.
+
+    The primary key is the only index: any other would make each change of state rewrite it (no HOT updates).
+    """
+
+    pk = models.CompositePrimaryKey("stage_id", "index")
+    stage = models.ForeignKey(Stage, models.CASCADE, related_name="tasks", db_constraint=False, db_index=False)
+    index = models.IntegerField()
+    state = models.SmallIntegerField(choices=TaskState.choices(), default=TaskState.CREATED)
+    failures = models.SmallIntegerField(default=0)
+    losses = models.SmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    result = models.JSONField(null=True)
+
+
+class Attempt(AttemptRecord):
+    """An older attempt of a task that was tried again."""
+
+    stage = models.ForeignKey(Stage, models.CASCADE, related_name="attempts", db_constraint=False, db_index=False)
+    index = models.IntegerField()
+    state = models.SmallIntegerField(choices=TaskState.choices())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stage", "index", "attempt"], name="one_row_per_attempt")]
+
+
+class Assignment(models.Model):
+    """A run of alike entries of a node's list: tasks of one stage at the same attempt number, with the same devices.
+
+    `listed` are those that have not ended, `held` those whose resources are granted, `started` those reported as begun.
+    `after` are the stages that must end FINISHED on this node first, as [[stage, from, to], …]. `entry` orders the list.
+    """
+
+    node_id = models.BigIntegerField()
+    session = models.CharField(max_length=40)
+    entry = models.BigIntegerField()
+    stage = models.ForeignKey(Stage, models.CASCADE, related_name="assignments", db_constraint=False)
+    attempt = models.IntegerField()
+    demand = models.JSONField()
+    after = models.JSONField(default=list)
+    listed = IndexSetField()
+    held = IndexSetField()
+    started = IndexSetField()
+    recalled = models.BooleanField(default=False)
+    placed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
+
+
+class Event(models.Model):
+    """Something worth telling about a job or a node: never one per task."""
+
+    at = models.DateTimeField()
+    job = models.ForeignKey(Job, models.CASCADE, null=True, related_name="events")
+    node_id = models.BigIntegerField(null=True)
+    kind = models.CharField(max_length=40)
+    text = models.TextField()

@@ -1,0 +1,224 @@
+"""Placing: match ready tasks with nodes, and record the match.
+
+Decides nothing itself (scheduling.plan and scheduling.backlog do) and sends nothing (jobs.dispatching does). One round
+reads the cluster and the ready stages once and writes each table once, whatever the number of tasks.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from jobs import following, lease, rows
+from jobs.board import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, Board, StageRow, read_stage
+from jobs.measuring import Measures
+from nodes.selectors import NodeRow, placeable_nodes
+from scheduling import backlog
+from scheduling.backlog import Queue
+from scheduling.cluster import Cluster, NodeView
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import JOB_STARTABLE, TaskState
+from scheduling.plan import Policy, Request, plan
+from scheduling.resources import Resources, hold
+from scheduling.spec.types import Constraint, Op
+
+#: Stages that one round looks at; the rest wait for the next.
+STAGES_A_ROUND = 2000
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A stage with ready tasks, and what its job says about where they may go."""
+
+    stage: StageRow
+    pool: str
+    priority: int
+    number: int
+    constraints: tuple[Constraint, ...]
+    waiting_since: float
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round placed, in list order: the new assignments and the nodes they are on."""
+
+    assignments: list[AssignmentRow] = field(default_factory=list)
+    refused: dict[int, Any] = field(default_factory=dict)
+
+
+def place_pending(measures: Measures, *, policy: Policy, epoch: int) -> Round:
+    """Place as many ready tasks as there is room for, and fill the lists of the nodes."""
+    done = Round()
+    with transaction.atomic():
+        lease.check(epoch)
+        candidates = _candidates()
+        if not candidates:
+            return done
+        nodes = placeable_nodes()
+        board = Board()
+        board.read_lists([node.id for node in nodes])
+        Filling(board, nodes, policy, measures, done).run(candidates)
+        _move_tasks(board, done)
+        board.write()
+        _write_entries(nodes)
+    return done
+
+
+class Filling:
+    """One round: plans holds, then fills backlogs, then lets dependents follow."""
+
+    def __init__(self, board: Board, nodes: list[NodeRow], policy: Policy, measures: Measures, done: Round) -> None:
+        self.board = board
+        self.nodes = {node.id: node for node in nodes}
+        self.policy = policy
+        self.measures = measures
+        self.done = done
+        self.queues: dict[int, Queue] = {}
+
+    def run(self, candidates: list[Candidate]) -> None:
+        for candidate in candidates:
+            self.board.stages[candidate.stage.id] = candidate.stage
+        self._read_queues()
+        self._grant(candidates)
+        for candidate in candidates:
+            if candidate.stage.id in self.done.refused:
+                self._queue(candidate)
+        following.follow(self, [candidate.stage for candidate in candidates])
+
+    def waiting(self, node: int, stage: int) -> int:
+        """Count the entries of a stage that wait on a node's list."""
+        return sum(assignment.waiting for assignment in self.board.lists[node] if assignment.stage == stage)
+
+    def add(self, node: int, stage: StageRow, count: int, demand: dict[str, int], held: int, after: list[list[int]]) -> None:
+        """Put the lowest unplaced tasks of a stage on a node's list, the first `held` of them with a hold."""
+        source = stage.unplaced if after else stage.ready
+        indexes = source.take(count)[0]
+        stage.move(TaskState.CREATED, TaskState.SCHEDULED, indexes)
+        row = self.nodes[node]
+        row.last_entry += 1
+        assignment = AssignmentRow(
+            0, node, row.session, row.last_entry, stage.id, 0, demand, after, indexes, indexes.take(held)[0], IndexSet()
+        )
+        assignment.changed = True
+        self.board.lists[node].append(assignment)
+        self.board.rooms[node].hold(demand, held)
+        self.done.assignments.append(assignment)
+
+    def _read_queues(self) -> None:
+        for node in self.nodes.values():
+            self.queues[node.id] = queue = Queue(node.id, self.board.rooms[node.id].total)
+            for assignment in self.board.lists[node.id]:
+                queue.add(assignment.waiting, self.measures.of_stage(assignment.stage).mean)
+
+    def _grant(self, candidates: list[Candidate]) -> None:
+        views = [_view(node, self.board) for node in self.nodes.values()]
+        requests = [_request(candidate) for candidate in candidates]
+        planned = plan(Cluster(views), requests, self.policy, now=time.time(), seed=0)
+        for placement in planned.placements:
+            stage = self.board.stages[placement.stage]
+            demand = dict(hold(stage.demand, placement.devices))
+            self.add(placement.node, stage, placement.count, demand, placement.count, [])
+        self.done.refused = dict(planned.refusals)
+
+    def _queue(self, candidate: Candidate) -> None:
+        """Let ready tasks that found no room wait on the lists of nodes where they will fit soon."""
+        stage = candidate.stage
+        measure = self.measures.of_kind(stage.kind, stage.id)
+        nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
+        allowances = [
+            backlog.allowance(self.queues[node.id], stage.demand, measure, self.waiting(node.id, stage.id)) for node in nodes
+        ]
+        for node, count in zip(nodes, backlog.share(len(stage.ready), allowances), strict=True):
+            if count:
+                self.add(node.id, stage, count, stage.demand, 0, [])
+                self.queues[node.id].add(count, measure.mean)
+
+    def _admits(self, node: NodeRow, candidate: Candidate) -> bool:
+        return (
+            node.unavailable is None
+            and node.pool == candidate.pool
+            and "gpus" not in candidate.stage.demand
+            and all(constraint.admits(node.labels) for constraint in candidate.constraints)
+        )
+
+
+def _candidates() -> list[Candidate]:
+    """Read the stages with tasks that may be placed now, in the order of priority and submission."""
+    found = rows.fetch(
+        f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
+            extract(epoch FROM coalesce(s.refused_at, now()))::float8
+        FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
+        WHERE s.ended_at IS NULL AND s.open_needs = 0 AND NOT isempty(s.unplaced)
+            AND j.state = ANY(%s) AND j.held_reason = ''
+        ORDER BY j.priority, j.number, s.position LIMIT %s""",
+        [[int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
+    )
+    candidates = [
+        Candidate(read_stage(row[:STAGE_WIDTH]), *row[-5:-2], read_constraints(row[-2]), row[-1]) for row in found
+    ]
+    return [candidate for candidate in candidates if candidate.stage.ready]
+
+
+def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:
+    """Read a job's stored constraints on node labels."""
+    data = json.loads(stored) if isinstance(stored, str) else stored
+    return tuple(Constraint(item["label"], Op(item["op"]), tuple(item["values"])) for item in data or ())
+
+
+def _view(node: NodeRow, board: Board) -> NodeView:
+    room = board.rooms[node.id]
+    return NodeView(
+        id=node.id,
+        name=node.name,
+        pool=node.pool,
+        total=Resources(room.total),
+        free=Resources(room.free),
+        labels=node.labels,
+        unavailable=node.unavailable,
+        slot_cpus=node.slot_cpus,
+    )
+
+
+def _request(candidate: Candidate) -> Request:
+    return Request(
+        stage=candidate.stage.id,
+        job=candidate.number,
+        pool=candidate.pool,
+        count=len(candidate.stage.ready),
+        demand=Resources(candidate.stage.demand),
+        priority=candidate.priority,
+        submitted=candidate.number,
+        waiting_since=candidate.waiting_since,
+        constraints=candidate.constraints,
+    )
+
+
+def _move_tasks(board: Board, done: Round) -> None:
+    """Move the chosen tasks to SCHEDULED; the statement moves only those that are CREATED."""
+    values = rows.columns(
+        (
+            (assignment.stage, low, high, assignment.node)
+            for assignment in done.assignments
+            for low, high in assignment.listed.ranges
+        ),
+        4,
+    )
+    if values[0]:
+        rows.execute(
+            """UPDATE jobs_task t SET state = %s, node_id = c.node_id, scheduled_at = now()
+            FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::bigint[]) AS c(stage_id, low, high, node_id)
+            WHERE t.stage_id = c.stage_id AND t.index >= c.low AND t.index < c.high AND t.state = %s""",
+            [int(TaskState.SCHEDULED), *values, int(TaskState.CREATED)],
+        )
+
+
+def _write_entries(nodes: Iterable[NodeRow]) -> None:
+    values = rows.columns(((node.id, node.last_entry) for node in nodes), 2)
+    rows.execute(
+        "UPDATE nodes_node n SET last_entry = c.last_entry FROM unnest(%s::bigint[], %s::bigint[]) AS c(id, last_entry) "
+        "WHERE n.id = c.id AND n.last_entry < c.last_entry",
+        values,
+    )

@@ -1,0 +1,16 @@
+"""Reading jobs, stages and tasks."""
+
+from jobs import rows
+from scheduling.lifecycle import TaskState
+
+
+def inputs_of(stage: int) -> dict[int, list[str | None]]:
+    """Return the results of each producer of a stage by index, as JSON texts; None where there is none."""
+    inputs: dict[int, list[str | None]] = {}
+    for producer, results in rows.fetch(
+        """SELECT e.producer_id, array_agg(CASE WHEN t.state = %s THEN t.result::text END ORDER BY t.index)
+        FROM jobs_edge e JOIN jobs_task t ON t.stage_id = e.producer_id WHERE e.consumer_id = %s GROUP BY 1""",
+        [int(TaskState.FINISHED), stage],
+    ):
+        inputs[producer] = results
+    return inputs

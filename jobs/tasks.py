@@ -1,0 +1,20 @@
+"""What Celery runs in the scheduler: hand over what arrived, nothing else."""
+
+from typing import Any
+
+from celery import shared_task
+
+from agent.messages import HINT_TASK, REPORT_TASK, Report
+from jobs.inbox import inbox
+
+
+@shared_task(name=REPORT_TASK)
+def report(data: dict[str, Any]) -> None:
+    """Take an agent's report."""
+    inbox.put(Report.decode(data))
+
+
+@shared_task(name=HINT_TASK)
+def hint(data: None) -> None:
+    """Look again: something changed."""
+    inbox.put(None)

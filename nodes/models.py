@@ -1,0 +1,79 @@
+"""The cluster's tables. States of a node are derived from its facts (see scheduling.lifecycle), never stored twice."""
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class Scheduler(models.Model):
+    """The one row of cluster-wide switches; `pause_epoch` grows with each pause and resume."""
+
+    paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=250, blank=True)
+    pause_epoch = models.BigIntegerField(default=0)
+    strategy = models.CharField(max_length=40, default="bias")
+    allocation = models.CharField(max_length=40, default="fifo")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="scheduler_is_a_singleton")]
+
+
+class Node(models.Model):
+    """A machine that an agent registered, or will."""
+
+    name = models.CharField(max_length=100, unique=True)
+    hostname = models.CharField(max_length=255, blank=True)
+    pool = models.CharField(max_length=100, default="default")
+    labels = models.JSONField(default=dict)
+    slot_cpus = models.IntegerField(default=1000)
+    active = models.BooleanField(default=True)
+    paused = models.BooleanField(default=False)
+    pause_reason = models.CharField(max_length=250, blank=True)
+    draining = models.BooleanField(default=False)
+    pause_epoch = models.BigIntegerField(default=0)
+    confirmed_pause = models.BigIntegerField(default=0)
+    session = models.CharField(max_length=40, blank=True)
+    silent_since = models.DateTimeField(null=True)
+    last_report = models.BigIntegerField(default=0)
+    last_entry = models.BigIntegerField(default=0)
+    heard_at = models.DateTimeField(null=True)
+    registered_at = models.DateTimeField(null=True)
+    info = models.JSONField(default=dict)
+    figures = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NodeResource(models.Model):
+    """How much of one resource a node has and how much of it is held.
+
+    `capacity` is what holds are checked against: `total`, or while a total shrinks below what is held, the latter.
+    """
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="resources")
+    name = models.CharField(max_length=40)
+    total = models.BigIntegerField()
+    capacity = models.BigIntegerField()
+    held = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "name"], name="one_row_per_node_and_resource"),
+            models.CheckConstraint(condition=Q(held__gte=0, held__lte=F("capacity")), name="never_over_capacity"),
+        ]
+
+
+class Condition(models.Model):
+    """An error or a warning that stands on a node until its cause is gone."""
+
+    node = models.ForeignKey(Node, models.CASCADE, related_name="conditions")
+    kind = models.CharField(max_length=10, choices=[("error", "error"), ("warning", "warning")])
+    name = models.CharField(max_length=60)
+    title = models.CharField(max_length=120)
+    description = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "name"], name="one_row_per_node_and_condition")]

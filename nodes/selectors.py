@@ -1,0 +1,44 @@
+"""Reading the cluster."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+
+@dataclass(slots=True)
+class NodeRow:
+    """What placing needs to know of a node; `unavailable` says in one word why it takes no new work."""
+
+    id: int
+    name: str
+    pool: str
+    labels: dict[str, str]
+    slot_cpus: int
+    session: str
+    last_entry: int
+    unavailable: str | None
+
+
+def placeable_nodes() -> list[NodeRow]:
+    """Return the registered nodes in the order of their ids."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since "
+            "FROM nodes_node WHERE session <> '' ORDER BY id"
+        )
+        return [
+            NodeRow(*row[:3], json.loads(row[3]), *row[4:7], unavailable=_unavailable(*row[7:]))
+            for row in cursor.fetchall()
+        ]
+
+
+def _unavailable(active: bool, paused: bool, draining: bool, silent_since: Any) -> str | None:
+    if not active:
+        return "inactive"
+    if paused:
+        return "paused"
+    if draining:
+        return "draining"
+    return "silent" if silent_since else None

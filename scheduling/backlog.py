@@ -1,0 +1,79 @@
+"""Backlog: how many tasks a node's list may carry beyond those that hold resources, so that it never runs dry.
+
+Entries without a hold cost nothing if they must be recalled, but work that waits on one node cannot start on another:
+so a list carries little more than what runs while a report travels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scheduling.assignment import how_many
+
+#: Measured work, in seconds a slot, and entries a slot, that may wait on a list.
+SECONDS = 0.2
+PER_SLOT = 1024
+#: Entries a slot of a stage of which nothing has finished yet; doubles with what has.
+UNMEASURED = 16
+
+
+@dataclass(slots=True)
+class Measure:
+    """How long tasks of one kind ran: of `count` tasks, `seconds` in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> float | None:
+        """Seconds a task; None while nothing is measured."""
+        return self.seconds / self.count if self.count else None
+
+    def add(self, count: int, seconds: float) -> None:
+        """Count tasks that ran."""
+        self.count += count
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class Queue:
+    """What waits on one node's list without a hold, and what the node could run at once."""
+
+    node: int
+    total: Mapping[str, int]
+    entries: int = 0
+    seconds: float = 0.0
+
+    def add(self, count: int, mean: float | None) -> None:
+        """Count entries that now wait here."""
+        self.entries += count
+        self.seconds += count * (mean or 0.0)
+
+
+def is_short(mean: float | None) -> bool:
+    """Say whether tasks of this mean may wait on a list at all; unmeasured ones may."""
+    return mean is None or mean <= SECONDS
+
+
+def allowance(queue: Queue, demand: Mapping[str, int], measure: Measure, own: int) -> int:
+    """Return how many more tasks of a stage may wait on this list, where `own` of them wait already."""
+    if not is_short(measure.mean):
+        return 0
+    slots = min(how_many(demand, queue.total), 1024)
+    left = PER_SLOT * slots - queue.entries
+    if measure.mean:
+        left = min(left, int((SECONDS * slots - queue.seconds) / measure.mean))
+    return max(0, min(left, max(UNMEASURED, 2 * measure.count) * slots - own))
+
+
+def share(count: int, allowances: Sequence[int]) -> list[int]:
+    """Divide `count` tasks among lists in proportion to what each allows, never above it."""
+    allowed = sum(allowances)
+    if count >= allowed:
+        return list(allowances)
+    shares = [count * allows // allowed for allows in allowances]
+    left = count - sum(shares)
+    for at, allows in enumerate(allowances):
+        extra = min(left, allows - shares[at], 1)
+        shares[at] += extra
+        left -= extra
+    return shares

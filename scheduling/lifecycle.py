@@ -1,0 +1,134 @@
+"""The states of jobs, tasks and nodes, and which may follow which: one table per machine; nothing else assigns a state."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """A state that is stored as a small number and shown by its name."""
+
+    @classmethod
+    def choices(cls) -> list[tuple[int, str]]:
+        """Return (number, name) pairs, as forms and model fields want them."""
+        return [(int(state), state.name) for state in cls]
+
+
+class TaskState(State):
+    """Where a task's current attempt stands."""
+
+    CREATED = 0
+    SCHEDULED = 1
+    DEPLOYING = 2
+    RUNNING = 3
+    FINISHED = 4
+    CANCELING = 5
+    CANCELED = 6
+    FAILED = 7
+    RECONCILING = 8
+
+
+class JobState(State):
+    """Where a job stands as a whole."""
+
+    CREATED = 0
+    RUNNING = 1
+    FAILING = 2
+    FAILED = 3
+    CANCELING = 4
+    CANCELED = 5
+    FINISHED = 6
+    RESTARTING = 7
+    SUSPENDING = 8
+    SUSPENDED = 9
+    RECONCILING = 10
+
+
+#: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return.
+TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
+    TaskState.CREATED: frozenset({TaskState.SCHEDULED, TaskState.CANCELED, TaskState.FINISHED}),
+    TaskState.SCHEDULED: frozenset(
+        {
+            TaskState.CREATED,
+            TaskState.DEPLOYING,
+            TaskState.RUNNING,
+            TaskState.FINISHED,
+            TaskState.FAILED,
+            TaskState.CANCELING,
+            TaskState.CANCELED,
+            TaskState.RECONCILING,
+        }
+    ),
+    TaskState.DEPLOYING: frozenset(
+        {
+            TaskState.CREATED,
+            TaskState.RUNNING,
+            TaskState.FINISHED,
+            TaskState.FAILED,
+            TaskState.CANCELING,
+            TaskState.CANCELED,
+            TaskState.RECONCILING,
+        }
+    ),
+    TaskState.RUNNING: frozenset(
+        {
+            TaskState.CREATED,
+            TaskState.FINISHED,
+            TaskState.FAILED,
+            TaskState.CANCELING,
+            TaskState.CANCELED,
+            TaskState.RECONCILING,
+        }
+    ),
+    TaskState.RECONCILING: frozenset(
+        {
+            TaskState.CREATED,
+            TaskState.SCHEDULED,
+            TaskState.RUNNING,
+            TaskState.FINISHED,
+            TaskState.FAILED,
+            TaskState.CANCELING,
+            TaskState.CANCELED,
+        }
+    ),
+    TaskState.CANCELING: frozenset({TaskState.CANCELED, TaskState.FINISHED, TaskState.FAILED}),
+    TaskState.FAILED: frozenset({TaskState.CREATED}),
+    TaskState.FINISHED: frozenset(),
+    TaskState.CANCELED: frozenset(),
+}
+
+#: From each job state, the states that may follow.
+JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.CREATED: frozenset({JobState.RUNNING, JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.FINISHED,
+            JobState.FAILING,
+            JobState.FAILED,
+            JobState.CANCELING,
+            JobState.RESTARTING,
+            JobState.SUSPENDING,
+            JobState.RECONCILING,
+        }
+    ),
+    JobState.RECONCILING: frozenset({JobState.RUNNING, JobState.FAILING, JobState.CANCELING}),
+    JobState.RESTARTING: frozenset({JobState.RUNNING, JobState.FAILING, JobState.CANCELING}),
+    JobState.SUSPENDING: frozenset({JobState.SUSPENDED, JobState.FAILING, JobState.CANCELING, JobState.FINISHED}),
+    JobState.SUSPENDED: frozenset({JobState.RUNNING, JobState.CANCELING}),
+    JobState.FAILING: frozenset({JobState.FAILED, JobState.CANCELING}),
+    JobState.CANCELING: frozenset({JobState.CANCELED}),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELED: frozenset(),
+    JobState.FINISHED: frozenset(),
+}
+
+#: Tasks on a node's list.
+LISTED = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RUNNING, TaskState.CANCELING, TaskState.RECONCILING})
+TASK_ENDS = frozenset({TaskState.FINISHED, TaskState.CANCELED, TaskState.FAILED})
+JOB_ENDS = frozenset({JobState.FINISHED, JobState.CANCELED, JobState.FAILED})
+#: Jobs whose tasks may be placed.
+JOB_STARTABLE = frozenset({JobState.CREATED, JobState.RUNNING})
+
+
+def sources(state: TaskState) -> frozenset[TaskState]:
+    """Return the task states from which `state` may follow."""
+    return frozenset(before for before, after in TASK_TRANSITIONS.items() if state in after)
