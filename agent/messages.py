@@ -41,40 +41,34 @@ class Launch:
 class Command:
     """What the scheduler tells one agent.
 
-    `acknowledged` is the number of the last report applied. `stages` describes each stage that `launches` name, by id.
-    `recalls` asks back what has not begun, `cancels` ends what has, both as [stage, ranges].
+    `acknowledged` is the number of the last report applied, `heartbeat` that of the last heartbeat heard (0: none).
+    `pause` is an epoch: when it grows, the agent returns all that has not begun and confirms it. `stages` describes
+    each stage that `launches` name, by id. `recalls` asks back what has not begun, `cancels` also ends what has, both
+    as [stage, attempt, ranges].
     """
 
     session: str
     number: int
     acknowledged: int
+    heartbeat: int = 0
+    pause: int = 0
     launches: list[Launch] = field(default_factory=list)
     stages: dict[int, dict[str, Any]] = field(default_factory=dict)
     recalls: list[list[Any]] = field(default_factory=list)
     cancels: list[list[Any]] = field(default_factory=list)
 
     def encode(self) -> dict[str, Any]:
-        return {
-            "session": self.session,
-            "number": self.number,
-            "acknowledged": self.acknowledged,
-            "launches": [launch.encode() for launch in self.launches],
-            "stages": {str(id_): stage for id_, stage in self.stages.items()},
-            "recalls": self.recalls,
-            "cancels": self.cancels,
-        }
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["launches"] = [launch.encode() for launch in self.launches]
+        data["stages"] = {str(id_): stage for id_, stage in self.stages.items()}
+        return data
 
     @classmethod
     def decode(cls, data: dict[str, Any]) -> "Command":
-        return cls(
-            session=data["session"],
-            number=data["number"],
-            acknowledged=data["acknowledged"],
-            launches=[Launch(*launch) for launch in data["launches"]],
-            stages={int(id_): stage for id_, stage in data["stages"].items()},
-            recalls=data["recalls"],
-            cancels=data["cancels"],
-        )
+        command = cls(**data)
+        command.launches = [Launch(*launch) for launch in data["launches"]]
+        command.stages = {int(id_): stage for id_, stage in data["stages"].items()}
+        return command
 
 
 @dataclass(slots=True)
@@ -91,41 +85,48 @@ class Finished:
 
 @dataclass(slots=True)
 class Report:
-    """What an agent tells the scheduler; `seen` is the highest command number that reached it.
+    """What an agent tells the scheduler.
 
-    `starts` are [stage, attempt, indexes, begun]; `returns`, never started, are [stage, attempt, ranges]; `others` are
-    ends with more to tell than a result, one dictionary each.
+    `seen` is the highest command number that reached it, `pause` the epoch of the pause that it has settled. `starts`
+    are [stage, attempt, indexes, begun]; `returns`, never started, are [stage, attempt, ranges]. `others` are ends with
+    more to tell than a result and `updates` what running tasks tell meanwhile, one dictionary each (see docs/agent.md).
     """
 
     node: int
     session: str
     number: int
     seen: int
+    pause: int = 0
     sent: int = 0
     finished: list[Finished] = field(default_factory=list)
     others: list[dict[str, Any]] = field(default_factory=list)
     starts: list[list[Any]] = field(default_factory=list)
     returns: list[list[Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
 
     def encode(self) -> dict[str, Any]:
-        return {
-            "node": self.node,
-            "session": self.session,
-            "number": self.number,
-            "seen": self.seen,
-            "sent": self.sent,
-            "finished": [
-                [group.stage, group.attempt, group.indexes, group.begun, group.ended, group.results]
-                for group in self.finished
-            ],
-            "others": self.others,
-            "starts": self.starts,
-            "returns": self.returns,
-        }
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["finished"] = [
+            [group.stage, group.attempt, group.indexes, group.begun, group.ended, group.results]
+            for group in self.finished
+        ]
+        return data
 
     @classmethod
     def decode(cls, data: dict[str, Any]) -> "Report":
-        return cls(
-            **{name: data[name] for name in ("node", "session", "number", "seen", "sent", "others", "starts", "returns")},
-            finished=[Finished(*group) for group in data["finished"]],
-        )
+        report = cls(**data)
+        report.finished = [Finished(*group) for group in data["finished"]]
+        return report
+
+
+@dataclass(slots=True)
+class Heartbeat:
+    """A sign of life, numbered; `figures` are what the node measures of itself."""
+
+    node: int
+    session: str
+    number: int
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}

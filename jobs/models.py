@@ -164,6 +164,7 @@ class Task(AttemptRecord):
     losses = models.SmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
     result = models.JSONField(null=True)
+    result_digest = models.CharField(max_length=64, null=True)
 
 
 class Attempt(AttemptRecord):
