@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clusters import CPU, node, nodes, request, requests
+from tests.scheduling.clusters import CPU, node, nodes, request, requests
 from hypothesis import given
 from hypothesis import strategies as st
 

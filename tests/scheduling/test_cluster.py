@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from clusters import CPU, demands, node, nodes
+from tests.scheduling.clusters import CPU, demands, node, nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from clusters import CPU, demands, node, nodes
+from tests.scheduling.clusters import CPU, demands, node, nodes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

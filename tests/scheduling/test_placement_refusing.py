@@ -2,7 +2,7 @@
 
 import json
 
-from clusters import CPU, demands, node, nodes, request, requests
+from tests.scheduling.clusters import CPU, demands, node, nodes, request, requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from clusters import CPU, left_over, node, nodes, on, per_node, request, requests, total
+from tests.scheduling.clusters import CPU, left_over, node, nodes, on, per_node, request, requests, total
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
