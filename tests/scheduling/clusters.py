@@ -12,7 +12,7 @@ CPU = Resources(cpus=1000)
 
 
 def node(id: int, cpus: int = 4, *, free: dict[str, int] | None = None, **rest: Any) -> NodeView:
-    """Build a node with so many whole cpus and other `total` amounts; all is free, but for what `free` says."""
+    """Build a node with so many whole cpus and other `total` amounts, free but for what `free` says."""
     total = Resources(cpus=cpus * 1000) + rest.pop("total", {})
     return NodeView(
         **{"id": id, "name": f"node-{id}", "pool": "default"} | rest,
@@ -31,7 +31,7 @@ def request(stage: int, count: int = 1, **rest: Any) -> Request:
 
 
 def left_over(nodes: list[NodeView], demands: dict[int, Resources], placements: Any) -> dict[int, Resources]:
-    """Take every task of the placements from its node, one by one, and fail at the first that does not fit."""
+    """Take every task of the placements from its node, one by one; fail at the first that does not fit."""
     free = {node.id: node.free for node in nodes}
     for placement in placements:
         demand = demands[placement.stage]

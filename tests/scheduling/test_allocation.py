@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.scheduling.clusters import CPU, node, nodes, request, requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from scheduling.allocation.request import Request
 from scheduling.allocation.reserving import Reservation, choose, still_valid
 from scheduling.cluster import Cluster, NodeView
 from scheduling.resources import Resources
+from tests.scheduling.clusters import CPU, node, nodes, request, requests
 
 every_algorithm = pytest.mark.parametrize("name", sorted(ALGORITHMS))
 

@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from tests.scheduling.clusters import CPU, demands, node, nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduling.cluster import Cluster, NodeView
 from scheduling.resources import Resources, choose_devices, fits, hold
+from tests.scheduling.clusters import CPU, demands, node, nodes
 
 few = settings(max_examples=40)
 

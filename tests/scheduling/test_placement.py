@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.scheduling.clusters import CPU, demands, node, nodes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from scheduling.placement.ask import Ask, Start
 from scheduling.placement.base import STRATEGIES
 from scheduling.placement.spread import STEPS
 from scheduling.resources import Resources
+from tests.scheduling.clusters import CPU, demands, node, nodes
 
 every_strategy = pytest.mark.parametrize("name", sorted(STRATEGIES))
 

@@ -2,7 +2,6 @@
 
 import json
 
-from tests.scheduling.clusters import CPU, demands, node, nodes, request, requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from scheduling.plan import Policy, Request, Reservation, infeasible, plan
 from scheduling.refusals import NearMiss, Reason, Refusal, Why, sentences
 from scheduling.resources import Resources, fits
 from scheduling.spec.types import Constraint, Op
+from tests.scheduling.clusters import CPU, demands, node, nodes, request, requests
 
 few = settings(max_examples=40)
 

@@ -4,7 +4,6 @@ import random
 from dataclasses import replace
 
 import pytest
-from tests.scheduling.clusters import CPU, left_over, node, nodes, on, per_node, request, requests, total
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from scheduling.placement.base import STRATEGIES
 from scheduling.plan import Placement, Plan, Policy, Request, Reservation, plan
 from scheduling.refusals import Reason, Why
 from scheduling.resources import NOTHING, Resources, choose_devices, fits, hold
+from tests.scheduling.clusters import CPU, left_over, node, nodes, on, per_node, request, requests, total
 
 POLICIES = st.builds(Policy, placement=st.sampled_from(sorted(STRATEGIES)))
 BIG = CPU * 4
