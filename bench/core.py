@@ -73,9 +73,7 @@ def _check(done: Plan, requests: list[Request], expected: int) -> None:
     demands = {request.stage: request.demand for request in requests}
     used: dict[int, Resources] = {}
     for placement in done.placements:
-        used[placement.node] = (
-            used.get(placement.node, Resources()) + demands[placement.stage] * placement.count
-        )
+        used[placement.node] = used.get(placement.node, Resources()) + demands[placement.stage] * placement.count
     if not all(fits(amounts, TOTAL) for amounts in used.values()):
         raise AssertionError("a node holds more than it has")
     if sum(placement.count for placement in done.placements) != expected:

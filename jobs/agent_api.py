@@ -3,9 +3,11 @@
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
+from access.rules import PUBLIC, requires
 from jobs import selectors
 
 
+@requires(PUBLIC)
 @require_GET
 def inputs(request: HttpRequest, stage: int) -> JsonResponse:
     """Return the results that a stage gets from the stages it needs, as JSON texts by producer and index."""

@@ -14,7 +14,7 @@ from uuid import UUID
 from jobs import rows
 from scheduling.assignment import how_many, promote
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JOB_ENDS, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
+from scheduling.lifecycle import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
 
 
 @dataclass(slots=True)
@@ -28,8 +28,21 @@ class JobRow:
     failures: int
     max_failures: int
     started: bool
+    retry: str | None
+    number: int
     error: str = ""
     changed: bool = False
+
+    @property
+    def stopping(self) -> bool:
+        """Say whether nothing more of it may start."""
+        return self.state not in JOB_STARTABLE
+
+    def fail(self, error: str) -> None:
+        """Begin to fail, for this reason; the first reason stays."""
+        if self.state in JOB_STARTABLE:
+            self.become(JobState.FAILING)
+            self.error = error
 
     def become(self, state: JobState) -> None:
         """Move to `state`; raise ValueError where the lifecycle does not allow it."""
@@ -51,12 +64,16 @@ class StageRow:
     blocked: IndexSet
     delayed: IndexSet
     spent: IndexSet
+    done: IndexSet
     counts: list[int]
     run_seconds: float
     demand: dict[str, int]
     started: bool
     ended: bool
     call: str
+    name: str
+    next_due: float | None
+    gang: bool
     changed: bool = False
 
     @property
@@ -81,6 +98,19 @@ class StageRow:
             self.unplaced -= indexes
         if after == TaskState.CREATED:
             self.unplaced |= indexes
+        if after in TASK_ENDS and self.feeds_pointwise:
+            self.done |= indexes
+        self.changed = True
+
+    def spend(self, indexes: IndexSet) -> None:
+        """Note tasks that are CREATED again after an attempt that began."""
+        self.spent |= indexes
+        self.changed = True
+
+    def delay(self, indexes: IndexSet, due: float) -> None:
+        """Keep tasks from being placed until a time (seconds since the epoch)."""
+        self.delayed |= indexes
+        self.next_due = min(due, self.next_due or due)
         self.changed = True
 
 
@@ -141,18 +171,20 @@ class Room:
 
 
 STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwise, s.unplaced::text, s.blocked::text,
-    s.delayed::text, s.spent::text, s.counts, s.run_seconds, s.demand::text, s.started_at IS NOT NULL, s.ended_at IS NOT NULL,
-    coalesce(s.spec ->> 'python', s.spec ->> 'command')"""
-STAGE_WIDTH = 15
-JOB_COLUMNS = "j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL"
+    s.delayed::text, s.spent::text, s.done::text, s.counts, s.run_seconds, s.demand::text, s.started_at IS NOT NULL, s.ended_at IS NOT NULL,
+    coalesce(s.spec ->> 'python', s.spec ->> 'command'), s.name, extract(epoch FROM s.next_due)::float8,
+    coalesce((s.spec ->> 'gang')::bool, false)"""
+STAGE_WIDTH = 19
+JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
+    (j.spec -> 'retry')::text, j.number"""
 ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,
     started::text, recalled"""
 
 
 def read_stage(row: tuple[Any, ...]) -> StageRow:
     """Make a StageRow of STAGE_COLUMNS."""
-    sets = map(IndexSet.from_multirange, row[5:9])
-    return StageRow(*row[:5], *sets, list(row[9]), row[10], json.loads(row[11]), *row[12:15])
+    sets = map(IndexSet.from_multirange, row[5:10])
+    return StageRow(*row[:5], *sets, list(row[10]), row[11], json.loads(row[12]), *row[13:STAGE_WIDTH])
 
 
 def read_job(row: tuple[Any, ...]) -> JobRow:
@@ -198,10 +230,15 @@ class Board:
         ):
             self.lists[row[1]].append(read_assignment(row))
         for node, name, total, capacity, held in rows.fetch(
-            "SELECT node_id, name, total, capacity, held FROM nodes_noderesource WHERE node_id = ANY(%s)", [ids]
+            "SELECT node_id, name, total, capacity, held FROM nodes_noderesource WHERE node_id = ANY(%s)",
+            [ids],
         ):
             room = self.rooms[node]
             room.total[name], room.capacity[name], room.held[name] = total, capacity, held
+
+    def job_of(self, stage: int) -> JobRow:
+        """Return the job that a stage belongs to."""
+        return self.jobs[self.stages[stage].job_id]
 
     def drop(self, node: int, stage: int, indexes: IndexSet) -> None:
         """Take tasks off a node's list and free what they held."""
@@ -266,6 +303,9 @@ def _write_stages(stages: list[StageRow]) -> None:
                 stage.blocked.to_multirange(),
                 stage.delayed.to_multirange(),
                 stage.spent.to_multirange(),
+                stage.done.to_multirange(),
+                stage.next_due,
+                stage.parallelism,
                 "{" + ",".join(map(str, stage.counts)) + "}",
                 stage.run_seconds,
                 stage.started,
@@ -273,17 +313,19 @@ def _write_stages(stages: list[StageRow]) -> None:
             )
             for stage in stages
         ),
-        10,
+        13,
     )
     rows.execute(
         """UPDATE jobs_stage s SET open_needs = c.open_needs, unplaced = c.unplaced::int4multirange,
             blocked = c.blocked::int4multirange, delayed = c.delayed::int4multirange, spent = c.spent::int4multirange,
+            done = c.done::int4multirange, next_due = to_timestamp(c.next_due), parallelism = c.parallelism,
             counts = c.counts::int[], run_seconds = c.run_seconds,
             started_at = CASE WHEN c.started THEN coalesce(s.started_at, now()) END,
             ended_at = CASE WHEN c.ended THEN coalesce(s.ended_at, now()) END
-        FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[],
-            %s::bool[], %s::bool[])
-            AS c(id, open_needs, unplaced, blocked, delayed, spent, counts, run_seconds, started, ended)
+        FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::float8[], %s::int[], %s::text[], %s::float8[], %s::bool[], %s::bool[])
+            AS c(id, open_needs, unplaced, blocked, delayed, spent, done, next_due, parallelism, counts, run_seconds, started,
+                ended)
         WHERE s.id = c.id""",
         values,
     )
@@ -294,7 +336,15 @@ def _write_jobs(jobs: list[JobRow]) -> None:
         return
     values = rows.columns(
         (
-            (job.id, int(job.state), job.stages_ended, job.failures, job.error, job.started, job.state in JOB_ENDS)
+            (
+                job.id,
+                int(job.state),
+                job.stages_ended,
+                job.failures,
+                job.error,
+                job.started,
+                job.state in JOB_ENDS,
+            )
             for job in jobs
         ),
         7,
@@ -374,11 +424,7 @@ def _write_rooms(rooms: dict[int, Room]) -> None:
     if not rooms:
         return
     values = rows.columns(
-        (
-            (node, name, room.capacity[name], room.held[name])
-            for node, room in rooms.items()
-            for name in room.capacity
-        ),
+        ((node, name, room.capacity[name], room.held[name]) for node, room in rooms.items() for name in room.capacity),
         4,
     )
     rows.execute(

@@ -8,6 +8,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from celery import current_app
@@ -40,6 +42,7 @@ class Dispatcher:
         self._sent: dict[str, Sent] = defaultdict(Sent)
         self._specs: dict[int, dict[str, Any]] = {}
         self._acknowledged: dict[str, int] = {}
+        self._heartbeats: dict[str, int] = {}
 
     def confirm(self, session: str, seen: int, acknowledged: int) -> None:
         """Note that an agent has seen commands up to a number, and which of its reports is the last applied."""
@@ -48,14 +51,24 @@ class Dispatcher:
         for number in [number for number in sent.unconfirmed if number <= seen]:
             del sent.unconfirmed[number]
 
-    def dispatch(self, assignments: Iterable[AssignmentRow], acknowledge: Iterable[str]) -> None:
-        """Send each session its new assignments and acknowledgements, one command each."""
-        by_session: dict[str, list[AssignmentRow]] = {session: [] for session in acknowledge}
+    def hear(self, session: str, heartbeat: int) -> None:
+        """Note a heartbeat, which the next command to this session acknowledges."""
+        self._heartbeats[session] = heartbeat
+
+    def dispatch(
+        self,
+        assignments: Iterable[AssignmentRow],
+        acknowledge: Iterable[str],
+        cancels: Mapping[str, list[list[Any]]] = MappingProxyType({}),
+        pauses: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Send each session its new assignments, what it must end or pause, and acknowledgements, one command each."""
+        by_session: dict[str, list[AssignmentRow]] = {session: [] for session in (*acknowledge, *cancels, *pauses)}
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
         described = self._describe(by_session)
         for session, launches in by_session.items():
-            self._send(session, launches, described)
+            self._send(session, launches, described, cancels.get(session, []), pauses.get(session, 0))
 
     def resend(self, now: float) -> None:
         """Send again what was not confirmed in time."""
@@ -72,14 +85,22 @@ class Dispatcher:
     def send_lists(self, condition: str, values: list[Any]) -> None:
         """Send the assignments that a condition selects, with everything needed to run them."""
         found = rows.fetch(
-            f"SELECT {ASSIGNMENT_COLUMNS} FROM jobs_assignment WHERE {condition} ORDER BY node_id, entry", values
+            f"SELECT {ASSIGNMENT_COLUMNS} FROM jobs_assignment WHERE {condition} ORDER BY node_id, entry",
+            values,
         )
         assignments = [read_assignment(row) for row in found]
         for assignment in assignments:
             self._sent[assignment.session].stages.discard(assignment.stage)
         self.dispatch(assignments, [])
 
-    def _send(self, session: str, assignments: list[AssignmentRow], described: Mapping[int, dict[str, Any]]) -> None:
+    def _send(
+        self,
+        session: str,
+        assignments: list[AssignmentRow],
+        described: Mapping[int, dict[str, Any]],
+        cancels: list[list[Any]],
+        pause: int,
+    ) -> None:
         self._number += 1
         sent = self._sent[session]
         new = {assignment.stage for assignment in assignments} - sent.stages
@@ -87,6 +108,9 @@ class Dispatcher:
             session=session,
             number=self._number,
             acknowledged=self._acknowledged.get(session, 0),
+            heartbeat=self._heartbeats.get(session, 0),
+            pause=pause,
+            cancels=cancels,
             launches=[_launch(assignment) for assignment in assignments],
             stages={stage: described[stage] for stage in new},
         )
@@ -116,10 +140,19 @@ class Dispatcher:
             missing = stages
         if missing:
             found = rows.fetch(
-                "SELECT id, job_id::text, name, parallelism, spec::text FROM jobs_stage WHERE id = ANY(%s)", [list(missing)]
+                "SELECT id, job_id::text, name, parallelism, (spec - 'files' - 'foreach')::text, (spec -> 'files')::text, "
+                "items::text, (spec -> 'foreach')::text FROM jobs_stage WHERE id = ANY(%s)",
+                [list(missing)],
             )
-            for id_, job, name, parallelism, spec in found:
-                self._specs[id_] = {"job": job, "name": name, "parallelism": parallelism, "spec": json.loads(spec)}
+            for id_, job, name, parallelism, spec, files, items, foreach in found:
+                self._specs[id_] = {
+                    "job": job,
+                    "name": name,
+                    "parallelism": parallelism,
+                    "spec": json.loads(spec),
+                    "files_digest": sha256(files.encode()).hexdigest() if files and files != "{}" else None,
+                    **_items(items or foreach),
+                }
 
 
 def read_inputs(stages: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
@@ -156,6 +189,15 @@ def _results(stages: set[int]) -> dict[int, list[tuple[int, str | None]]]:
         ):
             results[stage].append((index, result))
     return results
+
+
+def _items(text: str | None) -> dict[str, Any]:
+    """Return the items that a stage's tasks are made from by index, or that they must be fetched."""
+    if text is None:
+        return {"items": None, "fetch_items": False}
+    if len(text) > INLINE_INPUTS:
+        return {"items": None, "fetch_items": True}
+    return {"items": {str(index): item for index, item in enumerate(json.loads(text))}, "fetch_items": False}
 
 
 def _launch(assignment: AssignmentRow) -> Launch:

@@ -16,7 +16,11 @@ class IndexSetField(models.Field):  # type: ignore[type-arg]
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> IndexSet | None:
         if value is None:
             return None
-        return IndexSet.from_multirange(value) if isinstance(value, str) else IndexSet.of((r.lower, r.upper) for r in value)
+        return (
+            IndexSet.from_multirange(value)
+            if isinstance(value, str)
+            else IndexSet.of((r.lower, r.upper) for r in value)
+        )
 
     def get_prep_value(self, value: Any) -> Any:
         return value.to_multirange() if isinstance(value, IndexSet) else value

@@ -23,7 +23,13 @@ class Lists(Protocol):
     measures: Measures
 
     def add(
-        self, node: int, stage: StageRow, count: int, demand: dict[str, int], held: int, after: list[list[int]]
+        self,
+        node: int,
+        stage: StageRow,
+        count: int,
+        demand: dict[str, int],
+        held: int,
+        after: list[list[int]],
     ) -> None:
         """Put tasks of a stage on a node's list."""
 
@@ -49,6 +55,8 @@ def follow(lists: Lists, placed: Iterable[StageRow]) -> None:
     for stage in stages:
         board.stages.setdefault(stage.id, stage)
     for stage in stages:
+        if stage.id in lists.measures.impatient:
+            continue
         node = _common_home(lists, needs[stage.id], homes)
         if node in lists.queues and _follow_one(lists, stage, needs[stage.id], node):
             homes[stage.id] = {node}
@@ -104,7 +112,12 @@ def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int
         stage = lists.board.stages.get(id_) or _read_producer(lists.board, id_)
         if stage.ended:
             continue
-        if stage.unplaced or exchange != "all" or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean):
+        if (
+            stage.unplaced
+            or not stage.parallelism
+            or exchange != "all"
+            or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean)
+        ):
             return None
         nodes |= homes.get(id_, set())
     return nodes.pop() if len(nodes) == 1 else None

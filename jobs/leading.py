@@ -1,64 +1,90 @@
 """Leading: the loop of the one scheduler worker that holds the lease. All of the main path's decisions are taken here."""
 
+import json
 import time
 from collections.abc import Callable
 from queue import Empty
-from typing import Any
 
 import structlog
 from django.db import connection
 
-from agent.messages import Report
-from jobs import lease, placing, reporting, rows
+from agent.messages import Heartbeat, Report
+from jobs import lease, pausing, placing, recovering, reporting, rows, stopping
 from jobs.dispatching import Dispatcher
 from jobs.inbox import inbox
-from jobs.measuring import Measures
-from scheduling.plan import Policy
+from jobs.memory import Memory
 
 log = structlog.get_logger()
 TICK = 1.0
+#: Seconds of not having listened after which silence is counted anew.
+STALL = 5.0
 
 
 class Leader:
     """Works while it holds the lease; raises LeaseLost when another took over."""
 
     def __init__(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._dispatcher = Dispatcher(epoch)
-        self._measures = Measures()
-        self._renewed = time.monotonic()
+        self.epoch = epoch
+        self.dispatcher = Dispatcher(epoch)
+        self._memory = Memory()
+        self._renewed = self._turned = self._listening_since = time.monotonic()
         self._ticked = 0.0
         with connection.cursor() as cursor:
             cursor.execute(rows.LEADER_SETTINGS)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until told to stop, then give the lease back."""
-        self._dispatcher.send_lists("true", [])
+        self.dispatcher.send_lists("true", [])
         while not stopping():
-            self._work(_take(self._ticked + TICK - time.monotonic()))
-        lease.release(self._epoch)
+            self.turn(_take(self._ticked + TICK - time.monotonic()))
+        lease.release(self.epoch)
 
-    def _work(self, arrived: list[Any]) -> None:
-        reports = [item for item in arrived if item is not None]
+    def turn(self, arrived: list[Report | Heartbeat | None]) -> None:
+        """Do what the arrived messages and the clock ask for."""
         now = time.monotonic()
-        applied = reporting.apply(reports, self._measures, epoch=self._epoch) if reports else reporting.Applied()
-        for report in applied.accepted:
-            self._dispatcher.confirm(report.session, report.seen, applied.acknowledged[report.node])
-        placed = placing.place_pending(self._measures, policy=Policy(), epoch=self._epoch)
-        self._dispatcher.dispatch(placed.assignments, _sessions(reports))
+        if now - self._turned > STALL:
+            self._listening_since = now
+        self._turned = now
+        reports = [item for item in arrived if isinstance(item, Report)]
+        heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
+        if reports:
+            self._apply(reports)
+        if heartbeats:
+            self._hear(heartbeats)
+        stopped = stopping.stop_jobs(epoch=self.epoch)
+        if stopped.more:
+            inbox.put(None)
+        placed = placing.place_pending(self._memory, epoch=self.epoch)
+        self.dispatcher.dispatch(
+            placed.assignments, {item.session: None for item in (*reports, *heartbeats)}, stopped.cancels
+        )
         if now - self._ticked >= TICK:
-            self._ticked = now
-            self._dispatcher.resend(now)
+            self.tick()
+
+    def tick(self) -> None:
+        """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
+        now = self._ticked = time.monotonic()
+        self.dispatcher.resend(now)
+        recovering.release_due(epoch=self.epoch)
+        recovering.expire_jobs(epoch=self.epoch)
+        recovering.watch_nodes(listening=now - self._listening_since, epoch=self.epoch)
+        self.dispatcher.dispatch([], [], stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
         if now - self._renewed >= lease.RENEWED_EVERY:
-            lease.renew(self._epoch)
+            lease.renew(self.epoch)
             self._renewed = now
 
+    def _apply(self, reports: list[Report]) -> None:
+        applied = reporting.apply(reports, self._memory.measures, epoch=self.epoch)
+        for report in reports:
+            self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
 
-def _sessions(reports: list[Report]) -> list[str]:
-    return list({report.session: None for report in reports})
+    def _hear(self, heartbeats: list[Heartbeat]) -> None:
+        recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])
+        for beat in heartbeats:
+            self.dispatcher.hear(beat.session, beat.number)
 
 
-def _take(seconds: float) -> list[Any]:
+def _take(seconds: float) -> list[Report | Heartbeat | None]:
     """Wait for something to arrive, at most so long, and take all that is there."""
     try:
         arrived = [inbox.get(timeout=max(seconds, 0.001))]

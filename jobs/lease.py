@@ -33,7 +33,7 @@ def renew(epoch: int) -> None:
 
 def release(epoch: int) -> None:
     """Give the lease back, so that a stand-by need not wait for its end."""
-    rows.execute("UPDATE jobs_lease SET expires_at = '-infinity' WHERE epoch = %s", [epoch])
+    rows.execute("UPDATE jobs_lease SET expires_at = to_timestamp(0) WHERE epoch = %s", [epoch])
 
 
 def check(epoch: int) -> None:

@@ -15,12 +15,15 @@ class Measures:
     def __init__(self) -> None:
         self._by_kind: dict[Kind, Measure] = {}
         self._by_stage: dict[int, Measure] = {}
+        #: Stages of which an agent gave tasks back; they are placed only when they are ready.
+        self.impatient: set[int] = set()
 
     def of_kind(self, kind: Kind, stage: int) -> Measure:
         """Return the measure of a kind, and remember that a stage is of it."""
         if len(self._by_stage) > KINDS:
             self._by_kind.clear()
             self._by_stage.clear()
+            self.impatient.clear()
         measure = self._by_kind.setdefault(kind, Measure())
         self._by_stage[stage] = measure
         return measure

@@ -90,7 +90,8 @@ class Stage(models.Model):
 
     `unplaced` are the tasks that are CREATED; of these, `blocked` wait for a pointwise input, `delayed` for the end of a
     backoff, and none may be placed while `open_needs` (stages that must end first) is above zero. `spent` are those
-    whose last attempt began, so that the next one needs a new number. `counts` is indexed by TaskState.
+    whose last attempt began, so that the next one needs a new number. `done` are those that have ended, kept only where
+    a pointwise consumer asks. `counts` is indexed by TaskState.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="stages")
@@ -106,6 +107,7 @@ class Stage(models.Model):
     blocked = IndexSetField()
     delayed = IndexSetField()
     spent = IndexSetField()
+    done = IndexSetField()
     next_due = models.DateTimeField(null=True)
     counts = ArrayField(models.IntegerField(), size=len(TaskState))
     run_seconds = models.FloatField(default=0)

@@ -14,8 +14,9 @@ from django.db import transaction
 
 from jobs import following, lease, rows
 from jobs.board import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, Board, StageRow, read_stage
-from jobs.measuring import Measures
-from nodes.selectors import NodeRow, placeable_nodes
+from jobs.memory import Memory
+from jobs.numbering import number
+from nodes.selectors import NodeRow, placeable_nodes, scheduler_switches
 from scheduling import backlog
 from scheduling.backlog import Queue
 from scheduling.cluster import Cluster, NodeView
@@ -49,32 +50,37 @@ class Round:
     refused: dict[int, Any] = field(default_factory=dict)
 
 
-def place_pending(measures: Measures, *, policy: Policy, epoch: int) -> Round:
+def place_pending(memory: Memory, *, epoch: int) -> Round:
     """Place as many ready tasks as there is room for, and fill the lists of the nodes."""
     done = Round()
     with transaction.atomic():
         lease.check(epoch)
-        candidates = _candidates()
+        switches = scheduler_switches()
+        candidates = [] if switches.paused else _candidates()
         if not candidates:
             return done
         nodes = placeable_nodes()
         board = Board()
         board.read_lists([node.id for node in nodes])
-        Filling(board, nodes, policy, measures, done).run(candidates)
-        _move_tasks(board, done)
+        policy = Policy(allocation=switches.allocation, placement=switches.strategy)
+        Filling(board, nodes, policy, memory, done).run(candidates)
+        _move_tasks(done)
         board.write()
         _write_entries(nodes)
+        if memory.refusals_due(time.monotonic()):
+            _write_refusals(memory, done, candidates)
     return done
 
 
 class Filling:
     """One round: plans holds, then fills backlogs, then lets dependents follow."""
 
-    def __init__(self, board: Board, nodes: list[NodeRow], policy: Policy, measures: Measures, done: Round) -> None:
+    def __init__(self, board: Board, nodes: list[NodeRow], policy: Policy, memory: Memory, done: Round) -> None:
         self.board = board
         self.nodes = {node.id: node for node in nodes}
         self.policy = policy
-        self.measures = measures
+        self.memory = memory
+        self.measures = memory.measures
         self.done = done
         self.queues: dict[int, Queue] = {}
 
@@ -83,32 +89,58 @@ class Filling:
             self.board.stages[candidate.stage.id] = candidate.stage
         self._read_queues()
         self._grant(candidates)
+        reserved = {node for reservation in self.memory.reservations for node in reservation.nodes}
+        self.queues = {node: queue for node, queue in self.queues.items() if node not in reserved}
         for candidate in candidates:
-            if candidate.stage.id in self.done.refused:
+            if candidate.stage.id in self.done.refused and not candidate.stage.gang:
                 self._queue(candidate)
         following.follow(self, [candidate.stage for candidate in candidates])
 
-    def waiting(self, node: int, stage: int) -> int:
-        """Count the entries of a stage that wait on a node's list."""
-        return sum(assignment.waiting for assignment in self.board.lists[node] if assignment.stage == stage)
-
-    def add(self, node: int, stage: StageRow, count: int, demand: dict[str, int], held: int, after: list[list[int]]) -> None:
+    def add(
+        self,
+        node: int,
+        stage: StageRow,
+        count: int,
+        demand: dict[str, int],
+        held: int,
+        after: list[list[int]],
+    ) -> None:
         """Put the lowest unplaced tasks of a stage on a node's list, the first `held` of them with a hold."""
         source = stage.unplaced if after else stage.ready
         indexes = source.take(count)[0]
         stage.move(TaskState.CREATED, TaskState.SCHEDULED, indexes)
         row = self.nodes[node]
-        row.last_entry += 1
-        assignment = AssignmentRow(
-            0, node, row.session, row.last_entry, stage.id, 0, demand, after, indexes, indexes.take(held)[0], IndexSet()
-        )
-        assignment.changed = True
-        self.board.lists[node].append(assignment)
-        self.board.rooms[node].hold(demand, held)
-        self.done.assignments.append(assignment)
+        for attempt, members in number(stage, indexes):
+            row.last_entry += 1
+            granted = members.take(held)[0]
+            held -= len(granted)
+            self.done.assignments.append(
+                AssignmentRow(
+                    0,
+                    node,
+                    row.session,
+                    row.last_entry,
+                    stage.id,
+                    attempt,
+                    demand,
+                    after,
+                    members,
+                    granted,
+                    IndexSet(),
+                )
+            )
+            self.done.assignments[-1].changed = True
+            self.board.lists[node].append(self.done.assignments[-1])
+            self.board.rooms[node].hold(demand, len(granted))
+
+    def waiting(self, node: int, stage: int) -> int:
+        """Count the entries of a stage that wait on a node's list."""
+        return sum(assignment.waiting for assignment in self.board.lists[node] if assignment.stage == stage)
 
     def _read_queues(self) -> None:
         for node in self.nodes.values():
+            if node.unavailable:
+                continue
             self.queues[node.id] = queue = Queue(node.id, self.board.rooms[node.id].total)
             for assignment in self.board.lists[node.id]:
                 queue.add(assignment.waiting, self.measures.of_stage(assignment.stage).mean)
@@ -116,7 +148,15 @@ class Filling:
     def _grant(self, candidates: list[Candidate]) -> None:
         views = [_view(node, self.board) for node in self.nodes.values()]
         requests = [_request(candidate) for candidate in candidates]
-        planned = plan(Cluster(views), requests, self.policy, now=time.time(), seed=0)
+        planned = plan(
+            Cluster(views),
+            requests,
+            self.policy,
+            now=time.time(),
+            seed=self.memory.next_seed(),
+            reserved=self.memory.reservations,
+        )
+        self.memory.reservations = planned.reservations
         for placement in planned.placements:
             stage = self.board.stages[placement.stage]
             demand = dict(hold(stage.demand, placement.devices))
@@ -129,7 +169,8 @@ class Filling:
         measure = self.measures.of_kind(stage.kind, stage.id)
         nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
         allowances = [
-            backlog.allowance(self.queues[node.id], stage.demand, measure, self.waiting(node.id, stage.id)) for node in nodes
+            backlog.allowance(self.queues[node.id], stage.demand, measure, self.waiting(node.id, stage.id))
+            for node in nodes
         ]
         for node, count in zip(nodes, backlog.share(len(stage.ready), allowances), strict=True):
             if count:
@@ -150,9 +191,12 @@ def _candidates() -> list[Candidate]:
     found = rows.fetch(
         f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
             extract(epoch FROM coalesce(s.refused_at, now()))::float8
-        FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
+        FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id JOIN jobs_jobtype t ON t.id = j.job_type_id
         WHERE s.ended_at IS NULL AND s.open_needs = 0 AND NOT isempty(s.unplaced)
-            AND j.state = ANY(%s) AND j.held_reason = ''
+            AND j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused
+            AND (t.max_running IS NULL OR j.started_at IS NOT NULL OR t.max_running > (
+                SELECT count(*) FROM jobs_job r WHERE r.job_type_id = t.id AND r.ended_at IS NULL
+                AND (r.started_at IS NOT NULL OR r.number < j.number)))
         ORDER BY j.priority, j.number, s.position LIMIT %s""",
         [[int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
     )
@@ -193,10 +237,11 @@ def _request(candidate: Candidate) -> Request:
         submitted=candidate.number,
         waiting_since=candidate.waiting_since,
         constraints=candidate.constraints,
+        gang_size=len(candidate.stage.ready) if candidate.stage.gang else 0,
     )
 
 
-def _move_tasks(board: Board, done: Round) -> None:
+def _move_tasks(done: Round) -> None:
     """Move the chosen tasks to SCHEDULED; the statement moves only those that are CREATED."""
     values = rows.columns(
         (
@@ -222,3 +267,21 @@ def _write_entries(nodes: Iterable[NodeRow]) -> None:
         "WHERE n.id = c.id AND n.last_entry < c.last_entry",
         values,
     )
+
+
+def _write_refusals(memory: Memory, done: Round, candidates: Iterable[Candidate]) -> None:
+    """Store why stages wait, where that has changed; a stage that waits no more has no refusal."""
+    told = {stage: json.dumps(refusal.to_dict()) for stage, refusal in done.refused.items()}
+    changed = [
+        (candidate.stage.id, told.get(candidate.stage.id))
+        for candidate in candidates
+        if memory.refusals.get(candidate.stage.id) != told.get(candidate.stage.id)
+    ]
+    memory.refusals = told
+    if changed:
+        rows.execute(
+            """UPDATE jobs_stage s SET refusal = c.refusal::jsonb,
+                refused_at = CASE WHEN c.refusal IS NOT NULL THEN coalesce(s.refused_at, now()) END
+            FROM unnest(%s::bigint[], %s::text[]) AS c(id, refusal) WHERE s.id = c.id""",
+            rows.columns(changed, 2),
+        )

@@ -1,7 +1,7 @@
 """Reporting: apply what agents tell, in order and once, and settle what follows from it.
 
 A report's number is written in the transaction that applies it; an older number changes nothing, a gap is not applied.
-Older attempts, other nodes and ended tasks are ignored by the statements themselves (the guard in `_end_tasks`).
+Older attempts, other nodes and ended tasks are ignored by the statements themselves: see ATTEMPT_GUARD.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,18 +10,17 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from agent.messages import Report
-from jobs import lease, rows, settling
+from jobs import ending, lease, rows, settling
 from jobs.board import Board
 from jobs.measuring import Measures
+from jobs.moves import ATTEMPT_GUARD, Move, read_moves
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState, sources
-
-Moves = list[tuple[int, int, TaskState, TaskState, IndexSet]]
 
 
 @dataclass(slots=True)
 class Applied:
-    """What came of a batch: last report number by node, and whether jobs got room or work."""
+    """What came of a batch: the last report number of each node, and the reports that were applied."""
 
     acknowledged: dict[int, int] = field(default_factory=dict)
     accepted: list[Report] = field(default_factory=list)
@@ -37,7 +36,7 @@ def apply(reports: Sequence[Report], measures: Measures, *, epoch: int) -> Appli
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted:
             _apply(applied.accepted, measures)
-            _write_numbers({report.node: last[report.node][1] for report in applied.accepted})
+            _write_numbers(applied)
     return applied
 
 
@@ -45,14 +44,17 @@ def _apply(reports: Sequence[Report], measures: Measures) -> None:
     board = Board()
     board.lock_stages(_stages_in(reports))
     board.read_lists({report.node for report in reports})
-    ends = [*_finish_tasks(reports), *_end_others(reports)]
-    _move(board, ends, ended=True)
-    _move(board, _return_tasks(reports), ended=True)
+    ends = [*_finish_tasks(reports), *ending.end_others(board, reports)]
+    _move(board, ends, off_list=True)
+    returns = _return_tasks(board, reports)
+    _move(board, returns, off_list=True)
+    measures.impatient.update(move.stage for move in returns)
     _start(board, _start_tasks(reports))
+    ending.write_updates(reports)
     _add_run_time(board, reports, measures)
-    settling.settle(board, [(stage, indexes) for _, stage, _, _, indexes in ends])
-    for report in reports:
-        board.promote(report.node)
+    settling.settle(board, [*ends, *returns])
+    for node in {report.node for report in reports}:
+        board.promote(node)
     board.write()
 
 
@@ -83,7 +85,7 @@ def _stages_in(reports: Iterable[Report]) -> set[int]:
     return stages
 
 
-def _finish_tasks(reports: Iterable[Report]) -> Moves:
+def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     """Write what finished with a result and nothing else: the path of nearly every task."""
     columns: list[list] = [[] for _ in range(7)]  # type: ignore[type-arg]
     for report in reports:
@@ -99,7 +101,7 @@ def _finish_tasks(reports: Iterable[Report]) -> Moves:
     if not columns[0]:
         return []
     found = rows.fetch(
-        """WITH told AS (
+        f"""WITH told AS (
             SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
                 AS told(stage_id, index, attempt, node_id, begun, ended, result)
         ), moved AS (
@@ -107,28 +109,50 @@ def _finish_tasks(reports: Iterable[Report]) -> Moves:
                 started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - told.begun * interval '1 microsecond')),
                 ended_at = greatest(t.started_at, t.scheduled_at, now() - told.ended * interval '1 microsecond')
             FROM told JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index = told.index
-            WHERE t.stage_id = told.stage_id AND t.index = told.index
-                AND t.attempt = told.attempt AND t.node_id = told.node_id AND t.state = ANY(%s)
-            RETURNING t.node_id, t.stage_id, o.state, t.index
-        )
-        SELECT node_id, stage_id, state, range_agg(int4range(index, index + 1))::text FROM moved GROUP BY 1, 2, 3""",
-        [*columns, int(TaskState.FINISHED), [int(state) for state in sources(TaskState.FINISHED)]],
+            WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD} AND t.state = ANY(%s)
+            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
+        ) {read_moves("moved")}""",
+        [
+            *columns,
+            int(TaskState.FINISHED),
+            [int(state) for state in sources(TaskState.FINISHED) - {TaskState.CREATED}],
+        ],
     )
-    return [
-        (node, stage, TaskState(before), TaskState.FINISHED, IndexSet.from_multirange(indexes))
-        for node, stage, before, indexes in found
+    return [Move.read(row) for row in found]
+
+
+def _return_tasks(board: Board, reports: Iterable[Report]) -> list[Move]:
+    """Write what was confirmed as never started: CREATED again, or CANCELED where the job stops."""
+    told = [
+        (report.node, stage, attempt, low, high, _after_return(board, stage))
+        for report in reports
+        for stage, attempt, ranges in report.returns
+        for low, high in ranges
+        if stage in board.stages
     ]
+    if not told:
+        return []
+    states = [TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECONCILING, TaskState.CANCELING]
+    found = rows.fetch(
+        f"""WITH moved AS (
+            UPDATE jobs_task t SET state = told.after, scheduled_at = CASE WHEN told.after <> %s THEN t.scheduled_at END,
+                ended_at = CASE WHEN told.after <> %s THEN greatest(t.scheduled_at, now()) END
+            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[], %s::smallint[])
+                AS told(node_id, stage_id, attempt, low, high, after)
+            JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index >= told.low AND o.index < told.high
+            WHERE t.stage_id = o.stage_id AND t.index = o.index AND {ATTEMPT_GUARD} AND t.state = ANY(%s)
+            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
+        ) {read_moves("moved")}""",
+        [int(TaskState.CREATED)] * 2 + [*rows.columns(told, 6), [int(state) for state in states]],
+    )
+    return [Move.read(row) for row in found]
 
 
-def _end_others(reports: Iterable[Report]) -> Moves:
-    return []
+def _after_return(board: Board, stage: int) -> int:
+    return TaskState.CANCELED if board.job_of(stage).stopping else TaskState.CREATED
 
 
-def _return_tasks(reports: Iterable[Report]) -> Moves:
-    return []
-
-
-def _start_tasks(reports: Iterable[Report]) -> Moves:
+def _start_tasks(reports: Iterable[Report]) -> list[Move]:
     told = [
         (report.node, stage, attempt, index, report.sent - begun)
         for report in reports
@@ -138,54 +162,56 @@ def _start_tasks(reports: Iterable[Report]) -> Moves:
     if not told:
         return []
     found = rows.fetch(
-        """WITH moved AS (
+        f"""WITH moved AS (
             UPDATE jobs_task t SET state = %s,
                 started_at = greatest(t.scheduled_at, now() - told.begun * interval '1 microsecond')
             FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[])
                 AS told(node_id, stage_id, attempt, index, begun)
             JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index = told.index
-            WHERE t.stage_id = told.stage_id AND t.index = told.index
-                AND t.attempt = told.attempt AND t.node_id = told.node_id AND t.state = ANY(%s)
-            RETURNING t.node_id, t.stage_id, o.state, t.index
-        )
-        SELECT node_id, stage_id, state, range_agg(int4range(index, index + 1))::text FROM moved GROUP BY 1, 2, 3""",
-        [int(TaskState.RUNNING), *rows.columns(told, 5), [int(TaskState.SCHEDULED), int(TaskState.DEPLOYING)]],
+            WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD} AND t.state = ANY(%s)
+            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
+        ) {read_moves("moved")}""",
+        [
+            int(TaskState.RUNNING),
+            *rows.columns(told, 5),
+            [int(TaskState.SCHEDULED), int(TaskState.DEPLOYING)],
+        ],
     )
-    return [
-        (node, stage, TaskState(before), TaskState.RUNNING, IndexSet.from_multirange(indexes))
-        for node, stage, before, indexes in found
-    ]
+    return [Move.read(row) for row in found]
 
 
-def _move(board: Board, moves: Moves, *, ended: bool) -> None:
-    for node, stage, before, after, indexes in moves:
-        board.stages[stage].move(before, after, indexes)
-        if ended:
-            board.drop(node, stage, indexes)
+def _move(board: Board, moves: Iterable[Move], *, off_list: bool) -> None:
+    for move in moves:
+        board.stages[move.stage].move(move.before, move.after, move.indexes)
+        if off_list:
+            board.drop(move.node, move.stage, move.indexes)
 
 
-def _start(board: Board, moves: Moves) -> None:
+def _start(board: Board, moves: Sequence[Move]) -> None:
     """Hold what has begun without a hold, withdrawing the newest hold that has not while there is no room."""
-    _move(board, moves, ended=False)
-    for node, stage, _, _, indexes in moves:
-        for assignment in board.lists[node]:
-            if assignment.stage == stage and (begun := assignment.listed & indexes):
+    _move(board, moves, off_list=False)
+    for move in moves:
+        settling.mark_started(board, board.stages[move.stage])
+        for assignment in board.lists[move.node]:
+            if assignment.stage == move.stage and (begun := assignment.listed & move.indexes):
                 assignment.started |= begun
-                board.hold_started(node, assignment, begun - assignment.held)
+                board.hold_started(move.node, assignment, begun - assignment.held)
 
 
 def _add_run_time(board: Board, reports: Iterable[Report], measures: Measures) -> None:
     for report in reports:
         for group in report.finished:
-            stage = board.stages[group.stage]
-            seconds = (sum(group.ended) - sum(group.begun)) / 1e6
-            stage.run_seconds += seconds
-            measures.of_kind(stage.kind, stage.id).add(len(group.indexes), seconds)
+            stage = board.stages.get(group.stage)
+            if stage:
+                seconds = (sum(group.ended) - sum(group.begun)) / 1e6
+                stage.run_seconds += seconds
+                measures.of_kind(stage.kind, stage.id).add(len(group.indexes), seconds)
 
 
-def _write_numbers(numbers: dict[int, int]) -> None:
+def _write_numbers(applied: Applied) -> None:
+    last = {report.node: report for report in applied.accepted}
     rows.execute(
-        "UPDATE nodes_node n SET last_report = c.number, heard_at = now() "
-        "FROM unnest(%s::bigint[], %s::bigint[]) AS c(id, number) WHERE n.id = c.id",
-        [list(numbers), list(numbers.values())],
+        "UPDATE nodes_node n SET last_report = c.number, confirmed_pause = greatest(n.confirmed_pause, c.pause), heard_at = now() "
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS c(id, number, pause) WHERE n.id = c.id",
+        [list(last), [report.number for report in last.values()], [report.pause for report in last.values()]],
     )

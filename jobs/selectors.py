@@ -1,6 +1,12 @@
 """Reading jobs, stages and tasks."""
 
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
 from jobs import rows
+from jobs.models import Lease
 from scheduling.lifecycle import TaskState
 
 
@@ -14,3 +20,18 @@ def inputs_of(stage: int) -> dict[int, list[str | None]]:
     ):
         inputs[producer] = results
     return inputs
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderRow:
+    """Who leads, or led last."""
+
+    holder: str
+    epoch: int
+    alive: bool
+
+
+def leader() -> LeaderRow:
+    """Return the holder of the lease, and whether it holds it still by the database's clock."""
+    row = Lease.objects.values_list("holder", "epoch", Q(expires_at__gt=Now())).first()
+    return LeaderRow(*row) if row else LeaderRow("", 0, alive=False)

@@ -2,55 +2,130 @@
 
 from collections.abc import Iterable
 
-from jobs import rows
-from jobs.board import Board, StageRow
+from jobs import expanding, rows
+from jobs.board import Board, JobRow, StageRow
+from jobs.moves import Move
+from scheduling import dag
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JobState
+from scheduling.lifecycle import TASK_ENDS, JobState
+
+#: How a job ends whose every stage has ended, by the state it is in by then.
+ENDS = {
+    JobState.CREATED: JobState.FINISHED,
+    JobState.RUNNING: JobState.FINISHED,
+    JobState.FAILING: JobState.FAILED,
+    JobState.CANCELING: JobState.CANCELED,
+}
 
 
-def settle(board: Board, ended: Iterable[tuple[int, IndexSet]]) -> None:
-    """Draw the consequences of tasks that ended, given as (stage, indexes)."""
-    touched = [board.stages[stage] for stage, _ in ended]
-    for stage in touched:
-        _mark_started(board, stage)
-    complete = [stage for stage in {stage.id: stage for stage in touched}.values() if _is_complete(stage)]
-    if not complete:
-        return
-    _open_consumers(board, complete)
-    for stage in complete:
-        _end_stage(board, stage)
+def settle(board: Board, moves: Iterable[Move]) -> None:
+    """Draw the consequences of tasks that moved."""
+    touched = {}
+    for move in moves:
+        stage = touched[move.stage] = board.stages[move.stage]
+        if move.after in TASK_ENDS:
+            mark_started(board, stage)
+            if stage.feeds_pointwise:
+                _unblock(board, stage, move.indexes)
+    end_stages(board, touched.values())
 
 
-def _mark_started(board: Board, stage: StageRow) -> None:
-    job = board.jobs[stage.job_id]
-    stage.started = stage.changed = True
+def end_stages(board: Board, stages: Iterable[StageRow]) -> None:
+    """End those stages of which every task has ended, and what that completes in turn."""
+    complete = [stage for stage in stages if _is_complete(stage)]
+    while complete:
+        for stage in complete:
+            stage.ended = stage.changed = True
+            board.job_of(stage.id).stages_ended += 1
+            board.job_of(stage.id).changed = True
+        complete = [stage for stage in _open_consumers(board, complete) if _is_complete(stage)]
+    for job in board.jobs.values():
+        if job.stages_ended == job.stages_total and job.state in ENDS:
+            job.become(ENDS[job.state])
+
+
+def mark_started(board: Board, stage: StageRow) -> None:
+    """Note that a stage, and with it its job, has begun."""
+    if not stage.started:
+        stage.started = stage.changed = True
+    job = board.job_of(stage.id)
     if not job.started:
-        job.started = True
+        job.started = job.changed = True
         if job.state == JobState.CREATED:
             job.become(JobState.RUNNING)
 
 
 def _is_complete(stage: StageRow) -> bool:
-    return not stage.ended and stage.count_ended == stage.parallelism
+    return not stage.ended and not stage.open_needs and stage.count_ended == stage.parallelism
 
 
-def _open_consumers(board: Board, complete: Iterable[StageRow]) -> None:
-    """Count an ended producer off at each stage that needs all of it."""
+def _open_consumers(board: Board, complete: Iterable[StageRow]) -> list[StageRow]:
+    """Count ended producers off at the stages that need all of them; make the tasks of those that read from them."""
     edges = rows.fetch(
         "SELECT consumer_id FROM jobs_edge WHERE producer_id = ANY(%s) AND exchange = 'all'",
         [[stage.id for stage in complete]],
     )
     consumers = [consumer for (consumer,) in edges]
     board.lock_stages(consumers)
+    opened = []
     for consumer in consumers:
-        board.stages[consumer].open_needs -= 1
-        board.stages[consumer].changed = True
+        stage = board.stages[consumer]
+        stage.open_needs -= 1
+        stage.changed = True
+        if not stage.open_needs:
+            opened.append(stage)
+    for stage in opened:
+        if not stage.parallelism and not board.job_of(stage.id).stopping:
+            _expand(board, stage)
+    return opened
 
 
-def _end_stage(board: Board, stage: StageRow) -> None:
-    job = board.jobs[stage.job_id]
-    stage.ended = stage.changed = True
-    job.stages_ended += 1
-    job.changed = True
-    if job.stages_ended == job.stages_total:
-        job.become(JobState.FINISHED)
+def _expand(board: Board, stage: StageRow) -> None:
+    try:
+        expanding.expand(board, stage)
+    except expanding.NotItems as error:
+        board.job_of(stage.id).fail(str(error))
+
+
+def _unblock(board: Board, producer: StageRow, ended: IndexSet) -> None:
+    """Let go the tasks whose pointwise inputs have all ended."""
+    edges = rows.fetch(
+        "SELECT c.consumer_id, c.producer_id FROM jobs_edge e JOIN jobs_edge c ON c.consumer_id = e.consumer_id "
+        "WHERE e.producer_id = %s AND e.exchange = 'pointwise' AND c.exchange = 'pointwise'",
+        [producer.id],
+    )
+    board.lock_stages({stage for edge in edges for stage in edge})
+    for consumer_id in {consumer for consumer, _ in edges}:
+        consumer = board.stages[consumer_id]
+        producers = [board.stages[producer_id] for id_, producer_id in edges if id_ == consumer_id]
+        freed = _fed(producer, consumer, ended) & consumer.blocked
+        for other in producers:
+            freed = IndexSet.from_indexes(j for j in freed if _has_inputs(other, consumer, j))
+        consumer.blocked -= freed
+        consumer.changed = True
+
+
+def _fed(producer: StageRow, consumer: StageRow, ended: IndexSet) -> IndexSet:
+    """Return the consumer's tasks that these tasks of the producer feed."""
+    if producer.parallelism == consumer.parallelism:
+        return ended
+    return IndexSet.of(
+        (
+            dag.feeds(low, producer.parallelism, consumer.parallelism)[0],
+            dag.feeds(high - 1, producer.parallelism, consumer.parallelism)[1],
+        )
+        for low, high in ended.ranges
+    )
+
+
+def _has_inputs(producer: StageRow, consumer: StageRow, index: int) -> bool:
+    low, high = dag.inputs(index, producer.parallelism, consumer.parallelism)
+    return not IndexSet.span(low, high) - producer.done
+
+
+def stop_unexpanded(job: JobRow, stages: Iterable[StageRow]) -> None:
+    """Close the needs of a stopping job's stages, so that they can end."""
+    for stage in stages:
+        if job.stopping and stage.open_needs:
+            stage.open_needs = 0
+            stage.changed = True

@@ -11,23 +11,30 @@ from django.db import transaction
 from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
 from jobs import rows
+from jobs.expanding import insert_tasks
 from jobs.models import Job, JobType
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 from scheduling.spec import Exchange, JobSpec, StageSpec, to_json
 
 
-def submit(spec: JobSpec, *, owner: int | None = None, idempotency_key: str | None = None) -> Job:
+def submit(
+    spec: JobSpec,
+    *,
+    owner: int | None = None,
+    idempotency_key: str | None = None,
+    retried_from: uuid.UUID | None = None,
+) -> Job:
     """Store a job and tell the scheduler."""
     begun = time.perf_counter()
     stages = list(spec.in_order())
     stored = to_json(spec)
     stage_specs = {stage["name"]: stage for stage in stored.pop("stages")}
     with transaction.atomic():
-        job = _insert_job(spec, stored, owner, idempotency_key)
+        job = _insert_job(spec, stored, owner, idempotency_key, retried_from)
         ids = _insert_stages(job, stages, stage_specs)
         _insert_edges(job, stages, ids)
-        _insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
+        insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
         Job.objects.filter(id=job.id).update(planning_ms=(time.perf_counter() - begun) * 1000)
         transaction.on_commit(hint)
     return job
@@ -38,7 +45,13 @@ def hint() -> None:
     transport.send(current_app, HINT_TASK, None, HINT_QUEUE)
 
 
-def _insert_job(spec: JobSpec, stored: dict[str, Any], owner: int | None, idempotency_key: str | None) -> Job:
+def _insert_job(
+    spec: JobSpec,
+    stored: dict[str, Any],
+    owner: int | None,
+    idempotency_key: str | None,
+    retried_from: uuid.UUID | None,
+) -> Job:
     name, version = (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
     job_type, _ = JobType.objects.get_or_create(name=name, version=version)
     ((number, now),) = rows.fetch("SELECT nextval('jobs_job_number'), now()")
@@ -53,6 +66,7 @@ def _insert_job(spec: JobSpec, stored: dict[str, Any], owner: int | None, idempo
         max_failures=spec.max_failures,
         stages_total=len(spec.stages),
         idempotency_key=idempotency_key,
+        retried_from_id=retried_from,
         created_at=now,
     )
 
@@ -64,15 +78,16 @@ def _insert_stages(job: Job, stages: list[StageSpec], specs: dict[str, Any]) -> 
             _stage_values(job.id, position, stage, specs[stage.name], pointwise=stage.name in pointwise)
             for position, stage in enumerate(stages)
         ),
-        10,
+        11,
     )
     found = rows.fetch(
         """INSERT INTO jobs_stage (job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise, unplaced,
-            counts, blocked, delayed, spent, run_seconds)
+            counts, blocked, delayed, spent, done, run_seconds)
         SELECT c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
-            c.unplaced::int4multirange, c.counts::int[], '{}', '{}', '{}', 0
+            c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0
         FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bool[], %s::text[],
-            %s::text[]) AS c(job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts)
+            %s::text[], %s::text[])
+            AS c(job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked)
         RETURNING name, id""",
         values,
     )
@@ -96,6 +111,9 @@ def _stage_values(
         pointwise,
         IndexSet.span(0, count).to_multirange(),
         "{" + ",".join(map(str, counts)) + "}",
+        IndexSet.span(
+            0, count if any(need.exchange is Exchange.POINTWISE for need in stage.upstreams) else 0
+        ).to_multirange(),
     )
 
 
@@ -109,13 +127,3 @@ def _insert_edges(job: Job, stages: list[StageSpec], ids: dict[str, int]) -> Non
             "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[])",
             rows.columns(edges, 4),
         )
-
-
-def _insert_tasks(stages: list[tuple[int, int]]) -> None:
-    """Create each stage's tasks from its id and their number: alike rows need not travel."""
-    rows.execute(
-        """INSERT INTO jobs_task (stage_id, index, state, attempt, failures, losses)
-        SELECT c.stage_id, i, %s, 0, 0, 0
-        FROM unnest(%s::bigint[], %s::int[]) AS c(stage_id, count), generate_series(0, c.count - 1) AS i""",
-        [int(TaskState.CREATED), *rows.columns(stages, 2)],
-    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from agent.messages import HINT_TASK, REPORT_TASK, Report
+from agent.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat, Report
 from jobs.inbox import inbox
 
 
@@ -18,3 +18,9 @@ def report(data: dict[str, Any]) -> None:
 def hint(data: None) -> None:
     """Look again: something changed."""
     inbox.put(None)
+
+
+@shared_task(name=HEARTBEAT_TASK)
+def heartbeat(data: dict[str, Any]) -> None:
+    """Take an agent's sign of life."""
+    inbox.put(Heartbeat(**data))

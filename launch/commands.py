@@ -59,9 +59,7 @@ def running(child: subprocess.Popen[bytes], command: Command) -> Running | None:
     return Running(command.name, command.rank, identity, command.stop_signal, command.grace)
 
 
-def await_ready(
-    child: subprocess.Popen[bytes], ready: Callable[[], bool], command: Command, seconds: float
-) -> None:
+def await_ready(child: subprocess.Popen[bytes], ready: Callable[[], bool], command: Command, seconds: float) -> None:
     """Wait until a started command is ready; its early end or its silence is an error that shows its log."""
     wait_until(lambda: child.poll() is not None or ready(), seconds)
     if child.poll() is not None:

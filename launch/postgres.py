@@ -119,9 +119,7 @@ def _run(argv: list[str | Path], owner: Account | None, typed: str = "") -> None
         raise LaunchError(f"{argv[0]} failed:\n{done.stderr.strip()}")
 
 
-def _server(
-    programs: Path, home: Path, sockets: Path, logs: Path, owner: Account | None, *, durable: bool
-) -> Command:
+def _server(programs: Path, home: Path, sockets: Path, logs: Path, owner: Account | None, *, durable: bool) -> Command:
     settings = SETTINGS | {"unix_socket_directories": str(sockets)} | ({} if durable else VOLATILE)
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     argv = (str(programs / "postgres"), "-D", str(home / "data"), *flags)

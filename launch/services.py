@@ -48,9 +48,7 @@ def running(data: Path, *, durable: bool = True, listen: redis.Listen | None = N
         second = stack.enter_context(_started(broker.command))
         commands.await_ready(first, lambda: postgres.is_ready(database), database.command, READY_SECONDS)
         commands.await_ready(second, lambda: redis.is_ready(broker), broker.command, READY_SECONDS)
-        yield Services(
-            database.url, broker.url, _running(first, database.command), _running(second, broker.command)
-        )
+        yield Services(database.url, broker.url, _running(first, database.command), _running(second, broker.command))
 
 
 def run(data: Path | None, argv: list[str]) -> int:

@@ -18,8 +18,7 @@ LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
 # fmt: off
 WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-workers",
        "scheduler_project.wsgi:application")
-SCHEDULER = ("-m", "celery", "-A", "scheduler_project", "worker", "--pool", "solo", "-Q", "hints",
-             "--without-gossip", "--without-mingle", "--without-heartbeat", "-n", "scheduler@%h")
+SCHEDULER = ("manage.py", "scheduler")
 AGENT = ("-m", "agent")
 # fmt: on
 MIGRATE = ("manage.py", "migrate", "--noinput")
@@ -84,7 +83,5 @@ def _agent(setting: Setting, env: dict[str, str], name: str) -> Command:
     )
 
 
-def _command(
-    setting: Setting, name: str, argv: tuple[str, ...], env: dict[str, str], *, rank: int
-) -> Command:
+def _command(setting: Setting, name: str, argv: tuple[str, ...], env: dict[str, str], *, rank: int) -> Command:
     return Command(name, (sys.executable, *argv), env, setting.data / "logs" / f"{name}.log", ROOT, rank)

@@ -7,7 +7,6 @@ Under pytest-xdist one pair serves all workers; each has its own database (pytes
 import os
 from collections.abc import Generator
 from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,4 +32,4 @@ def _start(config: pytest.Config) -> None:
 
 
 def _own_database(url: str, worker: str) -> str:
-    return urlsplit(url)._replace(query=f"db={int(worker.removeprefix('gw')) + 1}").geturl()
+    return f"{url.partition('?')[0]}?db={int(worker.removeprefix('gw')) + 1}"

@@ -57,9 +57,7 @@ def status(config: Config) -> int:
         print(f"Nothing runs in {config.data}.")
         return 3
     for each in known.processes:
-        print(
-            f"{each.name:12} {'runs' if processes.is_alive(each.identity) else 'ended':6} {each.identity.pid}"
-        )
+        print(f"{each.name:12} {'runs' if processes.is_alive(each.identity) else 'ended':6} {each.identity.pid}")
     ready = web.is_ready(config)
     print(f"{known.url} is {'ready' if ready else 'not ready'}")
     return 0 if ready else 1
@@ -92,9 +90,7 @@ def _running_record(run: Path) -> record.Record | None:
 
 def _say_running(config: Config, known: record.Record) -> int:
     if known.url != config.url:
-        raise LaunchError(
-            f"{config.data} is in use by {known.url}. Stop it (make down), or choose a DATA_DIR."
-        )
+        raise LaunchError(f"{config.data} is in use by {known.url}. Stop it (make down), or choose a DATA_DIR.")
     print(f"Already running at {known.url}/ui/ (make down stops it)")
     return 0
 

@@ -21,6 +21,22 @@ class NodeRow:
     unavailable: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What operators have set for the whole cluster."""
+
+    paused: bool
+    strategy: str
+    allocation: str
+
+
+def scheduler_switches() -> Switches:
+    """Return the cluster-wide switches, and keep them from changing for the rest of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT paused, strategy, allocation FROM nodes_scheduler FOR SHARE")
+        return Switches(*cursor.fetchone())
+
+
 def placeable_nodes() -> list[NodeRow]:
     """Return the registered nodes in the order of their ids."""
     with connection.cursor() as cursor:

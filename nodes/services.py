@@ -1,27 +1,139 @@
-"""Changing the cluster: registration of agents, and what operators do to nodes."""
+"""Changing the cluster: registration of agents, and what operators do to nodes and to the scheduler as a whole."""
 
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from nodes.models import Node, NodeResource
+from nodes.models import Node, NodeResource, Scheduler
+from scheduling.errors import SwitchyardError
+
+#: A session heard of within this time is alive.
+ALIVE = timedelta(seconds=30)
 
 
-def register(name: str, *, totals: Mapping[str, int], labels: Mapping[str, str], pool: str, info: Mapping[str, Any]) -> Node:
-    """Give the agent of a node a session of its own; the node is made if it is new."""
+class NoSuchNode(SwitchyardError):
+    """There is no such node."""
+
+
+class NameTaken(SwitchyardError):
+    """Another agent runs under this name; stop it, or give this one another name."""
+
+
+def register(
+    name: str,
+    *,
+    totals: Mapping[str, int],
+    labels: Mapping[str, str],
+    pool: str,
+    info: Mapping[str, Any],
+    session: str = "",
+) -> tuple[Node, bool]:
+    """Give the agent of a node a session; the node is made if it is new.
+
+    An agent that presents the node's session goes on with it (True). Raises NameTaken while another session is alive.
+    """
     with transaction.atomic():
         node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool})
-        node.session = secrets.token_hex(12)
-        node.last_report = 0
+        resumed = bool(session) and node.session == session
+        if not resumed and node.session and node.heard_at and timezone.now() - node.heard_at < ALIVE and not session:
+            raise NameTaken
+        if not resumed:
+            node.session, node.last_report = secrets.token_hex(12), 0
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = timezone.now()
         node.silent_since = None
         node.save()
-        for resource, total in totals.items():
-            NodeResource.objects.update_or_create(
-                node=node, name=resource, defaults={"total": total}, create_defaults={"total": total, "capacity": total}
-            )
+        _set_totals(node, totals)
+    return node, resumed
+
+
+def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
+    """Note a sign of life that came over HTTP; say whether the session is the node's."""
+    return bool(Node.objects.filter(id=node, session=session).update(heard_at=timezone.now(), figures=dict(figures)))
+
+
+def pause(id_: int, reason: str) -> Node:
+    """Start nothing more on a node; what runs goes on."""
+    return _change(id_, paused=True, pause_reason=reason)
+
+
+def resume(id_: int) -> Node:
+    """Let a node that was paused or drained take work again."""
+    return _change(id_, paused=False, draining=False, pause_reason="")
+
+
+def drain(id_: int, reason: str) -> Node:
+    """Let a node run empty."""
+    return _change(id_, draining=True, pause_reason=reason)
+
+
+def deactivate(id_: int) -> Node:
+    """Take a node out of the cluster, with its history kept."""
+    return _change(id_, active=False)
+
+
+def activate(id_: int) -> Node:
+    """Take a node back."""
+    return _change(id_, active=True)
+
+
+def pause_scheduler(reason: str) -> Scheduler:
+    """Start nothing more anywhere; what runs goes on."""
+    with transaction.atomic():
+        scheduler = _scheduler(paused=True, pause_reason=reason)
+        Node.objects.update(pause_epoch=F("pause_epoch") + 1)
+    return scheduler
+
+
+def resume_scheduler() -> Scheduler:
+    """Start tasks again."""
+    return _scheduler(paused=False, pause_reason="")
+
+
+def set_policy(*, strategy: str | None = None, allocation: str | None = None) -> Scheduler:
+    """Choose how tasks are placed, and how room is divided among jobs."""
+    chosen = {"strategy": strategy, "allocation": allocation}
+    with transaction.atomic():
+        scheduler = Scheduler.objects.select_for_update().get()
+        for field, value in chosen.items():
+            if value is not None:
+                setattr(scheduler, field, value)
+        scheduler.save()
+    return scheduler
+
+
+def _change(id_: int, **fields: Any) -> Node:
+    with transaction.atomic():
+        node = Node.objects.select_for_update().filter(id=id_).first()
+        if node is None:
+            raise NoSuchNode
+        for field, value in fields.items():
+            setattr(node, field, value)
+        node.pause_epoch += 1
+        node.save(update_fields=[*fields, "pause_epoch"])
     return node
+
+
+def _scheduler(**fields: Any) -> Scheduler:
+    with transaction.atomic():
+        scheduler = Scheduler.objects.select_for_update().get()
+        for field, value in fields.items():
+            setattr(scheduler, field, value)
+        scheduler.pause_epoch += 1
+        scheduler.save()
+    return scheduler
+
+
+def _set_totals(node: Node, totals: Mapping[str, int]) -> None:
+    """Set what a node has; while more is held than a smaller total, the capacity stays at what is held."""
+    for name, total in totals.items():
+        resource, _ = NodeResource.objects.select_for_update().get_or_create(
+            node=node, name=name, defaults={"total": total, "capacity": total}
+        )
+        resource.total, resource.capacity = total, max(total, resource.held)
+        resource.save(update_fields=["total", "capacity"])

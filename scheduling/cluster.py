@@ -104,11 +104,7 @@ class Cluster:
         if not gpus:
             pairs = zip(chosen.tolist(), given.tolist(), strict=True)
             return [(position, count, NOTHING) for position, count in pairs]
-        return (
-            self._take_fractions(gpus, chosen, given)
-            if gpus < WHOLE
-            else self._take_whole(gpus, chosen, given)
-        )
+        return self._take_fractions(gpus, chosen, given) if gpus < WHOLE else self._take_whole(gpus, chosen, given)
 
     def free_slots(self) -> IntArray:
         """Return each node's free cpus counted in its own slots."""
@@ -141,9 +137,7 @@ class Cluster:
         return np.maximum(counts, 0, out=counts)
 
     def _add_devices(self) -> None:
-        named = [
-            (position, name) for position, node in enumerate(self.nodes) for name in devices_in(node.total)
-        ]
+        named = [(position, name) for position, node in enumerate(self.nodes) for name in devices_in(node.total)]
         width = 1 + max((device_number(name) for _, name in named), default=-1)
         self._devices = np.full((len(self), width), NO_DEVICE, dtype=np.int64)
         for position, name in named:

@@ -104,9 +104,7 @@ class _Turn:
     `_closed` marks the nodes reserved, `_claimed` those for which a request already served still waits.
     """
 
-    def __init__(
-        self, cluster: Cluster, eligibility: Eligibility, policy: Policy, *, now: float, seed: int
-    ) -> None:
+    def __init__(self, cluster: Cluster, eligibility: Eligibility, policy: Policy, *, now: float, seed: int) -> None:
         self.placements: list[Placement] = []
         self.refusals: dict[int, Refusal] = {}
         self.reservation: Reservation | None = None
@@ -121,11 +119,7 @@ class _Turn:
 
     def serve_all(self, requests: Sequence[Request], reserved: Reservation | None) -> None:
         holder = next((request for request in requests if reserved and request.stage == reserved.stage), None)
-        if (
-            reserved
-            and holder
-            and still_valid(self._cluster, reserved, holder, self._eligibility.of(holder).now)
-        ):
+        if reserved and holder and still_valid(self._cluster, reserved, holder, self._eligibility.of(holder).now):
             self._reserve(reserved)
         for allowance in ALGORITHMS[self._policy.allocation](requests):
             self._serve(allowance.request, allowance.count)
@@ -148,9 +142,7 @@ class _Turn:
         if placed and holds:
             self._reserve(None)
         if placed < count:
-            self._refuse(
-                request, alike, eligible, closed, starving=not placed and self._long_refused(request)
-            )
+            self._refuse(request, alike, eligible, closed, starving=not placed and self._long_refused(request))
 
     def _place(self, request: Request, count: int, usable: BoolArray) -> int:
         """Place what fits of `count`, of a gang only whole ones, and return how many."""
@@ -177,9 +169,9 @@ class _Turn:
         reserve.
         """
         demand, gang_size = request.demand, request.gang_size
-        refusal = refusing.infeasible(
-            self._cluster, eligible, demand, gang_size=gang_size
-        ) or refusing.no_room(self._cluster, eligible, demand, gang_size=gang_size, closed=closed)
+        refusal = refusing.infeasible(self._cluster, eligible, demand, gang_size=gang_size) or refusing.no_room(
+            self._cluster, eligible, demand, gang_size=gang_size, closed=closed
+        )
         possible = eligible.now & self._cluster.could_hold(demand)
         if starving and not self.reservation:
             nodes = choose(self._cluster, request, possible & ~self._claimed)

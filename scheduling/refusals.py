@@ -74,9 +74,7 @@ class Refusal:
 
 def sentences(refusal: Refusal) -> list[str]:
     """Say the refusal for people, the verdict first, then each reason by weight, then the nearest miss."""
-    verdict = (
-        ["Infeasible: no registered node could ever run this, even when empty."] if refusal.infeasible else []
-    )
+    verdict = ["Infeasible: no registered node could ever run this, even when empty."] if refusal.infeasible else []
     reasons = [_sentence(reason) for reason in sorted(refusal.reasons, key=lambda reason: -reason.nodes)]
     return verdict + reasons + _nearest(refusal.nearest)
 

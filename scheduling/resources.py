@@ -112,10 +112,7 @@ def describe(amounts: Mapping[str, int]) -> str:
     shown = {name: amounts[name] for name in amounts if not is_device(name)}
     if devices:
         shown[GPUS] = shown.get(GPUS, 0) + sum(amounts[name] for name in devices)
-    return (
-        ", ".join(describe_amount(name, shown[name]) for name in sorted(shown, key=_reading_order))
-        or "nothing"
-    )
+    return ", ".join(describe_amount(name, shown[name]) for name in sorted(shown, key=_reading_order)) or "nothing"
 
 
 def describe_amount(name: str, amount: int) -> str:

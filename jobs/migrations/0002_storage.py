@@ -9,7 +9,7 @@ ALTER TABLE jobs_stage SET (fillfactor = 50, autovacuum_vacuum_threshold = 500, 
 ALTER TABLE jobs_job SET (fillfactor = 50);
 ALTER TABLE jobs_assignment SET (fillfactor = 50, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
 CREATE SEQUENCE jobs_job_number;
-INSERT INTO jobs_lease (id, holder, epoch, expires_at) VALUES (1, '', 0, '-infinity');
+INSERT INTO jobs_lease (id, holder, epoch, expires_at) VALUES (1, '', 0, to_timestamp(0));
 """
 BACKWARD = "DROP SEQUENCE jobs_job_number; DELETE FROM jobs_lease;"
 

@@ -22,9 +22,7 @@ def infeasible(cluster: Cluster, eligible: Eligible, demand: Resources, gang_siz
     return Refusal(reasons, offers.nearest(cluster, eligible.ever & ~could), infeasible=True)
 
 
-def no_room(
-    cluster: Cluster, eligible: Eligible, demand: Resources, gang_size: int, closed: BoolArray
-) -> Refusal:
+def no_room(cluster: Cluster, eligible: Eligible, demand: Resources, gang_size: int, closed: BoolArray) -> Refusal:
     """Return why no more of these tasks fit now. `closed` marks the nodes reserved for another stage."""
     could = cluster.could_hold(demand)
     empty, now = _Offers(demand, cluster.usable(demand, empty=True)), _Offers(demand, cluster.usable(demand))

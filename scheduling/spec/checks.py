@@ -118,9 +118,7 @@ def _pointwise(job: JobSpec) -> Iterator[Fault]:
     for at, stage in enumerate(job.stages):
         for position, need in enumerate(stage.needs):
             if need.exchange is Exchange.POINTWISE and not {stage.name, need.stage} <= fixed:
-                reason = (
-                    "pointwise needs both numbers of tasks to be fixed, not to come from foreach: {from: …}"
-                )
+                reason = "pointwise needs both numbers of tasks to be fixed, not to come from foreach: {from: …}"
                 yield Fault(path_of(("stages", at, "needs", position)), reason)
 
 

@@ -48,13 +48,9 @@ def relative_path(path: str) -> str:
     """Return `path` if it stays inside the folder that it is relative to."""
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise _fault(
-            f"{path[:60]!r} must be a relative path with plain parts: no leading '/', no '..', no '\\'"
-        )
+        raise _fault(f"{path[:60]!r} must be a relative path with plain parts: no leading '/', no '..', no '\\'")
     if len(path) > 1_000 or any(len(part.encode()) > 255 for part in parts) or not path.isprintable():
-        raise _fault(
-            f"{path[:60]!r} must be printable, with at most 255 bytes a part and 1,000 characters in all"
-        )
+        raise _fault(f"{path[:60]!r} must be printable, with at most 255 bytes a part and 1,000 characters in all")
     return path
 
 

@@ -17,7 +17,7 @@ from scheduling.spec.faults import translate
 from scheduling.spec.fields import written_resources
 from scheduling.spec.limits import Limits, over
 from scheduling.spec.reading import Format, read
-from scheduling.spec.types import ForeachFrom, JobSpec, StageSpec
+from scheduling.spec.types import ForeachFrom, JobSpec, RetryRule, StageSpec
 
 # Takes the place of faulty stages, so that the rest of the job is judged by itself.
 _STAND_IN = (StageSpec("stage"),)
@@ -57,6 +57,11 @@ def from_json(data: Mapping[str, Any]) -> JobSpec:
 def stage_from_json(data: Mapping[str, Any]) -> StageSpec:
     """Return the stage that `to_json` wrote."""
     return _stage().validate_python(data)
+
+
+def retry_from_json(text: str | None) -> RetryRule:
+    """Return the retry rule of a stored job; the default where there is none."""
+    return _retry().validate_json(text) if text else RetryRule()
 
 
 def _too_many_stages(data: object, limits: Limits) -> Iterator[Fault]:
@@ -115,6 +120,11 @@ def _written_field(name: str, value: Any) -> Any:
 @cache
 def _job() -> TypeAdapter[JobSpec]:
     return TypeAdapter(JobSpec)
+
+
+@cache
+def _retry() -> TypeAdapter[RetryRule]:
+    return TypeAdapter(RetryRule)
 
 
 @cache

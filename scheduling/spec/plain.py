@@ -27,9 +27,7 @@ _Path = tuple[Any, Any] | None
 def faults(data: object, limits: Limits) -> Iterator[Fault]:
     """Yield what keeps `data` from being plain JSON within bounds; too deep and too many end the search."""
     nodes = 1
-    stack: list[tuple[Any, _Path, int, bool]] = (
-        [(data, None, 1, False)] if isinstance(data, dict | list) else []
-    )
+    stack: list[tuple[Any, _Path, int, bool]] = [(data, None, 1, False)] if isinstance(data, dict | list) else []
     while stack:
         value, path, depth, free = stack.pop()
         nodes += len(value)

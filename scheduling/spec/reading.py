@@ -34,8 +34,7 @@ def _check_size(text: bytes | str, most: int, limit: str) -> None:
     if len(text) > most:
         hint = ", or send JSON" if limit == "yaml_bytes" else ""
         raise TooLarge(
-            f"the job description has {len(text):,} bytes; at most {most:,} are allowed (limit '{limit}')"
-            + hint
+            f"the job description has {len(text):,} bytes; at most {most:,} are allowed (limit '{limit}')" + hint
         )
 
 

@@ -157,8 +157,7 @@ Foreach = Annotated[
     ),
 ]
 Command = Annotated[
-    Annotated[str, Field(min_length=1), Tag("<line>")]
-    | Annotated[tuple[str, ...], Field(min_length=1), Tag("<argv>")],
+    Annotated[str, Field(min_length=1), Tag("<line>")] | Annotated[tuple[str, ...], Field(min_length=1), Tag("<argv>")],
     Discriminator(
         _command_kind,
         custom_error_type="switchyard",
@@ -219,9 +218,7 @@ class StageSpec:
     @property
     def upstreams(self) -> tuple[Need, ...]:
         """The stages that must end first: its needs and, once, the one that foreach reads from."""
-        if not isinstance(self.foreach, ForeachFrom) or any(
-            n.stage == self.foreach.stage for n in self.needs
-        ):
+        if not isinstance(self.foreach, ForeachFrom) or any(n.stage == self.foreach.stage for n in self.needs):
             return self.needs
         return (*self.needs, Need(self.foreach.stage))
 

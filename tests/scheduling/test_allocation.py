@@ -18,9 +18,7 @@ every_algorithm = pytest.mark.parametrize("name", sorted(ALGORITHMS))
 
 @every_algorithm
 @given(requests())
-def test_algorithm_serves_each_request_once_and_with_no_more_than_it_asks(
-    name: str, wanted: list[Request]
-) -> None:
+def test_algorithm_serves_each_request_once_and_with_no_more_than_it_asks(name: str, wanted: list[Request]) -> None:
     served = ALGORITHMS[name](wanted)
     stages = [allowance.request.stage for allowance in served]
     assert len(stages) == len(set(stages))

@@ -69,9 +69,7 @@ def test_producers_come_before_their_consumers(links: list[tuple[str, list[str]]
 
 @settings(max_examples=40)
 @given(acyclic(), st.data())
-def test_any_edge_back_makes_a_cycle_that_exists(
-    links: list[tuple[str, list[str]]], data: st.DataObject
-) -> None:
+def test_any_edge_back_makes_a_cycle_that_exists(links: list[tuple[str, list[str]]], data: st.DataObject) -> None:
     graph = dag.build(links)
     upstream, name = sorted(data.draw(st.tuples(*[st.sampled_from(graph.order)] * 2)), key=graph.order.index)
     with_back = [(stage, [*ups, name] if stage == upstream else ups) for stage, ups in links]
@@ -87,14 +85,9 @@ def test_any_edge_back_makes_a_cycle_that_exists(
 @pytest.mark.parametrize(
     "links",
     [
+        pytest.param([(f"s{at}", [f"s{at - 1}"] if at else []) for at in range(50_000)], id="chain of 50,000"),
         pytest.param(
-            [(f"s{at}", [f"s{at - 1}"] if at else []) for at in range(50_000)], id="chain of 50,000"
-        ),
-        pytest.param(
-            [
-                (f"s{at}", [f"s{up}" for up in (2 * (at // 2) - 2, 2 * (at // 2) - 1) if up >= 0])
-                for at in range(4_000)
-            ],
+            [(f"s{at}", [f"s{up}" for up in (2 * (at // 2) - 2, 2 * (at // 2) - 1) if up >= 0]) for at in range(4_000)],
             id="diamonds of 2^2000 paths",
         ),
     ],

@@ -61,9 +61,7 @@ def test_text_form_is_that_of_postgresql() -> None:
     assert IndexSet.of([(7, 9), (0, 5)]).to_multirange() == "{[0,5),[7,9)}"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[0,5)", "{(0,5)}", "{[0,5]}", "{[0,)}", "{[a,5)}", "{[1,2,3)}", "{[0,5),}"]
-)
+@pytest.mark.parametrize("text", ["", "{", "[0,5)", "{(0,5)}", "{[0,5]}", "{[0,)}", "{[a,5)}", "{[1,2,3)}", "{[0,5),}"])
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="int4multirange"):
         IndexSet.from_multirange(text)

@@ -78,9 +78,7 @@ ROUND_ROBIN_EXAMPLE = {
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 @pytest.mark.parametrize(("name", "example"), [("bias", BIAS_EXAMPLE), ("round_robin", ROUND_ROBIN_EXAMPLE)])
-def test_ballistas_worked_example(
-    name: str, example: dict[str, list[dict[str, dict[int, int]]]], order: str
-) -> None:
+def test_ballistas_worked_example(name: str, example: dict[str, list[dict[str, dict[int, int]]]], order: str) -> None:
     """Three executors with 3, 5 and 7 slots; job a has 2 tasks, job b has 7; they come in either order."""
     pending = {"a": 2, "b": 7}
     placed = _placed(name, _slots([3, 5, 7]), [(CPU, pending[job]) for job in order], seed=0)
@@ -133,9 +131,7 @@ def test_spread_does_not_always_begin_at_the_same_of_many_idle_nodes() -> None:
 
 @few
 @given(nodes(most=8, gpus=False), demands(gpus=False), st.integers(1, 40))
-def test_spread_ends_as_level_as_placing_one_by_one(
-    views: list[NodeView], demand: Resources, count: int
-) -> None:
+def test_spread_ends_as_level_as_placing_one_by_one(views: list[NodeView], demand: Resources, count: int) -> None:
     count = min(count, int(Cluster(views).fits(demand, count).sum()))
     assume(count)
     (placed,) = _placed("spread", views, [(demand, count)], 0)
@@ -147,9 +143,7 @@ def _slots(slots: list[int]) -> list[NodeView]:
     return [node(index + 1, 16, free={"cpus": count * 1000}) for index, count in enumerate(slots)]
 
 
-def _placed(
-    name: str, views: list[NodeView], asked: list[tuple[Resources, int]], seed: int
-) -> list[dict[int, int]]:
+def _placed(name: str, views: list[NodeView], asked: list[tuple[Resources, int]], seed: int) -> list[dict[int, int]]:
     """Return how many tasks of each ask went to each node (by id)."""
     cluster = Cluster(views)
     strategy = STRATEGIES[name](Start(cluster, seed))

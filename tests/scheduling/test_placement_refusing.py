@@ -30,9 +30,7 @@ def test_nodes_are_counted_under_the_first_reason_that_applies() -> None:
         node(5, 1, labels={"zone": "a"}),
         node(6, 8, labels={"zone": "a"}, free={"cpus": 1000}),
     ]
-    wanted = request(
-        1, demand=CPU * 2, constraints=(Constraint("zone", Op.EQ, ("a",)),), excluded=frozenset({4, 99})
-    )
+    wanted = request(1, demand=CPU * 2, constraints=(Constraint("zone", Op.EQ, ("a",)),), excluded=frozenset({4, 99}))
     assert _refusal(views, wanted).reasons == (
         Reason(Why.LABELS, 1, "zone = a"),
         Reason(Why.EXCLUDED, 1),
@@ -99,9 +97,7 @@ def test_labels_that_no_node_has_are_infeasible() -> None:
 
 
 def test_gang_says_for_how_many_members_there_is_room() -> None:
-    refusal = _refusal(
-        [node(1, 8, free={"cpus": 3000}), node(2, 8, free={"cpus": 0})], request(1, 8, gang_size=8)
-    )
+    refusal = _refusal([node(1, 8, free={"cpus": 3000}), node(2, 8, free={"cpus": 0})], request(1, 8, gang_size=8))
     assert refusal.reasons == (Reason(Why.SHORT, 1, "cpus"), Reason(Why.GANG, 1, "3 of 8"))
     assert not refusal.infeasible
 
@@ -155,9 +151,7 @@ def test_every_node_of_the_pool_is_counted_once(views: list[NodeView], demand: R
 
 @few
 @given(nodes(), requests())
-def test_infeasible_means_that_no_node_could_meet_it_even_empty(
-    views: list[NodeView], wanted: list[Request]
-) -> None:
+def test_infeasible_means_that_no_node_could_meet_it_even_empty(views: list[NodeView], wanted: list[Request]) -> None:
     found = infeasible(Cluster(views), wanted)
     for asked in wanted:
         pool = [view for view in views if view.pool == asked.pool]

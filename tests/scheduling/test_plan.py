@@ -28,9 +28,7 @@ def test_alike_tasks_are_one_placement_per_node() -> None:
 
 def test_placement_names_the_devices_of_its_tasks() -> None:
     views = [node(1, 8, total={"gpu0": 1000, "gpu1": 1000})]
-    done = _plan(
-        views, [request(1, 3, demand=CPU + {"gpus": 500}), request(2, 1, demand=Resources(gpus=1000))]
-    )
+    done = _plan(views, [request(1, 3, demand=CPU + {"gpus": 500}), request(2, 1, demand=Resources(gpus=1000))])
     assert done.placements == (on(1, 1, 2, gpu0=500), on(1, 1, 1, gpu1=500))
     assert list(done.refusals) == [2]
 
@@ -160,9 +158,7 @@ def test_each_pool_keeps_one_reservation() -> None:
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
-@pytest.mark.parametrize(
-    ("count", "gang_size", "demand"), [(1, 0, CPU * 8), (20, 20, CPU)], ids=["big", "gang"]
-)
+@pytest.mark.parametrize(("count", "gang_size", "demand"), [(1, 0, CPU * 8), (20, 20, CPU)], ids=["big", "gang"])
 def test_endless_small_tasks_cannot_starve_a_big_request(
     strategy: str, count: int, gang_size: int, demand: Resources
 ) -> None:
@@ -283,16 +279,12 @@ class _Rounds:
     def step(self, wanted: list[Request]) -> Plan:
         self._now += 1
         self._running = [task for task in self._running if task[0] > self._now]
-        done = plan(
-            Cluster(self._free()), wanted, self._policy, now=self._now, seed=self._now, reserved=self.reserved
-        )
+        done = plan(Cluster(self._free()), wanted, self._policy, now=self._now, seed=self._now, reserved=self.reserved)
         self.reserved = done.reservations
         demands = {asked.stage: asked.demand for asked in wanted}
         for placement in done.placements:
             for _ in range(placement.count):
-                self._running.append(
-                    (self._now + self._random.randint(1, 6), placement, demands[placement.stage])
-                )
+                self._running.append((self._now + self._random.randint(1, 6), placement, demands[placement.stage]))
         return done
 
     def _free(self) -> list[NodeView]:

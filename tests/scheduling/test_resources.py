@@ -88,9 +88,7 @@ def test_hold_names_the_devices_instead_of_a_number_of_gpus() -> None:
 
 
 @given(DEVICES, st.sampled_from([1, 250, 500, 999, 1000, 2000, 3000]))
-def test_chosen_devices_have_the_room_and_are_refused_only_if_none_has(
-    free: dict[str, int], gpus: int
-) -> None:
+def test_chosen_devices_have_the_room_and_are_refused_only_if_none_has(free: dict[str, int], gpus: int) -> None:
     chosen = choose_devices(gpus, free)
     if chosen is not None:
         assert sum(chosen.values()) == gpus

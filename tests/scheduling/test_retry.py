@@ -13,9 +13,7 @@ FAILED = Failure(ExitClass.USER_ERROR, exit_code=1)
 STEADY = Backoff(initial=1, factor=2, max=60, jitter=0)
 
 
-def decision(
-    rule: RetryRule, failure: Failure = FAILED, *, failures: int = 1, task: int = 0, seed: int = 7
-) -> object:
+def decision(rule: RetryRule, failure: Failure = FAILED, *, failures: int = 1, task: int = 0, seed: int = 7) -> object:
     return decide(rule, failure, failures=failures, task=task, seed=seed)
 
 

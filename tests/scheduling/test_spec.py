@@ -53,9 +53,7 @@ def test_smallest_job_gets_the_documented_defaults() -> None:
 
 def test_yaml_and_json_say_the_same() -> None:
     as_yaml = "name: job\nstages:\n- {name: only, command: [sort, -u], resources: {cpus: 0.5}}\n"
-    as_json = (
-        '{"name": "job", "stages": [{"name": "only", "command": ["sort", "-u"], "resources": {"cpus": 0.5}}]}'
-    )
+    as_json = '{"name": "job", "stages": [{"name": "only", "command": ["sort", "-u"], "resources": {"cpus": 0.5}}]}'
     assert parse(as_yaml) == parse(as_json) == parse(as_json, format="yaml") == parse(as_yaml.encode())
 
 
@@ -124,10 +122,7 @@ def test_thousandths_of_a_cpu_are_exact_however_they_are_written(amount: int) ->
 
 
 def test_ten_tenths_are_one_cpu_exactly() -> None:
-    assert (
-        stage(resources={"cpus": 0.1}).resources["cpus"] * 10
-        == stage(resources={"cpus": 1.0}).resources["cpus"]
-    )
+    assert stage(resources={"cpus": 0.1}).resources["cpus"] * 10 == stage(resources={"cpus": 1.0}).resources["cpus"]
 
 
 def test_command_is_executed_as_it_stands_and_a_line_by_the_shell() -> None:
@@ -187,7 +182,5 @@ def test_null_is_the_same_as_leaving_a_field_away() -> None:
 
 
 def test_hundred_thousand_items_cost_no_more_than_reading_them() -> None:
-    text = json.dumps(
-        {"name": "job", "stages": [{"name": "s", "python": "a:b", "foreach": list(range(100_000))}]}
-    )
+    text = json.dumps({"name": "job", "stages": [{"name": "s", "python": "a:b", "foreach": list(range(100_000))}]})
     assert parse(text).stages[0].tasks == 100_000

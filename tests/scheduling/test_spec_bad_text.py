@@ -81,9 +81,7 @@ def test_yaml_beyond_plain_data_is_refused(text: str, reason: str) -> None:
 
 
 def test_yaml_words_and_dates_are_text_and_numbers_are_numbers() -> None:
-    config = (
-        "{a: yes, b: on, c: 2024-01-01, d: 12:30:00, e: true, f: null, g: 0x10, h: 1e3, i: -4, j: .5, k: 1_0}"
-    )
+    config = "{a: yes, b: on, c: 2024-01-01, d: 12:30:00, e: true, f: null, g: 0x10, h: 1e3, i: -4, j: .5, k: 1_0}"
     job = parse(f"name: x\nconfig: {config}\nstages: [{{name: s, command: [a]}}]")
     assert dict(job.config) == {
         "a": "yes",

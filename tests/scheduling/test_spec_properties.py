@@ -52,9 +52,7 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
     for at, body in enumerate(draw(st.lists(stage_data, min_size=1, max_size=4))):
         needs = draw(st.lists(st.sampled_from([s["name"] for s in stages]), unique=True)) if stages else []
         exchange = draw(st.sampled_from(["all", "pointwise"]))
-        stages.append(
-            body | {"name": f"s{at}", "needs": [{"stage": need, "exchange": exchange} for need in needs]}
-        )
+        stages.append(body | {"name": f"s{at}", "needs": [{"stage": need, "exchange": exchange} for need in needs]})
     head = draw(
         st.fixed_dictionaries(
             {"name": texts},

@@ -1,0 +1,185 @@
+"""Ending: ends that have more to tell than a result, and what a failure means: another attempt, or one failure more."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.messages import Report
+from jobs import rows
+from jobs.board import Board, JobRow, StageRow
+from jobs.moves import ATTEMPT_GUARD, Move
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import TaskState, sources
+from scheduling.retry import ExitClass, Failure, Retry, decide
+from scheduling.spec.parsing import retry_from_json
+
+#: Losses of a started attempt after which a task is not tried again: it may be what kills its nodes.
+LOSSES = 3
+#: Characters of an error that a job repeats of the task that failed it.
+SHOWN = 500
+
+
+@dataclass(slots=True)
+class Judged:
+    """An end and what becomes of its task."""
+
+    end: Mapping[str, Any]
+    node: int
+    sent: int
+    before: TaskState
+    after: TaskState
+    failures: int
+    losses: int
+    due: float | None = None
+
+
+def end_others(board: Board, reports: Iterable[Report]) -> list[Move]:
+    """Write these ends, decide about the failed ones, and return what moved."""
+    told = [(report, end) for report in reports for end in report.others if end["stage"] in board.stages]
+    if not told:
+        return []
+    judged = list(_judge(board, told, _current(told)))
+    _write(judged)
+    for item in judged:
+        _note(board, item)
+    return [
+        Move(item.node, item.end["stage"], item.before, item.after, IndexSet.span(index, index + 1))
+        for item in judged
+        for index in [item.end["index"]]
+    ]
+
+
+def write_updates(reports: Iterable[Report]) -> None:
+    """Write what running tasks tell of themselves."""
+    told = [
+        (
+            report.node,
+            update["stage"],
+            update["attempt"],
+            update["index"],
+            *_texts(update, "metrics", "accumulators"),
+        )
+        for report in reports
+        for update in report.updates
+    ]
+    if told:
+        rows.execute(
+            f"""UPDATE jobs_task t SET metrics = coalesce(told.metrics::jsonb, t.metrics),
+                accumulators = coalesce(told.accumulators::jsonb, t.accumulators)
+            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[])
+                AS told(node_id, stage_id, attempt, index, metrics, accumulators)
+            WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD} AND t.ended_at IS NULL""",
+            rows.columns(told, 6),
+        )
+
+
+def _current(
+    told: list[tuple[Report, Mapping[str, Any]]],
+) -> dict[tuple[int, int], tuple[TaskState, int, int]]:
+    """Return state, failures and losses of the tasks whose current attempt has really ended now."""
+    found = rows.fetch(
+        f"""SELECT t.stage_id, t.index, t.state, t.failures, t.losses
+        FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) AS told(node_id, stage_id, attempt, index)
+        JOIN jobs_task t ON t.stage_id = told.stage_id AND t.index = told.index
+        WHERE {ATTEMPT_GUARD} AND t.state = ANY(%s)""",
+        [
+            *rows.columns(((r.node, end["stage"], end["attempt"], end["index"]) for r, end in told), 4),
+            [int(state) for state in sources(TaskState.FINISHED) - {TaskState.CREATED}],
+        ],
+    )
+    return {(stage, index): (TaskState(state), failures, losses) for stage, index, state, failures, losses in found}
+
+
+def _judge(
+    board: Board,
+    told: list[tuple[Report, Mapping[str, Any]]],
+    current: dict[tuple[int, int], tuple[TaskState, int, int]],
+) -> Iterable[Judged]:
+    for report, end in told:
+        known = current.pop((end["stage"], end["index"]), None)
+        if known:
+            judged = Judged(end, report.node, report.sent, known[0], TaskState[end["outcome"]], *known[1:])
+            if judged.after == TaskState.FAILED:
+                _decide(board.stages[end["stage"]], board.job_of(end["stage"]), judged)
+            yield judged
+
+
+def _decide(stage: StageRow, job: JobRow, judged: Judged) -> None:
+    """Count a failure and decide whether the task is tried again."""
+    exit_class = ExitClass(judged.end["class"])
+    if exit_class is ExitClass.LOST:
+        judged.losses += 1
+        if judged.losses < LOSSES and not job.stopping:
+            judged.after = TaskState.CREATED
+        return
+    judged.failures += 1
+    failure = Failure(exit_class, judged.end.get("exit_code"), tuple(judged.end.get("exceptions") or ()))
+    task = stage.id << 20 | judged.end["index"]
+    verdict = decide(retry_from_json(job.retry), failure, failures=judged.failures, task=task, seed=job.number)
+    if isinstance(verdict, Retry) and not job.stopping:
+        judged.after, judged.due = TaskState.CREATED, time.time() + verdict.delay
+
+
+def _note(board: Board, judged: Judged) -> None:
+    """Note on stage and job what became of a failed task."""
+    stage, index = board.stages[judged.end["stage"]], judged.end["index"]
+    job = board.job_of(stage.id)
+    if judged.after == TaskState.CREATED:
+        stage.spend(IndexSet.span(index, index + 1))
+        if judged.due and judged.due > time.time():
+            stage.delay(IndexSet.span(index, index + 1), judged.due)
+    if judged.after == TaskState.FAILED:
+        job.failures += 1
+        job.changed = True
+        if job.failures > job.max_failures or judged.end["class"] == ExitClass.UNLOADABLE:
+            error = (judged.end.get("error") or judged.end["class"] or "").strip()[-SHOWN:]
+            job.fail(f"task {index} of stage {stage.name} failed: {error}")
+
+
+def _write(judged: list[Judged]) -> None:
+    values = rows.columns((_values(item) for item in judged), 18)
+    if not values[0]:
+        return
+    rows.execute(
+        f"""UPDATE jobs_task t SET state = told.after, failures = told.failures, losses = told.losses,
+            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - told.begun * interval '1 microsecond')),
+            ended_at = greatest(t.started_at, t.scheduled_at, now() - told.ended * interval '1 microsecond'),
+            not_before = to_timestamp(told.due), result = told.result::jsonb, result_digest = told.digest,
+            exit_class = told.exit_class, exit_code = told.exit_code, error = told.error, metrics = told.metrics::jsonb,
+            accumulators = told.accumulators::jsonb, logs = told.logs::jsonb
+        FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::smallint[], %s::int[], %s::int[], %s::bigint[],
+            %s::bigint[], %s::float8[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[],
+            %s::text[]) AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest,
+                exit_class, exit_code, error, metrics, accumulators, logs)
+        WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD}""",
+        values,
+    )
+
+
+def _values(item: Judged) -> tuple[Any, ...]:
+    end = item.end
+    begun = end.get("begun")
+    return (
+        item.node,
+        end["stage"],
+        end["index"],
+        end["attempt"],
+        int(item.after),
+        item.failures,
+        item.losses,
+        None if begun is None else item.sent - begun,
+        item.sent - end["ended"],
+        item.due,
+        end.get("result"),
+        end.get("result_digest"),
+        end.get("class"),
+        end.get("exit_code"),
+        end.get("error"),
+        *_texts(end, "metrics", "accumulators", "logs"),
+    )
+
+
+def _texts(data: Mapping[str, Any], *names: str) -> list[str | None]:
+    return [None if data.get(name) is None else json.dumps(data[name]) for name in names]

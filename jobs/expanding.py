@@ -1,0 +1,53 @@
+"""Expanding: make the tasks of a stage that runs once for each item another stage returned."""
+
+import json
+
+from jobs import rows
+from jobs.board import Board, StageRow
+from jobs.results import result_texts
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import TaskState
+from scheduling.spec.limits import Limits
+
+
+class NotItems(Exception):
+    """What the stage returned cannot be run over."""
+
+
+def expand(board: Board, stage: StageRow) -> None:
+    """Create one task for each item; raises NotItems when the results are not lists or too many."""
+    ((source, name),) = rows.fetch(
+        """SELECT p.id, p.name FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage s ON s.id = %s
+        WHERE e.consumer_id = s.id AND p.name = s.spec -> 'foreach' ->> 'from'""",
+        [stage.id],
+    )
+    items = [item for index, text in enumerate(result_texts(source)) for item in _items(text, name, index, stage.name)]
+    limit = Limits().tasks
+    if len(items) > limit:
+        raise NotItems(f"stage {stage.name}: {name} returned {len(items):,} items; at most {limit:,} are allowed")
+    rows.execute("UPDATE jobs_stage SET items = %s::jsonb WHERE id = %s", [json.dumps(items), stage.id])
+    stage.parallelism = len(items)
+    stage.counts[TaskState.CREATED] = len(items)
+    stage.unplaced = IndexSet.span(0, len(items))
+    stage.changed = True
+    insert_tasks([(stage.id, len(items))])
+
+
+def insert_tasks(stages: list[tuple[int, int]]) -> None:
+    """Create the tasks of stages given as (id, number of tasks): alike rows need not travel."""
+    rows.execute(
+        """INSERT INTO jobs_task (stage_id, index, state, attempt, failures, losses)
+        SELECT c.stage_id, i, %s, 0, 0, 0
+        FROM unnest(%s::bigint[], %s::int[]) AS c(stage_id, count), generate_series(0, c.count - 1) AS i""",
+        [int(TaskState.CREATED), *rows.columns(stages, 2)],
+    )
+
+
+def _items(text: str | None, name: str, index: int, stage: str) -> list[object]:
+    items = json.loads(text or "null")
+    if not isinstance(items, list):
+        raise NotItems(
+            f"stage {stage} runs once for each item of {name}, but task {index} of {name} returned "
+            f"{type(items).__name__}, not a list"
+        )
+    return items

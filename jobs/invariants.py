@@ -1,0 +1,75 @@
+"""The invariants of ARCHITECTURE.md as queries: each returns what breaks it. Used by tests, fault runs and `manage.py fsck`.
+
+All are read in one snapshot, so that they hold at every commit, whoever works meanwhile.
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from jobs import rows
+from scheduling.lifecycle import JOB_ENDS, LISTED, TASK_ENDS, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that does not hold, and where."""
+
+    invariant: str
+    what: str
+
+
+_LISTED = ", ".join(str(int(state)) for state in sorted(LISTED))
+_ENDED = ", ".join(str(int(state)) for state in sorted(TASK_ENDS))
+_JOB_ENDED = ", ".join(str(int(state)) for state in sorted(JOB_ENDS))
+_STATES = ", ".join(f"count(t.index) FILTER (WHERE t.state = {int(state)})::int" for state in TaskState)
+
+#: What each invariant forbids: a query of which every row is a violation.
+FORBIDDEN = {
+    "I2 a listed task stands on exactly one list": f"""
+        SELECT t.stage_id, t.index, count(a.id) FROM jobs_task t
+        LEFT JOIN jobs_assignment a ON a.stage_id = t.stage_id AND a.listed @> t.index
+            AND a.node_id = t.node_id AND a.attempt = t.attempt
+        WHERE t.state IN ({_LISTED}) GROUP BY 1, 2 HAVING count(a.id) <> 1""",
+    "I2 a list holds only tasks that are listed": f"""
+        SELECT a.stage_id, t.index, t.state FROM jobs_assignment a
+        JOIN jobs_task t ON t.stage_id = a.stage_id AND a.listed @> t.index WHERE t.state NOT IN ({_LISTED})""",
+    "I2 what is unplaced is CREATED, and the other way round": f"""
+        SELECT t.stage_id, t.index, t.state FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id
+        WHERE (t.state = {int(TaskState.CREATED)}) <> (s.unplaced @> t.index)""",
+    "I3 a stage counts its tasks": f"""
+        SELECT s.id, s.counts FROM jobs_stage s LEFT JOIN jobs_task t ON t.stage_id = s.id
+        GROUP BY s.id HAVING s.counts <> ARRAY[{_STATES}]""",
+    "I3 timestamps follow each other": """
+        SELECT stage_id, index FROM jobs_task
+        WHERE started_at < scheduled_at OR ended_at < started_at OR ended_at < scheduled_at""",
+    "I5 holds are within capacity": "SELECT node_id, name, held, capacity FROM nodes_noderesource WHERE held > capacity",
+    "I6 what a node holds is the sum of its lists": """
+        SELECT r.node_id, r.name, r.held, coalesce(sum(d.value::bigint * h.held), 0) FROM nodes_noderesource r
+        LEFT JOIN jobs_assignment a ON a.node_id = r.node_id
+        LEFT JOIN LATERAL (SELECT coalesce(sum(upper(x) - lower(x)), 0) AS held FROM unnest(a.held) AS x) h ON true
+        LEFT JOIN LATERAL jsonb_each_text(a.demand) d ON d.key = r.name
+        GROUP BY r.id HAVING r.held <> coalesce(sum(d.value::bigint * h.held), 0)""",
+    "I6 holds and starts are of listed tasks": """
+        SELECT id FROM jobs_assignment WHERE NOT held <@ listed OR NOT started <@ listed OR isempty(listed)""",
+    "I7 nothing has started before what it needs": f"""
+        SELECT t.stage_id, t.index FROM jobs_task t JOIN jobs_edge e ON e.consumer_id = t.stage_id AND e.exchange = 'all'
+        JOIN jobs_stage p ON p.id = e.producer_id
+        WHERE t.started_at IS NOT NULL AND t.state <> {int(TaskState.CREATED)} AND p.ended_at IS NULL""",
+    "I8 a job has ended exactly when its stages have": f"""
+        SELECT j.id, j.state, j.stages_total, count(s.id) FROM jobs_job j
+        LEFT JOIN jobs_stage s ON s.job_id = j.id AND s.ended_at IS NOT NULL
+        GROUP BY j.id HAVING (j.state IN ({_JOB_ENDED})) <> (count(s.id) = j.stages_total)
+            OR (j.ended_at IS NOT NULL) <> (j.state IN ({_JOB_ENDED})) OR j.stages_ended <> count(s.id)""",
+    "I8 a stage has ended exactly when its tasks have": f"""
+        SELECT s.id FROM jobs_stage s LEFT JOIN jobs_task t ON t.stage_id = s.id AND t.state NOT IN ({_ENDED})
+        WHERE s.ended_at IS NOT NULL GROUP BY s.id HAVING count(t.index) > 0""",
+}
+
+
+def violations() -> list[Violation]:
+    """Return every violation of an invariant that the database itself does not rule out."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return [Violation(name, str(row)) for name, query in FORBIDDEN.items() for row in rows.fetch(query)]

@@ -1,0 +1,56 @@
+"""Retrying a job: what had finished in the old job stands in the new one, with its results; the rest runs again."""
+
+from uuid import UUID
+
+from jobs import rows, settling
+from jobs.board import Board
+from jobs.expanding import insert_tasks
+from jobs.moves import Move
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import TaskState
+
+COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accumulators, logs, result, result_digest"
+
+
+def reuse(old: UUID, new: UUID) -> None:
+    """Copy the finished tasks of a job into the job that was submitted anew from its description."""
+    pairs = rows.fetch(
+        "SELECT o.id, n.id, o.parallelism, n.parallelism, o.items IS NOT NULL FROM jobs_stage o JOIN jobs_stage n "
+        "ON n.job_id = %s AND n.name = o.name WHERE o.job_id = %s ORDER BY n.position",
+        [new, old],
+    )
+    board = Board()
+    board.lock_stages(id_ for _, id_, *_ in pairs)
+    moves = []
+    for before, after, width, empty, expanded in pairs:
+        if expanded and not empty:
+            _expand(board, before, after, width)
+        moves += _copy(before, after)
+    for move in moves:
+        board.stages[move.stage].move(move.before, move.after, move.indexes)
+    settling.settle(board, moves)
+    board.write()
+
+
+def _expand(board: Board, before: int, after: int, width: int) -> None:
+    rows.execute(
+        "UPDATE jobs_stage n SET items = o.items FROM jobs_stage o WHERE o.id = %s AND n.id = %s",
+        [before, after],
+    )
+    insert_tasks([(after, width)])
+    stage = board.stages[after]
+    stage.parallelism = stage.counts[TaskState.CREATED] = width
+    stage.unplaced = IndexSet.span(0, width)
+
+
+def _copy(before: int, after: int) -> list[Move]:
+    assignments = ", ".join(f"{name} = o.{name}" for name in COPIED.split(", "))
+    found = rows.fetch(
+        f"""WITH moved AS (
+            UPDATE jobs_task n SET state = o.state, {assignments} FROM jobs_task o
+            WHERE o.stage_id = %s AND o.state = %s AND n.stage_id = %s AND n.index = o.index RETURNING n.index
+        ) SELECT range_agg(int4range(index, index + 1))::text FROM moved""",
+        [before, int(TaskState.FINISHED), after],
+    )
+    indexes = IndexSet.from_multirange(found[0][0] or "{}")
+    return [Move(0, after, TaskState.CREATED, TaskState.FINISHED, indexes)] if indexes else []

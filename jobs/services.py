@@ -1,0 +1,97 @@
+"""What people do to jobs: cancel, retry, delete. Each changes one row and hints; the leader does the rest."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs import rows
+from jobs.models import Job, JobType
+from jobs.retrying import reuse
+from jobs.submitting import hint, submit
+from scheduling.errors import SwitchyardError
+from scheduling.lifecycle import JOB_ENDS, JobState
+from scheduling.spec import from_json
+
+
+class NoSuchJob(SwitchyardError):
+    """There is no such job."""
+
+
+class StillLive(SwitchyardError):
+    """The job has not ended; cancel it first."""
+
+
+class NothingToRetry(SwitchyardError):
+    """The job finished: there is nothing to retry."""
+
+
+def cancel(id_: UUID, *, by: str) -> Job:
+    """Ask a job to stop. A job that has ended or stops already is left as it is."""
+    with transaction.atomic():
+        job = _locked(id_)
+        if job.state in (JobState.CREATED, JobState.RUNNING, JobState.FAILING, JobState.RECONCILING):
+            job.state, job.error = JobState.CANCELING, job.error or f"canceled by {by}"
+            job.save(update_fields=["state", "error"])
+            transaction.on_commit(hint)
+    return job
+
+
+def retry(id_: UUID, *, by: int | None) -> Job:
+    """Make a new job of a job that failed or was canceled, in which what had finished stands as reused."""
+    with transaction.atomic():
+        old = _locked(id_)
+        if old.state not in JOB_ENDS:
+            raise StillLive
+        if old.state == JobState.FINISHED:
+            raise NothingToRetry
+        job = submit(from_json(stored_spec(old)), owner=by, retried_from=old.id)
+        reuse(old.id, job.id)
+    return job
+
+
+def delete(id_: UUID, *, by: str) -> None:
+    """Delete a job that has ended, with all that is stored of it."""
+    with transaction.atomic():
+        job = _locked(id_)
+        if job.state not in JOB_ENDS:
+            raise StillLive
+        delete_jobs([job.id])
+
+
+def delete_jobs(ids: list[UUID]) -> None:
+    """Delete ended jobs and their rows, set by set."""
+    stages = "stage_id IN (SELECT id FROM jobs_stage WHERE job_id = ANY(%s))"
+    for table, condition in (
+        ("jobs_task", stages),
+        ("jobs_attempt", stages),
+        ("jobs_edge", "job_id = ANY(%s)"),
+        ("jobs_event", "job_id = ANY(%s)"),
+        ("jobs_stage", "job_id = ANY(%s)"),
+    ):
+        rows.execute(f"DELETE FROM {table} WHERE {condition}", [ids])
+    rows.execute("UPDATE jobs_job SET retried_from_id = NULL WHERE retried_from_id = ANY(%s)", [ids])
+    rows.execute("DELETE FROM jobs_job WHERE id = ANY(%s)", [ids])
+
+
+def set_job_type(name: str, version: str, **changes: Any) -> JobType:
+    """Pause, resume or limit a job type; `changes` are fields of JobType."""
+    with transaction.atomic():
+        job_type = JobType.objects.select_for_update().get(name=name, version=version)
+        for field, value in changes.items():
+            setattr(job_type, field, value)
+        job_type.save(update_fields=list(changes))
+        transaction.on_commit(hint)
+    return job_type
+
+
+def stored_spec(job: Job) -> dict[str, Any]:
+    """Return a job's description as it was submitted."""
+    return {**job.spec, "stages": list(job.stages.order_by("position").values_list("spec", flat=True))}
+
+
+def _locked(id_: UUID) -> Job:
+    job = Job.objects.select_for_update().filter(id=id_).first()
+    if job is None:
+        raise NoSuchJob
+    return job

@@ -1,0 +1,131 @@
+"""Stopping: end what a cancel, a failure or a pause says must not go on, and say it again until agents confirm."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs import lease, rows, settling
+from jobs.board import STAGE_COLUMNS, AssignmentRow, Board, StageRow, read_stage
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import JobState, TaskState, sources
+
+#: Tasks that one transaction ends at the most.
+CHUNK = 5000
+
+
+@dataclass(slots=True)
+class Stopped:
+    """What agents must be told: entries to end, by session, as [stage, attempt, ranges]; and whether there is more to do."""
+
+    cancels: dict[str, list[list[Any]]] = field(default_factory=dict)
+    more: bool = False
+
+    def cancel(self, assignment: AssignmentRow) -> None:
+        """Note an assignment that its agent must end."""
+        told = [assignment.stage, assignment.attempt, assignment.listed.to_json()]
+        self.cancels.setdefault(assignment.session, []).append(told)
+
+
+def stop_jobs(*, epoch: int) -> Stopped:
+    """End the waiting tasks of jobs that stop, at most CHUNK of them, and mark the others CANCELING."""
+    stopped = Stopped()
+    jobs = _stopping_jobs()
+    if not jobs:
+        return stopped
+    with transaction.atomic():
+        lease.check(epoch)
+        board = Board()
+        stages = _open_stages(board, jobs)
+        board.read_lists(_nodes_of(stages))
+        _cancel_waiting(stages, stopped)
+        _cancel_listed(board, {stage.id for stage in stages}, stopped)
+        if not stopped.more:
+            for stage in stages:
+                settling.stop_unexpanded(board.job_of(stage.id), [stage])
+        settling.end_stages(board, stages)
+        board.write()
+    return stopped
+
+
+def unconfirmed_cancels() -> Stopped:
+    """Return the entries that agents were told to end and have not confirmed."""
+    board, stopped = Board(), Stopped()
+    nodes = rows.fetch("SELECT DISTINCT node_id FROM jobs_assignment WHERE recalled")
+    if nodes:
+        board.read_lists(node for (node,) in nodes)
+    for assignments in board.lists.values():
+        for assignment in assignments:
+            if assignment.recalled:
+                stopped.cancel(assignment)
+    return stopped
+
+
+def _stopping_jobs() -> list[UUID]:
+    found = rows.fetch(
+        "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) ORDER BY id LIMIT 100",
+        [[int(JobState.CANCELING), int(JobState.FAILING)]],
+    )
+    return [id_ for (id_,) in found]
+
+
+def _open_stages(board: Board, jobs: list[UUID]) -> list[StageRow]:
+    """Lock the jobs and read their stages that have not ended."""
+    found = rows.fetch(
+        f"SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.job_id = ANY(%s) AND s.ended_at IS NULL ORDER BY s.id",
+        [jobs],
+    )
+    stages = [read_stage(row) for row in found]
+    board.lock_stages(stage.id for stage in stages)
+    return [board.stages[stage.id] for stage in stages]
+
+
+def _nodes_of(stages: Iterable[StageRow]) -> list[int]:
+    found = rows.fetch(
+        "SELECT DISTINCT node_id FROM jobs_assignment WHERE stage_id = ANY(%s)",
+        [[stage.id for stage in stages]],
+    )
+    return [node for (node,) in found]
+
+
+def _cancel_waiting(stages: Iterable[StageRow], stopped: Stopped) -> None:
+    """Cancel tasks that are on no list."""
+    room, values = CHUNK, []
+    for stage in stages:
+        chosen = stage.unplaced.take(room)[0]
+        room -= len(chosen)
+        stage.move(TaskState.CREATED, TaskState.CANCELED, chosen)
+        values += [(stage.id, low, high) for low, high in chosen.ranges]
+        stopped.more = stopped.more or bool(stage.unplaced)
+    if values:
+        rows.execute(
+            """UPDATE jobs_task t SET state = %s, ended_at = now()
+            FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS c(stage_id, low, high)
+            WHERE t.stage_id = c.stage_id AND t.index >= c.low AND t.index < c.high AND t.state = %s""",
+            [int(TaskState.CANCELED), *rows.columns(values, 3), int(TaskState.CREATED)],
+        )
+
+
+def _cancel_listed(board: Board, stages: set[int], stopped: Stopped) -> None:
+    """Mark what is on lists CANCELING; it leaves that state when its agent confirms."""
+    told = [a for entries in board.lists.values() for a in entries if a.stage in stages and not a.recalled]
+    if not told:
+        return
+    values = [(a.stage, low, high) for a in told for low, high in a.listed.ranges]
+    moved = rows.fetch(
+        """WITH moved AS (
+            UPDATE jobs_task t SET state = %s
+            FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS c(stage_id, low, high)
+            JOIN jobs_task o ON o.stage_id = c.stage_id AND o.index >= c.low AND o.index < c.high
+            WHERE t.stage_id = o.stage_id AND t.index = o.index AND t.state = ANY(%s)
+            RETURNING t.stage_id, o.state AS before, t.index
+        ) SELECT stage_id, before, range_agg(int4range(index, index + 1))::text FROM moved GROUP BY 1, 2""",
+        [int(TaskState.CANCELING), *rows.columns(values, 3), [int(s) for s in sources(TaskState.CANCELING)]],
+    )
+    for stage, before, indexes in moved:
+        board.stages[stage].move(TaskState(before), TaskState.CANCELING, IndexSet.from_multirange(indexes))
+    for assignment in told:
+        assignment.recalled = assignment.changed = True
+        stopped.cancel(assignment)

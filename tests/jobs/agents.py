@@ -1,0 +1,112 @@
+"""An agent without processes, that speaks the real protocol over the real broker: tests decide how its tasks end."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import redis
+
+from agent.messages import Command, Finished, Launch, Report, queue_of
+from jobs.inbox import inbox
+from jobs.leading import Leader
+from nodes import services
+from scheduling.indexes import IndexSet
+
+
+class ListAgent:
+    """Keeps what it was told, and reports what the test says."""
+
+    def __init__(self, broker: redis.Redis, name: str = "n1", pool: str = "default", **totals: int) -> None:
+        self.broker = broker
+        self.name = name
+        self.totals = totals or {"cpus": 2000, "mem": 4096}
+        node, _ = services.register(name, totals=self.totals, labels={}, pool=pool, info={})
+        self.node, self.session = node.id, node.session
+        self.number = 0
+        self.seen = 0
+        self.acknowledged = 0
+        self.launches: dict[int, Launch] = {}
+        self.cancels: list[list[Any]] = []
+        self.pause = 0
+        self.stages: dict[int, dict[str, Any]] = {}
+
+    def listen(self) -> list[Command]:
+        """Take the commands that have arrived."""
+        commands = []
+        while message := self.broker.rpop(queue_of(self.session)):
+            body = json.loads(base64.b64decode(json.loads(message)["body"]))  # type: ignore[arg-type]
+            commands.append(Command.decode(body[0][0]))
+        for command in commands:
+            if command.session == self.session and command.number > self.seen:
+                self.seen, self.acknowledged = command.number, command.acknowledged
+                self.launches |= {launch.entry: launch for launch in command.launches}
+                self.stages |= command.stages
+                self.cancels += command.cancels
+                self.pause = max(self.pause, command.pause)
+        return commands
+
+    def tasks(self) -> list[tuple[int, int, int]]:
+        """Return all tasks on the list as (stage, attempt, index), in its order."""
+        return [
+            (launch.stage, launch.attempt, index)
+            for _, launch in sorted(self.launches.items())
+            for index in IndexSet.of(launch.ranges)
+        ]
+
+    def report(self, **content: Any) -> Report:
+        """Make the next report."""
+        self.number += 1
+        return Report(self.node, self.session, self.number, self.seen, self.pause, sent=_now(), **content)
+
+    def finish(self, tasks: list[tuple[int, int, int]], result: str = "null") -> Report:
+        """Make a report that these tasks finished."""
+        now = _now()
+        groups: dict[tuple[int, int], Finished] = {}
+        for stage, attempt, index in tasks:
+            group = groups.setdefault((stage, attempt), Finished(stage, attempt))
+            group.indexes.append(index)
+            group.begun.append(now - 1000)
+            group.ended.append(now)
+            group.results.append(result)
+        self.forget(tasks)
+        return self.report(finished=list(groups.values()))
+
+    def fail(self, tasks: list[tuple[int, int, int]], exit_class: str = "user_error", **more: Any) -> Report:
+        """Make a report that these tasks failed."""
+        self.forget(tasks)
+        return self.report(others=[self.end(task, outcome="FAILED", **{"class": exit_class}, **more) for task in tasks])
+
+    def end(self, task: tuple[int, int, int], **more: Any) -> dict[str, Any]:
+        """Return one end with more to tell."""
+        stage, attempt, index = task
+        now = _now()
+        return {"stage": stage, "attempt": attempt, "index": index, "begun": now - 1000, "ended": now, **more}
+
+    def start(self, tasks: list[tuple[int, int, int]]) -> Report:
+        """Make a report that these tasks run."""
+        return self.report(starts=[[stage, attempt, [index], [_now()]] for stage, attempt, index in tasks])
+
+    def give_back(self, tasks: list[tuple[int, int, int]]) -> Report:
+        """Make a report that these tasks have not begun and will not."""
+        self.forget(tasks)
+        return self.report(returns=[[stage, attempt, [[index, index + 1]]] for stage, attempt, index in tasks])
+
+    def forget(self, tasks: list[tuple[int, int, int]]) -> None:
+        """Take tasks off the list."""
+        gone = set(tasks)
+        for launch in self.launches.values():
+            indexes = IndexSet.of(launch.ranges)
+            taken = IndexSet.from_indexes(i for i in indexes if (launch.stage, launch.attempt, i) in gone)
+            launch.ranges = (indexes - taken).to_json()
+
+
+def turn(leader: Leader, *reports: Report) -> None:
+    """Let the leader work on what arrived, as it does after JSON has carried it, until it asks for no more."""
+    leader.turn([Report.decode(json.loads(json.dumps(report.encode()))) for report in reports])
+    while not inbox.empty():
+        leader.turn([inbox.get_nowait()])
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000

@@ -1,0 +1,170 @@
+"""What the leader does about nodes that are silent, gone, paused or back, and about leaders that are not alone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import redis
+from django.utils import timezone
+
+from agent.messages import Heartbeat
+from jobs import lease, recovering
+from jobs import services as job_services
+from jobs.leading import Leader
+from jobs.models import Assignment, Attempt, Job, Task
+from nodes import services
+from nodes.models import Node
+from scheduling.lifecycle import JobState, TaskState
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+
+
+def silent_for(leader: Leader, seconds: float) -> None:
+    Node.objects.update(heard_at=timezone.now() - timedelta(seconds=seconds))
+    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+
+
+def test_tasks_of_a_silent_node_are_reconciling_until_it_is_heard(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()[:1]))
+    silent_for(leader, 31)
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RECONCILING}
+    silent_for(leader, 0)
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RUNNING, TaskState.SCHEDULED}
+    turn(leader, agent.finish(agent.tasks()))
+    assert Job.objects.get().state == JobState.FINISHED
+
+
+def test_a_lost_node_frees_what_it_held_and_its_tasks_are_placed_elsewhere(
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()[:1]))
+    silent_for(leader, 61)
+    assert not Assignment.objects.exists()
+    other = ListAgent(broker, "n2")
+    turn(leader)
+    other.listen()
+    assert [attempt for _, attempt, _ in other.tasks()] == [1, 1]
+    assert list(Attempt.objects.values_list("exit_class", flat=True)) == ["lost", "lost"]
+    turn(leader, agent.finish(agent.tasks(), "1"))
+    turn(leader, other.finish(other.tasks(), "2"))
+    assert list(Task.objects.values_list("result", flat=True)) == [2, 2]
+
+
+def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    job({"a": {}})
+    turn(leader)
+    Node.objects.update(heard_at=timezone.now() - timedelta(seconds=500))
+    recovering.watch_nodes(listening=5, epoch=leader.epoch)
+    assert Node.objects.get().silent_since is None
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+
+
+def test_a_task_that_was_lost_three_times_is_given_up(leader: Leader, broker: redis.Redis, job: Submit) -> None:
+    job({"a": {}})
+    for number in range(3):
+        agent = ListAgent(broker, f"n{number}")
+        turn(leader)
+        agent.listen()
+        turn(leader, agent.start(agent.tasks()))
+        silent_for(leader, 61)
+    turn(leader)
+    assert Job.objects.get().state == JobState.FAILED
+
+
+def test_an_agent_that_starts_anew_loses_what_its_old_session_had(
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+) -> None:
+    job({"a": {}})
+    turn(leader)
+    Node.objects.update(heard_at=timezone.now() - timedelta(seconds=31))
+    new = ListAgent(broker)
+    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    turn(leader)
+    new.listen()
+    assert [attempt for _, attempt, _ in new.tasks()] == [1]
+    turn(leader, new.finish(new.tasks()))
+
+
+def test_a_second_live_agent_of_the_same_name_is_refused(leader: Leader, agent: ListAgent, broker: redis.Redis) -> None:
+    with pytest.raises(services.NameTaken):
+        ListAgent(broker)
+
+
+def test_what_is_not_confirmed_is_sent_again_under_a_new_number(
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+) -> None:
+    job({"a": {}})
+    turn(leader)
+    broker.flushdb()
+    leader.dispatcher.resend(now=1e18)
+    commands = agent.listen()
+    assert len(commands[-1].launches) == 1
+    turn(leader, agent.finish(agent.tasks()))
+
+
+def test_a_new_leader_fences_the_old_one(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    lease.release(leader.epoch)
+    assert lease.take("other") == leader.epoch + 1
+    with pytest.raises(lease.LeaseLost):
+        turn(leader)
+    assert Task.objects.get().state == TaskState.CREATED
+
+
+def test_a_heartbeat_is_noted_and_acknowledged(leader: Leader, agent: ListAgent) -> None:
+    leader.turn([Heartbeat(agent.node, agent.session, 7, {"load": 1})])
+    assert agent.listen()[-1].heartbeat == 7
+    assert Node.objects.get().figures == {"load": 1}
+
+
+def test_nothing_is_placed_while_the_scheduler_is_paused(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    services.pause_scheduler("maintenance")
+    job({"a": {}})
+    turn(leader)
+    assert Task.objects.get().state == TaskState.CREATED
+    services.resume_scheduler()
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+
+
+def test_a_paused_node_gives_back_what_has_not_begun(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    services.pause(agent.node, "disk")
+    leader.tick()
+    agent.listen()
+    assert agent.pause == Node.objects.get().pause_epoch
+    turn(leader, agent.give_back(agent.tasks()))
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.CREATED}
+    assert Node.objects.get().confirmed_pause == agent.pause
+    services.resume(agent.node)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+
+
+def test_a_job_type_that_is_paused_waits(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    submitted = job({"a": {}}, type="nightly")
+    job_services.set_job_type("nightly", "1", paused=True)
+    turn(leader)
+    assert Task.objects.get().state == TaskState.CREATED
+    job_services.set_job_type("nightly", "1", paused=False)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    submitted.refresh_from_db()
+    assert submitted.state == JobState.FINISHED
