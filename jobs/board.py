@@ -1,201 +1,29 @@
-"""The rows that one of the leader's transactions works on: read once, moved in memory, written back in one statement a table.
+"""The rows that one of the leader's transactions works on: read once, moved in memory, written back set by set.
 
 Only the leader writes stages, assignments and resources, so reading them takes no locks; job rows are locked, since a
 request may change them at any time (a cancel).
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-from jobs import rows
+from jobs import rows, writing
+from jobs.tables import (
+    ASSIGNMENT_COLUMNS,
+    JOB_COLUMNS,
+    STAGE_COLUMNS,
+    STAGE_WIDTH,
+    AssignmentRow,
+    JobRow,
+    Room,
+    StageRow,
+    read_assignment,
+    read_job,
+    read_stage,
+)
 from scheduling.assignment import how_many, promote
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
-
-
-@dataclass(slots=True)
-class JobRow:
-    """A job, locked."""
-
-    id: UUID
-    state: JobState
-    stages_total: int
-    stages_ended: int
-    failures: int
-    max_failures: int
-    started: bool
-    retry: str | None
-    number: int
-    error: str = ""
-    changed: bool = False
-
-    @property
-    def stopping(self) -> bool:
-        """Say whether nothing more of it may start."""
-        return self.state not in JOB_STARTABLE
-
-    def fail(self, error: str) -> None:
-        """Begin to fail, for this reason; the first reason stays."""
-        if self.state in JOB_STARTABLE:
-            self.become(JobState.FAILING)
-            self.error = error
-
-    def become(self, state: JobState) -> None:
-        """Move to `state`; raise ValueError where the lifecycle does not allow it."""
-        if state not in JOB_TRANSITIONS[self.state]:
-            raise ValueError(f"a job cannot go from {self.state.name} to {state.name}")
-        self.state, self.changed = state, True
-
-
-@dataclass(slots=True)
-class StageRow:
-    """A stage, with what placing and counting need."""
-
-    id: int
-    job_id: UUID
-    parallelism: int
-    open_needs: int
-    feeds_pointwise: bool
-    unplaced: IndexSet
-    blocked: IndexSet
-    delayed: IndexSet
-    spent: IndexSet
-    done: IndexSet
-    counts: list[int]
-    run_seconds: float
-    demand: dict[str, int]
-    started: bool
-    ended: bool
-    call: str
-    name: str
-    next_due: float | None
-    gang: bool
-    changed: bool = False
-
-    @property
-    def kind(self) -> tuple[UUID, str]:
-        """What it shares with the stages of its job whose tasks run for as long: job and callable."""
-        return self.job_id, self.call
-
-    @property
-    def ready(self) -> IndexSet:
-        """The tasks that may be placed now."""
-        return IndexSet() if self.open_needs else self.unplaced - self.blocked - self.delayed
-
-    @property
-    def count_ended(self) -> int:
-        return sum(self.counts[state] for state in TASK_ENDS)
-
-    def move(self, before: TaskState, after: TaskState, indexes: IndexSet) -> None:
-        """Count tasks that went from one state to another."""
-        self.counts[before] -= len(indexes)
-        self.counts[after] += len(indexes)
-        if before == TaskState.CREATED:
-            self.unplaced -= indexes
-        if after == TaskState.CREATED:
-            self.unplaced |= indexes
-        if after in TASK_ENDS and self.feeds_pointwise:
-            self.done |= indexes
-        self.changed = True
-
-    def spend(self, indexes: IndexSet) -> None:
-        """Note tasks that are CREATED again after an attempt that began."""
-        self.spent |= indexes
-        self.changed = True
-
-    def delay(self, indexes: IndexSet, due: float) -> None:
-        """Keep tasks from being placed until a time (seconds since the epoch)."""
-        self.delayed |= indexes
-        self.next_due = min(due, self.next_due or due)
-        self.changed = True
-
-
-@dataclass(slots=True)
-class AssignmentRow:
-    """A run of alike entries of a node's list; `id` is 0 until it is written."""
-
-    id: int
-    node: int
-    session: str
-    entry: int
-    stage: int
-    attempt: int
-    demand: dict[str, int]
-    after: list[list[int]]
-    listed: IndexSet
-    held: IndexSet
-    started: IndexSet
-    recalled: bool = False
-    startable: bool = True
-    changed: bool = False
-
-    @property
-    def waiting(self) -> int:
-        """How many entries have no hold."""
-        return len(self.listed) - len(self.held)
-
-    def drop(self, indexes: IndexSet) -> int:
-        """Take entries off the list and return how many holds that frees."""
-        freed = len(self.held & indexes)
-        self.listed -= indexes
-        self.held -= indexes
-        self.started -= indexes
-        self.changed = True
-        return freed
-
-
-@dataclass(slots=True)
-class Room:
-    """What a node can hold and holds, by resource."""
-
-    capacity: dict[str, int] = field(default_factory=dict)
-    held: dict[str, int] = field(default_factory=dict)
-    total: dict[str, int] = field(default_factory=dict)
-    changed: bool = False
-
-    @property
-    def free(self) -> dict[str, int]:
-        return {name: capacity - self.held[name] for name, capacity in self.capacity.items()}
-
-    def hold(self, demand: dict[str, int], count: int) -> None:
-        """Hold (or with a negative count free) what `count` tasks of this demand take."""
-        for name, amount in demand.items():
-            self.held[name] = self.held.get(name, 0) + amount * count
-            if count < 0:
-                self.capacity[name] = max(self.total.get(name, 0), self.held[name])
-        self.changed = self.changed or bool(count)
-
-
-STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwise, s.unplaced::text, s.blocked::text,
-    s.delayed::text, s.spent::text, s.done::text, s.counts, s.run_seconds, s.demand::text, s.started_at IS NOT NULL, s.ended_at IS NOT NULL,
-    coalesce(s.spec ->> 'python', s.spec ->> 'command'), s.name, extract(epoch FROM s.next_due)::float8,
-    coalesce((s.spec ->> 'gang')::bool, false)"""
-STAGE_WIDTH = 19
-JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
-    (j.spec -> 'retry')::text, j.number"""
-ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,
-    started::text, recalled"""
-
-
-def read_stage(row: tuple[Any, ...]) -> StageRow:
-    """Make a StageRow of STAGE_COLUMNS."""
-    sets = map(IndexSet.from_multirange, row[5:10])
-    return StageRow(*row[:5], *sets, list(row[10]), row[11], json.loads(row[12]), *row[13:STAGE_WIDTH])
-
-
-def read_job(row: tuple[Any, ...]) -> JobRow:
-    """Make a JobRow of JOB_COLUMNS."""
-    return JobRow(row[0], JobState(row[1]), *row[2:])
-
-
-def read_assignment(row: tuple[Any, ...]) -> AssignmentRow:
-    """Make an AssignmentRow of ASSIGNMENT_COLUMNS."""
-    sets = map(IndexSet.from_multirange, row[8:11])
-    return AssignmentRow(*row[:6], json.loads(row[6]), json.loads(row[7]), *sets, row[11])
 
 
 class Board:
@@ -282,154 +110,10 @@ class Board:
 
     def write(self) -> None:
         """Write back all that changed."""
-        _write_stages([stage for stage in self.stages.values() if stage.changed])
-        _write_jobs([job for job in self.jobs.values() if job.changed])
+        writing.write_stages([stage for stage in self.stages.values() if stage.changed])
+        writing.write_jobs([job for job in self.jobs.values() if job.changed])
         changed = [assignment for entries in self.lists.values() for assignment in entries if assignment.changed]
-        _write_assignments([assignment for assignment in changed if assignment.id and assignment.listed])
-        _insert_assignments([assignment for assignment in changed if not assignment.id])
-        _delete_assignments([assignment.id for assignment in changed if assignment.id and not assignment.listed])
-        _write_rooms({node: room for node, room in self.rooms.items() if room.changed})
-
-
-def _write_stages(stages: list[StageRow]) -> None:
-    if not stages:
-        return
-    values = rows.columns(
-        (
-            (
-                stage.id,
-                stage.open_needs,
-                stage.unplaced.to_multirange(),
-                stage.blocked.to_multirange(),
-                stage.delayed.to_multirange(),
-                stage.spent.to_multirange(),
-                stage.done.to_multirange(),
-                stage.next_due,
-                stage.parallelism,
-                "{" + ",".join(map(str, stage.counts)) + "}",
-                stage.run_seconds,
-                stage.started,
-                stage.ended,
-            )
-            for stage in stages
-        ),
-        13,
-    )
-    rows.execute(
-        """UPDATE jobs_stage s SET open_needs = c.open_needs, unplaced = c.unplaced::int4multirange,
-            blocked = c.blocked::int4multirange, delayed = c.delayed::int4multirange, spent = c.spent::int4multirange,
-            done = c.done::int4multirange, next_due = to_timestamp(c.next_due), parallelism = c.parallelism,
-            counts = c.counts::int[], run_seconds = c.run_seconds,
-            started_at = CASE WHEN c.started THEN coalesce(s.started_at, now()) END,
-            ended_at = CASE WHEN c.ended THEN coalesce(s.ended_at, now()) END
-        FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::float8[], %s::int[], %s::text[], %s::float8[], %s::bool[], %s::bool[])
-            AS c(id, open_needs, unplaced, blocked, delayed, spent, done, next_due, parallelism, counts, run_seconds, started,
-                ended)
-        WHERE s.id = c.id""",
-        values,
-    )
-
-
-def _write_jobs(jobs: list[JobRow]) -> None:
-    if not jobs:
-        return
-    values = rows.columns(
-        (
-            (
-                job.id,
-                int(job.state),
-                job.stages_ended,
-                job.failures,
-                job.error,
-                job.started,
-                job.state in JOB_ENDS,
-            )
-            for job in jobs
-        ),
-        7,
-    )
-    rows.execute(
-        """UPDATE jobs_job j SET state = c.state, stages_ended = c.stages_ended, failures = c.failures,
-            error = CASE WHEN c.error = '' THEN j.error ELSE c.error END,
-            started_at = CASE WHEN c.started THEN coalesce(j.started_at, now()) END,
-            ended_at = CASE WHEN c.ended THEN coalesce(j.ended_at, now()) END
-        FROM unnest(%s::uuid[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[], %s::bool[])
-            AS c(id, state, stages_ended, failures, error, started, ended)
-        WHERE j.id = c.id""",
-        values,
-    )
-
-
-def _write_assignments(assignments: list[AssignmentRow]) -> None:
-    if not assignments:
-        return
-    values = rows.columns(
-        (
-            (a.id, a.listed.to_multirange(), a.held.to_multirange(), a.started.to_multirange(), a.recalled)
-            for a in assignments
-        ),
-        5,
-    )
-    rows.execute(
-        """UPDATE jobs_assignment a SET listed = c.listed::int4multirange, held = c.held::int4multirange,
-            started = c.started::int4multirange, recalled = c.recalled
-        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bool[]) AS c(id, listed, held, started, recalled)
-        WHERE a.id = c.id""",
-        values,
-    )
-
-
-def _insert_assignments(assignments: list[AssignmentRow]) -> None:
-    if not assignments:
-        return
-    values = rows.columns(
-        (
-            (
-                a.node,
-                a.session,
-                a.entry,
-                a.stage,
-                a.attempt,
-                json.dumps(a.demand),
-                json.dumps(a.after),
-                a.listed.to_multirange(),
-                a.held.to_multirange(),
-            )
-            for a in assignments
-        ),
-        9,
-    )
-    ids = rows.fetch(
-        """INSERT INTO jobs_assignment
-            (node_id, session, entry, stage_id, attempt, demand, after, listed, held, started, recalled, placed_at)
-        SELECT c.node_id, c.session, c.entry, c.stage_id, c.attempt, c.demand::jsonb, c.after::jsonb,
-            c.listed::int4multirange, c.held::int4multirange, '{}', false, now()
-        FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[],
-            %s::text[]) AS c(node_id, session, entry, stage_id, attempt, demand, after, listed, held)
-        RETURNING id, node_id, entry""",
-        values,
-    )
-    known = {(node, entry): id_ for id_, node, entry in ids}
-    for assignment in assignments:
-        assignment.id = known[assignment.node, assignment.entry]
-
-
-def _delete_assignments(ids: list[int]) -> None:
-    if ids:
-        rows.execute("DELETE FROM jobs_assignment WHERE id = ANY(%s)", [ids])
-
-
-def _write_rooms(rooms: dict[int, Room]) -> None:
-    if not rooms:
-        return
-    values = rows.columns(
-        ((node, name, room.capacity[name], room.held[name]) for node, room in rooms.items() for name in room.capacity),
-        4,
-    )
-    rows.execute(
-        """UPDATE nodes_noderesource r SET capacity = c.capacity, held = c.held
-        FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS c(node_id, name, capacity, held)
-        WHERE r.node_id = c.node_id AND r.name = c.name""",
-        values,
-    )
+        writing.write_assignments([assignment for assignment in changed if assignment.id and assignment.listed])
+        writing.insert_assignments([assignment for assignment in changed if not assignment.id])
+        writing.delete_assignments([assignment.id for assignment in changed if assignment.id and not assignment.listed])
+        writing.write_rooms({node: room for node, room in self.rooms.items() if room.changed})

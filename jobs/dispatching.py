@@ -17,7 +17,7 @@ from celery import current_app
 from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
 from jobs import rows
-from jobs.board import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
+from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from scheduling.lifecycle import TaskState
 
 #: Bytes of results that travel in a command; an agent fetches more over HTTP.

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.messages import Report
 from jobs import rows
-from jobs.board import Board, JobRow, StageRow
+from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, Move
+from jobs.tables import JobRow, StageRow
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState, sources
 from scheduling.retry import ExitClass, Failure, Retry, decide
@@ -76,7 +77,7 @@ def write_updates(reports: Iterable[Report]) -> None:
 
 
 def _current(
-    told: list[tuple[Report, Mapping[str, Any]]],
+    told: Sequence[tuple[Report, Mapping[str, Any]]],
 ) -> dict[tuple[int, int], tuple[TaskState, int, int]]:
     """Return state, failures and losses of the tasks whose current attempt has really ended now."""
     found = rows.fetch(
@@ -94,7 +95,7 @@ def _current(
 
 def _judge(
     board: Board,
-    told: list[tuple[Report, Mapping[str, Any]]],
+    told: Sequence[tuple[Report, Mapping[str, Any]]],
     current: dict[tuple[int, int], tuple[TaskState, int, int]],
 ) -> Iterable[Judged]:
     for report, end in told:

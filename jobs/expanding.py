@@ -3,8 +3,9 @@
 import json
 
 from jobs import rows
-from jobs.board import Board, StageRow
+from jobs.board import Board
 from jobs.results import result_texts
+from jobs.tables import StageRow
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 from scheduling.spec.limits import Limits

@@ -16,16 +16,12 @@ class IndexSetField(models.Field):  # type: ignore[type-arg]
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> IndexSet | None:
         if value is None:
             return None
-        return (
-            IndexSet.from_multirange(value)
-            if isinstance(value, str)
-            else IndexSet.of((r.lower, r.upper) for r in value)
-        )
+        return IndexSet.from_multirange(value) if isinstance(value, str) else IndexSet.of((r.lower, r.upper) for r in value)
 
     def get_prep_value(self, value: Any) -> Any:
         return value.to_multirange() if isinstance(value, IndexSet) else value
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001  Django's signature
         return self.get_prep_value(value)
 
     def value_to_string(self, obj: Any) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from jobs import rows
-from jobs.board import STAGE_COLUMNS, Board, StageRow, read_stage
+from jobs.board import Board
 from jobs.measuring import Measures
+from jobs.tables import STAGE_COLUMNS, StageRow, read_stage
 from scheduling import backlog
 from scheduling.backlog import Queue
 

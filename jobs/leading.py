@@ -56,7 +56,9 @@ class Leader:
             inbox.put(None)
         placed = placing.place_pending(self._memory, epoch=self.epoch)
         self.dispatcher.dispatch(
-            placed.assignments, {item.session: None for item in (*reports, *heartbeats)}, stopped.cancels
+            placed.assignments,
+            [*{item.session for item in reports} | {item.session for item in heartbeats}],
+            stopped.cancels,
         )
         if now - self._ticked >= TICK:
             self.tick()

@@ -8,6 +8,7 @@ def unconfirmed_pauses() -> dict[str, int]:
     return dict(
         rows.fetch(
             """SELECT n.session, n.pause_epoch FROM nodes_node n, nodes_scheduler s
-            WHERE n.session <> '' AND n.pause_epoch > n.confirmed_pause AND (n.paused OR n.draining OR s.paused OR NOT n.active)"""
+            WHERE n.session <> '' AND n.pause_epoch > n.confirmed_pause
+                AND (n.paused OR n.draining OR s.paused OR NOT n.active)"""
         )
     )

@@ -13,9 +13,10 @@ from typing import Any
 from django.db import transaction
 
 from jobs import following, lease, rows
-from jobs.board import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, Board, StageRow, read_stage
+from jobs.board import Board
 from jobs.memory import Memory
 from jobs.numbering import number
+from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_stage
 from nodes.selectors import NodeRow, placeable_nodes, scheduler_switches
 from scheduling import backlog
 from scheduling.backlog import Queue
@@ -169,8 +170,7 @@ class Filling:
         measure = self.measures.of_kind(stage.kind, stage.id)
         nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
         allowances = [
-            backlog.allowance(self.queues[node.id], stage.demand, measure, self.waiting(node.id, stage.id))
-            for node in nodes
+            backlog.allowance(self.queues[node.id], stage.demand, measure, self.waiting(node.id, stage.id)) for node in nodes
         ]
         for node, count in zip(nodes, backlog.share(len(stage.ready), allowances), strict=True):
             if count:
@@ -200,10 +200,14 @@ def _candidates() -> list[Candidate]:
         ORDER BY j.priority, j.number, s.position LIMIT %s""",
         [[int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
     )
-    candidates = [
-        Candidate(read_stage(row[:STAGE_WIDTH]), *row[-5:-2], read_constraints(row[-2]), row[-1]) for row in found
-    ]
+    candidates = [_candidate(read_stage(row), *row[STAGE_WIDTH:]) for row in found]
     return [candidate for candidate in candidates if candidate.stage.ready]
+
+
+def _candidate(
+    stage: StageRow, pool: str, priority: int, number: int, constraints: str | None, waiting_since: float
+) -> Candidate:
+    return Candidate(stage, pool, priority, number, read_constraints(constraints), waiting_since)
 
 
 def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:

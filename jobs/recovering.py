@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from jobs import lease, rows, settling
-from jobs.board import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, Board, read_stage
+from jobs.board import Board
 from jobs.ending import LOSSES
 from jobs.moves import Move, read_moves
+from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
 
@@ -140,8 +141,9 @@ def _reconcile(board: Board, assignment: AssignmentRow, *, silent: bool) -> None
         before, after = (state, TaskState.RECONCILING) if silent else (TaskState.RECONCILING, state)
         for low, high in indexes.ranges:
             moved = rows.fetch(
-                "WITH moved AS (UPDATE jobs_task SET state = %s WHERE stage_id = %s AND index >= %s AND index < %s AND state = %s "
-                "AND node_id = %s RETURNING index) SELECT range_agg(int4range(index, index + 1))::text FROM moved",
+                "WITH moved AS (UPDATE jobs_task SET state = %s WHERE stage_id = %s AND index >= %s AND index < %s "
+                "AND state = %s AND node_id = %s RETURNING index) "
+                "SELECT range_agg(int4range(index, index + 1))::text FROM moved",
                 [int(after), assignment.stage, low, high, int(before), assignment.node],
             )
             if moved[0][0]:

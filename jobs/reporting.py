@@ -6,6 +6,7 @@ Older attempts, other nodes and ended tasks are ignored by the statements themse
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 
@@ -14,7 +15,6 @@ from jobs import ending, lease, rows, settling
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, Move, read_moves
-from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState, sources
 
 
@@ -76,7 +76,7 @@ def _in_order(reports: Iterable[Report], last: dict[int, tuple[str, int]]) -> It
 
 
 def _stages_in(reports: Iterable[Report]) -> set[int]:
-    stages = set()
+    stages: set[int] = set()
     for report in reports:
         stages.update(group.stage for group in report.finished)
         stages.update(end["stage"] for end in report.others)
@@ -87,7 +87,7 @@ def _stages_in(reports: Iterable[Report]) -> set[int]:
 
 def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     """Write what finished with a result and nothing else: the path of nearly every task."""
-    columns: list[list] = [[] for _ in range(7)]  # type: ignore[type-arg]
+    columns: list[list[Any]] = [[] for _ in range(7)]
     for report in reports:
         for group in report.finished:
             count = len(group.indexes)
@@ -211,7 +211,8 @@ def _add_run_time(board: Board, reports: Iterable[Report], measures: Measures) -
 def _write_numbers(applied: Applied) -> None:
     last = {report.node: report for report in applied.accepted}
     rows.execute(
-        "UPDATE nodes_node n SET last_report = c.number, confirmed_pause = greatest(n.confirmed_pause, c.pause), heard_at = now() "
+        "UPDATE nodes_node n SET last_report = c.number, heard_at = now(), "
+        "confirmed_pause = greatest(n.confirmed_pause, c.pause) "
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS c(id, number, pause) WHERE n.id = c.id",
         [list(last), [report.number for report in last.values()], [report.pause for report in last.values()]],
     )

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-#: The planner's statistics lag behind rows that come and go by the ten thousand; on these statements an index is always right.
+#: The planner's statistics lag behind rows that come and go by the ten thousand; here an index is always right.
 LEADER_SETTINGS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 

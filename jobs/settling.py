@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from jobs import expanding, rows
-from jobs.board import Board, JobRow, StageRow
+from jobs.board import Board
 from jobs.moves import Move
+from jobs.tables import JobRow, StageRow
 from scheduling import dag
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TASK_ENDS, JobState

@@ -1,4 +1,4 @@
-"""Showing jobs: plain values of jobs for lists and pages, read without model instances and by a fixed number of queries.
+"""Showing jobs: plain values for lists and pages, read without model instances, by a fixed number of queries.
 
 What is shown of stages and tasks is in showing_stages and showing_tasks; nothing here changes anything.
 """
@@ -77,12 +77,13 @@ def progress(counts: Sequence[int]) -> float:
 
 
 def _joined(fields: Sequence[str]) -> QuerySet[Job, Any]:
-    return Job.objects.values(
+    found: QuerySet[Job, Any] = Job.objects.values(
         *fields,
         type=F("job_type__name"),
         type_version=F("job_type__version"),
         owner_name=F("owner__username"),
     )
+    return found
 
 
 def _complete(row: dict[str, Any], counts: Sequence[int]) -> dict[str, Any]:
@@ -97,7 +98,8 @@ def _counts(ids: list[UUID]) -> dict[UUID, list[int]]:
     found: dict[UUID, list[int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.job_id, c.state - 1, sum(c.tasks) FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) "
+            "SELECT s.job_id, c.state - 1, sum(c.tasks) "
+            "FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) "
             "WHERE s.job_id = ANY(%s) GROUP BY 1, 2",
             [ids],
         )

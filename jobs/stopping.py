@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db import transaction
 
 from jobs import lease, rows, settling
-from jobs.board import STAGE_COLUMNS, AssignmentRow, Board, StageRow, read_stage
+from jobs.board import Board
+from jobs.tables import STAGE_COLUMNS, AssignmentRow, StageRow, read_stage
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JobState, TaskState, sources
 

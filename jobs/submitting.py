@@ -118,9 +118,7 @@ def _stage_values(
 
 
 def _insert_edges(job: Job, stages: list[StageSpec], ids: dict[str, int]) -> None:
-    edges = [
-        (job.id, ids[need.stage], ids[stage.name], need.exchange.value) for stage in stages for need in stage.upstreams
-    ]
+    edges = [(job.id, ids[need.stage], ids[stage.name], need.exchange.value) for stage in stages for need in stage.upstreams]
     if edges:
         rows.execute(
             "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange) "

@@ -44,13 +44,16 @@ def placeable_nodes() -> list[NodeRow]:
             "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since "
             "FROM nodes_node WHERE session <> '' ORDER BY id"
         )
-        return [
-            NodeRow(*row[:3], json.loads(row[3]), *row[4:7], unavailable=_unavailable(*row[7:]))
-            for row in cursor.fetchall()
-        ]
+        return [_node_row(*row) for row in cursor.fetchall()]
 
 
-def _unavailable(active: bool, paused: bool, draining: bool, silent_since: Any) -> str | None:
+def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:
+    slot_cpus, session, last_entry, active, paused, draining, silent_since = rest
+    unavailable = _unavailable(active=active, paused=paused, draining=draining, silent_since=silent_since)
+    return NodeRow(id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, unavailable)
+
+
+def _unavailable(*, active: bool, paused: bool, draining: bool, silent_since: Any) -> str | None:
     if not active:
         return "inactive"
     if paused:

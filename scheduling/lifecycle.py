@@ -98,9 +98,7 @@ TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
 
 #: From each job state, the states that may follow.
 JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.CREATED: frozenset(
-        {JobState.RUNNING, JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}
-    ),
+    JobState.CREATED: frozenset({JobState.RUNNING, JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}),
     JobState.RUNNING: frozenset(
         {
             JobState.FINISHED,
@@ -124,9 +122,7 @@ JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
 }
 
 #: Tasks on a node's list.
-LISTED = frozenset(
-    {TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RUNNING, TaskState.CANCELING, TaskState.RECONCILING}
-)
+LISTED = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RUNNING, TaskState.CANCELING, TaskState.RECONCILING})
 TASK_ENDS = frozenset({TaskState.FINISHED, TaskState.CANCELED, TaskState.FAILED})
 JOB_ENDS = frozenset({JobState.FINISHED, JobState.CANCELED, JobState.FAILED})
 #: Jobs whose tasks may be placed.

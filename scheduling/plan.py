@@ -82,9 +82,7 @@ def infeasible(cluster: Cluster, requests: Iterable[Request]) -> dict[int, Refus
     """Return the stages that no registered node could ever meet, even empty: to say so at submission."""
     eligibility = Eligibility(cluster)
     found = {
-        request.stage: refusing.infeasible(
-            cluster, eligibility.of(request), request.demand, gang_size=request.gang_size
-        )
+        request.stage: refusing.infeasible(cluster, eligibility.of(request), request.demand, gang_size=request.gang_size)
         for request in requests
     }
     return {stage: refusal for stage, refusal in found.items() if refusal}
@@ -160,9 +158,7 @@ class _Turn:
     def _long_refused(self, request: Request) -> bool:
         return self._now - request.waiting_since >= self._policy.reserve_after
 
-    def _refuse(
-        self, request: Request, alike: Hashable, eligible: Eligible, closed: BoolArray, *, starving: bool
-    ) -> None:
+    def _refuse(self, request: Request, alike: Hashable, eligible: Eligible, closed: BoolArray, *, starving: bool) -> None:
         """Record why, and reserve room if requests behind would otherwise starve this one.
 
         Where a request before it still waits, this one merely waits for its turn: that room is not its to

@@ -33,9 +33,7 @@ def read(text: bytes | str, format: Format | None, limits: Limits) -> object:
 def _check_size(text: bytes | str, most: int, limit: str) -> None:
     if len(text) > most:
         hint = ", or send JSON" if limit == "yaml_bytes" else ""
-        raise TooLarge(
-            f"the job description has {len(text):,} bytes; at most {most:,} are allowed (limit '{limit}')" + hint
-        )
+        raise TooLarge(f"the job description has {len(text):,} bytes; at most {most:,} are allowed (limit '{limit}')" + hint)
 
 
 def _decode(text: bytes | str) -> str:
