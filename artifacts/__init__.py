@@ -1,1 +1,1 @@
-"""Bytes that are too large for a row: results, logs and files, behind one storage interface."""
+"""Bytes that are too many for rows: results and files by digest, logs by attempt. Behind one interface."""

@@ -1,47 +1,62 @@
-"""Artifacts: bytes by their SHA-256 digest, in a folder. Written once, never changed, checked when written."""
+"""Storage: what can be done with artifacts and logs, wherever they are kept; so far, in a folder.
 
-import os
+Nothing is addressed by a path or a name that came from outside: artifacts by their SHA-256, logs by numbers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
-from hashlib import sha256
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+from typing import Protocol
 
 from django.conf import settings
 
-
-class WrongDigest(ValueError):
-    """The bytes do not have the digest under which they were sent."""
+from artifacts.folder import Folder
 
 
-class Storage:
-    """A folder of artifacts, named by their digests alone."""
+class Stream(StrEnum):
+    """What a task writes to."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    STDOUT = "stdout"
+    STDERR = "stderr"
 
-    def write(self, digest: str, data: bytes) -> None:
-        """Store bytes whole or not at all; raises WrongDigest."""
-        if sha256(data).hexdigest() != digest:
-            raise WrongDigest(digest)
-        path = self._path(digest)
-        if path.exists():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """One stream of one attempt."""
+
+    stage: int
+    index: int
+    attempt: int
+    stream: Stream
+
+
+class Storage(Protocol):
+    """Keeps bytes, up to LARGEST_ARTIFACT and LARGEST_LOG. Writing the same twice changes nothing."""
 
     def read(self, digest: str) -> bytes:
-        """Return the bytes of a digest; raises FileNotFoundError."""
-        return self._path(digest).read_bytes()
+        """Return an artifact; raises NoSuchArtifact."""
 
-    def _path(self, digest: str) -> Path:
-        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise FileNotFoundError(digest)
-        return self._folder / digest[:2] / digest
+    def has(self, digest: str) -> bool:
+        """Say whether an artifact is there."""
+
+    def write(self, digest: str, chunks: Iterable[bytes]) -> None:
+        """Keep an artifact for good; raises WrongDigest or TooManyBytes, and then keeps nothing."""
+
+    def append_log(self, key: LogKey, offset: int, data: bytes) -> int:
+        """Append what a log lacks of the data at `offset`; return its size. Raises Gap or TooManyBytes."""
+
+    def log_size(self, key: LogKey) -> int:
+        """Return how many bytes of a log are kept; 0 if there is none."""
+
+    def read_log(self, key: LogKey, offset: int, limit: int) -> bytes:
+        """Return at most `limit` bytes of a log from `offset` on; empty past its end."""
+
+    def delete_logs(self, stage: int) -> None:
+        """Delete all logs of a stage."""
 
 
 @cache
 def storage() -> Storage:
-    """Return the storage of this installation."""
-    return Storage(Path(settings.DATA_DIR) / "artifacts")
+    """Return the storage that the settings name."""
+    return Folder(settings.DATA_DIR, largest_artifact=settings.LARGEST_ARTIFACT, largest_log=settings.LARGEST_LOG)

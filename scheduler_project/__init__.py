@@ -1,4 +1,4 @@
-"""The composition root: settings, routes, Celery and the servers' entry points. Only this package knows everything."""
+"""The composition root: settings, routes, Celery, the servers' entry points. Only it knows everything."""
 
 from scheduler_project.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""The Celery app of the scheduler and the web: transport alone (see docs/decisions), JSON only, no results."""
+"""The Celery app of the scheduler and the web: transport alone, JSON only, no results."""
 
 import os
 

@@ -1,17 +1,26 @@
-"""Every setting of a Switchyard installation, read from the environment; odd values stop the start with a clear error."""
+"""Every setting of an installation, read from the environment; odd values stop the start with a clear error."""
 
 from pathlib import Path
 
 import environ
 
 from agent.transport import broker_url, celery_settings
+from scheduler_project import logs
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
 
 DEBUG = env.bool("SWITCHYARD_DEBUG", default=False)
-SECRET_KEY = env.str("SWITCHYARD_SECRET_KEY", default="insecure-development-key-" + "x" * 40)
+#: Good enough on loopback alone; anywhere else the server does not start with it (access.checks).
+INSECURE_SECRET_KEY = "insecure-development-key-" + "x" * 40
+SECRET_KEY = env.str("SWITCHYARD_SECRET_KEY", default=INSECURE_SECRET_KEY)
 ALLOWED_HOSTS = env.list("SWITCHYARD_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".switchyard")))
+#: What the web server is bound to: Granian reads the same variable, and the same is its default.
+SWITCHYARD_BOUND_TO = env.str("GRANIAN_HOST", default="127.0.0.1")
+#: The role of anonymous requests from this machine (access.opening); empty: none.
+SWITCHYARD_OPEN_ON_LOOPBACK = env.str("SWITCHYARD_OPEN_ON_LOOPBACK", default="")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -20,17 +29,29 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_structlog",
     "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "access",
     "nodes",
     "jobs",
+    "status",
 ]
 MIDDLEWARE = [
+    "access.middleware.Clean",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "access.middleware.Gate",
 ]
 ROOT_URLCONF = "scheduler_project.urls"
 APPEND_SLASH = False
@@ -59,7 +80,45 @@ CELERY_BROKER_URL = broker_url(REDIS_URL)
 for _name, _value in celery_settings().items():
     globals()[f"CELERY_{_name.upper()}"] = _value
 
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/ui/"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = env.list("SWITCHYARD_TRUSTED_ORIGINS", default=[])
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+#: Bytes of a request that are read at all; descriptions, artifacts and logs have lower limits of their own.
+LARGEST_BODY = env.int("SWITCHYARD_LARGEST_BODY", default=64 * MIB)
+DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_BODY
+#: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
+LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=64 * MIB)
+LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["access.drf.Identification"],
+    "DEFAULT_PERMISSION_CLASSES": ["access.drf.ByRole"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "scheduler_project.exceptions.Handler"}
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
-STATIC_URL = "static/"
+STATIC_URL = "/static/"
+#: Static files are served from the packages that bring them: nothing is collected or built.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LOGGING = logs.configuration(
+    env.str("SWITCHYARD_LOG_LEVEL", default="INFO"), env.str("SWITCHYARD_LOG_FORMAT", default="")
+)

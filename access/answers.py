@@ -1,0 +1,17 @@
+"""Errors answered outside Django REST framework, in the same shape as within."""
+
+from django.http import HttpResponse, JsonResponse
+
+from access.identifying import CHALLENGE
+
+
+def error(status: int, code: str, detail: str, *, type: str = "client_error") -> JsonResponse:
+    """Return an error in the API's one shape."""
+    return JsonResponse({"type": type, "errors": [{"code": code, "detail": detail, "attr": None}]}, status=status)
+
+
+def unidentified(detail: str) -> HttpResponse:
+    """Return the answer to a request that does not say who sends it, or says it wrongly."""
+    answer = error(401, "not_authenticated", detail)
+    answer["WWW-Authenticate"] = CHALLENGE
+    return answer

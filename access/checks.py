@@ -1,0 +1,66 @@
+"""What a server must not start with: system checks of Django's commands, run by the web server as well."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+from access import opening
+
+
+@register("access")
+def check_settings(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
+    """Find settings that open the installation to more than this machine."""
+    return [*_opening(), *_off_loopback()]
+
+
+def refuse_unsafe_start() -> None:
+    """Raise ImproperlyConfigured if the web server must not run with its settings, or on what it listens."""
+    found = [*check_settings(None), *_listening()]
+    if found:
+        raise ImproperlyConfigured("\n".join(f"{each.msg} {each.hint}" for each in found))
+
+
+def _opening() -> list[CheckMessage]:
+    opened = settings.SWITCHYARD_OPEN_ON_LOOPBACK
+    if not opened:
+        return []
+    if opened not in opening.OPENABLE:
+        hint = f"It may be {' or '.join(opening.OPENABLE)}, never admin."
+        return [Error(f"SWITCHYARD_OPEN_ON_LOOPBACK={opened} is no role to open.", hint=hint, id="access.E001")]
+    return [] if opening.is_loopback(settings.SWITCHYARD_BOUND_TO) else [_opened_too_far(settings.SWITCHYARD_BOUND_TO)]
+
+
+def _off_loopback() -> list[CheckMessage]:
+    if opening.is_loopback(settings.SWITCHYARD_BOUND_TO):
+        return []
+    found: list[CheckMessage] = []
+    if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
+        hint = "Set it to a long random text."
+        found.append(Error("SWITCHYARD_SECRET_KEY is not set.", hint=hint, id="access.E003"))
+    if settings.DEBUG:
+        found.append(Error("SWITCHYARD_DEBUG is on.", hint="It is for loopback only.", id="access.E004"))
+    if "*" in settings.ALLOWED_HOSTS:
+        hint = "Name the hosts that clients use."
+        found.append(Error("SWITCHYARD_HOSTS allows any host.", hint=hint, id="access.E005"))
+    return found
+
+
+def _listening() -> list[CheckMessage]:
+    """Look at the sockets themselves: an option on the command line overrides GRANIAN_HOST."""
+    if not settings.SWITCHYARD_OPEN_ON_LOOPBACK:
+        return []
+    listening = psutil.Process().net_connections("tcp")
+    hosts = {each.laddr.ip for each in listening if each.status == psutil.CONN_LISTEN}
+    return [_opened_too_far(host) for host in sorted(hosts) if not opening.is_loopback(host)]
+
+
+def _opened_too_far(host: str) -> CheckMessage:
+    return Error(
+        f"SWITCHYARD_OPEN_ON_LOOPBACK is set and the server is bound to {host or 'an unknown address'}.",
+        hint="Unset it, or bind to 127.0.0.1 (GRANIAN_HOST).",
+        id="access.E002",
+    )

@@ -1,0 +1,128 @@
+"""Identifying: who sends a request; one way for our API, the wires and the pages. What they may do: rules."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from access import opening, tokens
+from access.roles import Role, lower, role_of
+from scheduling.errors import SwitchyardError
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+#: Answered to a 401. Not Basic, which would make browsers ask for a password.
+CHALLENGE = 'Bearer realm="switchyard"'
+_KEPT_AS = "_switchyard_identity"
+
+Via = Literal["token", "basic", "session", "loopback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, in which role (None: none yet), and how we know. Agents have no user."""
+
+    user: User | None
+    role: Role | None
+    via: Via
+
+    @property
+    def name(self) -> str:
+        """Return the name to show and to write into the audit."""
+        return self.user.get_username() if self.user else "agent"
+
+
+class BadCredentials(SwitchyardError):
+    """The credentials of this request are not valid."""
+
+
+class CsrfFailed(SwitchyardError):
+    """The session's cookie came without the CSRF token that proves that a page of ours sent the request."""
+
+
+def identify(request: HttpRequest) -> Identity | None:
+    """Return who sends a request, or None if it says nothing about it.
+
+    Raises BadCredentials for an Authorization header that is wrong in any way, whatever else there is, and
+    CsrfFailed for a change that rests on a cookie alone.
+    """
+    if not hasattr(request, _KEPT_AS):
+        setattr(request, _KEPT_AS, _identify(request))
+    kept: Identity | None = getattr(request, _KEPT_AS)
+    return kept
+
+
+def _identify(request: HttpRequest) -> Identity | None:
+    header = request.META.get("HTTP_AUTHORIZATION")
+    if header is not None:
+        return _by_header(request, header)
+    return _by_session(request) or _by_loopback(request)
+
+
+def _by_header(request: HttpRequest, header: str) -> Identity:
+    scheme, _, value = header.partition(" ")
+    match scheme.lower():
+        case "token" | "bearer":
+            return _by_token(value.strip())
+        case "basic":
+            return _by_password(request, value.strip())
+    raise BadCredentials
+
+
+def _by_token(secret: str) -> Identity:
+    token = tokens.find(secret)
+    if token is None:
+        raise BadCredentials
+    cap = Role(token.role)
+    if token.owner is None:
+        return Identity(None, cap, "token")
+    role = role_of(token.owner)
+    return Identity(token.owner, role and lower(role, cap), "token")
+
+
+def _by_password(request: HttpRequest, value: str) -> Identity:
+    try:
+        name, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise BadCredentials from error
+    if not colon or "\x00" in name:
+        raise BadCredentials
+    user = authenticate(request, username=name, password=password)
+    if not isinstance(user, User):
+        raise BadCredentials
+    return Identity(user, role_of(user), "basic")
+
+
+def _by_session(request: HttpRequest) -> Identity | None:
+    user: User | AnonymousUser | None = getattr(request, "user", None)
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    if request.method not in SAFE_METHODS:
+        _require_csrf(request)
+    return Identity(user, role_of(user), "session")
+
+
+def _by_loopback(request: HttpRequest) -> Identity | None:
+    role = opening.role_for(request)
+    return Identity(opening.local_user(), role, "loopback") if role else None
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> Any:
+        return reason
+
+
+def _require_csrf(request: HttpRequest) -> None:
+    check = _CsrfCheck(_nothing)
+    check.process_request(request)
+    # A view that is exempt for the sake of tokens is not so for cookies.
+    if check.process_view(request, _nothing, (), {}):
+        raise CsrfFailed
+
+
+def _nothing(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()

@@ -1,0 +1,102 @@
+"""What stands before every view: input that no view should see is refused, routes without a rule are closed."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from rest_framework.permissions import BasePermission
+
+from access import answers
+from access.drf import ByRole
+from access.identifying import BadCredentials, CsrfFailed, identify
+from access.roles import Role
+from access.rules import PUBLIC, rule_of
+
+Respond = Callable[[HttpRequest], HttpResponse]
+
+#: Control characters, and what stands for bytes or surrogates that are no text.
+_UNCLEAN = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffd]")
+
+
+class Clean:
+    """Refuse control characters and broken UTF-8 in paths and queries, and bodies too large to be read."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _UNCLEAN.search(request.path_info):
+            return answers.error(404, "not_found", "The path has characters that no path has here.")
+        if not _is_clean_query(request.META.get("QUERY_STRING", "")):
+            return answers.error(400, "invalid", "The query has control characters or is not UTF-8.")
+        if _length(request) > settings.LARGEST_BODY:
+            return answers.error(413, "too_large", f"At most {settings.LARGEST_BODY:,} bytes are accepted.")
+        return self._respond(request)
+
+
+class Gate:
+    """Let requests pass to a plain view only by the view's rule; views of DRF have theirs in drf.ByRole."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._respond(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        if is_guarded_by_drf(view):
+            return None
+        rule = rule_of(view)
+        if rule == PUBLIC:
+            return None
+        if not isinstance(rule, Role):
+            return answers.error(403, "permission_denied", "This route is closed: it names no role.")
+        return _refusal(request, rule)
+
+
+def is_guarded_by_drf(view: Callable[..., Any]) -> bool:
+    """Say whether a view of Django REST framework asks for the role by itself."""
+    permissions: list[type[BasePermission]] = getattr(getattr(view, "cls", None), "permission_classes", [])
+    return ByRole in permissions
+
+
+def _refusal(request: HttpRequest, rule: Role) -> HttpResponse | None:
+    try:
+        identity = identify(request)
+    except BadCredentials as error:
+        return answers.unidentified(str(error))
+    except CsrfFailed as error:
+        return answers.error(403, "permission_denied", str(error))
+    if identity is None:
+        if _wants_page(request):
+            return HttpResponseRedirect(f"{reverse('login')}?next={request.path}")
+        return answers.unidentified("Authentication credentials were not provided.")
+    if identity.role is None or not identity.role.includes(rule):
+        return answers.error(403, "permission_denied", f"This needs the role {rule}.")
+    return None
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    return request.path.startswith("/ui/") and request.method == "GET"
+
+
+def _is_clean_query(query: str) -> bool:
+    if not query:
+        return True
+    try:
+        return not _UNCLEAN.search(unquote_to_bytes(query.replace("+", " ")).decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

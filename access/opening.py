@@ -1,0 +1,70 @@
+"""The open loopback: an anonymous request from this very machine may have a role, where that was asked for.
+
+For clients that cannot send credentials. All conditions must hold at each request; bound to anything but loopback the
+server does not start.
+"""
+
+import ipaddress
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from access.roles import Role
+
+LOCAL_USER = "local"
+#: Roles that may be opened; never admin.
+OPENABLE = (Role.VIEWER, Role.OPERATOR)
+_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA")
+_OWN_SITE = (None, "none", "same-origin")
+
+
+def role_for(request: HttpRequest) -> Role | None:
+    """Return the role of a request without credentials, or None if it might come from anywhere else."""
+    opened = settings.SWITCHYARD_OPEN_ON_LOOPBACK
+    if not opened or not is_loopback(settings.SWITCHYARD_BOUND_TO):
+        return None
+    return Role(opened) if opened in OPENABLE and _is_local(request) else None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches what is bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def local_user() -> User:
+    """Return the user that anonymous local requests act as; nobody can log in as it."""
+    try:
+        return User.objects.get(username=LOCAL_USER)
+    except User.DoesNotExist:
+        return User.objects.get_or_create(username=LOCAL_USER, defaults={"password": make_password(None)})[0]
+
+
+def _is_local(request: HttpRequest) -> bool:
+    meta = request.META
+    if not is_loopback(meta.get("REMOTE_ADDR", "")):
+        return False
+    if any(name in _FORWARDED or name.startswith("HTTP_X_FORWARDED") for name in meta):
+        return False
+    if meta.get("HTTP_SEC_FETCH_SITE") not in _OWN_SITE:
+        return False
+    host = meta.get("HTTP_HOST", "")
+    return _is_own_host(host) and meta.get("HTTP_ORIGIN") in (None, f"http://{host}", f"https://{host}")
+
+
+def _is_own_host(host: str) -> bool:
+    """Compare with the exact names, so that a name that an attacker points at 127.0.0.1 is not ours."""
+    for name in _HOSTS:
+        if host == name:
+            return True
+        port = host.removeprefix(f"{name}:")
+        if port != host and port.isascii() and port.isdigit():
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""The API of jobs: what /api/v1/ tells of jobs, stages, tasks, job types and events."""

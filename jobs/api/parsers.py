@@ -1,0 +1,34 @@
+"""Job descriptions pass as bytes: their one parser is scheduling.spec, which says what is wrong and where."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.parsers import BaseParser
+
+
+class JsonDescription(BaseParser):
+    """Pass on a JSON text as it came."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        body: bytes = stream.read()
+        return body
+
+
+class YamlDescription(JsonDescription):
+    """Pass on a YAML text as it came."""
+
+    media_type = "application/yaml"
+
+
+class OtherYamlDescription(JsonDescription):
+    """Pass on a YAML text under the name that was used before RFC 9512."""
+
+    media_type = "application/x-yaml"
+
+
+class TextYamlDescription(JsonDescription):
+    """Pass on a YAML text under its oldest name."""
+
+    media_type = "text/yaml"

@@ -1,0 +1,57 @@
+"""From errors to answers: one table of the domain's errors, and faults of a description field by field."""
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from drf_standardized_errors.handler import ExceptionHandler
+from rest_framework import exceptions, status
+from rest_framework.exceptions import APIException
+
+from jobs import services
+from scheduling.errors import InvalidSpec, TooLarge
+
+
+class PayloadTooLarge(APIException):
+    """More bytes than are accepted."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+class Conflict(APIException):
+    """Not in this state."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+_ANSWERS: dict[type[Exception], type[APIException]] = {
+    TooLarge: PayloadTooLarge,
+    RequestDataTooBig: PayloadTooLarge,
+    services.NoSuchJob: exceptions.NotFound,
+    services.StillLive: Conflict,
+    services.NothingToRetry: Conflict,
+}
+
+
+class Handler(ExceptionHandler):
+    """Answer the domain's errors by the table, and what is wrong with a job description field by field."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, InvalidSpec):
+            return exceptions.ValidationError(str(exc))
+        for known, answer in _ANSWERS.items():
+            if isinstance(exc, known):
+                return answer(str(exc))
+        converted: Exception = super().convert_known_exceptions(exc)
+        return converted
+
+    def format_exception(self, exc: APIException) -> dict[str, Any]:
+        if isinstance(self.exc, InvalidSpec):
+            return {"type": "validation_error", "errors": [_error(*fault) for fault in self.exc.faults]}
+        formatted: dict[str, Any] = super().format_exception(exc)
+        return formatted
+
+
+def _error(path: str, reason: str) -> dict[str, Any]:
+    return {"code": "invalid", "detail": reason, "attr": path or None}
