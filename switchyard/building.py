@@ -1,0 +1,138 @@
+"""Building: a job described by Python code instead of a file.
+
+The fields are those of a job description (docs/job-description.md), with three things that only code can say: a stage
+as an object, a callable as itself, and local files by their paths.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from switchyard import packing
+from switchyard.client import Client
+from switchyard.describing import checked
+from switchyard.errors import Unpackable
+from switchyard.submitted import Submitted
+
+
+class JobFields(TypedDict, total=False):
+    """What a job may say apart from its name and stages."""
+
+    type: str | Mapping[str, str]
+    priority: int
+    pool: str
+    owner: str
+    labels: Mapping[str, str]
+    constraints: Mapping[str, str | Sequence[str]] | Sequence[Mapping[str, Any]]
+    timeouts: Mapping[str, float]
+    max_failures: int
+    retry: Mapping[str, Any]
+    disconnect_grace: float
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of a job, to be needed by others: all its results by all their tasks, unless pointwise."""
+
+    name: str
+    exchange: str = "all"
+
+    @property
+    def pointwise(self) -> "Stage":
+        """The same stage, needed task by task: each gets the results of its own share."""
+        return Stage(self.name, "pointwise")
+
+
+class StageFields(TypedDict, total=False):
+    """What a stage may say apart from its name."""
+
+    command: str | Sequence[str]
+    shell: bool
+    python: str | Callable[..., Any]
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    interpreter: str
+    files: Sequence[str | Path] | Mapping[str, str | Path]
+    env: Mapping[str, str]
+    parallelism: int
+    foreach: Stage | Sequence[Any]
+    resources: Mapping[str, int | float | str]
+    gang: bool
+    needs: Sequence[Stage | str]
+    timeout: float
+    grace: float
+
+
+class Job:
+    """A job that is being described; `submit` hands it in."""
+
+    def __init__(self, name: str, **fields: Unpack[JobFields]) -> None:
+        self._fields: dict[str, Any] = {"name": name, **fields}
+        self._stages: list[dict[str, Any]] = []
+
+    def stage(self, name: str, **fields: Unpack[StageFields]) -> Stage:
+        """Add a stage and return it, for others to need.
+
+        A callable is packed with the file of its module, and local files with their texts; relative paths start
+        at the working directory. Raises Unpackable.
+        """
+        self._stages.append({"name": name, **_written(fields)})
+        return Stage(name)
+
+    def description(self) -> dict[str, Any]:
+        """Return the description as plain JSON; raise InvalidSpec with all that is wrong with it."""
+        return checked(_plain({**self._fields, "stages": self._stages}))
+
+    def submit(self, client: Client | None = None, *, idempotency_key: str | None = None) -> Submitted:
+        """Submit the job, to the server that the environment names if no client is given."""
+        client = client or Client()
+        return Submitted(client, client.submit(self.description(), idempotency_key=idempotency_key))
+
+
+def _written(fields: StageFields) -> dict[str, Any]:
+    stage: dict[str, Any] = dict(fields)
+    if "files" in stage:
+        stage["files"] = packing.texts(stage["files"], Path.cwd())
+    if callable(stage.get("python")):
+        stage["python"], packed = _callable(stage["python"])
+        stage["files"] = packed | stage.get("files", {})
+    if isinstance(stage.get("foreach"), Stage):
+        stage["foreach"] = {"from": stage["foreach"].name}
+    if "needs" in stage:
+        stage["needs"] = [_need(each) for each in stage["needs"]]
+    return stage
+
+
+def _need(need: Stage | str) -> str | dict[str, str]:
+    if isinstance(need, str):
+        return need
+    return {"stage": need.name, "exchange": need.exchange}
+
+
+def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """Name a function as workers will find it, and pack the file that it is in."""
+    name = getattr(function, "__qualname__", "")
+    home = sys.modules.get(getattr(function, "__module__", ""))
+    file = home and getattr(home, "__file__", None)
+    if not inspect.isfunction(function) or not file or "<" in name:
+        raise Unpackable(f"python: {function!r:.80} is not a function of a module's file; name it as 'module:function'")
+    module = Path(file).stem if function.__module__ == "__main__" else function.__module__
+    if "." in module:
+        raise Unpackable(
+            f"python: {module} is part of a package, which is not packed; name the function as "
+            f"'{module}:{name}' where the package is installed on the nodes"
+        )
+    return f"{module}:{name}", packing.texts({f"{module}.py": Path(file)}, Path.cwd())
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples and other sequences and mappings as JSON's own."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,216 @@
+"""The client: what a program can ask of a server, one method for each path of the API (docs/api.md).
+
+How requests travel and fail stands in requesting, where the server is in finding.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import parse_qs, quote, urlsplit
+
+from switchyard.answers import (
+    Explanation,
+    JobStatus,
+    LogPart,
+    NodeStatus,
+    Results,
+    SchedulerStatus,
+    StageResults,
+    StageStatus,
+    TaskStatus,
+    decode,
+)
+from switchyard.finding import find
+from switchyard.requesting import Requests
+
+T = TypeVar("T")
+Stream = Literal["stdout", "stderr"]
+PAGE = 500
+FIRST_LOOK, LONGEST_LOOK, LOOKS_GROW = 0.01, 1.0, 1.3
+#: How long a wait outlives a server that is away.
+WAITING_PATIENCE = 60.0
+
+
+class Client:
+    """A connection to a server: the given one, else the one that the environment or the configuration file names."""
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self._requests = Requests(find(os.environ, url, token))
+
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return self._requests.server.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._requests.close()
+
+    def submit(self, description: Mapping[str, Any], *, idempotency_key: str | None = None) -> JobStatus:
+        """Submit a job description; the same key never makes a second job, not even when an answer is lost."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return decode(JobStatus, self._requests.send("POST", "jobs", json=description, headers=headers).json())
+
+    def job(self, job: int | str) -> JobStatus:
+        """Return a job, by its number or id, with its stages."""
+        return self._get(JobStatus, _path("jobs", job))
+
+    def jobs(self, *, limit: int | None = None, **filters: str | Sequence[str]) -> Iterator[JobStatus]:
+        """Yield jobs, newest first; filters are search, state, owner, type, name, pool, created_after and _before."""
+        return self._list(JobStatus, "jobs", filters, limit)
+
+    def watch(self, job: int | str) -> Iterator[JobStatus]:
+        """Yield the job each time it has moved, until it has ended; a server that restarts meanwhile is waited for."""
+        last = None
+        for now in self._looks(job):
+            if now != last:
+                yield now
+            last = now
+
+    def wait(self, job: int | str, *, timeout: float = inf) -> JobStatus:
+        """Return the job once it has ended, however; raise TimeoutError after so many seconds."""
+        deadline = time.monotonic() + timeout
+        for now in self._looks(job):
+            if now.has_ended:
+                return now
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"job {now.number} is still {now.state} after {timeout:g} s")
+        raise AssertionError("the looks at a job end only when it has")
+
+    def cancel(self, job: int | str) -> JobStatus:
+        """Ask for a job to be canceled; one that has ended stays as it is."""
+        return self._post(JobStatus, _path("jobs", job, "cancel"))
+
+    def retry(self, job: int | str) -> JobStatus:
+        """Submit what failed of a job as a new job, in which the finished tasks stand; return the new one."""
+        return self._post(JobStatus, _path("jobs", job, "retry"), repeatable=False)
+
+    def delete(self, job: int | str) -> None:
+        """Delete a job that has ended, with its logs and results."""
+        self._requests.send("DELETE", _path("jobs", job), repeatable=False)
+
+    def explain(self, job: int | str) -> Explanation:
+        """Ask why a job is not further than it is."""
+        return self._get(Explanation, _path("jobs", job, "explain"))
+
+    def results(self, job: int | str) -> Results:
+        """Return the results of the stages that no other needs."""
+        return self._get(Results, _path("jobs", job, "results"))
+
+    def stage_results(self, job: int | str, stage: str) -> StageResults:
+        """Return the results of one stage."""
+        return self._get(StageResults, _path("jobs", job, "stages", stage, "results"))
+
+    def stages(self, job: int | str) -> Iterator[StageStatus]:
+        """Yield the stages of a job by position."""
+        return self._list(StageStatus, _path("jobs", job, "stages"))
+
+    def tasks(self, job: int | str, *, limit: int | None = None, **filters: str | Sequence[str]) -> Iterator[TaskStatus]:
+        """Yield the tasks of a job by stage and index; filters are stage and state."""
+        return self._list(TaskStatus, _path("jobs", job, "tasks"), filters, limit)
+
+    def task(self, job: int | str, stage: str, index: int) -> TaskStatus:
+        """Return a task with its result and its attempts."""
+        return self._get(TaskStatus, _path("jobs", job, "stages", stage, "tasks", index))
+
+    def result(self, job: int | str, stage: str, index: int) -> Any:
+        """Return the result of one task; while there is none, this is Refused."""
+        return self._requests.send("GET", _path("jobs", job, "stages", stage, "tasks", index, "result")).json()
+
+    def log(self, job: int | str, stage: str, index: int, stream: Stream, **where: int) -> LogPart:
+        """Return a part of a task's log, asked for by offset and limit (bytes) or tail (lines), and by attempt."""
+        path = _path("jobs", job, "stages", stage, "tasks", index, "logs", stream)
+        answer = self._requests.send("GET", path, params=where, patience=WAITING_PATIENCE)
+        told = answer.headers
+        return LogPart(
+            answer.content,
+            int(told["X-Log-Offset"]),
+            int(told["X-Log-Next"]),
+            int(told["X-Log-Size"]),
+            told["X-Log-Ended"] == "true",
+        )
+
+    def nodes(self, *, limit: int | None = None, **filters: str | Sequence[str]) -> Iterator[NodeStatus]:
+        """Yield the nodes by name; filters are search, pool and state."""
+        return self._list(NodeStatus, "nodes", filters, limit)
+
+    def node(self, node: int | str) -> NodeStatus:
+        """Return a node, by its name or id."""
+        return self._get(NodeStatus, _path("nodes", node))
+
+    def pause_node(self, node: int | str, reason: str = "") -> NodeStatus:
+        """Start nothing more on a node; what has begun goes on."""
+        return self._post(NodeStatus, _path("nodes", node, "pause"), {"reason": reason})
+
+    def drain_node(self, node: int | str, reason: str = "") -> NodeStatus:
+        """Empty a node: it is given nothing more, and counts as drained when what it has begun has ended."""
+        return self._post(NodeStatus, _path("nodes", node, "drain"), {"reason": reason})
+
+    def resume_node(self, node: int | str) -> NodeStatus:
+        """Let a node that was paused or drained start tasks again."""
+        return self._post(NodeStatus, _path("nodes", node, "resume"))
+
+    def scheduler(self) -> SchedulerStatus:
+        """Return how the scheduler is set, and who leads."""
+        return self._get(SchedulerStatus, "scheduler")
+
+    def set_scheduler(self, **settings: bool | str) -> SchedulerStatus:
+        """Change the scheduler: paused, pause_reason, strategy, allocation."""
+        return decode(SchedulerStatus, self._requests.send("PATCH", "scheduler", json=settings).json())
+
+    def pause(self, reason: str = "") -> SchedulerStatus:
+        """Start nothing more anywhere; what has begun goes on."""
+        return self.set_scheduler(paused=True, pause_reason=reason)
+
+    def resume(self) -> SchedulerStatus:
+        """Start tasks again."""
+        return self.set_scheduler(paused=False, pause_reason="")
+
+    def _looks(self, job: int | str) -> Iterator[JobStatus]:
+        pause = FIRST_LOOK
+        while True:
+            now = self._get(JobStatus, _path("jobs", job), patience=WAITING_PATIENCE)
+            yield now
+            if now.has_ended:
+                return
+            time.sleep(pause)
+            pause = min(pause * LOOKS_GROW, LONGEST_LOOK)
+
+    def _get(self, kind: type[T], path: str, **how: Any) -> T:
+        return decode(kind, self._requests.send("GET", path, **how).json())
+
+    def _post(self, kind: type[T], path: str, body: object = None, *, repeatable: bool = True) -> T:
+        return decode(kind, self._requests.send("POST", path, json=body, repeatable=repeatable).json())
+
+    def _list(
+        self,
+        kind: type[T],
+        path: str,
+        filters: Mapping[str, str | Sequence[str]] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[T]:
+        """Yield page after page; the address in `next` is the server's own, so only its cursor is taken."""
+        params: dict[str, Any] = {**(filters or {}), "limit": PAGE if limit is None else min(limit, PAGE)}
+        left = limit
+        while left is None or left > 0:
+            page = self._requests.send("GET", path, params=params).json()
+            found = [decode(kind, each) for each in page["results"]][:left]
+            yield from found
+            left = None if left is None else left - len(found)
+            if not page["next"]:
+                return
+            params["cursor"] = parse_qs(urlsplit(page["next"]).query)["cursor"][0]
+
+
+def _path(*parts: int | str) -> str:
+    return "/".join(quote(str(part), safe="") for part in parts)

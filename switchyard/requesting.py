@@ -1,0 +1,98 @@
+"""Requests: one exchange with the server, tried again while that is safe, and its refusals as errors.
+
+Knows no path of the API (see client).
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from scheduling.errors import Fault
+from switchyard.errors import Refused, ServerFailed, Unreachable
+from switchyard.finding import Server
+
+ANSWER_SECONDS = 60.0
+CONNECT_SECONDS = 5.0
+#: How long a request is repeated; longer for one that waits for a job anyway, while the server may restart.
+PATIENCE = 1.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+PASSING = frozenset({429, 502, 503, 504})
+SHOWN = 300
+
+
+class Requests:
+    """A connection to one server; threads may share it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._http = httpx.Client(
+            base_url=f"{server.url}/api/v1/",
+            headers={"Authorization": f"Bearer {server.token}"} if server.token else {},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            # A proxy meant for the world would send the loopback to another machine.
+            trust_env=not server.is_local,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        repeatable: bool = True,
+        patience: float = PATIENCE,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a request and return the answer; what may be done twice is repeated while the server is away.
+
+        Raises Unreachable, ServerFailed or Refused.
+        """
+        request = self._http.build_request(method, path, params=params, json=json, headers=headers)
+        deadline = time.monotonic() + (patience if repeatable else 0.0)
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return self._exchange(request)
+            except (Unreachable, ServerFailed) as error:
+                if not error.passing or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _exchange(self, request: httpx.Request) -> httpx.Response:
+        try:
+            answer = self._http.send(request)
+        except httpx.TransportError as error:
+            raise Unreachable(
+                f"{self.server.url} does not answer ({str(error) or type(error).__name__}). Is it up (make status)? "
+                "SWITCHYARD_URL says where it is."
+            ) from error
+        if answer.is_success:
+            return answer
+        if answer.is_client_error and answer.status_code not in PASSING:
+            raise Refused(answer.status_code, _faults(answer), _hint(answer, self.server))
+        said = _faults(answer)[0].sentence
+        raise ServerFailed(f"{self.server.url} failed: {said}", passing=answer.status_code in PASSING)
+
+
+def _faults(answer: httpx.Response) -> list[Fault]:
+    try:
+        return [Fault(each["attr"] or "", each["detail"]) for each in answer.json()["errors"]]
+    except (ValueError, KeyError, TypeError):
+        said = answer.text.strip()[:SHOWN] if "html" not in answer.headers.get("Content-Type", "") else ""
+        return [Fault("", f"{answer.status_code} {answer.reason_phrase} {said}".strip())]
+
+
+def _hint(answer: httpx.Response, server: Server) -> str:
+    if answer.status_code != httpx.codes.UNAUTHORIZED:
+        return ""
+    if server.token:
+        return f"The token is not valid for {server.url}."
+    return "Set SWITCHYARD_TOKEN; the token that make up made is in DATA_DIR/credentials.json."

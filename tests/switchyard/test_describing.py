@@ -1,0 +1,81 @@
+"""Description files: read, completed by the local files that they name, and checked as the server does."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from scheduling.errors import InvalidSpec
+from switchyard.describing import described
+from switchyard.errors import Unpackable
+
+JOB = """
+name: Scan
+stages:
+- name: scan
+  command: [python3, scan.py]
+  files: {files}
+"""
+
+
+def written(folder: Path, files: str) -> str:
+    """Write a job description whose stage has these files, beside a scan.py, and return its path."""
+    (folder / "scan.py").write_text("print(1)\n")
+    (folder / "job.yaml").write_text(JOB.replace("{files}", files))
+    return str(folder / "job.yaml")
+
+
+def packed(file: str) -> object:
+    """Return the files of the only stage."""
+    return described(file)["stages"][0]["files"]
+
+
+def test_listed_files_are_packed_from_the_folder_of_the_description(tmp_path: Path) -> None:
+    assert packed(written(tmp_path, "[scan.py]")) == {"scan.py": "print(1)\n"}
+
+
+def test_local_file_may_get_another_name_beside_inline_text(tmp_path: Path) -> None:
+    files = "{lib/a.py: {local: scan.py}, b.txt: '@scan.py'}"
+    assert packed(written(tmp_path, files)) == {"lib/a.py": "print(1)\n", "b.txt": "@scan.py"}
+
+
+def test_listed_file_of_another_folder_keeps_only_its_name(tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    written(tmp_path, "[]")
+    assert packed(written(tmp_path / "jobs", "[../scan.py]")) == {"scan.py": "print(1)\n"}
+
+
+def test_description_on_standard_input_takes_files_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path(written(tmp_path, "[scan.py]")).read_bytes()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert packed("-") == {"scan.py": "print(1)\n"}
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unpackable, match=r"gone\.py cannot be read: No such file"):
+        described(written(tmp_path, "[gone.py]"))
+    with pytest.raises(Unpackable, match=r"nowhere\.yaml cannot be read"):
+        described(str(tmp_path / "nowhere.yaml"))
+
+
+def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(b"\xff\xfe\xfd")
+    with pytest.raises(Unpackable, match="blob is not UTF-8 text"):
+        described(written(tmp_path, "[blob]"))
+
+
+def test_faults_are_told_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("name: X\nstages: [{name: a, comand: [true]}]")
+    with pytest.raises(InvalidSpec, match=r"stages\[0\]\.comand: is not a known field; did you mean 'command'"):
+        described(str(tmp_path / "job.yaml"))
+
+
+@pytest.mark.parametrize("text", ["[]", "name: x", "stages: 1", "name: x\nstages: [1, {files: 3}]", "just text", ""])
+def test_what_is_no_description_is_an_error_of_the_description(tmp_path: Path, text: str) -> None:
+    (tmp_path / "job.yaml").write_text(text)
+    with pytest.raises(InvalidSpec):
+        described(str(tmp_path / "job.yaml"))
