@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty
 
 import structlog
@@ -12,6 +12,7 @@ from agent.messages import Heartbeat, Report
 from jobs import lease, pausing, placing, recovering, reporting, rows, stopping
 from jobs.dispatching import Dispatcher
 from jobs.inbox import inbox
+from jobs.isolating import isolate
 from jobs.memory import Memory
 
 log = structlog.get_logger()
@@ -29,15 +30,32 @@ class Leader:
         self._memory = Memory()
         self._renewed = self._turned = self._listening_since = time.monotonic()
         self._ticked = 0.0
-        with connection.cursor() as cursor:
-            cursor.execute(rows.LEADER_SETTINGS)
+        self._prepare()
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Work until told to stop, then give the lease back."""
+        """Work until told to stop, then give the lease back. An outage of the database is waited out."""
         self.dispatcher.send_lists("true", [])
         while not stopping():
-            self.turn(_take(self._ticked + TICK - time.monotonic()))
+            try:
+                self.turn(_take(self._ticked + TICK - time.monotonic()))
+            except rows.TRANSIENT as error:
+                log.warning("the database does not answer; trying again", error=str(error))
+                self._reconnect(stopping)
         lease.release(self.epoch)
+
+    def _reconnect(self, stopping: Callable[[], bool]) -> None:
+        while not stopping():
+            try:
+                connection.close()
+                self._prepare()
+                return
+            except rows.TRANSIENT:
+                time.sleep(0.2)
+
+    def _prepare(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(rows.LEADER_SETTINGS)
+        self._listening_since = time.monotonic()
 
     def turn(self, arrived: list[Report | Heartbeat | None]) -> None:
         """Do what the arrived messages and the clock ask for."""
@@ -76,9 +94,12 @@ class Leader:
             self._renewed = now
 
     def _apply(self, reports: list[Report]) -> None:
-        applied = reporting.apply(reports, self._memory.measures, epoch=self.epoch)
-        for report in reports:
-            self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
+        def apply(part: Sequence[Report]) -> None:
+            applied = reporting.apply(part, self._memory.measures, epoch=self.epoch)
+            for report in part:
+                self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
+
+        isolate(reports, apply, lambda report, reason: log.error("report not applied", node=report.node, reason=reason))
 
     def _hear(self, heartbeats: list[Heartbeat]) -> None:
         recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])

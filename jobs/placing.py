@@ -6,14 +6,16 @@ reads the cluster and the ready stages once and writes each table once, whatever
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from jobs import following, lease, rows
 from jobs.board import Board
+from jobs.isolating import isolate
 from jobs.memory import Memory
 from jobs.numbering import number
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_stage
@@ -29,6 +31,7 @@ from scheduling.spec.types import Constraint, Op
 
 #: Stages that one round looks at; the rest wait for the next.
 STAGES_A_ROUND = 2000
+STARTABLE_JOBS = "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) AND held_reason = '' ORDER BY number"
 
 
 @dataclass(slots=True)
@@ -52,12 +55,31 @@ class Round:
 
 
 def place_pending(memory: Memory, *, epoch: int) -> Round:
-    """Place as many ready tasks as there is room for, and fill the lists of the nodes."""
+    """Place as many ready tasks as there is room for, and fill the lists of the nodes.
+
+    A job that makes this fail is held with the reason, and the others are placed without it.
+    """
+    try:
+        return _round(memory, epoch, None)
+    except (lease.LeaseLost, *rows.TRANSIENT):
+        raise
+    except Exception:
+        jobs = [id_ for (id_,) in rows.fetch(STARTABLE_JOBS, [[int(state) for state in JOB_STARTABLE]])]
+        rounds = isolate(jobs, lambda part: _round(memory, epoch, part), _hold_job)
+        return Round([assignment for done in rounds for assignment in done.assignments])
+
+
+def _hold_job(job: UUID, reason: str) -> None:
+    rows.execute("UPDATE jobs_job SET held_reason = %s WHERE id = %s", [reason, job])
+
+
+def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
+    """Place in one transaction; only tasks of these jobs, where any are given."""
     done = Round()
     with transaction.atomic():
         lease.check(epoch)
         switches = scheduler_switches()
-        candidates = [] if switches.paused else _candidates()
+        candidates = [] if switches.paused else _candidates(jobs)
         if not candidates:
             return done
         nodes = placeable_nodes()
@@ -179,26 +201,26 @@ class Filling:
 
     def _admits(self, node: NodeRow, candidate: Candidate) -> bool:
         return (
-            node.unavailable is None
+            node.id in self.queues
             and node.pool == candidate.pool
             and "gpus" not in candidate.stage.demand
             and all(constraint.admits(node.labels) for constraint in candidate.constraints)
         )
 
 
-def _candidates() -> list[Candidate]:
+def _candidates(jobs: Sequence[UUID] | None) -> list[Candidate]:
     """Read the stages with tasks that may be placed now, in the order of priority and submission."""
     found = rows.fetch(
         f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
             extract(epoch FROM coalesce(s.refused_at, now()))::float8
         FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id JOIN jobs_jobtype t ON t.id = j.job_type_id
         WHERE s.ended_at IS NULL AND s.open_needs = 0 AND NOT isempty(s.unplaced)
-            AND j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused
+            AND j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused AND (%s OR j.id = ANY(%s))
             AND (t.max_running IS NULL OR j.started_at IS NOT NULL OR t.max_running > (
                 SELECT count(*) FROM jobs_job r WHERE r.job_type_id = t.id AND r.ended_at IS NULL
                 AND (r.started_at IS NOT NULL OR r.number < j.number)))
         ORDER BY j.priority, j.number, s.position LIMIT %s""",
-        [[int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
+        [[int(state) for state in JOB_STARTABLE], jobs is None, list(jobs or ()), STAGES_A_ROUND],
     )
     candidates = [_candidate(read_stage(row), *row[STAGE_WIDTH:]) for row in found]
     return [candidate for candidate in candidates if candidate.stage.ready]

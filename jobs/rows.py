@@ -8,10 +8,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
+#: Errors of the connection or of a moment, not of what was asked.
+TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
 #: The planner's statistics lag behind rows that come and go by the ten thousand; here an index is always right.
-LEADER_SETTINGS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+LEADER_SETTINGS = (
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET lock_timeout = '2s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'"
+)
 
 
 def execute(statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Any]:

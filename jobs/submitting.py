@@ -13,8 +13,12 @@ from agent.messages import HINT_QUEUE, HINT_TASK
 from jobs import rows
 from jobs.expanding import insert_tasks
 from jobs.models import Job, JobType
+from nodes.selectors import node_views
+from scheduling.cluster import Cluster
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
+from scheduling.plan import Request, infeasible
+from scheduling.resources import Resources
 from scheduling.spec import Exchange, JobSpec, StageSpec, to_json
 
 
@@ -35,6 +39,7 @@ def submit(
         ids = _insert_stages(job, stages, stage_specs)
         _insert_edges(job, stages, ids)
         insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
+        _flag_infeasible(job, spec, ids)
         Job.objects.filter(id=job.id).update(planning_ms=(time.perf_counter() - begun) * 1000)
         transaction.on_commit(hint)
     return job
@@ -124,4 +129,29 @@ def _insert_edges(job: Job, stages: list[StageSpec], ids: dict[str, int]) -> Non
             "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange) "
             "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[])",
             rows.columns(edges, 4),
+        )
+
+
+def _flag_infeasible(job: Job, spec: JobSpec, ids: dict[str, int]) -> None:
+    """Say at once which stages no registered node could ever run; they wait all the same, for a node may come."""
+    requests = [
+        Request(
+            stage=ids[stage.name],
+            job=job.number,
+            pool=spec.pool,
+            count=stage.tasks or 1,
+            demand=Resources(stage.resources),
+            submitted=job.number,
+            waiting_since=0,
+            constraints=spec.constraints,
+            gang_size=(stage.tasks or 1) if stage.gang else 0,
+        )
+        for stage in spec.stages
+    ]
+    refused = infeasible(Cluster(node_views()), requests)
+    if refused:
+        rows.execute(
+            "UPDATE jobs_stage s SET refusal = c.refusal::jsonb, refused_at = now() "
+            "FROM unnest(%s::bigint[], %s::text[]) AS c(id, refusal) WHERE s.id = c.id",
+            rows.columns(((stage, json.dumps(refusal.to_dict())) for stage, refusal in refused.items()), 2),
         )

@@ -1,10 +1,15 @@
 """Reading the cluster."""
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+
+from nodes.models import NodeResource
+from scheduling.cluster import NodeView
+from scheduling.resources import Resources
 
 
 @dataclass(slots=True)
@@ -35,6 +40,26 @@ def scheduler_switches() -> Switches:
     with connection.cursor() as cursor:
         cursor.execute("SELECT paused, strategy, allocation FROM nodes_scheduler FOR SHARE")
         return Switches(*cursor.fetchone())
+
+
+def node_views() -> list[NodeView]:
+    """Return the registered nodes with what they have and what of it is free."""
+    totals: dict[int, dict[str, int]] = defaultdict(dict)
+    free: dict[int, dict[str, int]] = defaultdict(dict)
+    for node, name, total, held in NodeResource.objects.values_list("node_id", "name", "total", "held"):
+        totals[node][name], free[node][name] = total, total - held
+    return [
+        NodeView(
+            id=node.id,
+            name=node.name,
+            pool=node.pool,
+            total=Resources(totals[node.id]),
+            free=Resources(free[node.id]),
+            labels=node.labels,
+            unavailable=node.unavailable,
+        )
+        for node in placeable_nodes()
+    ]
 
 
 def placeable_nodes() -> list[NodeRow]:

@@ -70,9 +70,7 @@ def test_a_task_is_given_up_when_its_attempts_are_used(leader: Leader, agent: Li
     assert Attempt.objects.count() == 2
 
 
-def test_a_backoff_keeps_a_task_from_being_placed_until_it_is_over(
-    leader: Leader, agent: ListAgent, job: Submit
-) -> None:
+def test_a_backoff_keeps_a_task_from_being_placed_until_it_is_over(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 60, "jitter": 0}})
     turn(leader, agent.fail(placed(leader, agent)))
     assert placed(leader, agent) == []

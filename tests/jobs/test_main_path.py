@@ -104,9 +104,7 @@ def test_a_returned_task_is_placed_again_under_its_number(leader: Leader, agent:
     turn(leader, agent.finish(agent.tasks()))
 
 
-def test_a_pointwise_consumer_starts_when_its_own_inputs_have_ended(
-    leader: Leader, agent: ListAgent, job: Submit
-) -> None:
+def test_a_pointwise_consumer_starts_when_its_own_inputs_have_ended(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 4}, "b": {"parallelism": 2, "needs": [{"stage": "a", "exchange": "pointwise"}]}})
     turn(leader)
     agent.listen()
@@ -147,3 +145,32 @@ def test_items_that_are_no_list_fail_the_job_by_name(leader: Leader, agent: List
     failed = Job.objects.get()
     assert failed.state == JobState.FAILED
     assert "task 0 of list returned int, not a list" in failed.error
+
+
+def test_a_job_that_breaks_the_round_is_held_and_the_others_run(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    bad, good = job({"a": {}}), job({"b": {}})
+    Stage.objects.filter(job=bad).update(demand={"cpus": "many"})
+    turn(leader)
+    bad.refresh_from_db()
+    assert bad.held_reason
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    good.refresh_from_db()
+    assert good.state == JobState.FINISHED
+
+
+def test_what_no_node_could_ever_run_is_flagged_at_submission(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"resources": {"cpus": 64}}})
+    refusal = Stage.objects.get().refusal
+    assert refusal is not None
+    assert refusal["infeasible"]
+
+
+def test_a_gang_is_placed_whole_or_not_at_all(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 3, "gang": True}})
+    job({"b": {"parallelism": 2, "gang": True}})
+    turn(leader)
+    agent.listen()
+    assert states("a") == [TaskState.CREATED] * 3
+    assert states("b") == [TaskState.SCHEDULED] * 2
+    turn(leader, agent.finish(agent.tasks()))

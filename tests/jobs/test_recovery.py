@@ -25,9 +25,7 @@ def silent_for(leader: Leader, seconds: float) -> None:
     recovering.watch_nodes(listening=1000, epoch=leader.epoch)
 
 
-def test_tasks_of_a_silent_node_are_reconciling_until_it_is_heard(
-    leader: Leader, agent: ListAgent, job: Submit
-) -> None:
+def test_tasks_of_a_silent_node_are_reconciling_until_it_is_heard(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 2}})
     turn(leader)
     agent.listen()
