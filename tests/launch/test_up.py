@@ -1,0 +1,88 @@
+"""`make up` and `make down` on the real stack: ready when they say so, one a folder, nothing left behind."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launch import record, web
+from launch.config import ROOT, read
+from launch.processes import is_alive
+
+pytestmark = pytest.mark.timeout(240)
+SECOND_START_SECONDS = 10.0
+
+
+@pytest.fixture
+def stack(data: Path, free_port: int) -> Iterator["Stack"]:
+    """Give a stack of one agent that is not started yet, and stop it after the test."""
+    stack = Stack(data, free_port)
+    yield stack
+    stack.run("down")
+
+
+class Stack:
+    """A stack of one agent in a folder of its own, driven as the Makefile drives it."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        given = {"PORT": str(port), "DATA_DIR": str(data), "AGENTS": "1", "SLOTS": "1"}
+        own = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")}
+        self.data = data
+        self._env = own | given
+        self.config = read(given)
+
+    def run(self, verb: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        argv = (sys.executable, "-m", "launch", verb)
+        return subprocess.run(argv, env=self._env | changed, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_stack_is_ready_when_up_returns_and_gone_when_down_does(stack: Stack) -> None:
+    said = stack.run("up")
+    assert said.returncode == 0, said.stderr
+    assert f"Switchyard runs at {stack.config.url}/ui/" in said.stdout
+    assert web.is_ready(stack.config)
+    known = record.read(stack.data / "run")
+    assert known is not None
+    assert {each.name for each in known.processes} == {"postgres", "redis", "web", "scheduler", "agent-1"}
+    assert stack.run("status").returncode == 0
+
+    assert stack.run("down").returncode == 0
+    assert not any(is_alive(each.identity) for each in (known.supervisor, *known.processes))
+    assert stack.run("status").stdout == f"Nothing runs in {stack.data}.\n"
+
+
+def test_second_start_is_quick_and_finds_what_the_first_made(stack: Stack) -> None:
+    assert "shown this once" in stack.run("up").stdout
+    made = json.loads((stack.data / "credentials.json").read_text())
+    stack.run("down")
+    before = time.monotonic()
+    said = stack.run("up")
+    assert time.monotonic() - before < SECOND_START_SECONDS
+    assert "shown this once" not in said.stdout
+    assert json.loads((stack.data / "credentials.json").read_text()) == made
+
+
+def test_running_stack_is_named_and_not_started_again(stack: Stack) -> None:
+    stack.run("up")
+    again = stack.run("up")
+    assert (again.returncode, again.stdout) == (
+        0,
+        f"Already running at {stack.config.url}/ui/ (make down stops it)\n",
+    )
+    elsewhere = stack.run("up", PORT=str(stack.config.port + 1))
+    assert elsewhere.returncode == 1
+    assert f"is in use by {stack.config.url}" in elsewhere.stderr
+
+
+def test_port_in_use_is_an_error_that_says_what_to_do(stack: Stack) -> None:
+    with socket.create_server(("127.0.0.1", stack.config.port)):
+        said = stack.run("up")
+    assert said.returncode == 1
+    assert f"make up PORT={stack.config.port + 1}" in said.stderr
+    assert stack.run("status").returncode == 3
