@@ -1,0 +1,114 @@
+"""Graphs of jobs: what is drawn, that nothing a user wrote becomes markup, and what happens where drawing fails."""
+
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from jobs import drawing, layout, svg
+from jobs.drawing import EdgeView, StageView, dot, job_dot, job_svg
+from jobs.layout import NoLayout, lay_out
+from jobs.leading import Leader
+from jobs.models import Job
+from jobs.services import NoSuchJob
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+SVG = "{http://www.w3.org/2000/svg}"
+NASTY = ["<svg/onload=alert(1)>", 'x" URL="javascript:alert(1)', "</text><script>", "a\\nb\\", "&lt;b&gt;", "<<b>h</b>>"]
+
+
+def stage(name: str = "a", **more: object) -> StageView:
+    values: dict[str, object] = {"id": 1, "state": "RUNNING", "finished": 0, "failed": 0, "total": 1}
+    return StageView(name=name, **(values | more))  # type: ignore[arg-type]
+
+
+def texts(picture: bytes) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(picture).iter(f"{SVG}text")]
+
+
+def test_a_running_job_is_drawn_with_its_counts(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    made = job({"load": {"parallelism": 3}, "merge": {"needs": ["load"]}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()[:2]))
+    assert texts(job_svg(made.id)) == ["load", "RUNNING 2/3", "merge", "WAITING 0/1"]
+    assert "RUNNING 2/3" in job_dot(made.id)
+
+
+@pytest.mark.django_db
+def test_an_edge_points_from_producer_to_consumer_and_pointwise_is_dashed(job: Submit) -> None:
+    made = job({"a": {"parallelism": 2}, "b": {"parallelism": 2, "needs": [{"stage": "a", "exchange": "pointwise"}]}})
+    ids = dict(made.stages.values_list("name", "id"))
+    assert f"s{ids['a']} -> s{ids['b']} [style=dashed]" in job_dot(made.id)
+    edges = [e for e in ElementTree.fromstring(job_svg(made.id)).iter(f"{SVG}path") if e.get("class") == "edge"]
+    assert [edge.get("stroke-dasharray") for edge in edges] == ["5 4"]
+
+
+@pytest.mark.django_db
+def test_an_unknown_job_is_not_drawn() -> None:
+    with pytest.raises(NoSuchJob):
+        job_dot(uuid.uuid4())
+    with pytest.raises(NoSuchJob):
+        job_svg(uuid.uuid4())
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_never_markup_in_the_svg(name: str) -> None:
+    picture = svg.draw(lay_out(1, ()), [stage(name)], {}, drawing.COLOURS)
+    root = ElementTree.fromstring(picture)
+    tags = {element.tag.removeprefix(SVG) for element in root.iter()}
+    assert tags == {"svg", "title", "style", "defs", "marker", "path", "g", "rect", "circle", "text"}
+    assert next(title.text for title in root.iter(f"{SVG}title") if title.text != "Graph of 1 stages") == (
+        f"{name}: RUNNING 0/1"
+    )
+    assert not [key for element in root.iter() for key in element.attrib if key.startswith("on") or "href" in key]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_never_attributes_or_markup_in_dot(name: str) -> None:
+    text = dot([stage(name)], [EdgeView(1, 1, "all")])
+    node = next(line for line in text.splitlines() if line.strip().startswith("s1 ["))
+    unquoted = re.sub(r'"(?:[^"\\]|\\.)*"', '""', node)
+    assert unquoted.strip() == 's1 [label="" fillcolor=""]'
+
+
+def test_the_same_graph_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = lay_out(3, ((0, 1), (1, 2)))
+    monkeypatch.setattr(layout, "program", lambda: None)
+    assert lay_out(3, ((0, 1), (1, 2))) is first
+
+
+def test_without_graphviz_the_picture_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "program", lambda: None)
+    with pytest.raises(NoLayout, match="neither dot nor graphviz-pure is installed"):
+        lay_out(4, ((0, 3),))
+
+
+def test_a_layout_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow = tmp_path / "dot"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(layout, "program", lambda: str(slow))
+    monkeypatch.setattr(layout, "SECONDS", 0.2)
+    with pytest.raises(NoLayout, match=r"more than 0.2 s"):
+        lay_out(5, ((0, 4),))
+
+
+@pytest.mark.django_db
+def test_too_many_stages_are_counted_instead_of_drawn(job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MOST_DRAWN", 2)
+    made = job({"a": {}, "b": {}, "c": {}})
+    assert texts(job_svg(made.id)) == ["3 stages are too many to draw (at most 2). The table has them all."]
+    assert job_dot(made.id).count("label=") == 3
+
+
+@pytest.mark.django_db
+def test_the_answer_is_closed_to_scripts_and_guessing(job: Submit) -> None:
+    answer = drawing.svg_response(job({"a": {}}).id)
+    assert answer["Content-Type"] == "image/svg+xml"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    assert answer["X-Content-Type-Options"] == "nosniff"
