@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class State(IntEnum):
@@ -132,3 +133,10 @@ JOB_STARTABLE = frozenset({JobState.CREATED, JobState.RUNNING})
 def sources(state: TaskState) -> frozenset[TaskState]:
     """Return the task states from which `state` may follow."""
     return frozenset(before for before, after in TASK_TRANSITIONS.items() if state in after)
+
+
+def diagram(table: Mapping[Any, frozenset[Any]], ends: frozenset[Any]) -> str:
+    """Draw a machine as a Mermaid state diagram; ARCHITECTURE.md shows it, and a test keeps it so."""
+    arrows = [f"    {before.name} --> {after.name}" for before in table for after in sorted(table[before])]
+    finals = [f"    {state.name} --> [*]" for state in sorted(ends)]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {min(table).name}", *arrows, *finals])

@@ -1,0 +1,41 @@
+"""How much may wait on a list: bounded by entries, by measured work, and doubling while unmeasured."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduling.backlog import Measure, Queue, allowance, share
+
+CPU = {"cpus": 1000}
+
+
+def queue(entries: int = 0, seconds: float = 0.0) -> Queue:
+    return Queue(1, {"cpus": 2000}, entries, seconds)
+
+
+def test_an_unmeasured_stage_begins_with_sixteen_a_slot() -> None:
+    assert allowance(queue(), CPU, Measure(), 0) == 32
+    assert allowance(queue(), CPU, Measure(), 30) == 2
+
+
+def test_the_allowance_doubles_with_what_has_finished() -> None:
+    assert allowance(queue(), CPU, Measure(20, 0.0002), 0) == 80
+
+
+def test_no_more_waits_than_a_fifth_of_a_second_of_work_a_slot() -> None:
+    assert allowance(queue(), CPU, Measure(1000, 10.0), 0) == 40
+    assert allowance(queue(10, 0.1), CPU, Measure(1000, 10.0), 10) == 30
+
+
+def test_long_tasks_do_not_wait_on_lists() -> None:
+    assert allowance(queue(), CPU, Measure(10, 3.0), 0) == 0
+
+
+def test_a_list_never_grows_beyond_its_limit() -> None:
+    assert allowance(queue(2048), CPU, Measure(10_000, 0.001), 2048) == 0
+
+
+@given(st.integers(0, 500), st.lists(st.integers(0, 100), max_size=10))
+def test_shares_add_up_and_stay_within_what_is_allowed(count: int, allowances: list[int]) -> None:
+    shares = share(count, allowances)
+    assert sum(shares) == min(count, sum(allowances))
+    assert all(0 <= given <= allowed for given, allowed in zip(shares, allowances, strict=True))
