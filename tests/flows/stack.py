@@ -1,0 +1,154 @@
+"""A stack of real processes for one test: web, scheduler workers and agents, on free ports, ended with the test."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from django.db import connection
+
+from jobs.invariants import Violation, violations
+from jobs.models import Job
+from jobs.submitting import submit
+from scheduling.lifecycle import JOB_ENDS
+from scheduling.spec import from_data
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+class Stack:
+    """Starts processes and knows them by name."""
+
+    def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.port = free_port()
+        self.env = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DATA_DIR": str(folder),
+            "SWITCHYARD_SECRET_KEY": "a key for tests alone, long enough for every check of it",
+            "GRANIAN_HOST": "127.0.0.1",
+            "GRANIAN_PORT": str(self.port),
+        }
+        made = subprocess.run(
+            [sys.executable, "manage.py", "bootstrap", "--json"],
+            cwd=ROOT, env=self.env, capture_output=True, check=True,
+        )  # fmt: skip
+        self.credentials: dict[str, str] = json.loads(made.stdout)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, name: str, *argv: str, **env: str) -> subprocess.Popen[bytes]:
+        """Start a process of the stack; its output goes to a file of its name."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, *argv], cwd=ROOT, env=self.env | env, stdout=log, stderr=log, start_new_session=True
+            )
+        return self.processes[name]
+
+    def start_web(self) -> None:
+        """Start the web server and wait until it answers."""
+        self.start("web", "-m", "granian", "--interface", "wsgi", "--no-ws", "scheduler_project.wsgi:application")
+        self.until(self._answers, "the web server answers")
+
+    def start_scheduler(self, name: str = "scheduler") -> subprocess.Popen[bytes]:
+        """Start a scheduler worker."""
+        return self.start(name, "manage.py", "scheduler")
+
+    def start_agent(self, name: str, slots: int = 2) -> subprocess.Popen[bytes]:
+        """Start an agent, whose folder outlives it."""
+        options = ("--name", name, "--data", str(self.folder / name), "--server", self.url, "--slots", str(slots))
+        return self.start(name, "-m", "agent", *options, SWITCHYARD_NODE_TOKEN=self.credentials["node_token"])
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Send a process of the stack a signal."""
+        self.processes[name].send_signal(number)
+        if number == signal.SIGKILL:
+            self.processes.pop(name).wait()
+
+    def submit(self, stages: dict[str, dict[str, Any]], **spec: Any) -> Job:
+        """Submit a job of stages given by name."""
+        return submit(
+            from_data({"name": "test", "stages": [{"name": name, **stage} for name, stage in stages.items()], **spec})
+        )
+
+    def wait(self, job: Job, patience: float = PATIENCE) -> Job:
+        """Wait until a job has ended."""
+        self.until(lambda: Job.objects.get(id=job.id).state in JOB_ENDS, f"job {job.number} ends", patience)
+        job.refresh_from_db()
+        return job
+
+    def until(self, condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+        """Wait for a condition; fail with the logs when it does not come."""
+        end = time.monotonic() + patience
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {patience} s: {what}\n{self.logs()}")
+            time.sleep(0.02)
+
+    def logs(self) -> str:
+        """Return the ends of all logs."""
+        return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))
+
+    def stop(self) -> None:
+        """End every process, agents first."""
+        for name in sorted(self.processes, key=["web", "scheduler"].count):
+            self.processes[name].send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+class Watch(threading.Thread):
+    """Checks the invariants every 100 ms on a connection of its own while faults land."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.found: list[Violation] = []
+        self.rounds = 0
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.1):
+            try:
+                self.found += violations()
+                self.rounds += 1
+            except Exception:
+                connection.close()
+        connection.close()
+
+    def end(self) -> list[Violation]:
+        """Stop watching and return what was found."""
+        self._ended.set()
+        self.join()
+        return self.found
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port

@@ -1,0 +1,55 @@
+"""Submit to finish on real processes: a handful of whole paths."""
+
+from jobs.invariants import violations
+from jobs.models import Task
+from nodes.models import Node
+from scheduling.lifecycle import JobState
+from tests.flows.stack import Stack
+
+SQUARE = "bench.callables:square"
+
+
+def test_a_fan_out_and_in_runs_on_two_agents(stack: Stack) -> None:
+    stack.start_agent("left", slots=1)
+    stack.start_agent("right", slots=1)
+    stack.until(lambda: Node.objects.filter(session__gt="").count() == 2, "both agents register")
+    job = stack.submit(
+        {
+            "first": {"python": SQUARE},
+            "many": {"python": SQUARE, "parallelism": 500, "needs": ["first"]},
+            "last": {"python": SQUARE, "needs": ["many"]},
+        }
+    )
+    assert stack.wait(job).state == JobState.FINISHED
+    many = Task.objects.filter(stage__name="many")
+    assert [result for (result,) in many.order_by("index").values_list("result")] == [i * i for i in range(500)]
+    assert many.values("node_id").distinct().count() == 2
+    assert violations() == []
+
+
+def test_a_failing_callable_fails_its_job_with_its_error(stack: Stack) -> None:
+    stack.start_agent("only")
+    job = stack.submit({"a": {"python": "json:loads", "args": ["{"]}})
+    assert stack.wait(job).state == JobState.FAILED
+    assert "JSONDecodeError" in job.error
+
+
+def test_a_callable_that_does_not_import_fails_once(stack: Stack) -> None:
+    stack.start_agent("only")
+    job = stack.submit({"a": {"python": "no.such:thing", "parallelism": 50}}, retry={"attempts": 5})
+    assert stack.wait(job).state == JobState.FAILED
+    assert "no.such" in job.error or "No module named 'no'" in job.error
+    assert Task.objects.filter(attempt__gt=0).count() == 0
+
+
+def test_commands_run_with_what_they_are_given(stack: Stack) -> None:
+    stack.start_agent("only")
+    job = stack.submit(
+        {
+            "a": {"command": ["sh", "-c", 'echo out; test "$WHO" = me'], "env": {"WHO": "me"}, "parallelism": 3},
+            "b": {"command": ["sh", "-c", "exit 3"], "needs": ["a"]},
+        }
+    )
+    assert stack.wait(job).state == JobState.FAILED
+    assert list(Task.objects.filter(stage__name="b").values_list("exit_code", flat=True)) == [3]
+    assert violations() == []
