@@ -1,0 +1,59 @@
+"""The command `switchyard`: its table of commands.
+
+What they do stands beside; what they may ask of a server, in switchyard.client.
+"""
+
+from typing import Annotated
+
+import typer
+
+from switchyard.cli import agent, controlling, logs, outcome, showing, submitting
+
+app = typer.Typer(
+    help="Submit jobs to Switchyard, look at them, and steer the cluster.",
+    epilog="Exit status: 0 done, 1 the job failed, 2 wrong use or description, 3 canceled, 4 no answer, 5 refused.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def common(
+    ctx: typer.Context,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Address of the server (else SWITCHYARD_URL, else http://127.0.0.1:8000)."),
+    ] = None,
+) -> None:
+    """Submit jobs to Switchyard, look at them, and steer the cluster."""
+    ctx.obj = server
+
+
+for command in (
+    submitting.submit,
+    submitting.wait,
+    showing.jobs,
+    showing.show,
+    showing.results,
+    logs.logs,
+    showing.explain,
+    submitting.cancel,
+    submitting.retry,
+    showing.nodes,
+    showing.scheduler,
+    controlling.pause,
+    controlling.resume,
+    controlling.drain,
+):
+    app.command()(command)
+app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)(agent.agent)
+
+
+def main() -> None:
+    """Run the command line; an error is one message and an exit status, not a stack trace."""
+    with outcome.explained():
+        app()

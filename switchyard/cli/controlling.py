@@ -1,0 +1,40 @@
+"""Commands that steer the cluster: pause, resume, drain."""
+
+from typing import Annotated
+
+import typer
+
+from switchyard.answers import NodeStatus, SchedulerStatus
+from switchyard.cli.options import AsJson, Reason
+from switchyard.cli.outcome import client
+from switchyard.cli.screen import emit, plain
+
+NODE_HELP = "Name or id of a node; without one, the whole scheduler."
+SomeNode = Annotated[str | None, typer.Argument(metavar="[NODE]", help=NODE_HELP)]
+Node = Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")]
+
+
+def pause(ctx: typer.Context, node: SomeNode = None, *, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Start no more tasks, on a node or anywhere; what has begun goes on."""
+    with client(ctx) as server:
+        _tell(server.pause_node(node, reason) if node else server.pause(reason), as_json=as_json)
+
+
+def resume(ctx: typer.Context, node: SomeNode = None, *, as_json: AsJson = False) -> None:
+    """Start tasks again, on a node that was paused or drained, or everywhere."""
+    with client(ctx) as server:
+        _tell(server.resume_node(node) if node else server.resume(), as_json=as_json)
+
+
+def drain(ctx: typer.Context, node: Node, *, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Empty a node: nothing more starts there, and it is DRAINED when what has begun has ended."""
+    with client(ctx) as server:
+        _tell(server.drain_node(node, reason), as_json=as_json)
+
+
+def _tell(told: NodeStatus | SchedulerStatus, *, as_json: bool) -> None:
+    if as_json:
+        emit(told)
+        return
+    what = f"Node {told.name}" if isinstance(told, NodeStatus) else "The scheduler"
+    print(plain(f"{what} is {told.state}"))

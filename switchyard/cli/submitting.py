@@ -1,0 +1,72 @@
+"""Commands that make jobs and end them: submit, retry, cancel, wait."""
+
+from typing import Annotated
+
+import typer
+
+from switchyard.answers import JobStatus, encode
+from switchyard.cli import progress
+from switchyard.cli.options import AsJson, Job, Wait
+from switchyard.cli.outcome import INTERRUPTED, client, leave_as
+from switchyard.cli.screen import emit, plain, say
+from switchyard.cli.telling import tell_end
+from switchyard.client import Client
+from switchyard.describing import described
+
+Description = Annotated[str, typer.Argument(metavar="FILE", help="Job description, YAML or JSON; - reads standard input.")]
+Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never makes a second job.")]
+
+
+def submit(ctx: typer.Context, file: Description, *, wait: Wait = False, key: Key = None, as_json: AsJson = False) -> None:
+    """Submit a job. Local files that it names under `files` go along with it (docs/cli.md)."""
+    description = described(file)
+    with client(ctx) as server:
+        job = server.submit(description, idempotency_key=key)
+        _announce(server, job, wait=wait, as_json=as_json)
+
+
+def retry(ctx: typer.Context, job: Job, *, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Submit what failed of a job again, as a new job in which the finished tasks stand."""
+    with client(ctx) as server:
+        _announce(server, server.retry(job), wait=wait, as_json=as_json)
+
+
+def wait(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
+    """Show progress until a job ends; the exit status tells how."""
+    with client(ctx) as server:
+        _attend(server, server.job(job), as_json=as_json)
+
+
+def cancel(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
+    """Cancel a job: what has begun is told to end, and killed after its grace."""
+    with client(ctx) as server:
+        told = server.cancel(job)
+    if as_json:
+        emit(told)
+    else:
+        print(f"Job {told.number} is {told.state}")
+
+
+def _announce(server: Client, job: JobStatus, *, wait: bool, as_json: bool) -> None:
+    say(plain(f"Job {job.number} is submitted: {server.url}/ui/jobs/{job.number}"))
+    for each in job.infeasible:
+        say(plain(f"No node could ever run stage {each.stage}: {each.reason}"))
+    if wait:
+        _attend(server, job, as_json=as_json)
+    elif as_json:
+        emit(job)
+    else:
+        print(job.number)
+
+
+def _attend(server: Client, job: JobStatus, *, as_json: bool) -> None:
+    try:
+        ended = progress.follow(server, job)
+    except KeyboardInterrupt:
+        say(f"Job {job.number} goes on. To stop it: switchyard cancel {job.number}")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        emit(encode(ended) | {"results": encode(server.results(ended.id))["results"]})
+    else:
+        tell_end(server, ended)
+    leave_as(ended)
