@@ -4,7 +4,7 @@ Positions come from `jobs.layout`, which sees no text of a user's; `jobs.svg` pu
 changes costs no new layout, and nothing that a user wrote is ever markup.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -57,12 +57,17 @@ class EdgeView:
 
 def job_dot(job: UUID) -> str:
     """Return the graph of a job in the language of Graphviz; raises NoSuchJob."""
-    return dot(*_read(job))
+    return dot(*_views(_shown_stages(job)))
 
 
 def job_svg(job: UUID) -> bytes:
     """Return the graph of a job as an SVG, or an SVG that says why it is not drawn; raises NoSuchJob."""
-    stages, edges = _read(job)
+    return svg.alone(picture(_shown_stages(job)))
+
+
+def picture(shown: Sequence[dict[str, Any]]) -> str:
+    """Return the SVG of stages as `showing_stages` gives them, for a page that brings the style."""
+    stages, edges = _views(shown)
     if len(stages) > MOST_DRAWN:
         return svg.note(f"{len(stages):,} stages are too many to draw (at most {MOST_DRAWN:,}). The table has them all.")
     numbers = {stage.id: number for number, stage in enumerate(stages)}
@@ -99,13 +104,17 @@ def _label(stage: StageView) -> str:
     return f"{name}\\n{stage.state} {stage.finished}/{stage.total}{failed}"
 
 
-def _read(job: UUID) -> tuple[list[StageView], list[EdgeView]]:
+def _shown_stages(job: UUID) -> list[dict[str, Any]]:
     found = showing_stages.stages(job)
     if not found:
         raise NoSuchJob
-    ids = {stage["name"]: stage["id"] for stage in found}
-    edges = [EdgeView(ids[need["stage"]], stage["id"], need["exchange"]) for stage in found for need in stage["needs"]]
-    return [_view(stage) for stage in found], edges
+    return found
+
+
+def _views(shown: Sequence[dict[str, Any]]) -> tuple[list[StageView], list[EdgeView]]:
+    ids = {stage["name"]: stage["id"] for stage in shown}
+    edges = [EdgeView(ids[need["stage"]], stage["id"], need["exchange"]) for stage in shown for need in stage["needs"]]
+    return [_view(stage) for stage in shown], edges
 
 
 def _view(stage: dict[str, Any]) -> StageView:

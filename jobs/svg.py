@@ -1,6 +1,6 @@
 """SVG: a layout and the states of its stages as a picture. Pure; all text is escaped, nothing links anywhere.
 
-Classes let a page that embeds the picture set its colours; the attributes are for a picture that stands alone.
+A page that embeds the picture brings its style (static/dag.css); a picture that stands alone has its own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ def draw(
     stages: Sequence[Stage],
     exchanges: Mapping[tuple[int, int], str],
     colours: Mapping[str, str],
-) -> bytes:
+) -> str:
     """Return the picture: a box for each stage with its name, state and share of finished tasks, arrows between them."""
     parts = [
         *(_edge(points, exchanges[pair]) for pair, points in layout.edges),
@@ -47,22 +47,28 @@ def draw(
     return _picture(layout.width, layout.height, f"Graph of {len(stages)} stages", parts)
 
 
-def note(text: str) -> bytes:
+def note(text: str) -> str:
     """Return a picture of one sentence."""
     return _picture(8.0 * len(text), 24, text, [f'<text x="0" y="17">{escape(text)}</text>'])
 
 
-def _picture(width: float, height: float, title: str, parts: Sequence[str]) -> bytes:
+def alone(picture: str) -> bytes:
+    """Return a picture with its style in it, as a file of its own."""
+    head, end, rest = picture.partition("</title>")
+    return f"{head}{end}<style>{_STYLE}</style>{rest}".encode()
+
+
+def _picture(width: float, height: float, title: str, parts: Sequence[str]) -> str:
     wide, high = width + 2 * MARGIN, height + 2 * MARGIN
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" role="img" width="{wide:.0f}" height="{high:.0f}" '
-        f'viewBox="{-MARGIN} {-MARGIN} {wide:.0f} {high:.0f}"><title>{escape(title)}</title><style>{_STYLE}</style>'
+        f'viewBox="{-MARGIN} {-MARGIN} {wide:.0f} {high:.0f}"><title>{escape(title)}</title>'
     )
     tip = (
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>'
     )
-    return "".join([head, tip, *parts, "</svg>"]).encode()
+    return "".join([head, tip, *parts, "</svg>"])
 
 
 def _edge(points: Sequence[Point], exchange: str) -> str:
