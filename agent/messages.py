@@ -87,15 +87,16 @@ class Finished:
 class Report:
     """What an agent tells the scheduler.
 
-    `seen` is the highest command number that reached it, `pause` the epoch of the pause that it has settled. `starts`
-    are [stage, attempt, indexes, begun]; `returns`, never started, are [stage, attempt, ranges]. `others` are ends with
-    more to tell than a result and `updates` what running tasks tell meanwhile, one dictionary each (see docs/agent.md).
+    `seen` are the numbers of the commands obeyed since the last report, `pause` the epoch of the pause that it has
+    settled. `starts` are [stage, attempt, indexes, begun]; `returns`, never started, are [stage, attempt, ranges].
+    `others` are ends with more to tell than a result and `updates` what running tasks tell meanwhile, one dictionary
+    each (see docs/agent.md).
     """
 
     node: int
     session: str
     number: int
-    seen: int
+    seen: list[int] = field(default_factory=list)
     pause: int = 0
     sent: int = 0
     finished: list[Finished] = field(default_factory=list)
@@ -107,8 +108,7 @@ class Report:
     def encode(self) -> dict[str, Any]:
         data = {name: getattr(self, name) for name in self.__slots__}
         data["finished"] = [
-            [group.stage, group.attempt, group.indexes, group.begun, group.ended, group.results]
-            for group in self.finished
+            [group.stage, group.attempt, group.indexes, group.begun, group.ended, group.results] for group in self.finished
         ]
         return data
 

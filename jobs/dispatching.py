@@ -44,12 +44,14 @@ class Dispatcher:
         self._acknowledged: dict[str, int] = {}
         self._heartbeats: dict[str, int] = {}
 
-    def confirm(self, session: str, seen: int, acknowledged: int) -> None:
-        """Note that an agent has seen commands up to a number, and which of its reports is the last applied."""
+    def confirm(self, session: str, seen: Iterable[int], acknowledged: int) -> None:
+        """Note which commands an agent has obeyed, and which of its reports is the last applied.
+
+        A command that was overtaken by a later one is dropped by the agent, so that the highest number says nothing.
+        """
         self._acknowledged[session] = acknowledged
-        sent = self._sent[session]
-        for number in [number for number in sent.unconfirmed if number <= seen]:
-            del sent.unconfirmed[number]
+        for number in seen:
+            self._sent[session].unconfirmed.pop(number, None)
 
     def hear(self, session: str, heartbeat: int) -> None:
         """Note a heartbeat, which the next command to this session acknowledges."""

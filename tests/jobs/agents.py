@@ -57,7 +57,7 @@ class ListAgent:
     def report(self, **content: Any) -> Report:
         """Make the next report."""
         self.number += 1
-        return Report(self.node, self.session, self.number, self.seen, self.pause, sent=_now(), **content)
+        return Report(self.node, self.session, self.number, [self.seen], self.pause, sent=_now(), **content)
 
     def finish(self, tasks: list[tuple[int, int, int]], result: str = "null") -> Report:
         """Make a report that these tasks finished."""

@@ -1,0 +1,30 @@
+"""Fixtures of the fault tests: the stack of real processes, and the invariants watched while faults land."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import stack
+from tests.flows.stack import Stack, Watch
+
+__all__ = ["stack"]
+
+
+@pytest.fixture
+def watch(stack: Stack) -> Iterator[Watch]:
+    """Watch the invariants every 100 ms until the test ends; none may be broken, ever."""
+    watch = Watch()
+    watch.start()
+    yield watch
+    assert watch.end() == []
+    assert watch.rounds > 2
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder in which tasks leave marks; no two attempts of one task may have run at once (I4)."""
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    yield folder
+    assert list(folder.glob("overlap-*")) == []

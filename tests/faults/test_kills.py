@@ -1,0 +1,113 @@
+"""Kill and cut real processes with work provably in flight: nothing is lost, nothing runs twice at once."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import redis
+
+from jobs.models import Attempt, Job, Task
+from nodes.models import Node
+from scheduling.lifecycle import JobState, TaskState
+from tests.faults.relay import Relay
+from tests.flows.stack import Stack, Watch
+
+pytestmark = pytest.mark.faults
+COUNT = 60
+
+
+def submit(stack: Stack, marks: Path, seconds: float = 0.1) -> Job:
+    work = {"python": "tests.faults.work:interval", "parallelism": COUNT, "args": [str(marks), seconds]}
+    return stack.submit({"work": work, "after": {"python": "bench.callables:square", "needs": ["work"]}})
+
+
+def in_flight(stack: Stack, marks: Path) -> None:
+    """Wait until tasks have begun and most have not."""
+    log = marks / "intervals"
+    stack.until(lambda: log.exists() and log.read_text().count("begin") > 4, "work is in flight")
+    assert Task.objects.filter(state=TaskState.FINISHED).count() < COUNT
+
+
+def begun(marks: Path) -> int:
+    return (marks / "intervals").read_text().count("begin")
+
+
+def test_a_killed_agent_loses_nothing_when_it_is_back(stack: Stack, watch: Watch, marks: Path) -> None:
+    stack.start_agent("only")
+    job = submit(stack, marks)
+    in_flight(stack, marks)
+    stack.kill("only")
+    stack.start_agent("only")
+    assert stack.wait(job).state == JobState.FINISHED
+    assert begun(marks) == COUNT + Attempt.objects.count()
+
+
+def test_a_stand_by_takes_over_from_a_killed_scheduler(stack: Stack, watch: Watch, marks: Path) -> None:
+    stack.start_scheduler("stand-by")
+    stack.start_agent("only")
+    job = submit(stack, marks)
+    in_flight(stack, marks)
+    stack.kill("scheduler")
+    assert stack.wait(job).state == JobState.FINISHED
+    assert begun(marks) == COUNT
+
+
+def test_a_scheduler_that_ends_well_hands_over_at_once(stack: Stack, watch: Watch, marks: Path) -> None:
+    stack.start_agent("only")
+    job = submit(stack, marks)
+    in_flight(stack, marks)
+    stack.kill("scheduler", signal.SIGTERM)
+    stack.start_scheduler("next")
+    assert stack.wait(job, patience=30).state == JobState.FINISHED
+    assert stack.processes["scheduler"].wait(timeout=10) == 0
+
+
+def test_a_killed_worker_costs_the_task_it_ran(stack: Stack, watch: Watch, marks: Path) -> None:
+    stack.start_agent("only")
+    work = {"python": "tests.faults.work:interval", "parallelism": COUNT, "args": [str(marks), 0.1]}
+    job = stack.submit({"work": work}, retry={"attempts": 3, "backoff": {"initial": 0}})
+    in_flight(stack, marks)
+    os.kill(holder_of_a_lock(marks), signal.SIGKILL)
+    assert stack.wait(job).state == JobState.FINISHED
+    assert [exit_class for (exit_class,) in Attempt.objects.values_list("exit_class")] == ["killed"]
+
+
+def test_a_flushed_broker_costs_time_alone(stack: Stack, watch: Watch, marks: Path, broker: redis.Redis) -> None:
+    stack.start_agent("only")
+    job = submit(stack, marks)
+    in_flight(stack, marks)
+    for _ in range(5):
+        broker.flushdb()
+    assert stack.wait(job).state == JobState.FINISHED
+    assert begun(marks) == COUNT
+
+
+def test_messages_may_come_twice_late_and_out_of_order(
+    stack: Stack, watch: Watch, marks: Path, redis_url: str, broker: redis.Redis
+) -> None:
+    other = f"{redis_url.partition('?')[0]}?db=15"
+    with redis.Redis.from_url(other) as agents:
+        agents.flushdb()
+        relay = Relay(agents, broker, seed=1)
+        relay.start()
+        stack.env["REDIS_URL"] = other
+        stack.start_agent("left", slots=1)
+        stack.start_agent("right", slots=1)
+        stack.until(lambda: Node.objects.filter(session__gt="").count() == 2, "both agents register")
+        job = submit(stack, marks, seconds=0.02)
+        assert stack.wait(job).state == JobState.FINISHED
+        relay.end()
+    assert relay.delivered > 4
+    assert begun(marks) == COUNT
+
+
+def holder_of_a_lock(marks: Path) -> int:
+    """Return the process that runs a task now: the one that has a lock file open."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(link.readlink()).startswith(str(marks)) and str(link.readlink()).endswith(".lock"):
+                return int(link.parts[2])
+        except OSError:
+            continue
+    raise AssertionError("no task runs")
