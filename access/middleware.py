@@ -47,9 +47,7 @@ class Gate:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._respond(request)
 
-    def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
-    ) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
         if is_guarded_by_drf(view):
             return None
         rule = rule_of(view)

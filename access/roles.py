@@ -37,7 +37,7 @@ def role_of(user: "User") -> Role | None:
     """Return the highest role among a user's groups; superusers are admins, anybody else has none."""
     if user.is_superuser:
         return Role.ADMIN
-    names = set(user.groups.values_list("name", flat=True))
+    names = {group.name for group in user.groups.all()}
     return next((role for role in reversed(PEOPLE) if role in names), None)
 
 

@@ -20,9 +20,7 @@ LONGEST = 200
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
-def create(
-    name: str, *, role: Role, owner: "User | None" = None, expires_at: datetime | None = None
-) -> tuple[Token, str]:
+def create(name: str, *, role: Role, owner: "User | None" = None, expires_at: datetime | None = None) -> tuple[Token, str]:
     """Store a new token and return its row and, for the only time, the token itself."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token.objects.create(name=name, role=role, owner=owner, digest=digest(secret), expires_at=expires_at)

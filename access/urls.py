@@ -1,11 +1,20 @@
-"""Routes of logging in and out."""
+"""Routes of logging in and out, and of people and tokens."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path, re_path
 
+from access.api import AuditViewSet, MeView, TokenViewSet, UserViewSet
+from access.routing import BothFormsRouter
 from access.rules import PUBLIC, requires
+
+router = BothFormsRouter()
+router.register("tokens", TokenViewSet, basename="token")
+router.register("users", UserViewSet, basename="user")
+router.register("audit", AuditViewSet, basename="audit")
 
 urlpatterns = [
     path("ui/login", requires(PUBLIC)(LoginView.as_view(template_name="access/login.html")), name="login"),
     path("ui/logout", requires(PUBLIC)(LogoutView.as_view()), name="logout"),
+    re_path("^api/v1/me/?$", MeView.as_view(), name="me"),
+    path("api/v1/", include(router.urls)),
 ]

@@ -1,15 +1,32 @@
 """Routes of jobs."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from access.routing import BothFormsRouter
 from jobs import agent_api
+from jobs.api.events import EventViewSet
 from jobs.api.jobs import JobViewSet
+from jobs.api.logs import LogView
+from jobs.api.scheduler import SchedulerView
+from jobs.api.stages import StageViewSet
+from jobs.api.tasks import JobTaskViewSet, TaskViewSet
+from jobs.api.types import JobTypeViewSet
+
+JOB = "jobs/(?P<job>[^/]+)"
+STAGES = f"{JOB}/stages"
+TASKS = f"{STAGES}/(?P<stage>[^/]+)/tasks"
 
 router = BothFormsRouter()
 router.register("jobs", JobViewSet, basename="job")
+router.register(STAGES, StageViewSet, basename="stage")
+router.register(f"{JOB}/tasks", JobTaskViewSet, basename="job-task")
+router.register(TASKS, TaskViewSet, basename="task")
+router.register("job-types", JobTypeViewSet, basename="job-type")
+router.register("events", EventViewSet, basename="event")
 
 urlpatterns = [
     path("agent/inputs/<int:stage>", agent_api.inputs),
+    re_path("^scheduler/?$", SchedulerView.as_view(), name="scheduler"),
+    re_path(rf"^{TASKS}/(?P<index>[0-9]+)/logs/(?P<stream>stdout|stderr)/?$", LogView.as_view(), name="log"),
     path("", include(router.urls)),
 ]

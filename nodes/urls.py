@@ -1,7 +1,12 @@
 """Routes of the cluster."""
 
-from django.urls import path
+from django.urls import include, path
 
+from access.routing import BothFormsRouter
 from nodes import agent_api
+from nodes.api import NodeViewSet
 
-urlpatterns = [path("agent/register", agent_api.register)]
+router = BothFormsRouter()
+router.register("nodes", NodeViewSet, basename="node")
+
+urlpatterns = [path("agent/register", agent_api.register), path("", include(router.urls))]

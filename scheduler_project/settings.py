@@ -92,6 +92,12 @@ X_FRAME_OPTIONS = "DENY"
 #: Bytes of a request that are read at all; descriptions, artifacts and logs have lower limits of their own.
 LARGEST_BODY = env.int("SWITCHYARD_LARGEST_BODY", default=64 * MIB)
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_BODY
+#: How large a job description may be (scheduling.spec.Limits); what is not set has its default there.
+DESCRIPTION_LIMITS = {
+    name: env.int(f"SWITCHYARD_LIMIT_{name.upper()}")
+    for name in ("bytes", "yaml_bytes", "stages", "edges", "tasks", "files_bytes")
+    if f"SWITCHYARD_LIMIT_{name.upper()}" in env.ENVIRON
+}
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=64 * MIB)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
@@ -104,10 +110,29 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "scheduler_project.schemas.Schema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "DEFAULT_PAGINATION_CLASS": "scheduler_project.paging.ByCursor",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Switchyard",
+    "VERSION": "1",
+    "DESCRIPTION": "Submit jobs, watch them, look after the cluster. Roles and shapes are told in docs/api.md.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["access.drf.ByRole"],
+    "SERVE_AUTHENTICATION": ["access.drf.Identification"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "jobs.api.serializers.JOB_STATES",
+        "TaskState": "jobs.api.serializers.TASK_STATES",
+        "StageState": "jobs.api.serializers.STAGE_STATES",
+        "NodeState": "nodes.showing.STATES",
+    },
 }
 DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "scheduler_project.exceptions.Handler"}
 
@@ -119,6 +144,4 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
-LOGGING = logs.configuration(
-    env.str("SWITCHYARD_LOG_LEVEL", default="INFO"), env.str("SWITCHYARD_LOG_FORMAT", default="")
-)
+LOGGING = logs.configuration(env.str("SWITCHYARD_LOG_LEVEL", default="INFO"), env.str("SWITCHYARD_LOG_FORMAT", default=""))

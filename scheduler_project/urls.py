@@ -1,14 +1,17 @@
 """Every route of the installation; each app keeps its own table."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from scheduler_project import plain_errors
+from scheduler_project import documenting, plain_errors
 
 urlpatterns = [
     path("", include("status.urls")),
     path("", include("access.urls")),
     path("admin/", admin.site.urls),
+    re_path("^api/v1/?$", documenting.RootView.as_view(), name="api"),
+    re_path("^api/v1/schema/?$", documenting.SchemaView.as_view(), name="schema"),
+    re_path("^api/v1/docs/?$", documenting.DocsView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("nodes.urls")),
     path("api/v1/", include("jobs.urls")),
 ]

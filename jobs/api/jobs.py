@@ -1,10 +1,17 @@
-"""Jobs: submit, list, look, cancel, retry, delete."""
+"""Jobs: submit, list, look, cancel, retry, delete, explain, draw, and the results of their last stages."""
 
 from typing import Any
+from uuid import UUID
 
-from django.db import transaction
-from django.http import Http404
-from rest_framework import status
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions, status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -13,52 +20,152 @@ from rest_framework.viewsets import GenericViewSet
 from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
-from jobs import showing
+from jobs import drawing, services, showing
 from jobs.api import parsers
+from jobs.api.filters import JobFilter
+from jobs.api.finding import found_job
+from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer
+from jobs.explaining import explain_job
+from jobs.showing_results import results_by_stage
+from jobs.showing_stages import infeasible, last_stages, stages
 from jobs.submitting import submit
-from scheduling.spec import parse
+from scheduling.spec import Limits, parse
 
 LONGEST_KEY = 200
+KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
-class JobViewSet(Ruled, GenericViewSet):  # type: ignore[type-arg]
+class JobViewSet(Ruled, GenericViewSet[Any]):
     """What users submitted."""
 
-    rules = {"create": Role.OPERATOR, "retrieve": Role.VIEWER}
-    parser_classes = (
-        parsers.JsonDescription,
-        parsers.YamlDescription,
-        parsers.OtherYamlDescription,
-        parsers.TextYamlDescription,
-    )
+    rules = {
+        "create": Role.OPERATOR,
+        "list": Role.VIEWER,
+        "retrieve": Role.VIEWER,
+        "cancel": Role.OPERATOR,
+        "retry": Role.OPERATOR,
+        "destroy": Role.OPERATOR,
+        "explain": Role.VIEWER,
+        "results": Role.VIEWER,
+        "dag_dot": Role.VIEWER,
+        "dag_svg": Role.VIEWER,
+    }
+    parser_classes = parsers.DESCRIPTIONS
+    serializer_class = JobSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = JobFilter
+    ordering = ("-number",)
     lookup_url_kwarg = "job"
+    lookup_value_regex = "[^/]+"
+    queryset = showing.jobs()
 
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={201: JobInFullSerializer}, parameters=[KEY])
     def create(self, request: Request) -> Response:
         """Submit a job described in JSON or YAML; the same Idempotency-Key gives the same job."""
-        key = request.headers.get("Idempotency-Key") or None
-        made = self._submit(request, key)
-        answer = Response(_found(made["id"]), status.HTTP_201_CREATED if made["new"] else status.HTTP_200_OK)
-        answer["Location"] = reverse("job-detail", [made["id"]], request=request)
-        return answer
+        id_, new = _submit(request, _key(request))
+        return _at(id_, request, status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
+    def list(self, request: Request) -> Response:
+        """List jobs, newest first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(JobSerializer(showing.completed(page or []), many=True).data)
+
+    @extend_schema(responses=JobInFullSerializer)
     def retrieve(self, request: Request, job: str) -> Response:
         """Show one job in full."""
-        id_ = showing.id_of(job)
-        if id_ is None:
-            raise Http404
-        return Response(_found(id_))
+        return Response(_in_full(found_job(job)))
 
-    def _submit(self, request: Request, key: str | None) -> dict[str, Any]:
-        described: Any = request.data
-        spec = parse(described, format="json" if request.content_type == "application/json" else "yaml")
+    @extend_schema(request=None, responses={202: JobInFullSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, job: str) -> Response:
+        """Ask a job to stop; one that has ended is left as it is."""
+        id_ = found_job(job)
         with transaction.atomic():
-            made = submit(spec, owner=request.user.pk, idempotency_key=key)
+            after = services.cancel(id_, by=identity_of(request).name)
+            audit.record(identity_of(request), "job.cancel", id_)
+        return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={201: JobInFullSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, job: str) -> Response:
+        """Submit the part of a job that did not finish as a new job."""
+        id_ = found_job(job)
+        with transaction.atomic():
+            new = services.retry(id_, by=request.user.pk)
+            audit.record(identity_of(request), "job.retry", id_, new=str(new.id))
+        return _at(new.id, request, status.HTTP_201_CREATED)
+
+    def destroy(self, request: Request, job: str) -> Response:
+        """Delete a job that has ended."""
+        id_ = found_job(job)
+        with transaction.atomic():
+            services.delete(id_, by=identity_of(request).name)
+            audit.record(identity_of(request), "job.delete", id_)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=ExplanationSerializer)
+    @action(detail=True)
+    def explain(self, request: Request, job: str) -> Response:
+        """Say why a job is not further than it is."""
+        return Response(ExplanationSerializer(explain_job(found_job(job), now=timezone.now())).data)
+
+    @extend_schema(responses=JobResultsSerializer)
+    @action(detail=True)
+    def results(self, request: Request, job: str) -> StreamingHttpResponse:
+        """Return the results of the stages that no other needs."""
+        texts = results_by_stage(last_stages(found_job(job)))
+        return StreamingHttpResponse(texts, content_type="application/json")
+
+    @extend_schema(responses={(200, "text/vnd.graphviz"): str})
+    @action(detail=True, url_path=r"dag\.dot")
+    def dag_dot(self, request: Request, job: str) -> HttpResponse:
+        """Return the graph of a job in the language of Graphviz."""
+        return HttpResponse(drawing.job_dot(found_job(job)), content_type="text/vnd.graphviz; charset=utf-8")
+
+    @extend_schema(responses={(200, "image/svg+xml"): str})
+    @action(detail=True, url_path=r"dag\.svg")
+    def dag_svg(self, request: Request, job: str) -> HttpResponse:
+        """Draw the graph of a job."""
+        return drawing.svg_response(found_job(job))
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (key.isprintable() and 0 < len(key) <= LONGEST_KEY):
+        detail = f"must have 1 to {LONGEST_KEY} printable characters"
+        raise exceptions.ValidationError({"Idempotency-Key": [detail]})
+    return key
+
+
+def _submit(request: Request, key: str | None) -> tuple[UUID, bool]:
+    """Return the job's id, and whether it is new."""
+    owner = request.user.pk
+    if key and (known := showing.id_of_key(owner, key)):
+        return known, False
+    described: Any = request.data
+    limits = Limits(**settings.DESCRIPTION_LIMITS)
+    spec = parse(described or b"", format=parsers.format_of(request.content_type), limits=limits)
+    try:
+        with transaction.atomic():
+            made = submit(spec, owner=owner, idempotency_key=key)
             audit.record(identity_of(request), "job.submit", made.id, name=made.name)
-        return {"id": made.id, "new": True}
+    except IntegrityError:
+        # The same key arrived at another process meanwhile.
+        known = showing.id_of_key(owner, key) if key else None
+        if known is None:
+            raise
+        return known, False
+    return made.id, True
 
 
-def _found(id_: Any) -> dict[str, Any]:
+def _at(id_: UUID, request: Request, code: int) -> Response:
+    location = reverse("job-detail", [id_], request=request)
+    return Response(_in_full(id_), code, headers={"Location": location})
+
+
+def _in_full(id_: UUID) -> Any:
     shown = showing.job(id_)
     if shown is None:
-        raise Http404
-    return shown
+        raise exceptions.NotFound
+    found = stages(id_)
+    return JobInFullSerializer(shown | {"stages": found, "infeasible": infeasible(found)}).data

@@ -1,7 +1,7 @@
 """Job descriptions pass as bytes: their one parser is scheduling.spec, which says what is wrong and where."""
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from rest_framework.parsers import BaseParser
 
@@ -32,3 +32,13 @@ class TextYamlDescription(JsonDescription):
     """Pass on a YAML text under its oldest name."""
 
     media_type = "text/yaml"
+
+
+DESCRIPTIONS = (JsonDescription, YamlDescription, OtherYamlDescription, TextYamlDescription)
+
+
+def format_of(content_type: str) -> Literal["json", "yaml"] | None:
+    """Return the format that a content type says."""
+    if not content_type:
+        return None
+    return "json" if content_type.startswith("application/json") else "yaml"

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def test_not_ready_once_the_lease_has_run_out(client: Client, broker: object) ->
     assert answer.json()["checks"]["leader"] == "none"
 
 
-def test_not_ready_without_redis(client: Client, settings: SettingsWrapper) -> None:
+def test_not_ready_without_redis(client: Client, settings: Settings) -> None:
     lead(10)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     answer = client.get("/readyz")

@@ -1,0 +1,33 @@
+"""Events: what happened to jobs and nodes that is worth telling."""
+
+from typing import Any
+
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from access.drf import Ruled
+from access.roles import Role
+from jobs.api.filters import EventFilter
+from jobs.api.serializers import EventSerializer
+from jobs.models import Event
+from nodes.showing import names_of
+
+
+class EventViewSet(Ruled, GenericViewSet[Any]):
+    """What happened."""
+
+    rules = {"list": Role.VIEWER}
+    serializer_class = EventSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = EventFilter
+    ordering = ("-id",)
+    queryset = Event.objects.values("id", "at", "kind", "text", "job_id", "node_id")
+
+    def list(self, request: Request) -> Response:
+        """List events, newest first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        names = names_of({row["node_id"] for row in page if row["node_id"] is not None})
+        shown = [row | {"job": row["job_id"], "node": names.get(row["node_id"])} for row in page]
+        return self.get_paginated_response(EventSerializer(shown, many=True).data)

@@ -1,0 +1,55 @@
+"""What lists of jobs, tasks and events can be narrowed to."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import Q, QuerySet
+
+from jobs.models import Event, Job
+from jobs.showing import named
+from nodes.showing import node_named
+from scheduling.lifecycle import JobState, TaskState
+
+JOB_STATES = [(state.name, state.name) for state in JobState]
+TASK_STATES = [(state.name, state.name) for state in TaskState]
+
+
+class JobFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Narrow a list of jobs; several states mean any of them."""
+
+    search = django_filters.CharFilter(method="by_search", max_length=200)
+    state = django_filters.MultipleChoiceFilter(choices=JOB_STATES, method="by_state")
+    owner = django_filters.CharFilter("owner__username", max_length=150)
+    type = django_filters.CharFilter("job_type__name", max_length=100)
+    name = django_filters.CharFilter("name", max_length=200)
+    pool = django_filters.CharFilter("pool", max_length=100)
+    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
+    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+
+    class Meta:
+        model = Job
+        fields: tuple[str, ...] = ()
+
+    def by_search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(Q(name__icontains=value) | named(value))
+
+    def by_state(self, queryset: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
+        return queryset.filter(state__in=[int(JobState[each]) for each in value]) if value else queryset
+
+
+class EventFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Narrow a list of events."""
+
+    job = django_filters.CharFilter(method="by_job", max_length=40)
+    node = django_filters.CharFilter(method="by_node", max_length=100)
+    kind = django_filters.CharFilter("kind", max_length=40)
+
+    class Meta:
+        model = Event
+        fields: tuple[str, ...] = ()
+
+    def by_job(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(job__in=Job.objects.filter(named(value)))
+
+    def by_node(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return queryset.filter(node_id__in=node_named(value))

@@ -1,0 +1,33 @@
+"""Finding what a path names, or answering that it is not there."""
+
+from uuid import UUID
+
+from rest_framework.exceptions import NotFound
+
+from jobs.showing import id_of
+from jobs.showing_stages import stage_ids
+
+LARGEST_INDEX = 2**31 - 1
+
+
+def found_job(key: str) -> UUID:
+    """Return the id of the job of this id or number; raises NotFound."""
+    id_ = id_of(key)
+    if id_ is None:
+        raise NotFound
+    return id_
+
+
+def found_stage(job: str, name: str) -> int:
+    """Return the id of a job's stage; raises NotFound."""
+    id_ = stage_ids(found_job(job)).get(name)
+    if id_ is None:
+        raise NotFound
+    return id_
+
+
+def found_index(text: str) -> int:
+    """Return an index that a task may have; raises NotFound."""
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > LARGEST_INDEX:
+        raise NotFound
+    return int(text)

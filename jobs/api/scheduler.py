@@ -1,0 +1,87 @@
+"""The scheduler's switches: pause, resume, and how tasks are placed; and who leads."""
+
+from typing import Any
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access import audit
+from access.drf import Ruled, identity_of
+from access.reasons import LONGEST
+from access.roles import Role
+from jobs import selectors
+from jobs.api.serializers import LeaderSerializer
+from jobs.submitting import hint
+from nodes import services
+from nodes.showing import scheduler
+from scheduling.allocation.base import ALGORITHMS
+from scheduling.placement.base import STRATEGIES
+
+
+class ChangesSerializer(serializers.Serializer[Any]):
+    """What may be changed of the scheduler."""
+
+    paused = serializers.BooleanField(required=False)
+    pause_reason = serializers.CharField(max_length=LONGEST, allow_blank=True, required=False)
+    strategy = serializers.ChoiceField(sorted(STRATEGIES), required=False)
+    allocation = serializers.ChoiceField(sorted(ALGORITHMS), required=False)
+
+
+class SchedulerSerializer(serializers.Serializer[Any]):
+    """The scheduler as it is set."""
+
+    paused = serializers.BooleanField()
+    state = serializers.ChoiceField(["RUNNING", "PAUSING", "PAUSED"])
+    pause_reason = serializers.CharField(allow_blank=True)
+    strategy = serializers.CharField()
+    strategies = serializers.ListField(child=serializers.CharField())
+    allocation = serializers.CharField()
+    allocations = serializers.ListField(child=serializers.CharField())
+    leader = LeaderSerializer()
+    updated_at = serializers.DateTimeField()
+
+
+class SchedulerView(Ruled, APIView):
+    """The scheduler: paused or not, and by which rules it works."""
+
+    rules = {"get": Role.VIEWER, "patch": Role.OPERATOR}
+
+    @extend_schema(responses=SchedulerSerializer)
+    def get(self, request: Request) -> Response:
+        """Show the scheduler."""
+        return Response(_shown())
+
+    @extend_schema(request=ChangesSerializer, responses=SchedulerSerializer)
+    def patch(self, request: Request) -> Response:
+        """Pause or resume the scheduler, or choose its rules."""
+        given = ChangesSerializer(data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        changes = given.validated_data
+        with transaction.atomic():
+            _change(**changes)
+            audit.record(identity_of(request), "scheduler.change", "scheduler", **changes)
+            transaction.on_commit(hint)
+        return Response(_shown())
+
+
+def _change(
+    *,
+    paused: bool | None = None,
+    pause_reason: str = "",
+    strategy: str | None = None,
+    allocation: str | None = None,
+) -> None:
+    if paused:
+        services.pause_scheduler(pause_reason)
+    elif paused is False:
+        services.resume_scheduler()
+    services.set_policy(strategy=strategy, allocation=allocation)
+
+
+def _shown() -> Any:
+    named = {"strategies": list(STRATEGIES), "allocations": list(ALGORITHMS)}
+    return SchedulerSerializer(scheduler() | named | {"leader": selectors.leader()}).data

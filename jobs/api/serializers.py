@@ -1,0 +1,191 @@
+"""The shapes of jobs, stages and tasks in answers; docs/api.md tells what they mean."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from scheduling.lifecycle import JobState, TaskState
+
+JOB_STATES = [state.name for state in JobState]
+TASK_STATES = [state.name for state in TaskState]
+STAGE_STATES = ["WAITING", "READY", "RUNNING", "FINISHED", "FAILED", "CANCELED"]
+COUNTED = ("total", *TASK_STATES)
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    """Numbers of tasks by the name of their state."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {name: serializers.IntegerField() for name in COUNTED}
+
+
+class NeedSerializer(serializers.Serializer[Any]):
+    """A stage whose results are needed."""
+
+    stage = serializers.CharField()
+    exchange = serializers.ChoiceField(["all", "pointwise"])
+
+
+class StageSerializer(serializers.Serializer[Any]):
+    """A node of a job's DAG."""
+
+    id = serializers.IntegerField()
+    position = serializers.IntegerField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(STAGE_STATES)
+    parallelism = serializers.IntegerField()
+    tasks = CountsSerializer()
+    needs = NeedSerializer(many=True)
+    run_seconds = serializers.FloatField()
+    refusal = serializers.ListField(child=serializers.CharField())
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class StageInFullSerializer(StageSerializer):
+    """A stage with its description."""
+
+    spec = serializers.JSONField()
+
+
+class JobSerializer(serializers.Serializer[Any]):
+    """A job as lists show it."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    name = serializers.CharField()
+    type = serializers.CharField()
+    type_version = serializers.CharField()
+    owner = serializers.CharField(allow_null=True)
+    priority = serializers.IntegerField()
+    pool = serializers.CharField()
+    state = serializers.ChoiceField(JOB_STATES)
+    held_reason = serializers.CharField(allow_blank=True)
+    error = serializers.CharField(allow_blank=True)
+    stages_total = serializers.IntegerField()
+    stages_ended = serializers.IntegerField()
+    tasks = CountsSerializer()
+    progress = serializers.FloatField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    retried_from = serializers.UUIDField(allow_null=True)
+
+
+class InfeasibleSerializer(serializers.Serializer[Any]):
+    """A stage that no registered node could ever meet."""
+
+    stage = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class JobInFullSerializer(JobSerializer):
+    """A job with its description and its stages."""
+
+    failures = serializers.IntegerField()
+    max_failures = serializers.IntegerField()
+    planning_ms = serializers.FloatField()
+    spec = serializers.JSONField()
+    stages = StageSerializer(many=True)
+    infeasible = InfeasibleSerializer(many=True)
+
+
+class RecordSerializer(serializers.Serializer[Any]):
+    """What is recorded of an attempt."""
+
+    attempt = serializers.IntegerField()
+    state = serializers.ChoiceField(TASK_STATES)
+    node = serializers.CharField(allow_null=True)
+    node_id = serializers.IntegerField(allow_null=True)
+    scheduled_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    exit_class = serializers.CharField(allow_null=True)
+    exit_code = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    metrics = serializers.JSONField(allow_null=True)
+    accumulators = serializers.JSONField(allow_null=True)
+    logs = serializers.JSONField(allow_null=True)
+
+
+class TaskSerializer(RecordSerializer):
+    """A task as lists show it, with its current attempt."""
+
+    stage = serializers.CharField()
+    index = serializers.IntegerField()
+    failures = serializers.IntegerField()
+    losses = serializers.IntegerField()
+    not_before = serializers.DateTimeField(allow_null=True)
+    progress = serializers.JSONField(allow_null=True)
+
+
+class TaskInFullSerializer(TaskSerializer):
+    """A task with its result and all its attempts."""
+
+    result = serializers.JSONField(allow_null=True)
+    result_digest = serializers.CharField(allow_null=True)
+    attempts = RecordSerializer(many=True)
+
+
+class ReasonsSerializer(serializers.Serializer[Any]):
+    """Why the waiting tasks of a stage wait."""
+
+    stage = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """Why a job is not further than it is."""
+
+    state = serializers.ChoiceField(JOB_STATES)
+    stages = ReasonsSerializer(many=True)
+
+
+class ResultsSerializer(serializers.Serializer[Any]):
+    """The results of a stage by index."""
+
+    complete = serializers.BooleanField()
+    results = serializers.ListField(child=serializers.JSONField())
+
+
+class JobResultsSerializer(serializers.Serializer[Any]):
+    """The results of the stages that no other needs."""
+
+    complete = serializers.BooleanField()
+    results = serializers.DictField(child=serializers.ListField(child=serializers.JSONField()))
+
+
+class JobTypeSerializer(serializers.Serializer[Any]):
+    """A kind of job."""
+
+    name = serializers.CharField()
+    version = serializers.CharField()
+    paused = serializers.BooleanField()
+    pause_reason = serializers.CharField(allow_blank=True)
+    max_running = serializers.IntegerField(allow_null=True)
+    running = serializers.IntegerField()
+
+
+class LimitSerializer(serializers.Serializer[Any]):
+    """How many jobs of a type may run at once; null for any number."""
+
+    max_running = serializers.IntegerField(min_value=0, max_value=1_000_000, allow_null=True)
+
+
+class LeaderSerializer(serializers.Serializer[Any]):
+    """Which scheduler worker leads."""
+
+    holder = serializers.CharField(allow_blank=True)
+    epoch = serializers.IntegerField()
+    alive = serializers.BooleanField()
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """Something worth telling about a job or a node."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    text = serializers.CharField()
+    job = serializers.UUIDField(allow_null=True)
+    node = serializers.CharField(allow_null=True)

@@ -1,0 +1,135 @@
+"""Tasks: lists by stage and index, one task with its attempts, its result."""
+
+import base64
+import binascii
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from access.drf import Ruled
+from access.roles import Role
+from jobs.api.filters import TASK_STATES
+from jobs.api.finding import found_index, found_job, found_stage
+from jobs.api.serializers import TaskInFullSerializer, TaskSerializer
+from jobs.models import Task
+from jobs.showing_results import result_text
+from jobs.showing_stages import stage_ids
+from jobs.showing_tasks import BEFORE_ALL, Place, task, tasks, with_stage_names
+from scheduling.lifecycle import TaskState
+
+PAGE, MOST = 50, 500
+STATE = OpenApiParameter("state", str, many=True, enum=[name for name, _ in TASK_STATES])
+CURSOR = OpenApiParameter("cursor", str)
+LIMIT = OpenApiParameter("limit", int)
+
+
+class WantedSerializer(serializers.Serializer[Any]):
+    """What a list of tasks is asked for."""
+
+    state = serializers.MultipleChoiceField(choices=TASK_STATES, required=False)
+    stage = serializers.CharField(max_length=100, required=False)
+    cursor = serializers.CharField(max_length=100, required=False)
+    limit = serializers.IntegerField(min_value=1, default=PAGE)
+
+
+class TaskPageSerializer(serializers.Serializer[Any]):
+    """A page of tasks."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = TaskSerializer(many=True)
+
+
+class JobTaskViewSet(Ruled, GenericViewSet[Any]):
+    """All tasks of a job."""
+
+    rules = {"list": Role.VIEWER}
+    serializer_class = TaskSerializer
+    queryset = Task.objects.none()
+    pagination_class = None
+
+    @extend_schema(responses=TaskPageSerializer, parameters=[STATE, OpenApiParameter("stage", str), CURSOR, LIMIT])
+    def list(self, request: Request, job: str) -> Response:
+        """List the tasks of a job by stage and index."""
+        wanted = _wanted(request)
+        names = stage_ids(found_job(job))
+        if "stage" in wanted:
+            names = {name: id_ for name, id_ in names.items() if name == wanted["stage"]}
+        return _page(request, names, wanted)
+
+
+class TaskViewSet(Ruled, GenericViewSet[Any]):
+    """The tasks of a stage."""
+
+    rules = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "result": Role.VIEWER}
+    serializer_class = TaskSerializer
+    queryset = Task.objects.none()
+    pagination_class = None
+    lookup_url_kwarg = "index"
+    lookup_value_regex = "[0-9]+"
+
+    @extend_schema(responses=TaskPageSerializer, parameters=[STATE, CURSOR, LIMIT])
+    def list(self, request: Request, job: str, stage: str) -> Response:
+        """List the tasks of a stage by index."""
+        return _page(request, {stage: found_stage(job, stage)}, _wanted(request))
+
+    @extend_schema(responses=TaskInFullSerializer)
+    def retrieve(self, request: Request, job: str, stage: str, index: str) -> Response:
+        """Show one task with its attempts."""
+        shown = task(found_stage(job, stage), found_index(index))
+        if shown is None:
+            raise NotFound
+        return Response(TaskInFullSerializer(shown | {"stage": stage}).data)
+
+    @extend_schema(responses=OpenApiTypes.ANY)
+    @action(detail=True)
+    def result(self, request: Request, job: str, stage: str, index: str) -> HttpResponse:
+        """Return the result of a task."""
+        text = result_text(found_stage(job, stage), found_index(index))
+        if text is None:
+            raise NotFound("This task has no result.")
+        return HttpResponse(text, content_type="application/json")
+
+
+def _wanted(request: Request) -> dict[str, Any]:
+    asked: dict[str, Any] = {**request.query_params.dict(), "state": request.query_params.getlist("state")}
+    wanted = WantedSerializer(data=asked)
+    wanted.is_valid(raise_exception=True)
+    validated: dict[str, Any] = wanted.validated_data
+    return validated
+
+
+def _page(request: Request, stages: dict[str, int], wanted: dict[str, Any]) -> Response:
+    limit = min(wanted["limit"], MOST)
+    states = [TaskState[name] for name in wanted.get("state", ())]
+    found = tasks(stages.values(), states=states, after=_place(wanted.get("cursor")), limit=limit + 1)
+    shown = with_stage_names(found[:limit], {id_: name for name, id_ in stages.items()})
+    following = _link(request, found[limit - 1]) if len(found) > limit else None
+    return Response({"next": following, "previous": None, "results": TaskSerializer(shown, many=True).data})
+
+
+def _place(cursor: str | None) -> Place:
+    if cursor is None:
+        return BEFORE_ALL
+    try:
+        stage, index = base64.urlsafe_b64decode(cursor).decode("ascii").split(".")
+        place = Place(int(stage), int(index))
+    except (binascii.Error, UnicodeError, ValueError) as error:
+        raise NotFound("Invalid cursor") from error
+    if not (0 <= place.stage < 2**63 and 0 <= place.task < 2**31):
+        raise NotFound("Invalid cursor")
+    return place
+
+
+def _link(request: Request, last: dict[str, Any]) -> str:
+    query = request.query_params.copy()
+    query["cursor"] = base64.urlsafe_b64encode(f"{last['stage_id']}.{last['index']}".encode()).decode()
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

@@ -1,0 +1,76 @@
+"""Explaining: gather the facts that keep a job's stages from running; what they mean is said by scheduling.explain."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from jobs.models import Edge, Job, JobType, Stage
+from nodes.showing import scheduler
+from scheduling.explain import Facts, explain
+from scheduling.lifecycle import JobState, TaskState
+from scheduling.refusals import Refusal
+
+#: Jobs of a type that count toward its limit.
+_RUNNING = Q(started_at__isnull=False, ended_at__isnull=True)
+
+
+def explain_job(job: UUID, *, now: datetime) -> dict[str, Any] | None:
+    """Return the reasons for each stage of a job that has tasks which wait, or None if there is no such job."""
+    row = Job.objects.select_related("job_type").filter(id=job).first()
+    if row is None:
+        return None
+    shared = _shared(row)
+    waits = _unfinished_needs(job)
+    stages = Stage.objects.filter(job_id=job, ended_at=None).order_by("position")
+    found = stages.values("id", "name", "counts", "next_due", "refusal")
+    return {
+        "state": JobState(row.state).name,
+        "stages": [
+            {"stage": stage["name"], "reasons": explain(_facts(dict(stage), waits, shared), now=now)}
+            for stage in found
+            if stage["counts"][TaskState.CREATED] or waits.get(stage["id"])
+        ],
+    }
+
+
+def _shared(job: Job) -> dict[str, Any]:
+    switches = scheduler()
+    kind = job.job_type
+    return {
+        "job_type": str(kind),
+        "scheduler_paused": switches["pause_reason"] if switches["paused"] else None,
+        "job_type_paused": kind.pause_reason if kind.paused else None,
+        "job_type_limit": _limit_reached(job, kind),
+        "job_held": job.held_reason or None,
+        "jobs_ahead": _jobs_ahead(job),
+    }
+
+
+def _limit_reached(job: Job, kind: JobType) -> int | None:
+    if kind.max_running is None or job.started_at:
+        return None
+    running = Job.objects.filter(_RUNNING, job_type=kind).count()
+    return kind.max_running if running >= kind.max_running else None
+
+
+def _jobs_ahead(job: Job) -> int:
+    """Count the live jobs of the pool that come first and have tasks which wait for room."""
+    before = Q(priority__lt=job.priority) | Q(priority=job.priority, number__lt=job.number)
+    waiting = Stage.objects.filter(ended_at=None, open_needs=0, **{f"counts__{int(TaskState.CREATED)}__gt": 0})
+    live = Job.objects.filter(before, pool=job.pool, ended_at=None)
+    return live.filter(id__in=waiting.values("job_id")).count()
+
+
+def _unfinished_needs(job: UUID) -> dict[int, list[str]]:
+    waits: dict[int, list[str]] = {}
+    edges = Edge.objects.filter(job_id=job, producer__ended_at=None).order_by("producer__position")
+    for consumer, producer in edges.values_list("consumer_id", "producer__name"):
+        waits.setdefault(consumer, []).append(producer)
+    return waits
+
+
+def _facts(stage: dict[str, Any], waits: dict[int, list[str]], shared: dict[str, Any]) -> Facts:
+    refusal = Refusal.from_dict(stage["refusal"]) if stage["refusal"] else None
+    return Facts(**shared, waits_for=tuple(waits.get(stage["id"], ())), retry_at=stage["next_due"], refusal=refusal)

@@ -1,0 +1,98 @@
+"""Showing stages: plain values of a job's stages, with their counters, their needs and why they wait."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+
+from jobs.models import Edge, Stage
+from jobs.showing import named_counts
+from scheduling.lifecycle import TaskState
+from scheduling.refusals import Refusal, sentences
+
+_FIELDS = (
+    "id",
+    "position",
+    "name",
+    "parallelism",
+    "counts",
+    "open_needs",
+    "run_seconds",
+    "refusal",
+    "started_at",
+    "ended_at",
+)
+
+
+def stages(job: UUID) -> list[dict[str, Any]]:
+    """Return what is shown of each stage of a job, by position."""
+    return complete_stages(job, stages_of(job))
+
+
+def stages_of(job: UUID) -> QuerySet[Stage, Any]:
+    """Return the rows of a job's stages by position; pass those that are shown to `complete_stages`."""
+    found: QuerySet[Stage, Any] = Stage.objects.filter(job_id=job).order_by("position").values(*_FIELDS)
+    return found
+
+
+def complete_stages(job: UUID, found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to rows of stages their state, their counters by name, what they need and why they wait."""
+    needs = _needs(job)
+    return [_shown(row, needs.get(row["id"], [])) for row in found]
+
+
+def stage(job: UUID, name: str) -> dict[str, Any] | None:
+    """Return what is shown of one stage, with its description."""
+    row = Stage.objects.filter(job_id=job, name=name).values(*_FIELDS, "spec").first()
+    return _shown(row, _needs(job).get(row["id"], [])) if row else None
+
+
+def stage_ids(job: UUID) -> dict[str, int]:
+    """Return the id of each stage of a job by its name, in the order of their positions."""
+    return dict(Stage.objects.filter(job_id=job).order_by("position").values_list("name", "id"))
+
+
+def last_stages(job: UUID) -> dict[str, int]:
+    """Return the id of each stage that no other needs, by name."""
+    found = Stage.objects.filter(job_id=job, consumers=None).order_by("position").values_list("name", "id")
+    return dict(found)
+
+
+def has_ended(stage: int) -> bool:
+    """Say whether a stage has ended, so that its results are complete."""
+    return Stage.objects.filter(id=stage, ended_at__isnull=False).exists()
+
+
+def infeasible(shown: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return which of the shown stages no registered node could ever meet, and why."""
+    return [{"stage": stage["name"], "reason": " ".join(stage["refusal"])} for stage in shown if stage["infeasible"]]
+
+
+def _needs(job: UUID) -> dict[int, list[dict[str, str]]]:
+    needs: dict[int, list[dict[str, str]]] = {}
+    edges = Edge.objects.filter(job_id=job).order_by("id")
+    for consumer, producer, exchange in edges.values_list("consumer_id", F("producer__name"), "exchange"):
+        needs.setdefault(consumer, []).append({"stage": producer, "exchange": exchange})
+    return needs
+
+
+def _shown(row: dict[str, Any], needs: list[dict[str, str]]) -> dict[str, Any]:
+    refusal = Refusal.from_dict(row["refusal"]) if row["refusal"] else None
+    waits = row["ended_at"] is None and refusal is not None
+    return row | {
+        "state": _state(row["counts"], open_needs=row["open_needs"], ended=row["ended_at"] is not None),
+        "tasks": named_counts(row["counts"]),
+        "needs": needs,
+        "refusal": sentences(refusal) if waits and refusal else [],
+        "infeasible": bool(waits and refusal and refusal.infeasible),
+    }
+
+
+def _state(counts: Sequence[int], *, open_needs: int, ended: bool) -> str:
+    """Say in one word where a stage stands; it has no state of its own beside those of its tasks."""
+    if ended:
+        return "FAILED" if counts[TaskState.FAILED] else "CANCELED" if counts[TaskState.CANCELED] else "FINISHED"
+    if open_needs:
+        return "WAITING"
+    return "RUNNING" if sum(counts) > counts[TaskState.CREATED] else "READY"

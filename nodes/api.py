@@ -1,0 +1,151 @@
+"""Nodes: list, look, and what operators do to them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import django_filters
+from django.db import transaction
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from access import audit
+from access.drf import Ruled, identity_of
+from access.reasons import ReasonSerializer, reason_of
+from access.roles import Role
+from nodes import services, showing
+from nodes.models import Node
+
+
+class ResourceSerializer(serializers.Serializer[Any]):
+    """How much a node has of a resource, and how much of it is held."""
+
+    total = serializers.IntegerField()
+    held = serializers.IntegerField()
+
+
+class ConditionSerializer(serializers.Serializer[Any]):
+    """An error or a warning that stands on a node."""
+
+    kind = serializers.ChoiceField(["error", "warning"])
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class NodeSerializer(serializers.Serializer[Any]):
+    """A machine that an agent registered."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    hostname = serializers.CharField(allow_blank=True)
+    pool = serializers.CharField()
+    labels = serializers.DictField(child=serializers.CharField())
+    state = serializers.ChoiceField(showing.STATES)
+    active = serializers.BooleanField()
+    paused = serializers.BooleanField()
+    pause_reason = serializers.CharField(allow_blank=True)
+    draining = serializers.BooleanField()
+    slot_cpus = serializers.IntegerField()
+    resources = serializers.DictField(child=ResourceSerializer())
+    conditions = ConditionSerializer(many=True)
+    heard_at = serializers.DateTimeField(allow_null=True)
+    registered_at = serializers.DateTimeField(allow_null=True)
+    info = serializers.JSONField()
+    figures = serializers.JSONField()
+
+
+class NodeFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Narrow a list of nodes."""
+
+    search = django_filters.CharFilter("name", "icontains", max_length=100)
+    pool = django_filters.CharFilter("pool", max_length=100)
+    state = django_filters.MultipleChoiceFilter(choices=[(state, state) for state in showing.STATES])
+
+    class Meta:
+        model = Node
+        fields: tuple[str, ...] = ()
+
+
+class NodeViewSet(Ruled, GenericViewSet[Any]):
+    """The machines of the cluster; a path names one by its id, or by its name if that is not a number."""
+
+    rules = {
+        "list": Role.VIEWER,
+        "retrieve": Role.VIEWER,
+        "pause": Role.OPERATOR,
+        "resume": Role.OPERATOR,
+        "drain": Role.OPERATOR,
+        "deactivate": Role.OPERATOR,
+        "activate": Role.OPERATOR,
+    }
+    serializer_class = NodeSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = NodeFilter
+    ordering = ("name",)
+    lookup_url_kwarg = "node"
+    lookup_value_regex = "[^/]+"
+    queryset = showing.nodes()
+
+    def list(self, request: Request) -> Response:
+        """List nodes by name."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(NodeSerializer(showing.completed(page or []), many=True).data)
+
+    def retrieve(self, request: Request, node: str) -> Response:
+        """Show one node."""
+        return Response(NodeSerializer(_found(node)).data)
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, node: str) -> Response:
+        """Start nothing more on a node; what runs goes on."""
+        reason = reason_of(request)
+        return _change(request, node, "pause", lambda id_: services.pause(id_, reason), reason=reason)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, node: str) -> Response:
+        """Let a node that was paused or drained take work again."""
+        return _change(request, node, "resume", services.resume)
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, node: str) -> Response:
+        """Let a node run empty."""
+        reason = reason_of(request)
+        return _change(request, node, "drain", lambda id_: services.drain(id_, reason), reason=reason)
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def deactivate(self, request: Request, node: str) -> Response:
+        """Take a node out of the cluster; the reason goes into the audit."""
+        return _change(request, node, "deactivate", services.deactivate, reason=reason_of(request))
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, node: str) -> Response:
+        """Take a node back."""
+        return _change(request, node, "activate", services.activate)
+
+
+def _found(key: str) -> dict[str, Any]:
+    shown = showing.node(key)
+    if shown is None:
+        raise NotFound
+    return shown
+
+
+def _change(request: Request, key: str, did: str, change: Callable[[int], Node], **details: str) -> Response:
+    node = _found(key)
+    with transaction.atomic():
+        change(node["id"])
+        audit.record(identity_of(request), f"node.{did}", node["name"], **details)
+    return Response(NodeSerializer(_found(str(node["id"]))).data)

@@ -1,0 +1,99 @@
+"""Showing nodes: plain values for lists and pages, by a fixed number of queries; what placing needs is in selectors."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Value, When
+
+from nodes.models import Condition, Node, NodeResource, Scheduler
+
+LARGEST_ID = 2**63 - 1
+STATES = ("READY", "PAUSING", "PAUSED", "DRAINING", "DRAINED", "SILENT", "GONE", "INACTIVE")
+_FIELDS = (
+    "id",
+    "name",
+    "hostname",
+    "pool",
+    "labels",
+    "state",
+    "active",
+    "paused",
+    "pause_reason",
+    "draining",
+    "slot_cpus",
+    "heard_at",
+    "registered_at",
+    "info",
+    "figures",
+)
+_CONFIRMED = Q(confirmed_pause__gte=F("pause_epoch"))
+_STATE = Case(
+    When(active=False, then=Value("INACTIVE")),
+    When(session="", then=Value("GONE")),
+    When(silent_since__isnull=False, then=Value("SILENT")),
+    When(Q(draining=True) & Q(holds=False), then=Value("DRAINED")),
+    When(draining=True, then=Value("DRAINING")),
+    When(Q(paused=True) & _CONFIRMED, then=Value("PAUSED")),
+    When(paused=True, then=Value("PAUSING")),
+    default=Value("READY"),
+    output_field=CharField(),
+)
+
+
+def nodes() -> QuerySet[Node, Any]:
+    """Return what lists show of nodes, by name; pass the rows that are shown to `completed`."""
+    found: QuerySet[Node, Any] = _with_state().order_by("name").values(*_FIELDS)
+    return found
+
+
+def node(key: str) -> dict[str, Any] | None:
+    """Return what is shown of the node with this id or, if that is not a number, this name."""
+    row = nodes().filter(_named(key)).first()
+    return completed([row])[0] if row else None
+
+
+def completed(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add resources and conditions to rows of nodes, by two queries for all."""
+    ids = [row["id"] for row in found]
+    resources: dict[int, dict[str, dict[str, int]]] = {id_: {} for id_ in ids}
+    for id_, name, total, held in NodeResource.objects.filter(node_id__in=ids).values_list(
+        "node_id", "name", "total", "held"
+    ):
+        resources[id_][name] = {"total": total, "held": held}
+    conditions: dict[int, list[dict[str, Any]]] = {id_: [] for id_ in ids}
+    for condition in Condition.objects.filter(node_id__in=ids).order_by("started_at").values():
+        conditions[condition["node_id"]].append(dict(condition))
+    return [row | {"resources": resources[row["id"]], "conditions": conditions[row["id"]]} for row in found]
+
+
+def names_of(ids: Collection[int]) -> dict[int, str]:
+    """Return the names of nodes by id."""
+    return dict(Node.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
+
+
+def node_named(key: str) -> QuerySet[Node, Any]:
+    """Return the ids of the nodes with this id or name, at most one."""
+    found: QuerySet[Node, Any] = Node.objects.filter(_named(key)).values("id")
+    return found
+
+
+def scheduler() -> dict[str, Any]:
+    """Return the cluster-wide switches, and whether a pause has been confirmed by every agent with a session."""
+    row = Scheduler.objects.values("paused", "pause_reason", "strategy", "allocation", "updated_at").get()
+    state = "RUNNING"
+    if row["paused"]:
+        unconfirmed = Node.objects.exclude(session="").filter(~_CONFIRMED).exists()
+        state = "PAUSING" if unconfirmed else "PAUSED"
+    return row | {"state": state}
+
+
+def _with_state() -> QuerySet[Node]:
+    holding = NodeResource.objects.filter(held__gt=0).values("node_id")
+    holds = Case(When(id__in=holding, then=Value(True)), default=Value(False), output_field=BooleanField())
+    return Node.objects.annotate(holds=holds).annotate(state=_STATE)
+
+
+def _named(key: str) -> Q:
+    if key.isascii() and key.isdigit():
+        return Q(id=int(key)) if len(key) < 20 and int(key) <= LARGEST_ID else Q(pk__in=())
+    return Q(name=key)

@@ -1,0 +1,38 @@
+"""The API's own description: the OpenAPI document, the page that shows it, and the page that it begins with."""
+
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from access.drf import Ruled
+from access.roles import Role
+
+LISTS = ("job", "node", "job-type", "event")
+SINGLE = ("scheduler", "me", "schema", "docs")
+
+
+class RootView(Ruled, APIView):
+    """Where everything is."""
+
+    rules = {"get": Role.VIEWER}
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        """Name the places to begin with."""
+        lists = {f"{name}s": reverse(f"{name}-list", request=request) for name in LISTS}
+        return Response(lists | {name: reverse(name, request=request) for name in SINGLE})
+
+
+class SchemaView(Ruled, SpectacularAPIView):
+    """The OpenAPI document."""
+
+    rules = {"get": Role.VIEWER}
+
+
+class DocsView(Ruled, SpectacularSwaggerView):
+    """The OpenAPI document as a page."""
+
+    rules = {"get": Role.VIEWER}

@@ -1,0 +1,56 @@
+"""What tests of the API share: clients in a role, jobs submitted through the API, and a leader to run them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from access.roles import Role
+from artifacts.storage import storage
+from tests.jobs.conftest import agent, leader
+from tests.people import as_
+
+__all__ = ["agent", "leader"]
+
+NOOP = {"python": "bench.callables:square"}
+
+
+@pytest.fixture(autouse=True)
+def data_folder(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """Keep artifacts and logs in a folder of the test's own."""
+    settings.DATA_DIR = tmp_path
+    storage.cache_clear()
+    yield
+    storage.cache_clear()
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    return Client(headers=as_(Role.VIEWER))
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    return Client(headers=as_(Role.OPERATOR))
+
+
+@pytest.fixture
+def admin(db: None) -> Client:
+    return Client(headers=as_(Role.ADMIN))
+
+
+@pytest.fixture
+def submit(operator: Client) -> Callable[..., dict[str, Any]]:
+    """Submit a job of stages given by name, each with what differs from a single no-op task."""
+
+    def post(stages: dict[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
+        described = {"name": "test", "stages": [{"name": name, **NOOP, **stage} for name, stage in stages.items()], **more}
+        answer = operator.post("/api/v1/jobs", described, content_type="application/json")
+        assert answer.status_code == 201, answer.content
+        job: dict[str, Any] = answer.json()
+        return job
+
+    return post
