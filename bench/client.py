@@ -1,0 +1,76 @@
+"""The client of a workload: submits over HTTP as a user does, and watches the rows where a user would ask the API.
+
+One connection to the web and one to the database, both kept open; a thread has its own client.
+"""
+
+import http.client
+import json
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+
+from bench.installation import Installation
+
+POLL_SECONDS = 0.005
+
+
+class Unfinished(Exception):
+    """Jobs did not end in time."""
+
+
+class Refused(Exception):
+    """The web did not take a job."""
+
+
+class Client:
+    """Speaks to one installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        config = installation.config
+        self._http = http.client.HTTPConnection(config.host, config.port, timeout=60.0)
+        self._headers = {
+            "Authorization": f"Bearer {installation.credentials.token}",
+            "Content-Type": "application/json",
+        }
+        self.database = psycopg.connect(installation.database_url, autocommit=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._http.close()
+        self.database.close()
+
+    def submit(self, description: Mapping[str, Any]) -> str:
+        """Submit a job and return its id, once the 201 is here."""
+        self._http.request("POST", "/api/v1/jobs", json.dumps(description), self._headers)
+        answer = self._http.getresponse()
+        body = answer.read()
+        if answer.status != http.client.CREATED:
+            raise Refused(f"{answer.status}: {body[:500].decode(errors='replace')}")
+        id_: str = json.loads(body)["id"]
+        return id_
+
+    def wait(self, ids: Iterable[str], seconds: float, *, poll: float = POLL_SECONDS) -> None:
+        """Return when all these jobs have ended, however."""
+        sought, deadline = list(ids), time.monotonic() + seconds
+        while left := self._live(sought):
+            if time.monotonic() > deadline:
+                raise Unfinished(f"{left} of {len(sought)} jobs had not ended after {seconds:g} s")
+            time.sleep(poll)
+
+    def run(self, description: Mapping[str, Any], seconds: float, *, poll: float = POLL_SECONDS) -> tuple[str, float]:
+        """Submit a job and see it end; return its id and the seconds from the POST to the sight of its end."""
+        begun = time.perf_counter()
+        id_ = self.submit(description)
+        self.wait([id_], seconds, poll=poll)
+        return id_, time.perf_counter() - begun
+
+    def _live(self, ids: list[str]) -> int:
+        row = self.database.execute(
+            "SELECT count(*) FROM jobs_job WHERE id = ANY(%s) AND ended_at IS NULL", [ids], prepare=True
+        ).fetchone()
+        return int(row[0]) if row else 0

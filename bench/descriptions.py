@@ -1,0 +1,44 @@
+"""Descriptions: the jobs that the workloads submit. Pure data, as a user would write it."""
+
+from typing import Any
+
+Description = dict[str, Any]
+SQUARE = "bench.callables:square"
+
+
+def flat(n: int, **stage: Any) -> Description:
+    """Describe a job of one stage with `n` tasks."""
+    return _job([_stage("all", n, **stage)])
+
+
+def fanout(n: int) -> Description:
+    """Describe 1 → n → 1: the last gets the results of all n."""
+    return _job([_stage("first"), _stage("many", n, needs=["first"]), _stage("last", needs=["many"])])
+
+
+def chain(n: int) -> Description:
+    """Describe `n` tasks of which each needs the one before."""
+    return layers(n, 1)
+
+
+def layers(depth: int, width: int) -> Description:
+    """Describe `depth` stages of `width` tasks of which each needs all of the stage before."""
+    stages = [_stage(f"layer-{level}", width, **_needs(level)) for level in range(depth)]
+    return _job(stages)
+
+
+def commands(n: int) -> Description:
+    """Describe `n` runs of a program that does nothing."""
+    return _job([{"name": "true", "command": ["/bin/true"], "parallelism": n}])
+
+
+def _needs(level: int) -> dict[str, Any]:
+    return {"needs": [f"layer-{level - 1}"]} if level else {}
+
+
+def _stage(name: str, n: int = 1, **more: Any) -> dict[str, Any]:
+    return {"name": name, "python": SQUARE, "parallelism": n, **more}
+
+
+def _job(stages: list[dict[str, Any]]) -> Description:
+    return {"name": "bench", "stages": stages}

@@ -1,0 +1,124 @@
+"""An installation for one run: web, scheduler and agents as real processes on a fresh copy of the database.
+
+The processes and what they are given are those of `make up` (launch.stack). They are stopped by their own pids.
+"""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import psutil
+import psycopg
+import redis
+
+from bench import host
+from bench.host import Host
+from launch import commands, folders, stack, web
+from launch.commands import Command
+from launch.config import LOOPBACK, Config
+from launch.credentials import Credentials
+from launch.errors import LaunchError
+from launch.processes import stop_in_order, wait_until
+from launch.stack import Setting
+
+READY_SECONDS = 60.0
+#: The log level at which the scheduler tells of each round.
+TELLING = {"SWITCHYARD_LOG_LEVEL": "DEBUG"}
+_runs = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a workload needs of it: where it answers, how to be let in, which processes it is."""
+
+    config: Config
+    database_url: str
+    redis_url: str
+    credentials: Credentials
+    logs: Path
+    started: dict[str, psutil.Process]
+    broker: psutil.Process
+
+    def trees(self, *names: str) -> list[psutil.Process]:
+        """Return the named processes and all their descendants; without names those of all, and the broker."""
+        roots = [self.started[name] for name in names] or [*self.started.values(), self.broker]
+        return [process for root in roots for process in (root, *root.children(recursive=True))]
+
+
+@contextmanager
+def installed(on: Host, *, agents: int, slots: int, telling: bool = False) -> Iterator[Installation]:
+    """Run an installation while the block lasts; with `telling`, its scheduler logs each round."""
+    data = folders.private(on.data / f"run-{next(_runs)}")
+    config = host.config(data, _free_port(), agents, slots)
+    logs = folders.private(config.data / "logs")
+    _empty_broker(on.services.redis_url)
+    setting = Setting(config, config.data, on.copy_database(), on.services.redis_url, on.credentials)
+    made = Installation(
+        config,
+        setting.database_url,
+        setting.redis_url,
+        setting.credentials,
+        logs,
+        {},
+        psutil.Process(on.services.redis.identity.pid),
+    )
+    with ExitStack() as stopping:
+        first, scheduler, *others = stack.processes(setting)
+        if telling:
+            scheduler = replace(scheduler, env={**scheduler.env, **TELLING})
+        for command in (scheduler, first):
+            _start(command, made, stopping)
+        _await(lambda: web.is_ready(config), "the web is not ready", logs)
+        for command in others:
+            _start(command, made, stopping)
+        _await(lambda: _registered(setting.database_url) == agents, "not all agents registered", logs)
+        yield made
+
+
+def _start(command: Command, made: Installation, stopping: ExitStack) -> None:
+    child = commands.spawn(command, dies_with_parent=True)
+    made.started[command.name] = psutil.Process(child.pid)
+
+    def stop() -> None:
+        family = _descendants(child.pid)
+        if running := commands.running(child, command):
+            stop_in_order([running])
+        child.wait()
+        for left in family:
+            if left.is_running():
+                left.kill()
+
+    stopping.callback(stop)
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _await(ready: Callable[[], bool], late: str, logs: Path) -> None:
+    if not wait_until(ready, READY_SECONDS):
+        shown = "\n".join(f"--- {log.name}\n{commands.tail(log)}" for log in sorted(logs.glob("*.log")))
+        raise LaunchError(f"{late} within {READY_SECONDS:.0f} s.\n{shown}")
+
+
+def _registered(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT count(*) FROM nodes_node WHERE session <> ''").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _empty_broker(url: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+
+
+def _free_port() -> int:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
