@@ -1,14 +1,115 @@
 """What agents fetch and store over HTTP while they run tasks, with their node's token."""
 
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.http import require_GET
+from typing import Any
 
-from access.rules import PUBLIC, requires
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access.drf import Ruled
+from access.roles import Role
+from artifacts.errors import Gap
+from artifacts.storage import LogKey, Stream, storage
 from jobs import selectors
 
+LARGEST_ID = 2**63 - 1
+LARGEST_INDEX = 2**31 - 1
 
-@requires(PUBLIC)
-@require_GET
-def inputs(request: HttpRequest, stage: int) -> JsonResponse:
-    """Return the results that a stage gets from the stages it needs, as JSON texts by producer and index."""
-    return JsonResponse({str(producer): texts for producer, texts in selectors.inputs_of(stage).items()})
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """A range of tasks."""
+
+    low = serializers.IntegerField(min_value=0, max_value=LARGEST_INDEX)
+    high = serializers.IntegerField(min_value=0, max_value=LARGEST_INDEX)
+
+
+class OffsetSerializer(serializers.Serializer[Any]):
+    """Where bytes belong."""
+
+    offset = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
+
+
+class AgentView(Ruled, APIView):
+    """A route for agents, which is no part of the public description."""
+
+    schema = None
+
+
+class InputsView(AgentView):
+    """The inputs of stages."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the results that a stage gets from the stages it needs, as JSON texts by producer and index."""
+        return Response({str(producer): texts for producer, texts in selectors.inputs_of(_sane(stage)).items()})
+
+
+class FilesView(AgentView):
+    """The files of stages."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the text files that a stage brings along, by path."""
+        files = selectors.files_of(_sane(stage))
+        if files is None:
+            raise NotFound
+        return Response(files)
+
+
+class ItemsView(AgentView):
+    """The items that a stage runs over."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the items of a range of a stage's tasks."""
+        span = SpanSerializer(data=request.query_params)
+        span.is_valid(raise_exception=True)
+        return Response({"items": selectors.items_of(_sane(stage), **span.validated_data)})
+
+
+class ArtifactView(AgentView):
+    """Artifacts by digest."""
+
+    rules = {"put": Role.AGENT}
+
+    def put(self, request: Request, digest: str) -> Response:
+        """Keep bytes under their SHA-256 digest."""
+        if storage().has(digest):
+            return Response(status=status.HTTP_200_OK)
+        storage().write(digest, [request._request.body])
+        return Response(status=status.HTTP_201_CREATED)
+
+
+class AgentLogView(AgentView):
+    """Logs of attempts."""
+
+    rules = {"post": Role.AGENT}
+
+    def post(self, request: Request, stage: str, index: str, attempt: str, stream: str) -> Response:
+        """Append what a log lacks of the bytes at an offset."""
+        offset = OffsetSerializer(data=request.query_params)
+        offset.is_valid(raise_exception=True)
+        key = LogKey(int(stage), int(index), int(attempt), Stream(stream))
+        if max(key.index, key.attempt) > LARGEST_INDEX or not selectors.has_stage(_sane(key.stage)):
+            raise NotFound
+        try:
+            size = storage().append_log(key, offset.validated_data["offset"], request._request.body)
+        except Gap as gap:
+            return Response(_gap(gap), status.HTTP_409_CONFLICT)
+        return Response({"size": size})
+
+
+def _sane(id_: int) -> int:
+    if id_ > LARGEST_ID:
+        raise NotFound
+    return id_
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    error = {"code": "gap", "detail": str(gap), "attr": "offset"}
+    return {"type": "client_error", "errors": [error], "size": gap.size}

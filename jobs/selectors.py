@@ -1,25 +1,44 @@
 """Reading jobs, stages and tasks."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from jobs import rows
-from jobs.models import Lease
-from scheduling.lifecycle import TaskState
+from jobs.models import Edge, Lease, Stage
+from jobs.results import result_texts
 
 
 def inputs_of(stage: int) -> dict[int, list[str | None]]:
     """Return the results of each producer of a stage by index, as JSON texts; None where there is none."""
-    inputs: dict[int, list[str | None]] = {}
-    for producer, results in rows.fetch(
-        """SELECT e.producer_id, array_agg(CASE WHEN t.state = %s THEN t.result::text END ORDER BY t.index)
-        FROM jobs_edge e JOIN jobs_task t ON t.stage_id = e.producer_id WHERE e.consumer_id = %s GROUP BY 1""",
-        [int(TaskState.FINISHED), stage],
-    ):
-        inputs[producer] = results
-    return inputs
+    producers = Edge.objects.filter(consumer_id=stage).order_by("id").values_list("producer_id", flat=True)
+    return {producer: result_texts(producer) for producer in producers}
+
+
+def has_stage(stage: int) -> bool:
+    """Say whether there is a stage of this id."""
+    return Stage.objects.filter(id=stage).exists()
+
+
+def files_of(stage: int) -> dict[str, str] | None:
+    """Return the text files that a stage brings along, by path; None if there is no such stage."""
+    found = rows.fetch("SELECT coalesce(spec -> 'files', '{}')::text FROM jobs_stage WHERE id = %s", [stage])
+    return json.loads(found[0][0]) if found else None
+
+
+def items_of(stage: int, low: int, high: int) -> list[Any]:
+    """Return the items that a range of a stage's tasks are given."""
+    return [
+        json.loads(text)
+        for (text,) in rows.fetch(
+            """SELECT e.item::text FROM jobs_stage s, jsonb_array_elements(coalesce(s.items, s.spec -> 'foreach'))
+            WITH ORDINALITY AS e(item, number) WHERE s.id = %s AND e.number > %s AND e.number <= %s ORDER BY e.number""",
+            [stage, low, high],
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +52,6 @@ class LeaderRow:
 
 def leader() -> LeaderRow:
     """Return the holder of the lease, and whether it holds it still by the database's clock."""
-    row = Lease.objects.values_list("holder", "epoch", Q(expires_at__gt=Now())).first()
+    alive = ExpressionWrapper(Q(expires_at__gt=Now()), BooleanField())
+    row = Lease.objects.values_list("holder", "epoch", alive).first()
     return LeaderRow(*row) if row else LeaderRow("", 0, alive=False)

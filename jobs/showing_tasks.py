@@ -1,5 +1,6 @@
 """Showing tasks: plain values of tasks and of their attempts. Lists go by the primary key, however many tasks there are."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ _RECORD = (
     "accumulators",
     "logs",
 )
+_JSON = ("metrics", "accumulators", "logs")
 _FIELDS = ("stage_id", "index", *_RECORD, "failures", "losses", "not_before")
 _LISTED = ", ".join(f'"{name}"' for name in _FIELDS)
 
@@ -46,7 +48,7 @@ def tasks(
         "AND state = ANY(%s) ORDER BY stage_id, index LIMIT %s",
         [list(stages), *after, [int(state) for state in wanted], limit],
     )
-    return _named([dict(zip(_FIELDS, row, strict=True)) for row in found])
+    return _named([_decoded(dict(zip(_FIELDS, row, strict=True))) for row in found])
 
 
 def task(stage: int, index: int) -> dict[str, Any] | None:
@@ -59,6 +61,11 @@ def task(stage: int, index: int) -> dict[str, Any] | None:
     current, *attempts = _named([row, *older])
     attempts.append({name: current[name] for name in (*_RECORD, "node")})
     return current | {"attempts": attempts}
+
+
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    """Read the JSON that rows hold as text."""
+    return row | {name: row[name] and json.loads(row[name]) for name in _JSON}
 
 
 def _named(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,7 +25,14 @@ router.register("job-types", JobTypeViewSet, basename="job-type")
 router.register("events", EventViewSet, basename="event")
 
 urlpatterns = [
-    path("agent/inputs/<int:stage>", agent_api.inputs),
+    path("agent/inputs/<int:stage>", agent_api.InputsView.as_view()),
+    path("agent/files/<int:stage>", agent_api.FilesView.as_view()),
+    path("agent/items/<int:stage>", agent_api.ItemsView.as_view()),
+    re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agent_api.ArtifactView.as_view()),
+    re_path(
+        "^agent/logs/(?P<stage>[0-9]{1,19})/(?P<index>[0-9]{1,10})/(?P<attempt>[0-9]{1,10})/(?P<stream>stdout|stderr)$",
+        agent_api.AgentLogView.as_view(),
+    ),
     re_path("^scheduler/?$", SchedulerView.as_view(), name="scheduler"),
     re_path(rf"^{TASKS}/(?P<index>[0-9]+)/logs/(?P<stream>stdout|stderr)/?$", LogView.as_view(), name="log"),
     path("", include(router.urls)),

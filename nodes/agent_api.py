@@ -1,27 +1,71 @@
-"""What agents ask over HTTP, with their node's token."""
+"""What agents tell of themselves over HTTP, with their node's token: that they are there, and that they live."""
 
-import json
+from typing import Any
 
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from access.rules import PUBLIC, requires
+from access.drf import Ruled
+from access.roles import Role
 from nodes import services
+from scheduling.spec.fields import NAME_PATTERN
+
+LARGEST_TOTAL = 2**53
+LARGEST_ID = 2**63 - 1
 
 
-@requires(PUBLIC)
-@csrf_exempt
-@require_POST
-def register(request: HttpRequest) -> JsonResponse:
-    """Start a session for an agent, or let it go on with its last one."""
-    data = json.loads(request.body)
-    node, resumed = services.register(
-        data["name"],
-        totals=data["totals"],
-        labels=data["labels"],
-        pool=data["pool"],
-        info=data["info"],
-        session=data.get("session", ""),
-    )
-    return JsonResponse({"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report})
+class RegistrationSerializer(serializers.Serializer[Any]):
+    """An agent, what its node has, and the session that it had."""
+
+    name = serializers.RegexField(rf"\A(?:{NAME_PATTERN})\Z", max_length=100)
+    totals = serializers.DictField(child=serializers.IntegerField(min_value=0, max_value=LARGEST_TOTAL))
+    labels = serializers.DictField(child=serializers.CharField(max_length=100, allow_blank=True), default=dict)
+    pool = serializers.RegexField(rf"\A(?:{NAME_PATTERN})\Z", max_length=100, default="default")
+    info = serializers.JSONField(default=dict)
+    session = serializers.CharField(max_length=40, allow_blank=True, default="")
+
+
+class HeartbeatSerializer(serializers.Serializer[Any]):
+    """A sign of life, with what the node measures of itself."""
+
+    node = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    session = serializers.CharField(max_length=40)
+    number = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
+    figures = serializers.JSONField(default=dict)
+
+
+class RegisterView(Ruled, APIView):
+    """Sessions of agents."""
+
+    rules = {"post": Role.AGENT}
+    schema = None
+
+    def post(self, request: Request) -> Response:
+        """Start a session for an agent, or let it go on with its last one."""
+        told = _read(RegistrationSerializer, request)
+        node, resumed = services.register(**told)
+        return Response({"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report})
+
+
+class HeartbeatView(Ruled, APIView):
+    """Signs of life while the broker is away."""
+
+    rules = {"post": Role.AGENT}
+    schema = None
+
+    def post(self, request: Request) -> Response:
+        """Note that an agent lives."""
+        told = _read(HeartbeatSerializer, request)
+        if not services.hear(told["node"], told["session"], told["figures"]):
+            detail = {"code": "session_ended", "detail": "This session has ended.", "attr": None}
+            return Response({"type": "client_error", "errors": [detail]}, status.HTTP_409_CONFLICT)
+        return Response({"acknowledged": told["number"]})
+
+
+def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    validated: dict[str, Any] = given.validated_data
+    return validated

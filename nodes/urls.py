@@ -9,4 +9,8 @@ from nodes.api import NodeViewSet
 router = BothFormsRouter()
 router.register("nodes", NodeViewSet, basename="node")
 
-urlpatterns = [path("agent/register", agent_api.register), path("", include(router.urls))]
+urlpatterns = [
+    path("agent/register", agent_api.RegisterView.as_view()),
+    path("agent/heartbeat", agent_api.HeartbeatView.as_view()),
+    path("", include(router.urls)),
+]

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework import exceptions, status
 from rest_framework.exceptions import APIException
 
-from jobs import services
+from artifacts import errors as artifacts
+from jobs import services as jobs
+from nodes import services as nodes
 from scheduling.errors import InvalidSpec, TooLarge
 
 
@@ -28,9 +30,15 @@ class Conflict(APIException):
 _ANSWERS: dict[type[Exception], type[APIException]] = {
     TooLarge: PayloadTooLarge,
     RequestDataTooBig: PayloadTooLarge,
-    services.NoSuchJob: exceptions.NotFound,
-    services.StillLive: Conflict,
-    services.NothingToRetry: Conflict,
+    ObjectDoesNotExist: exceptions.NotFound,
+    jobs.NoSuchJob: exceptions.NotFound,
+    jobs.StillLive: Conflict,
+    jobs.NothingToRetry: Conflict,
+    nodes.NoSuchNode: exceptions.NotFound,
+    nodes.NameTaken: Conflict,
+    artifacts.NoSuchArtifact: exceptions.NotFound,
+    artifacts.WrongDigest: exceptions.ParseError,
+    artifacts.TooManyBytes: PayloadTooLarge,
 }
 
 

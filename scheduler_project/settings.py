@@ -23,12 +23,14 @@ SWITCHYARD_BOUND_TO = env.str("GRANIAN_HOST", default="127.0.0.1")
 SWITCHYARD_OPEN_ON_LOOPBACK = env.str("SWITCHYARD_OPEN_ON_LOOPBACK", default="")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "scheduler_project.apps.RoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
     "django_structlog",
     "rest_framework",
     "django_filters",
@@ -51,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "status.policy.ContentPolicy",
     "access.middleware.Gate",
 ]
 ROOT_URLCONF = "scheduler_project.urls"
@@ -105,7 +108,7 @@ LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.drf.Identification"],
     "DEFAULT_PERMISSION_CLASSES": ["access.drf.ByRole"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["scheduler_project.parsing.CleanJson"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -140,6 +143,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 #: Static files are served from the packages that bring them: nothing is collected or built.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -98,6 +98,17 @@ def test_tasks_are_listed_by_stage_and_index_page_by_page(
     assert {(task["state"], task["node"]) for task in found} == {("FINISHED", "n1")}
 
 
+def test_running_tasks_tell_their_progress_and_metrics(viewer: Client, submit: Submit) -> None:
+    job = submit({"a": {}})
+    Task.objects.update(metrics={"progress": 0.5, "loss": 2}, accumulators={"rows": 3})
+    path = f"/api/v1/jobs/{job['id']}/tasks"
+    (listed,) = viewer.get(path).json()["results"]
+    shown = viewer.get(f"/api/v1/jobs/{job['id']}/stages/a/tasks/0").json()
+    for task in (listed, shown):
+        told = (task["progress"], task["metrics"], task["accumulators"])
+        assert told == (0.5, {"progress": 0.5, "loss": 2}, {"rows": 3})
+
+
 def test_tasks_are_narrowed_by_stage_and_state(viewer: Client, submit: Submit) -> None:
     job = submit({"a": {"parallelism": 3}, "b": {"needs": ["a"]}})
     Task.objects.filter(stage__name="a", index=1).update(state=3)

@@ -1,0 +1,183 @@
+"""What agents ask over HTTP: sessions, heartbeats, inputs, files, items, artifacts, logs; and how people read the logs."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from access.roles import Role
+from artifacts.storage import storage
+from jobs.leading import Leader
+from jobs.models import Stage, Task
+from tests.jobs.agents import ListAgent, turn
+from tests.people import as_
+
+pytestmark = pytest.mark.django_db
+
+Submit = Callable[..., dict[str, Any]]
+API = "/api/v1/agent"
+TOTALS = {"cpus": 2000, "mem": 4096}
+
+
+@pytest.fixture
+def node(db: None) -> Client:
+    """Give the client of an agent."""
+    return Client(headers=as_(Role.AGENT))
+
+
+def register(node: Client, **told: Any) -> Any:
+    return node.post(f"{API}/register", {"name": "n1", "totals": TOTALS, **told}, content_type="application/json")
+
+
+def append(node: Client, stage: int, offset: int, data: bytes, stream: str = "stdout") -> Any:
+    path = f"{API}/logs/{stage}/0/0/{stream}?offset={offset}"
+    return node.post(path, data, content_type="application/octet-stream")
+
+
+def put(node: Client, data: bytes, digest: str | None = None) -> Any:
+    path = f"{API}/artifacts/{digest or hashlib.sha256(data).hexdigest()}"
+    return node.put(path, data, content_type="application/octet-stream")
+
+
+def stage_of(job: dict[str, Any], name: str = "a") -> int:
+    return Stage.objects.get(job_id=job["id"], name=name).pk
+
+
+def test_registered_agent_goes_on_with_its_session(node: Client) -> None:
+    first = register(node).json()
+    again = register(node, session=first["session"]).json()
+    assert (first["resumed"], again["resumed"]) == (False, True)
+    assert first["session"] == again["session"]
+
+
+def test_second_agent_of_the_same_name_is_refused(node: Client) -> None:
+    register(node)
+    assert register(node).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"name": "a\x00b"},
+        {"name": ""},
+        {"totals": {"cpus": -1}},
+        {"totals": {"cpus": 10**30}},
+        {"totals": "many"},
+        {"labels": [1]},
+        {"pool": "a b"},
+        {"info": {"a": "\x00"}},
+        {"session": "\x00"},
+    ],
+)
+def test_odd_registration_is_refused(node: Client, told: dict[str, Any]) -> None:
+    assert register(node, **told).status_code == 400
+
+
+def test_heartbeat_is_acknowledged_until_the_session_ends(node: Client) -> None:
+    made = register(node).json()
+    beat = {"node": made["node"], "session": made["session"], "number": 7, "figures": {"cpu": 0.5}}
+    heard = node.post(f"{API}/heartbeat", beat, content_type="application/json")
+    assert heard.json() == {"acknowledged": 7}
+    gone = node.post(f"{API}/heartbeat", {**beat, "session": "other"}, content_type="application/json")
+    assert gone.status_code == 409
+
+
+def test_inputs_are_results_wherever_they_are_kept(node: Client, submit: Submit) -> None:
+    job = submit({"a": {"parallelism": 3}, "b": {"needs": ["a"]}})
+    long = b'"' + b"x" * 9000 + b'"'
+    digest = hashlib.sha256(long).hexdigest()
+    storage().write(digest, [long])
+    tasks = Task.objects.filter(stage_id=stage_of(job))
+    tasks.filter(index=0).update(state=4, result={"a": 1})
+    tasks.filter(index=1).update(state=4, result_digest=digest)
+    found = node.get(f"{API}/inputs/{stage_of(job, 'b')}").json()
+    assert found == {str(stage_of(job)): ['{"a": 1}', long.decode(), None]}
+
+
+def test_files_and_items_of_a_stage_are_told(node: Client, submit: Submit) -> None:
+    job = submit({"a": {"files": {"x/y.txt": "text"}, "foreach": ["p", {"q": 1}, "r"]}})
+    assert node.get(f"{API}/files/{stage_of(job)}").json() == {"x/y.txt": "text"}
+    assert node.get(f"{API}/items/{stage_of(job)}?low=1&high=3").json() == {"items": [{"q": 1}, "r"]}
+    assert node.get(f"{API}/items/{stage_of(job)}?low=x&high=3").status_code == 400
+    assert node.get(f"{API}/files/999").status_code == 404
+    assert node.get(f"{API}/files/{10**30}").status_code == 404
+
+
+def test_artifact_is_kept_once_and_only_under_its_own_digest(node: Client, tmp_path: Path) -> None:
+    assert [put(node, b"bytes").status_code for _ in range(2)] == [201, 200]
+    assert put(node, b"other", digest="0" * 64).status_code == 400
+    assert storage().read(hashlib.sha256(b"bytes").hexdigest()) == b"bytes"
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+def test_artifact_over_the_limit_is_refused(node: Client, settings: Settings) -> None:
+    settings.LARGEST_ARTIFACT = 10
+    storage.cache_clear()
+    assert put(node, b"x" * 11).status_code == 413
+
+
+@pytest.mark.parametrize("digest", ["..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "%00" * 64])
+def test_artifact_has_no_other_name_than_a_digest(node: Client, digest: str) -> None:
+    assert put(node, b"x", digest=digest).status_code == 404
+
+
+def test_log_takes_what_it_lacks_once(node: Client, submit: Submit) -> None:
+    stage = stage_of(submit({"a": {}}))
+    assert append(node, stage, 0, b"one\n").json() == {"size": 4}
+    assert append(node, stage, 0, b"one\ntwo\n").json() == {"size": 8}
+    assert append(node, stage, 4, b"two\n").json() == {"size": 8}
+    assert append(node, stage, 2, b"e").json() == {"size": 8}
+    gap = append(node, stage, 9, b"x")
+    assert (gap.status_code, gap.json()["size"]) == (409, 8)
+
+
+def test_log_of_no_stage_is_refused(node: Client) -> None:
+    assert append(node, 999, 0, b"x").status_code == 404
+
+
+def test_log_over_the_limit_is_refused(node: Client, submit: Submit, settings: Settings) -> None:
+    settings.LARGEST_LOG = 10
+    storage.cache_clear()
+    stage = stage_of(submit({"a": {}}))
+    assert append(node, stage, 5, b"x" * 6).status_code == 413
+
+
+def test_log_is_read_by_range_and_by_its_last_lines(node: Client, viewer: Client, submit: Submit) -> None:
+    job = submit({"a": {}})
+    append(node, stage_of(job), 0, b"one\ntwo\n\xff\n")
+    log = f"/api/v1/jobs/{job['id']}/stages/a/tasks/0/logs/stdout"
+
+    def read(query: str) -> tuple[bytes, str, str]:
+        answer = viewer.get(f"{log}?{query}")
+        assert answer["X-Log-Size"] == "10"
+        return answer.content, answer["X-Log-Offset"], answer["X-Log-Next"]
+
+    assert read("") == (b"one\ntwo\n\xff\n", "0", "10")
+    assert read("offset=4&limit=3") == (b"two", "4", "7")
+    assert read("offset=99") == (b"", "99", "99")
+    assert read("tail=1") == (b"\xff\n", "8", "10")
+    assert read("tail=2") == (b"two\n\xff\n", "4", "10")
+    assert read("tail=9") == (b"one\ntwo\n\xff\n", "0", "10")
+    assert viewer.get(f"{log}?offset=-1").status_code == 400
+    assert viewer.get(f"{log}?attempt=5").status_code == 404
+    assert viewer.get(log.replace("stdout", "stdfoo")).status_code == 404
+
+
+def test_log_has_ended_when_all_that_was_written_is_there(
+    node: Client, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent
+) -> None:
+    job = submit({"a": {}})
+    log = f"/api/v1/jobs/{job['id']}/stages/a/tasks/0/logs/stdout"
+    assert viewer.get(log)["X-Log-Ended"] == "false"
+    turn(leader)
+    agent.listen()
+    logs = {"stdout": {"bytes": 4, "dropped": 0}, "stderr": {"bytes": 0, "dropped": 0}}
+    turn(leader, agent.report(others=[agent.end(agent.tasks()[0], outcome="FINISHED", result="1", logs=logs)]))
+    assert viewer.get(log)["X-Log-Ended"] == "false"
+    append(node, stage_of(job), 0, b"all\n")
+    assert viewer.get(log)["X-Log-Ended"] == "true"
+    assert viewer.get(log.replace("stdout", "stderr"))["X-Log-Ended"] == "true"
