@@ -9,10 +9,10 @@ from typing import Any
 from agent.messages import Report
 from jobs import rows
 from jobs.board import Board
-from jobs.moves import ATTEMPT_GUARD, Move
+from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import TaskState, sources
+from scheduling.lifecycle import TaskState
 from scheduling.retry import ExitClass, Failure, Retry, decide
 from scheduling.spec.parsing import retry_from_json
 
@@ -42,14 +42,9 @@ def end_others(board: Board, reports: Iterable[Report]) -> list[Move]:
     if not told:
         return []
     judged = list(_judge(board, told, _current(told)))
-    _write(judged)
     for item in judged:
         _note(board, item)
-    return [
-        Move(item.node, item.end["stage"], item.before, item.after, IndexSet.span(index, index + 1))
-        for item in judged
-        for index in [item.end["index"]]
-    ]
+    return _write(judged)
 
 
 def write_updates(reports: Iterable[Report]) -> None:
@@ -67,11 +62,12 @@ def write_updates(reports: Iterable[Report]) -> None:
     ]
     if told:
         rows.execute(
-            f"""UPDATE jobs_task t SET metrics = coalesce(told.metrics::jsonb, t.metrics),
+            """UPDATE jobs_task t SET metrics = coalesce(told.metrics::jsonb, t.metrics),
                 accumulators = coalesce(told.accumulators::jsonb, t.accumulators)
             FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[])
                 AS told(node_id, stage_id, attempt, index, metrics, accumulators)
-            WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD} AND t.ended_at IS NULL""",
+            WHERE t.stage_id = told.stage_id AND t.index = told.index AND t.attempt = told.attempt
+                AND t.node_id = told.node_id AND t.ended_at IS NULL""",
             rows.columns(told, 6),
         )
 
@@ -81,13 +77,13 @@ def _current(
 ) -> dict[tuple[int, int], tuple[TaskState, int, int]]:
     """Return state, failures and losses of the tasks whose current attempt has really ended now."""
     found = rows.fetch(
-        f"""SELECT t.stage_id, t.index, t.state, t.failures, t.losses
+        """SELECT t.stage_id, t.index, t.state, t.failures, t.losses
         FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) AS told(node_id, stage_id, attempt, index)
         JOIN jobs_task t ON t.stage_id = told.stage_id AND t.index = told.index
-        WHERE {ATTEMPT_GUARD} AND t.state = ANY(%s)""",
+        WHERE t.attempt = told.attempt AND t.node_id = told.node_id AND t.state = ANY(%s)""",
         [
             *rows.columns(((r.node, end["stage"], end["attempt"], end["index"]) for r, end in told), 4),
-            [int(state) for state in sources(TaskState.FINISHED) - {TaskState.CREATED}],
+            [int(state) for state in live_before(TaskState.FINISHED)],
         ],
     )
     return {(stage, index): (TaskState(state), failures, losses) for stage, index, state, failures, losses in found}
@@ -139,23 +135,45 @@ def _note(board: Board, judged: Judged) -> None:
             job.fail(f"task {index} of stage {stage.name} failed: {error}")
 
 
-def _write(judged: list[Judged]) -> None:
-    values = rows.columns((_values(item) for item in judged), 18)
-    if not values[0]:
-        return
-    rows.execute(
-        f"""UPDATE jobs_task t SET state = told.after, failures = told.failures, losses = told.losses,
-            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - told.begun * interval '1 microsecond')),
-            ended_at = greatest(t.started_at, t.scheduled_at, now() - told.ended * interval '1 microsecond'),
-            not_before = to_timestamp(told.due), result = told.result::jsonb, result_digest = told.digest,
-            exit_class = told.exit_class, exit_code = told.exit_code, error = told.error, metrics = told.metrics::jsonb,
-            accumulators = told.accumulators::jsonb, logs = told.logs::jsonb
-        FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::smallint[], %s::int[], %s::int[], %s::bigint[],
-            %s::bigint[], %s::float8[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[],
-            %s::text[]) AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest,
-                exit_class, exit_code, error, metrics, accumulators, logs)
-        WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD}""",
-        values,
+def _write(judged: list[Judged]) -> list[Move]:
+    if not judged:
+        return []
+    names = [
+        "nodes",
+        "stages",
+        "indexes",
+        "attempts",
+        "afters",
+        "failures",
+        "losses",
+        "begun",
+        "ended",
+        "due",
+        "results",
+        "digests",
+        "classes",
+        "codes",
+        "errors",
+        "metrics",
+        "accumulators",
+        "logs",
+    ]
+    return move(
+        """unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(afters)s::smallint[],
+            %(failures)s::int[], %(losses)s::int[], %(begun)s::bigint[], %(ended)s::bigint[], %(due)s::float8[],
+            %(results)s::text[], %(digests)s::text[], %(classes)s::text[], %(codes)s::int[], %(errors)s::text[],
+            %(metrics)s::text[], %(accumulators)s::text[], %(logs)s::text[])
+            AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest, exit_class,
+                exit_code, error, metrics, accumulators, logs)""",
+        f"{ONE} AND {ATTEMPT_GUARD}",
+        """state = found.after, failures = found.failures, losses = found.losses, not_before = to_timestamp(found.due),
+            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
+            ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond'),
+            result = found.result::jsonb, result_digest = found.digest, exit_class = found.exit_class,
+            exit_code = found.exit_code, error = found.error, metrics = found.metrics::jsonb,
+            accumulators = found.accumulators::jsonb, logs = found.logs::jsonb""",
+        live_before(TaskState.FINISHED),
+        dict(zip(names, rows.columns((_values(item) for item in judged), len(names)), strict=True)),
     )
 
 

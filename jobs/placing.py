@@ -17,6 +17,7 @@ from jobs import following, lease, rows
 from jobs.board import Board
 from jobs.isolating import isolate
 from jobs.memory import Memory
+from jobs.moves import RANGE, move
 from jobs.numbering import number
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_stage
 from nodes.selectors import NodeRow, placeable_nodes, scheduler_switches
@@ -278,11 +279,14 @@ def _move_tasks(done: Round) -> None:
         4,
     )
     if values[0]:
-        rows.execute(
-            """UPDATE jobs_task t SET state = %s, node_id = c.node_id, scheduled_at = now()
-            FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::bigint[]) AS c(stage_id, low, high, node_id)
-            WHERE t.stage_id = c.stage_id AND t.index >= c.low AND t.index < c.high AND t.state = %s""",
-            [int(TaskState.SCHEDULED), *values, int(TaskState.CREATED)],
+        names = ("stages", "lows", "highs", "nodes")
+        move(
+            "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[], %(nodes)s::bigint[]) "
+            "AS told(stage_id, low, high, node_id)",
+            RANGE,
+            "state = %(after)s, node_id = found.node_id, scheduled_at = now()",
+            frozenset({TaskState.CREATED}),
+            dict(zip(names, values, strict=True), after=int(TaskState.SCHEDULED)),
         )
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from jobs import lease, rows, settling
 from jobs.board import Board
 from jobs.ending import LOSSES
-from jobs.moves import Move, read_moves
+from jobs.moves import RANGE, Move, move
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
@@ -66,14 +66,14 @@ def end_session(node: int, *, epoch: int, close: bool) -> None:
         gone = [assignment for assignment in board.lists[node] if close or assignment.session != session]
         board.lock_stages(assignment.stage for assignment in gone)
         moves = _lose(board, gone)
-        for move in moves:
-            board.stages[move.stage].move(move.before, move.after, move.indexes)
-            if move.after == TaskState.CREATED:
-                board.stages[move.stage].spend(move.indexes)
-            if move.after == TaskState.FAILED:
-                job = board.job_of(move.stage)
-                job.failures, job.changed = job.failures + len(move.indexes), True
-                job.fail(f"stage {board.stages[move.stage].name}: lost {LOSSES} times with the node that ran it")
+        for moved in moves:
+            board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
+            if moved.after == TaskState.CREATED:
+                board.stages[moved.stage].spend(moved.indexes)
+            if moved.after == TaskState.FAILED:
+                job = board.job_of(moved.stage)
+                job.failures, job.changed = job.failures + len(moved.indexes), True
+                job.fail(f"stage {board.stages[moved.stage].name}: lost {LOSSES} times with the node that ran it")
         for assignment in gone:
             board.drop(node, assignment.stage, assignment.listed)
         settling.settle(board, moves)
@@ -91,27 +91,20 @@ def _lose(board: Board, gone: list[AssignmentRow]) -> list[Move]:
     ]
     if not told:
         return []
-    found = rows.fetch(
-        f"""WITH moved AS (
-            UPDATE jobs_task t SET losses = t.losses + told.begun, exit_class = 'lost', error = 'the node was lost',
-                ended_at = greatest(t.started_at, t.scheduled_at, now()), not_before = NULL,
-                state = CASE WHEN told.stopping = 1 THEN %s WHEN t.losses + told.begun >= %s THEN %s ELSE %s END
-            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[], %s::int[])
-                AS told(node_id, stage_id, low, high, begun, stopping)
-            JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index >= told.low AND o.index < told.high
-            WHERE t.stage_id = o.stage_id AND t.index = o.index AND t.node_id = told.node_id AND t.state = ANY(%s)
-            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
-        ) {read_moves("moved")}""",
-        [
-            int(TaskState.CANCELED),
-            LOSSES,
-            int(TaskState.FAILED),
-            int(TaskState.CREATED),
-            *rows.columns(told, 6),
-            [int(state) for state in LISTED],
-        ],
+    names = ("nodes", "stages", "lows", "highs", "begun", "stopping")
+    states = {"canceled": TaskState.CANCELED, "failed": TaskState.FAILED, "created": TaskState.CREATED}
+    return move(
+        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[], %(begun)s::int[], "
+        "%(stopping)s::int[]) AS told(node_id, stage_id, low, high, begun, stopping)",
+        f"{RANGE} AND o.node_id = told.node_id",
+        """losses = t.losses + found.begun, exit_class = 'lost', error = 'the node was lost',
+            ended_at = greatest(t.started_at, t.scheduled_at, now()), not_before = NULL,
+            state = CASE WHEN found.stopping = 1 THEN %(canceled)s
+                WHEN t.losses + found.begun >= %(losses)s THEN %(failed)s ELSE %(created)s END""",
+        LISTED,
+        dict(zip(names, rows.columns(told, 6), strict=True), losses=LOSSES)
+        | {name: int(state) for name, state in states.items()},
     )
-    return [Move.read(row) for row in found]
 
 
 def _mark(nodes: list[int], epoch: int, *, silent: bool) -> None:
@@ -139,15 +132,16 @@ def _reconcile(board: Board, assignment: AssignmentRow, *, silent: bool) -> None
         (TaskState.SCHEDULED, assignment.listed - assignment.started),
     ):
         before, after = (state, TaskState.RECONCILING) if silent else (TaskState.RECONCILING, state)
-        for low, high in indexes.ranges:
-            moved = rows.fetch(
-                "WITH moved AS (UPDATE jobs_task SET state = %s WHERE stage_id = %s AND index >= %s AND index < %s "
-                "AND state = %s AND node_id = %s RETURNING index) "
-                "SELECT range_agg(int4range(index, index + 1))::text FROM moved",
-                [int(after), assignment.stage, low, high, int(before), assignment.node],
-            )
-            if moved[0][0]:
-                board.stages[assignment.stage].move(before, after, IndexSet.from_multirange(moved[0][0]))
+        lows, highs = rows.columns(indexes.ranges, 2)
+        moves = move(
+            "unnest(%(lows)s::int[], %(highs)s::int[]) AS told(low, high)",
+            "o.stage_id = %(stage)s AND o.index >= told.low AND o.index < told.high AND o.node_id = %(node)s",
+            "state = %(after)s",
+            frozenset({before}),
+            {"lows": lows, "highs": highs, "stage": assignment.stage, "node": assignment.node, "after": int(after)},
+        )
+        for moved in moves:
+            board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
 
 
 def release_due(*, epoch: int) -> None:

@@ -14,8 +14,11 @@ from agent.messages import Report
 from jobs import ending, lease, rows, settling
 from jobs.board import Board
 from jobs.measuring import Measures
-from jobs.moves import ATTEMPT_GUARD, Move, read_moves
-from scheduling.lifecycle import TaskState, sources
+from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
+from scheduling.lifecycle import TaskState
+
+#: States that an agent may confirm as never started.
+NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECONCILING, TaskState.CANCELING})
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ def _apply(reports: Sequence[Report], measures: Measures) -> None:
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
     _move(board, returns, off_list=True)
-    measures.impatient.update(move.stage for move in returns)
+    measures.impatient.update(returned.stage for returned in returns)
     _start(board, _start_tasks(reports))
     ending.write_updates(reports)
     _add_run_time(board, reports, measures)
@@ -100,25 +103,17 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
             columns[6].extend(group.results)
     if not columns[0]:
         return []
-    found = rows.fetch(
-        f"""WITH told AS (
-            SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
-                AS told(stage_id, index, attempt, node_id, begun, ended, result)
-        ), moved AS (
-            UPDATE jobs_task t SET state = %s, result = told.result::jsonb,
-                started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - told.begun * interval '1 microsecond')),
-                ended_at = greatest(t.started_at, t.scheduled_at, now() - told.ended * interval '1 microsecond')
-            FROM told JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index = told.index
-            WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD} AND t.state = ANY(%s)
-            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
-        ) {read_moves("moved")}""",
-        [
-            *columns,
-            int(TaskState.FINISHED),
-            [int(state) for state in sources(TaskState.FINISHED) - {TaskState.CREATED}],
-        ],
+    names = ("stages", "indexes", "attempts", "nodes", "begun", "ended", "results")
+    return move(
+        "unnest(%(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(nodes)s::bigint[], %(begun)s::bigint[], "
+        "%(ended)s::bigint[], %(results)s::text[]) AS told(stage_id, index, attempt, node_id, begun, ended, result)",
+        f"{ONE} AND {ATTEMPT_GUARD}",
+        """state = %(after)s, result = found.result::jsonb,
+            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
+            ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",
+        live_before(TaskState.FINISHED),
+        dict(zip(names, columns, strict=True), after=int(TaskState.FINISHED)),
     )
-    return [Move.read(row) for row in found]
 
 
 def _return_tasks(board: Board, reports: Iterable[Report]) -> list[Move]:
@@ -132,20 +127,16 @@ def _return_tasks(board: Board, reports: Iterable[Report]) -> list[Move]:
     ]
     if not told:
         return []
-    states = [TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECONCILING, TaskState.CANCELING]
-    found = rows.fetch(
-        f"""WITH moved AS (
-            UPDATE jobs_task t SET state = told.after, scheduled_at = CASE WHEN told.after <> %s THEN t.scheduled_at END,
-                ended_at = CASE WHEN told.after <> %s THEN greatest(t.scheduled_at, now()) END
-            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[], %s::smallint[])
-                AS told(node_id, stage_id, attempt, low, high, after)
-            JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index >= told.low AND o.index < told.high
-            WHERE t.stage_id = o.stage_id AND t.index = o.index AND {ATTEMPT_GUARD} AND t.state = ANY(%s)
-            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
-        ) {read_moves("moved")}""",
-        [int(TaskState.CREATED)] * 2 + [*rows.columns(told, 6), [int(state) for state in states]],
+    names = ("nodes", "stages", "attempts", "lows", "highs", "afters")
+    return move(
+        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(attempts)s::int[], %(lows)s::int[], %(highs)s::int[], "
+        "%(afters)s::smallint[]) AS told(node_id, stage_id, attempt, low, high, after)",
+        f"{RANGE} AND {ATTEMPT_GUARD}",
+        """state = found.after, scheduled_at = CASE WHEN found.after <> %(created)s THEN t.scheduled_at END,
+            ended_at = CASE WHEN found.after <> %(created)s THEN greatest(t.scheduled_at, now()) END""",
+        NOT_BEGUN,
+        dict(zip(names, rows.columns(told, 6), strict=True), created=int(TaskState.CREATED)),
     )
-    return [Move.read(row) for row in found]
 
 
 def _after_return(board: Board, stage: int) -> int:
@@ -161,41 +152,34 @@ def _start_tasks(reports: Iterable[Report]) -> list[Move]:
     ]
     if not told:
         return []
-    found = rows.fetch(
-        f"""WITH moved AS (
-            UPDATE jobs_task t SET state = %s,
-                started_at = greatest(t.scheduled_at, now() - told.begun * interval '1 microsecond')
-            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[])
-                AS told(node_id, stage_id, attempt, index, begun)
-            JOIN jobs_task o ON o.stage_id = told.stage_id AND o.index = told.index
-            WHERE t.stage_id = told.stage_id AND t.index = told.index AND {ATTEMPT_GUARD} AND t.state = ANY(%s)
-            RETURNING t.node_id, t.stage_id, o.state AS before, t.state AS after, t.index
-        ) {read_moves("moved")}""",
-        [
-            int(TaskState.RUNNING),
-            *rows.columns(told, 5),
-            [int(TaskState.SCHEDULED), int(TaskState.DEPLOYING)],
-        ],
+    names = ("nodes", "stages", "attempts", "indexes", "begun")
+    return move(
+        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(attempts)s::int[], %(indexes)s::int[], %(begun)s::bigint[]) "
+        "AS told(node_id, stage_id, attempt, index, begun)",
+        f"{ONE} AND {ATTEMPT_GUARD}",
+        """state = %(after)s,
+            started_at = greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')""",
+        frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING}),
+        dict(zip(names, rows.columns(told, 5), strict=True), after=int(TaskState.RUNNING)),
     )
-    return [Move.read(row) for row in found]
 
 
 def _move(board: Board, moves: Iterable[Move], *, off_list: bool) -> None:
-    for move in moves:
-        board.stages[move.stage].move(move.before, move.after, move.indexes)
+    for moved in moves:
+        board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
         if off_list:
-            board.drop(move.node, move.stage, move.indexes)
+            board.drop(moved.node, moved.stage, moved.indexes)
 
 
 def _start(board: Board, moves: Sequence[Move]) -> None:
     """Hold what has begun without a hold, withdrawing the newest hold that has not while there is no room."""
     _move(board, moves, off_list=False)
-    for move in moves:
-        settling.mark_started(board, board.stages[move.stage])
-        for assignment in board.lists[move.node]:
-            if assignment.stage == move.stage and (begun := assignment.listed & move.indexes):
+    for moved in moves:
+        settling.mark_started(board, board.stages[moved.stage])
+        for assignment in board.lists[moved.node]:
+            if assignment.stage == moved.stage and (begun := assignment.listed & moved.indexes):
                 assignment.started |= begun
-                board.hold_started(move.node, assignment, begun - assignment.held)
+                board.hold_started(moved.node, assignment, begun - assignment.held)
 
 
 def _add_run_time(board: Board, reports: Iterable[Report], measures: Measures) -> None:

@@ -4,7 +4,7 @@ Django's client-side cursors and `bulk_update` cost many times more than the sta
 prepared by the server and rows travel as arrays. It is the same connection, so `transaction.atomic` holds for both.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -19,13 +19,13 @@ LEADER_SETTINGS = (
 )
 
 
-def execute(statement: str, values: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
+def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> psycopg.Cursor[Any]:
     """Run a statement that the server prepares once per connection."""
     connection.ensure_connection()
     return psycopg.Cursor(connection.connection).execute(statement, values, prepare=True)
 
 
-def fetch(statement: str, values: Sequence[Any] = ()) -> list[Any]:
+def fetch(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
     """Run a statement and return all its rows as tuples."""
     return execute(statement, values).fetchall()
 

@@ -9,8 +9,8 @@ from django.db import transaction
 
 from jobs import lease, rows, settling
 from jobs.board import Board
+from jobs.moves import RANGE, move
 from jobs.tables import STAGE_COLUMNS, AssignmentRow, StageRow, read_stage
-from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JobState, TaskState, sources
 
 #: Tasks that one transaction ends at the most.
@@ -101,11 +101,13 @@ def _cancel_waiting(stages: Iterable[StageRow], stopped: Stopped) -> None:
         values += [(stage.id, low, high) for low, high in chosen.ranges]
         stopped.more = stopped.more or bool(stage.unplaced)
     if values:
-        rows.execute(
-            """UPDATE jobs_task t SET state = %s, ended_at = now()
-            FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS c(stage_id, low, high)
-            WHERE t.stage_id = c.stage_id AND t.index >= c.low AND t.index < c.high AND t.state = %s""",
-            [int(TaskState.CANCELED), *rows.columns(values, 3), int(TaskState.CREATED)],
+        names = ("stages", "lows", "highs")
+        move(
+            "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)",
+            RANGE,
+            "state = %(after)s, ended_at = now()",
+            frozenset({TaskState.CREATED}),
+            dict(zip(names, rows.columns(values, 3), strict=True), after=int(TaskState.CANCELED)),
         )
 
 
@@ -115,18 +117,16 @@ def _cancel_listed(board: Board, stages: set[int], stopped: Stopped) -> None:
     if not told:
         return
     values = [(a.stage, low, high) for a in told for low, high in a.listed.ranges]
-    moved = rows.fetch(
-        """WITH moved AS (
-            UPDATE jobs_task t SET state = %s
-            FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS c(stage_id, low, high)
-            JOIN jobs_task o ON o.stage_id = c.stage_id AND o.index >= c.low AND o.index < c.high
-            WHERE t.stage_id = o.stage_id AND t.index = o.index AND t.state = ANY(%s)
-            RETURNING t.stage_id, o.state AS before, t.index
-        ) SELECT stage_id, before, range_agg(int4range(index, index + 1))::text FROM moved GROUP BY 1, 2""",
-        [int(TaskState.CANCELING), *rows.columns(values, 3), [int(s) for s in sources(TaskState.CANCELING)]],
+    names = ("stages", "lows", "highs")
+    moves = move(
+        "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)",
+        RANGE,
+        "state = %(after)s",
+        sources(TaskState.CANCELING),
+        dict(zip(names, rows.columns(values, 3), strict=True), after=int(TaskState.CANCELING)),
     )
-    for stage, before, indexes in moved:
-        board.stages[stage].move(TaskState(before), TaskState.CANCELING, IndexSet.from_multirange(indexes))
+    for moved in moves:
+        board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
     for assignment in told:
         assignment.recalled = assignment.changed = True
         stopped.cancel(assignment)
