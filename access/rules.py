@@ -26,7 +26,9 @@ def requires(rule: Rule) -> Callable[[View], View]:
 
 def rule_of(view: Callable[..., Any]) -> Rule | None:
     """Return the rule of a resolved plain view, or None if it has none: then it is closed."""
-    if isinstance(getattr(view, "admin_site", None), AdminSite):
+    # Of the admin's views, those of the site name it, those of a model their ModelAdmin.
+    owner = getattr(view, "model_admin", view)
+    if isinstance(getattr(owner, "admin_site", None), AdminSite):
         # The admin asks its own has_permission and shows its login page to anyone.
         return PUBLIC
     rule: Rule | None = getattr(view, _ATTRIBUTE, None)

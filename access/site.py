@@ -1,0 +1,38 @@
+"""The admin's site: open to the role admin alone, and only to people who logged in (no token, no open loopback)."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+
+from access.identifying import BadCredentials, CsrfFailed, Identity, identify
+from access.roles import Role
+
+
+class Site(AdminSite):
+    """Django's admin behind our roles."""
+
+    site_header = "Switchyard"
+    site_title = "Switchyard admin"
+    index_title = "Administration"
+    site_url = "/ui/"
+    enable_nav_sidebar = False
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return is_admin(request)
+
+
+def is_admin(request: Any) -> bool:
+    """Say whether a request comes from somebody who logged in and has the role admin."""
+    return admin_identity(request) is not None
+
+
+def admin_identity(request: Any) -> Identity | None:
+    """Return the identity of a logged-in admin, or None."""
+    try:
+        identity = identify(request)
+    except (BadCredentials, CsrfFailed):
+        return None
+    if identity is None or identity.via != "session" or identity.role is not Role.ADMIN:
+        return None
+    return identity
