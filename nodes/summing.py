@@ -1,0 +1,37 @@
+"""Summing up the cluster: what all nodes in it have and hold, and how many are in which state."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from nodes import showing
+from nodes.models import NodeResource
+from scheduling.resources import GPUS, is_device
+
+GONE = ("GONE", "INACTIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Nodes by state (those that there are), and total and held by resource, without nodes that are gone."""
+
+    nodes: dict[str, int]
+    resources: dict[str, dict[str, int]]
+
+
+def summary() -> Summary:
+    """Return how many nodes are in which state, and what they have and hold; devices are summed up as `gpus`."""
+    nodes = dict(_by("state").values_list("state").annotate(Count("id")))
+    there = _by().exclude(state__in=GONE).values("id")
+    found = NodeResource.objects.filter(node_id__in=there).values_list("name").annotate(Sum("total"), Sum("held"))
+    resources: dict[str, dict[str, int]] = {}
+    for name, total, held in found.order_by("name"):
+        of = resources.setdefault(GPUS if is_device(name) else name, {"total": 0, "held": 0})
+        of["total"] += total
+        of["held"] += held
+    return Summary(nodes, resources)
+
+
+def _by(*order: str) -> QuerySet[Any, Any]:
+    return showing.nodes().order_by(*order)

@@ -1,0 +1,84 @@
+/* What pages do in the browser beyond htmx: send a form to the API as JSON, and keep the reader's place at a refresh. */
+"use strict";
+
+const trouble = (text) => {
+  const notice = document.getElementById("trouble");
+  notice.textContent = text;
+  notice.hidden = !text;
+};
+
+const refresh = () => document.querySelectorAll("[hx-get]").forEach((part) => {
+  htmx.ajax("GET", part.getAttribute("hx-get"), { target: part, swap: "outerHTML" });
+});
+
+const told = async (answer) => {
+  try {
+    return (await answer.json()).errors.map((error) => error.detail).join(" ");
+  } catch {
+    return `The server answered ${answer.status}.`;
+  }
+};
+
+const send = async (form, button) => {
+  const { csrf } = document.body.dataset;
+  const fields = { ...JSON.parse(form.dataset.json || "{}"), ...Object.fromEntries(new FormData(form)) };
+  const answer = await fetch(button?.dataset.api || form.dataset.api, {
+    method: form.dataset.method || "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf },
+    body: JSON.stringify(fields),
+  });
+  if (!answer.ok) {
+    trouble(await told(answer));
+  } else if (form.dataset.goto) {
+    location.assign(form.dataset.goto + (await answer.json()).number);
+  } else {
+    trouble("");
+    document.activeElement?.blur();
+    refresh();
+  }
+};
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-api]");
+  if (!form) return;
+  event.preventDefault();
+  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
+  send(form, event.submitter).catch(() => trouble("The server does not answer."));
+});
+
+/* Nobody looks at a hidden page, and a form that is being filled in is not taken away. */
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  const writes = document.activeElement?.matches("input, select") && part.contains(document.activeElement);
+  if (document.hidden || writes) event.preventDefault();
+});
+
+let kept = [];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (new URL(event.detail.xhr.responseURL).pathname === "/ui/login") {
+    event.detail.shouldSwap = false;
+    location.reload();
+    return;
+  }
+  kept = [...event.detail.target.querySelectorAll("[id]")].map((part) => ({
+    id: part.id,
+    left: part.scrollLeft,
+    top: part.scrollTop,
+    atEnd: part.scrollTop > 0 && part.scrollTop + part.clientHeight >= part.scrollHeight - 4,
+    open: part.open,
+  }));
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const { id, left, top, atEnd, open } of kept) {
+    const part = document.getElementById(id);
+    if (!part) continue;
+    if (open) part.open = true;
+    if (left || top) part.scrollTo(left, atEnd ? part.scrollHeight : top);
+  }
+  kept = [];
+  trouble("");
+});
+document.addEventListener("htmx:sendError", () => trouble("The server does not answer; what you see may be old."));
+document.addEventListener("htmx:responseError", (event) => {
+  trouble(event.detail.xhr.status === 404 ? "This is no longer there." : `The server answered ${event.detail.xhr.status}.`);
+});

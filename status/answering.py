@@ -1,0 +1,42 @@
+"""Answering with pages: who asks, the whole page or only the part that is refreshed, and what is not there."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from access.identifying import identify
+from access.roles import Role
+from access.rules import requires
+
+View = Callable[..., HttpResponse]
+
+
+def page(view: View) -> View:
+    """Make a view a page: read-only, for viewers, never from a cache."""
+    return requires(Role.VIEWER)(never_cache(require_safe(view)))
+
+
+def answer(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    """Return a page, or its live part alone if the page itself asks for that."""
+    folder = "ui/parts" if request.headers.get("HX-Request") else "ui"
+    section = name if name in ("overview", "nodes") else "jobs"
+    return render(request, f"{folder}/{name}.html", context | {"section": section} | _common(request))
+
+
+def missing(request: HttpRequest, what: str) -> HttpResponse:
+    """Say that there is no such thing, and where to look for it."""
+    return render(request, "ui/missing.html", {"what": what} | _common(request), status=404)
+
+
+def _common(request: HttpRequest) -> dict[str, Any]:
+    identity = identify(request)
+    role = identity.role if identity else None
+    return {
+        "who": identity,
+        "operator": role is not None and role.includes(Role.OPERATOR),
+        "admin": role is Role.ADMIN and identity is not None and identity.via == "session",
+    }

@@ -1,0 +1,123 @@
+"""Pages about one job: where it stands, its tasks, and one task with its log."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import mark_safe
+
+from jobs import drawing, showing, showing_stages, showing_tasks
+from jobs.explaining import explain_job
+from jobs.showing_results import result_text
+from jobs.showing_tasks import Place
+from scheduling.lifecycle import TaskState
+from status.answering import answer, missing, page
+from status.tails import tails
+
+TASKS_A_PAGE = 50
+SHOWN_RESULT = 20_000
+LARGEST_INDEX = 2**31 - 1
+#: Graphs of more stages are looked at less often.
+SMALL_GRAPH = 100
+
+
+@page
+def job(request: HttpRequest, key: str) -> HttpResponse:
+    """One job: its state, its graph, its stages, why it waits; and its tasks."""
+    id_ = showing.id_of(key)
+    shown = showing.job(id_) if id_ else None
+    if id_ is None or shown is None:
+        return missing(request, "job")
+    stages = showing_stages.stages(id_)
+    context = {
+        "job": shown,
+        "stages": stages,
+        # Made by jobs.svg, which escapes whatever users wrote.
+        "graph": mark_safe(drawing.picture(stages)),
+        "waits": _waits(id_) if shown["ended_at"] is None else [],
+        "seconds": 2 if len(stages) <= SMALL_GRAPH else 10,
+    }
+    if not request.headers.get("HX-Request"):
+        context |= _tasks(request, id_, [stage["name"] for stage in stages])
+    return answer(request, "job", context)
+
+
+@page
+def tasks(request: HttpRequest, key: str) -> HttpResponse:
+    """The tasks of a job, by stage and state."""
+    id_ = showing.id_of(key)
+    shown = showing.job(id_) if id_ else None
+    if id_ is None or shown is None:
+        return missing(request, "job")
+    return answer(request, "tasks", {"job": shown} | _tasks(request, id_, list(showing_stages.stage_ids(id_))))
+
+
+@page
+def task(request: HttpRequest, key: str, stage: str, index: int) -> HttpResponse:
+    """One task: its attempts, its result, and the end of its log."""
+    id_ = showing.id_of(key)
+    stage_id = showing_stages.stage_ids(id_).get(stage) if id_ else None
+    shown = showing_tasks.task(stage_id, index) if stage_id and index <= LARGEST_INDEX else None
+    if id_ is None or stage_id is None or shown is None:
+        return missing(request, "task")
+    attempt = _attempt(shown, request.GET.get("attempt", ""))
+    result = result_text(stage_id, index)
+    context = {
+        "job": showing.job(id_),
+        "stage": stage,
+        "task": shown,
+        "attempt": attempt,
+        "result": result and result[:SHOWN_RESULT],
+        "result_cut": len(result) - SHOWN_RESULT if result and len(result) > SHOWN_RESULT else 0,
+        "tails": tails(stage_id, index, attempt),
+        "here": request.get_full_path(),
+    }
+    return answer(request, "task", context)
+
+
+def _waits(job: UUID) -> list[dict[str, Any]]:
+    explained = explain_job(job, now=timezone.now())
+    found: list[dict[str, Any]] = explained["stages"] if explained else []
+    return found
+
+
+def _tasks(request: HttpRequest, job: UUID, stages: list[str]) -> dict[str, Any]:
+    ids = showing_stages.stage_ids(job)
+    stage, state = request.GET.get("stage", ""), request.GET.get("state", "")
+    chosen = [ids[stage]] if stage in ids else list(ids.values())
+    states = [TaskState[state]] if state in TaskState.__members__ else []
+    after = _place(request.GET.get("after", ""))
+    found = showing_tasks.tasks(chosen, states=states, after=after, limit=TASKS_A_PAGE + 1)
+    shown = showing_tasks.with_stage_names(found[:TASKS_A_PAGE], {id_: name for name, id_ in ids.items()})
+    query = request.GET.copy()
+    query.pop("after", None)
+    last = shown[-1] if len(found) > TASKS_A_PAGE else None
+    return {
+        "tasks": shown,
+        "task_stages": list(ids),
+        "task_states": list(TaskState.__members__),
+        "stage": stage,
+        "state": state,
+        "query": request.GET.urlencode(),
+        "first": f"?{query.urlencode()}#tasks" if after != showing_tasks.BEFORE_ALL else None,
+        "more": f"?{_joined(query.urlencode(), last)}#tasks" if last else None,
+    }
+
+
+def _joined(query: str, last: dict[str, Any]) -> str:
+    return f"{query}{'&' if query else ''}after={last['stage_id']}.{last['index']}"
+
+
+def _place(text: str) -> Place:
+    """Read where a page of tasks begins; anything odd is the beginning."""
+    stage, _, index = text.partition(".")
+    if all(part.isascii() and part.isdigit() and len(part) < 10 for part in (stage, index)):
+        return Place(int(stage), int(index))
+    return showing_tasks.BEFORE_ALL
+
+
+def _attempt(task: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """Return the attempt of this number, else the current one."""
+    attempts: list[dict[str, Any]] = task["attempts"]
+    return next((attempt for attempt in attempts if str(attempt["attempt"]) == wanted), attempts[-1])

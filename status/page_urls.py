@@ -1,0 +1,15 @@
+"""Routes of the pages."""
+
+from django.urls import path
+
+from status import job_pages, pages
+
+urlpatterns = [
+    path("", pages.root),
+    path("ui/", pages.overview, name="ui-overview"),
+    path("ui/jobs", pages.jobs, name="ui-jobs"),
+    path("ui/jobs/<str:key>", job_pages.job, name="ui-job"),
+    path("ui/jobs/<str:key>/tasks", job_pages.tasks, name="ui-tasks"),
+    path("ui/jobs/<str:key>/stages/<str:stage>/tasks/<int:index>", job_pages.task, name="ui-task"),
+    path("ui/nodes", pages.nodes, name="ui-nodes"),
+]
