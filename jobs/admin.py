@@ -1,0 +1,169 @@
+"""The admin of jobs: job types, and jobs with their graph and stages. Changes go through jobs.services, audited."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from access.administering import ServiceAdmin, ask_reason
+from access.site import admin_identity
+from jobs import drawing, services, showing, showing_stages
+from jobs.models import Job, JobType
+
+#: Stages that the page of one job lists; the pages under /ui/ have them all.
+LISTED_STAGES = 200
+
+
+@admin.register(JobType)
+class JobTypeAdmin(ServiceAdmin):
+    """Kinds of jobs: pause, resume, limit."""
+
+    editable = ("max_running",)
+    fields = ("name", "version", "max_running", "paused", "pause_reason")
+    list_display = ("__str__", "paused", "pause_reason", "max_running")
+    list_filter = ("paused",)
+    search_fields = ("name",)
+    ordering = ("name", "version")
+    actions = ("pause", "resume")
+
+    @admin.action(description="Pause: start nothing more of this type")
+    def pause(self, request: HttpRequest, chosen: QuerySet[JobType]) -> HttpResponse | None:
+        reason = ask_reason(self, request, chosen, action="pause", title="Pause job types")
+        if not isinstance(reason, str):
+            return reason
+        self.perform(
+            request,
+            chosen,
+            "job_type.pause",
+            lambda row: services.set_job_type(row.name, row.version, paused=True, pause_reason=reason),
+            reason=reason,
+        )
+        return None
+
+    @admin.action(description="Resume")
+    def resume(self, request: HttpRequest, chosen: QuerySet[JobType]) -> None:
+        self.perform(
+            request,
+            chosen,
+            "job_type.resume",
+            lambda row: services.set_job_type(row.name, row.version, paused=False, pause_reason=""),
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        limit = form.cleaned_data["max_running"]
+        self.perform(
+            request,
+            [obj],
+            "job_type.set",
+            lambda row: services.set_job_type(row.name, row.version, max_running=limit),
+            max_running=limit,
+        )
+
+
+class JobList(ChangeList):
+    """The rows of a page with their counters, read for all at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        ids = [job.pk for job in self.result_list]
+        shown = {row["id"]: row for row in showing.completed(list(showing.jobs().filter(id__in=ids)))}
+        for job in self.result_list:
+            job.shown = shown[job.pk]
+
+
+@admin.register(Job)
+class JobAdmin(ServiceAdmin):
+    """What users submitted: read-only, with actions."""
+
+    list_display = ("number", "name", "job_type", "state", "progress", "failed_tasks", "owner", "created_at", "ended_at")
+    list_display_links = ("number", "name")
+    list_filter = ("state", "pool", ("job_type", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("job_type", "owner")
+    list_per_page = 50
+    search_fields = ("name",)
+    search_help_text = "Part of a name, a number, or an id"
+    ordering = ("-number",)
+    actions = ("cancel", "retry")
+    readonly_fields = ("graph", "stages", "page")
+    fieldsets = (
+        (None, {"fields": ("number", "name", "state", "held_reason", "error", "graph", "stages", "page")}),
+        ("What was asked for", {"fields": ("id", "job_type", "owner", "priority", "pool", "max_failures", "spec")}),
+        ("How it went", {"fields": ("failures", "planning_ms", "retried_from", "created_at", "started_at", "ended_at")}),
+    )
+
+    class Media:
+        css = {"all": ["dag.css"]}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return JobList
+
+    def audited_as(self, row: Job) -> str:
+        return str(row.pk)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        """Leave out the description, which a list does not show and which may be megabytes."""
+        found: QuerySet[Job] = super().get_queryset(request)
+        return found.defer("spec") if request.resolver_match and not request.resolver_match.kwargs else found
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queryset.filter(Q(name__icontains=term) | showing.named(term)) if term else queryset), False
+
+    @admin.display
+    def progress(self, job: Any) -> str:
+        return f"{job.shown['progress']:.0%}"
+
+    @admin.display(description="failed tasks")
+    def failed_tasks(self, job: Any) -> int:
+        failed: int = job.shown["tasks"]["FAILED"]
+        return failed
+
+    @admin.display
+    def graph(self, job: Job) -> SafeString:
+        # Made by jobs.svg, which escapes whatever users wrote.
+        return format_html('<div class="dag-frame">{}</div>', mark_safe(drawing.picture(_stages(job))))
+
+    @admin.display
+    def stages(self, job: Job) -> SafeString:
+        found = _stages(job)
+        context = {"stages": found[:LISTED_STAGES], "more": max(0, len(found) - LISTED_STAGES)}
+        return render_to_string("admin/jobs/stages.html", context)
+
+    @admin.display(description="tasks and logs")
+    def page(self, job: Job) -> SafeString:
+        return format_html(
+            '<a href="{}">Job {} with its tasks and logs</a>', reverse("ui-job", args=[job.number]), job.number
+        )
+
+    @admin.action(description="Cancel: stop what runs, start nothing more")
+    def cancel(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
+        name = _by(request).name
+        self.perform(request, chosen, "job.cancel", lambda job: services.cancel(job.id, by=name))
+
+    @admin.action(description="Retry: run again what did not finish, as a new job")
+    def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
+        by = _by(request).user
+        made: list[Job] = []
+        self.perform(request, chosen, "job.retry", lambda job: made.append(services.retry(job.id, by=by.pk if by else None)))
+        if made:
+            self.message_user(request, f"New jobs: {', '.join(str(job.number) for job in made)}.", messages.SUCCESS)
+
+
+def _by(request: HttpRequest) -> Any:
+    return admin_identity(request)
+
+
+def _stages(job: Any) -> list[dict[str, Any]]:
+    """Read the stages of a job once for a page."""
+    if not hasattr(job, "shown_stages"):
+        job.shown_stages = showing_stages.stages(job.pk)
+    found: list[dict[str, Any]] = job.shown_stages
+    return found

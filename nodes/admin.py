@@ -1,0 +1,137 @@
+"""The admin of the cluster: the scheduler's switches and the nodes. Changes go through nodes.services, audited."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from access.administering import ServiceAdmin, ask_reason
+from nodes import services, showing
+from nodes.models import Node, Scheduler
+from scheduling.allocation.base import ALGORITHMS
+from scheduling.placement.base import STRATEGIES
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How tasks are placed, and how room is divided among jobs."""
+
+    strategy = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(STRATEGIES)])
+    allocation = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(ALGORITHMS)])
+
+
+@admin.register(Scheduler)
+class SchedulerAdmin(ServiceAdmin):
+    """The one row of switches of the whole cluster."""
+
+    form = PolicyForm
+    editable = ("strategy", "allocation")
+    fields = ("paused", "pause_reason", "strategy", "allocation", "pause_epoch", "updated_at")
+    list_display = ("name", "paused", "pause_reason", "strategy", "allocation", "updated_at")
+    actions = ("pause", "resume")
+
+    def audited_as(self, row: Scheduler) -> str:
+        return "scheduler"
+
+    @admin.display(description="scheduler")
+    def name(self, row: Scheduler) -> str:
+        return "The scheduler"
+
+    @admin.action(description="Pause: start nothing more anywhere")
+    def pause(self, request: HttpRequest, chosen: QuerySet[Scheduler]) -> HttpResponse | None:
+        reason = ask_reason(self, request, chosen, action="pause", title="Pause the scheduler")
+        if not isinstance(reason, str):
+            return reason
+        self.perform(request, chosen, "scheduler.change", lambda _: services.pause_scheduler(reason), paused=True)
+        return None
+
+    @admin.action(description="Resume: start tasks again")
+    def resume(self, request: HttpRequest, chosen: QuerySet[Scheduler]) -> None:
+        self.perform(request, chosen, "scheduler.change", lambda _: services.resume_scheduler(), paused=False)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        chosen = {name: form.cleaned_data[name] for name in form.changed_data}
+        self.perform(request, [obj], "scheduler.change", lambda _: services.set_policy(**chosen), **chosen)
+
+
+class NodeStateFilter(admin.SimpleListFilter):
+    """Nodes in one of the states that are derived from their facts."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state) for state in showing.STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
+        if self.value() not in showing.STATES:
+            return queryset
+        found: QuerySet[Any, Any] = showing.nodes()
+        return queryset.filter(id__in=found.filter(state=self.value()).values("id"))
+
+
+class NodeList(ChangeList):
+    """The rows of a page with what is derived from them, read for all at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        ids = [node.pk for node in self.result_list]
+        shown = {row["id"]: row for row in showing.completed(list(showing.nodes().filter(id__in=ids)))}
+        for node in self.result_list:
+            node.shown = shown[node.pk]
+
+
+@admin.register(Node)
+class NodeAdmin(ServiceAdmin):
+    """The machines that agents registered."""
+
+    list_display = ("name", "state", "pool", "resources", "conditions", "pause_reason", "heard_at")
+    list_filter = (NodeStateFilter, "pool")
+    search_fields = ("name", "hostname")
+    ordering = ("name",)
+    actions = ("pause", "drain", "resume", "deactivate", "activate")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NodeList
+
+    @admin.display
+    def state(self, node: Any) -> str:
+        return str(node.shown["state"])
+
+    @admin.display(description="resources held / total")
+    def resources(self, node: Any) -> str:
+        return ", ".join(f"{name} {of['held']:,}/{of['total']:,}" for name, of in node.shown["resources"].items())
+
+    @admin.display
+    def conditions(self, node: Any) -> str:
+        return ", ".join(condition["title"] for condition in node.shown["conditions"])
+
+    @admin.action(description="Pause: start nothing more, let run what runs")
+    def pause(self, request: HttpRequest, chosen: QuerySet[Node]) -> HttpResponse | None:
+        reason = ask_reason(self, request, chosen, action="pause", title="Pause nodes")
+        if not isinstance(reason, str):
+            return reason
+        self.perform(request, chosen, "node.pause", lambda node: services.pause(node.id, reason), reason=reason)
+        return None
+
+    @admin.action(description="Drain: let run empty")
+    def drain(self, request: HttpRequest, chosen: QuerySet[Node]) -> HttpResponse | None:
+        reason = ask_reason(self, request, chosen, action="drain", title="Drain nodes")
+        if not isinstance(reason, str):
+            return reason
+        self.perform(request, chosen, "node.drain", lambda node: services.drain(node.id, reason), reason=reason)
+        return None
+
+    @admin.action(description="Resume: take work again")
+    def resume(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
+        self.perform(request, chosen, "node.resume", lambda node: services.resume(node.id))
+
+    @admin.action(description="Deactivate: take out of the cluster")
+    def deactivate(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
+        self.perform(request, chosen, "node.deactivate", lambda node: services.deactivate(node.id))
+
+    @admin.action(description="Activate: take back into the cluster")
+    def activate(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
+        self.perform(request, chosen, "node.activate", lambda node: services.activate(node.id))

@@ -1,0 +1,180 @@
+"""The admin of jobs and of the cluster: for admins alone, read-only but for its actions, each audited, at a constant cost."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from access import tokens
+from access.models import AuditEntry
+from access.roles import Role, grant
+from jobs.leading import Leader
+from jobs.models import Job, JobType
+from nodes.models import Node, Scheduler
+from scheduling.lifecycle import JobState
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+LISTS = ["jobs/job", "jobs/jobtype", "nodes/node", "nodes/scheduler"]
+
+
+def person(role: Role) -> Client:
+    user = User.objects.create_user(f"the-{role}")
+    grant(user, role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def admin(leader: Leader) -> Client:
+    return person(Role.ADMIN)
+
+
+def text(client: Client, path: str) -> str:
+    answer = client.get(f"/admin/{path}")
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+def queries(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        text(client, path)
+    return len(captured)
+
+
+def act(client: Client, rows: str, action: str, *keys: object, **more: str) -> str:
+    data = {"action": action, "_selected_action": [str(key) for key in keys], **more}
+    return client.post(f"/admin/{rows}/", data, follow=True).content.decode()
+
+
+def audited() -> list[str]:
+    return list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+@pytest.mark.parametrize("path", ["", *(f"{each}/" for each in LISTS)])
+def test_only_admins_enter(leader: Leader, role: Role, path: str) -> None:
+    assert person(role).get(f"/admin/{path}").status_code == 302
+
+
+def test_a_token_of_an_admin_does_not_open_the_admin(leader: Leader, client: Client) -> None:
+    user = User.objects.create_user("ada")
+    grant(user, Role.ADMIN)
+    _, secret = tokens.create("t", role=Role.ADMIN, owner=user)
+    assert client.get("/admin/jobs/job/", headers={"Authorization": f"Token {secret}"}).status_code == 302
+
+
+def test_nothing_is_added_changed_or_deleted_by_hand(admin: Client, agent: ListAgent, job: Submit) -> None:
+    made = job({"a": {}})
+    for rows, key in (("jobs/job", made.pk), ("nodes/node", agent.node)):
+        assert admin.get(f"/admin/{rows}/add/").status_code == 403
+        assert admin.post(f"/admin/{rows}/{key}/delete/", {"post": "yes"}).status_code == 403
+        assert admin.post(f"/admin/{rows}/{key}/change/", {"state": "6", "name": "x"}).status_code == 403
+    assert Job.objects.get().name == "test"
+
+
+def test_a_job_is_shown_with_its_graph_and_stages(admin: Client, agent: ListAgent, job: Submit) -> None:
+    made = job({"load": {"parallelism": 3}, "merge": {"needs": ["load"]}})
+    shown = text(admin, f"jobs/job/{made.pk}/change/")
+    assert 'class="dag"' in shown
+    assert "<td>load<td>READY<td>0 / 3" in shown
+
+
+def test_lists_of_jobs_cost_the_same_however_many(admin: Client, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    few = [queries(admin, f"{rows}/") for rows in LISTS]
+    for number in range(2, 9):
+        job({"a": {}}, type=f"kind{number}:1")
+        ListAgent(agent.broker, f"n{number}")
+    assert [queries(admin, f"{rows}/") for rows in LISTS] == few
+
+
+def test_a_job_costs_the_same_however_many_stages(admin: Client, job: Submit) -> None:
+    small, large = job({"a": {}}), job({f"s{number}": {} for number in range(20)})
+    text(admin, f"jobs/job/{small.pk}/change/")
+    assert queries(admin, f"jobs/job/{small.pk}/change/") == queries(admin, f"jobs/job/{large.pk}/change/")
+
+
+def test_jobs_are_found_by_name_number_and_state(admin: Client, job: Submit) -> None:
+    first, _second = job({"a": {}}, name="alpha"), job({"a": {}}, name="beta")
+    for query in ("q=alph", f"q={first.number}", f"q={first.pk}"):
+        shown = text(admin, f"jobs/job/?{query}")
+        assert "alpha" in shown
+        assert "beta" not in shown
+    assert "alpha" not in text(admin, f"jobs/job/?state__exact={int(JobState.FAILED)}")
+
+
+def test_jobs_are_canceled_and_retried(admin: Client, leader: Leader, agent: ListAgent, job: Submit) -> None:
+    made = job({"a": {}})
+    act(admin, "jobs/job", "cancel", made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.error) == (JobState.CANCELING, "canceled by the-admin")
+    turn(leader)
+    assert "New jobs:" in act(admin, "jobs/job", "retry", made.pk)
+    assert Job.objects.get(retried_from=made).owner == User.objects.get()
+    assert audited() == ["job.cancel", "job.retry"]
+    assert AuditEntry.objects.earliest("id").target == str(made.pk)
+
+
+def test_what_cannot_be_done_is_said_and_not_audited(admin: Client, job: Submit) -> None:
+    made = job({"a": {}})
+    assert "The job has not ended" in act(admin, "jobs/job", "retry", made.pk)
+    assert audited() == []
+
+
+def test_a_node_is_paused_with_a_reason_asked_for_and_resumed(admin: Client, agent: ListAgent) -> None:
+    asked = act(admin, "nodes/node", "pause", agent.node)
+    assert 'name="reason"' in asked
+    assert not Node.objects.get().paused
+    act(admin, "nodes/node", "pause", agent.node, apply="1", reason="disk change")
+    node = Node.objects.get()
+    assert (node.paused, node.pause_reason) == (True, "disk change")
+    assert AuditEntry.objects.get().details == {"reason": "disk change"}
+    act(admin, "nodes/node", "resume", agent.node)
+    assert not Node.objects.get().paused
+
+
+def test_a_node_is_drained_and_taken_out_of_the_cluster(admin: Client, agent: ListAgent) -> None:
+    act(admin, "nodes/node", "drain", agent.node, apply="1", reason="")
+    act(admin, "nodes/node", "deactivate", agent.node)
+    node = Node.objects.get()
+    assert (node.draining, node.active) == (True, False)
+    assert "INACTIVE" in text(admin, "nodes/node/?state=INACTIVE")
+    assert audited() == ["node.drain", "node.deactivate"]
+
+
+def test_a_reason_that_is_too_long_is_asked_for_again(admin: Client, agent: ListAgent) -> None:
+    assert "errorlist" in act(admin, "nodes/node", "pause", agent.node, apply="1", reason="x" * 251)
+    assert not Node.objects.get().paused
+
+
+def test_the_scheduler_is_paused_and_resumed(admin: Client) -> None:
+    act(admin, "nodes/scheduler", "pause", 1, apply="1", reason="moving")
+    scheduler = Scheduler.objects.get()
+    assert (scheduler.paused, scheduler.pause_reason) == (True, "moving")
+    act(admin, "nodes/scheduler", "resume", 1)
+    assert not Scheduler.objects.get().paused
+
+
+def test_the_way_of_placing_is_chosen_among_those_there_are(admin: Client) -> None:
+    def choose(name: str) -> None:
+        admin.post("/admin/nodes/scheduler/1/change/", {"strategy": name, "allocation": "fifo"})
+
+    choose("spread")
+    choose("nonsense")
+    assert Scheduler.objects.get().strategy == "spread"
+    assert AuditEntry.objects.get().details == {"strategy": "spread"}
+
+
+def test_a_job_type_is_limited_and_paused(admin: Client, job: Submit) -> None:
+    job({"a": {}})
+    kind = JobType.objects.get()
+    admin.post(f"/admin/jobs/jobtype/{kind.pk}/change/", {"max_running": "3"})
+    act(admin, "jobs/jobtype", "pause", kind.pk, apply="1", reason="too many")
+    kind.refresh_from_db()
+    assert (kind.max_running, kind.paused, kind.pause_reason) == (3, True, "too many")
+    assert audited() == ["job_type.set", "job_type.pause"]
