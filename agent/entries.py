@@ -1,70 +1,33 @@
 """The agent's list: stages and entries as it knows them, and which of them may start."""
 
-import json
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agent.messages import Launch
+from agent.stages import Stage
 from scheduling.indexes import IndexSet
 
+#: Stages without entries that are remembered, the last described: the server tells of a stage once.
+REMEMBERED = 1024
 
 Inputs = dict[int, list[str | None]]
-
-
-@dataclass(slots=True)
-class Stage:
-    """A stage with tasks on the list. `inputs` holds result texts by producer; `missing` counts those yet to come."""
-
-    id: int
-    described: Mapping[str, Any]
-    inputs: Inputs = field(default_factory=dict)
-    missing: int = 0
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What its workers must have in common."""
-        spec = self.described["spec"]
-        return ("python" if spec.get("python") else "command", *sorted(spec.get("env", {}).items()))
-
-    def describe(self) -> bytes:
-        """Return the line that tells a worker of this stage."""
-        spec = self.described["spec"]
-        told = {
-            "id": self.id,
-            "parallelism": self.described["parallelism"],
-            "python": spec.get("python"),
-            "args": spec.get("args", []),
-            "kwargs": spec.get("kwargs", {}),
-            "inputs": {item["name"]: self.inputs[item["stage"]] for item in self.described["inputs"]},
-        }
-        return json.dumps(told).encode() + b"\n"
-
-    def fetched(self, inputs: Inputs) -> None:
-        """Take what the server knows of the inputs; the rest ends here and is given."""
-        for producer, texts in inputs.items():
-            for index, text in enumerate(texts):
-                if text is not None:
-                    self.give(producer, index, text)
-
-    def give(self, producer: int, index: int, result: str | None) -> None:
-        """Take the result of a task that this stage waits for."""
-        values = self.inputs.get(producer)
-        if values is not None and values[index] is None:
-            values[index] = result
-            self.missing -= 1
+Tasks = tuple[int, int, IndexSet]
 
 
 @dataclass(slots=True)
 class Entry:
-    """A run of alike tasks on the list; `pending` have not been handed to a worker."""
+    """A run of alike tasks on the list; `pending` have not been handed to a worker, `open` have yet to end before."""
 
     number: int
     stage: Stage
     attempt: int
     pending: IndexSet
     demand: dict[str, int]
+    key: tuple[Any, ...]
+    devices: str | None
+    open: dict[int, IndexSet]
+    arrived: float
 
     @property
     def waiting(self) -> int:
@@ -72,58 +35,132 @@ class Entry:
 
     @property
     def startable(self) -> bool:
-        return not self.stage.missing
+        return not self.open and not self.stage.wanted
 
 
 class Entries:
     """The list in its order, and the stages that it names."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gpus: bool, numbers: IndexSet) -> None:
         self.stages: dict[int, Stage] = {}
         self.entries: list[Entry] = []
+        #: Stages that are given the results of a stage here.
         self.followers: dict[int, list[Stage]] = {}
-        self._numbers: set[int] = set()
+        self._numbers = numbers
+        self._gpus = gpus
 
-    def learn(self, id_: int, described: Mapping[str, Any]) -> list[int]:
-        """Note a stage; return the producers of which results are still missing."""
-        if id_ in self.stages:
-            return []
-        stage = self.stages[id_] = Stage(id_, described)
-        missing = []
+    def learn(self, id_: int, described: Mapping[str, Any]) -> Stage | None:
+        """Note a stage and return it; what is known already takes items and results alone, and None is returned."""
+        stage = self.stages.get(id_)
+        if stage is None:
+            stage = self.stages[id_] = Stage(id_, described)
+            for producer in stage.known:
+                self.followers.setdefault(producer, []).append(stage)
+            return stage
+        stage.give_items(described.get("items") or {})
         for item in described["inputs"]:
-            values: list[str | None] = [None] * item["parallelism"]
-            for index, text in item["known"]:
-                values[index] = text
-            stage.inputs[item["stage"]] = values
-            lacking = item["parallelism"] - len(item["known"])
-            if lacking:
-                stage.missing += lacking
-                missing.append(item["stage"])
-                self.followers.setdefault(item["stage"], []).append(stage)
-        return missing
+            self.ended(item["stage"], item["known"], only=stage)
+        return None
 
-    def add(self, launch: Launch) -> None:
-        """Put an entry on the list; one that is known already changes nothing."""
+    def add(self, launch: Launch, now: float) -> Entry | None:
+        """Put an entry on the list and return it; None if it is known already."""
         if launch.entry in self._numbers:
-            return
-        self._numbers.add(launch.entry)
-        self.entries.append(
-            Entry(launch.entry, self.stages[launch.stage], launch.attempt, IndexSet.of(launch.ranges), launch.demand)
+            return None
+        self._numbers |= IndexSet.span(launch.entry, launch.entry + 1)
+        stage, devices = self.stages[launch.stage], self._devices(launch.demand)
+        waits: dict[int, IndexSet] = {}
+        for producer, low, high in launch.after:
+            waits[producer] = waits.get(producer, IndexSet()) | IndexSet.span(low, high)
+        waits = {producer: tasks - stage.known.get(producer, IndexSet()) for producer, tasks in waits.items()}
+        entry = Entry(
+            number=launch.entry,
+            stage=stage,
+            attempt=launch.attempt,
+            pending=IndexSet.of(launch.ranges),
+            demand=launch.demand,
+            key=stage.key(devices),
+            devices=devices,
+            open={producer: tasks for producer, tasks in waits.items() if tasks},
+            arrived=now,
         )
+        self.entries.append(entry)
+        return entry
 
-    def ended(self, stage: int, index: int, result: str | None) -> None:
-        """Hand the result of a task to the stages that wait for it here."""
-        for follower in self.followers[stage]:
-            follower.give(stage, index, result)
+    def ended(self, stage: int, results: Iterable[tuple[int, str | None]], *, only: Stage | None = None) -> None:
+        """Give results of a stage to those that need them, and open what waited for them."""
+        results = list(results)
+        indexes = IndexSet.from_indexes(index for index, text in results if text is not None)
+        followers = [only] if only else self.followers.get(stage, [])
+        for follower in followers:
+            follower.give(stage, results)
+        for entry in self.entries:
+            if stage in entry.open and entry.stage in followers:
+                left = entry.open.pop(stage) - indexes
+                if left:
+                    entry.open[stage] = left
+
+    def take(self, stage: int, attempt: int, wanted: IndexSet) -> IndexSet:
+        """Take tasks off the list that have not been handed to a worker; return which."""
+        taken = IndexSet()
+        for entry in self.entries:
+            if entry.stage.id == stage and entry.attempt == attempt and (common := entry.pending & wanted):
+                entry.pending -= common
+                taken |= common
+        self.prune()
+        return taken
+
+    def take_all(self, *, before: float = float("inf")) -> list[Tasks]:
+        """Take everything off the list that arrived before a time and waits for nothing to be fetched."""
+        taken = []
+        for entry in self.entries:
+            if entry.arrived < before and _may_go(entry.stage, before):
+                taken.append((entry.stage.id, entry.attempt, entry.pending))
+                entry.pending = IndexSet()
+        self.prune()
+        return taken
+
+    def take_dependents(self, stage: int) -> list[Tasks]:
+        """Take everything off the list that waits, however indirectly, for a stage that will not give its results."""
+        taken, lost = [], {stage}
+        for entry in self.entries:
+            if lost & entry.open.keys():
+                lost.add(entry.stage.id)
+                taken.append((entry.stage.id, entry.attempt, entry.pending))
+                entry.pending = IndexSet()
+        self.prune()
+        return taken
+
+    def restore(self, entry: Entry, indexes: Iterable[int]) -> None:
+        """Put tasks back that a worker has not begun."""
+        if not any(known is entry for known in self.entries):
+            self.entries.append(entry)
+            self.entries.sort(key=lambda entry: entry.number)
+        entry.pending |= IndexSet.from_indexes(indexes)
 
     def prune(self) -> None:
         """Drop entries of which nothing is pending."""
         self.entries = [entry for entry in self.entries if entry.pending]
 
+    def forget(self, busy: set[int]) -> list[Stage]:
+        """Forget the stages that were described long ago and have nothing here; return them."""
+        if len(self.stages) <= 2 * REMEMBERED:
+            return []
+        needed = busy | {entry.stage.id for entry in self.entries}
+        old = [stage for id_, stage in list(self.stages.items())[:-REMEMBERED] if id_ not in needed]
+        for stage in old:
+            del self.stages[stage.id]
+            for producer in stage.known:
+                self.followers[producer].remove(stage)
+                if not self.followers[producer]:
+                    del self.followers[producer]
+        return old
 
-def by_stage(values: list[tuple[int, int, int]]) -> dict[tuple[int, int], list[int]]:
-    """Group (stage, attempt, index) by stage and attempt."""
-    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for stage, attempt, index in values:
-        groups[stage, attempt].append(index)
-    return groups
+    def _devices(self, demand: Mapping[str, int]) -> str | None:
+        """Return the GPU devices that a task may see; None on a machine that has none."""
+        if not self._gpus:
+            return None
+        return ",".join(sorted((name[3:] for name in demand if name[:3] == "gpu" and name[3:].isdigit()), key=int))
+
+
+def _may_go(stage: Stage, before: float) -> bool:
+    return before == float("inf") or not stage.wanted or stage.unreachable

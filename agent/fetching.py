@@ -1,24 +1,101 @@
-"""Fetching: what is too large for a message comes over HTTP, in a thread of its own."""
+"""Fetching and storing what is too large for a message: over HTTP, in threads of its own, again until it works."""
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path, PurePosixPath
+from threading import Event, Lock
+from typing import TypeVar
 
 import httpx
+import structlog
 
-from agent.entries import Inputs
+from agent.server import Refused, Server
+
+log = structlog.get_logger()
+T = TypeVar("T")
+#: Seconds between attempts, at first and at most.
+FIRST, MOST = 0.2, 5.0
 
 
 class Fetcher:
-    """Fetches from the server in the background."""
+    """Talks to the server in the background. `call` runs what it is given in the supervisor's thread."""
 
-    def __init__(self, server: str) -> None:
-        self._client = httpx.Client(base_url=server, timeout=30)
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="fetch")
+    def __init__(self, server: Server, folder: Path, call: Callable[[Callable[[], None]], None]) -> None:
+        self._server = server
+        self._files = folder / "files"
+        self._call = call
+        self._unpacking = Lock()
+        self._closed = Event()
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="fetch")
 
-    def fetch(self, stage: int, done: Callable[[Inputs], None]) -> None:
-        """Fetch the inputs of a stage and hand them over."""
-        self._threads.submit(self._fetch, stage, done)
+    def inputs(self, stage: int, done: Callable[[Mapping[int, list[str | None]] | None], None]) -> None:
+        """Fetch the inputs of a stage and hand them over; None if they are not to be had."""
+        self._submit(lambda: self._server.inputs(stage), done)
 
-    def _fetch(self, stage: int, done: Callable[[Inputs], None]) -> None:
-        answer = self._client.get(f"/api/v1/agent/inputs/{stage}").raise_for_status()
-        done({int(producer): texts for producer, texts in answer.json().items()})
+    def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None]) -> None:
+        """Fetch the items of some tasks of a stage and hand them over; None if they are not to be had."""
+        self._submit(lambda: self._server.items(stage, low, high), done)
+
+    def files(self, stage: int, digest: str, done: Callable[[str | None], None]) -> None:
+        """Unpack the files of a stage, once for all with this digest, and hand over their folder."""
+        self._submit(lambda: self._unpacked(stage, digest), done)
+
+    def store(self, digest: str, path: Path, done: Callable[[bool | None], None]) -> None:
+        """Store a file at the server under its digest and say so; None if the server refuses it."""
+        self._submit(lambda: self._store(digest, path), done)
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._closed.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, ask: Callable[[], T], done: Callable[[T | None], None]) -> None:
+        self._threads.submit(self._persist, ask, done)
+
+    def _persist(self, ask: Callable[[], T], done: Callable[[T | None], None]) -> None:
+        pause = FIRST
+        while not self._closed.is_set():
+            try:
+                value: T | None = ask()
+            except Refused as error:
+                log.warning("refused", error=str(error))
+                value = None
+            except (httpx.HTTPError, OSError) as error:
+                log.warning("server not reached, trying again", error=str(error))
+                self._closed.wait(pause)
+                pause = min(2 * pause, MOST)
+                continue
+            self._call(partial(done, value))
+            return
+
+    def _store(self, digest: str, path: Path) -> bool:
+        self._server.put_artifact(digest, path.read_bytes())
+        path.unlink()
+        return True
+
+    def _unpacked(self, stage: int, digest: str) -> str:
+        folder = self._files / digest
+        with self._unpacking:
+            if not folder.exists():
+                partial = self._files / f"{digest}.partial"
+                shutil.rmtree(partial, ignore_errors=True)
+                unpack(self._server.files(stage), partial)
+                partial.rename(folder)
+        return str(folder)
+
+
+def unpack(files: Mapping[str, str], folder: Path) -> None:
+    """Write text files, by relative path, into a folder that nobody changes from then on."""
+    for name, text in files.items():
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise Refused(f"a file must stay inside of its folder: {name}")
+        path = folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o444)
+    for parent, _, _ in os.walk(folder):
+        Path(parent).chmod(0o555)

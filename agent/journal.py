@@ -1,19 +1,77 @@
 """The journal: what a successor must know if this agent dies. Written before anything is told; survives the process.
 
-It is not synced to the disk: a machine that loses power loses the tasks' processes too, and a changed boot id makes
-everything unreported count as lost.
+Lines of JSON, in order: a worker's own lines about ends, and notes of what was launched, handed to a worker, taken back
+from it, returned, and put into which report. It is not synced to the disk: a machine that loses power loses the tasks'
+processes too, and a changed boot id makes everything unreported count as lost.
 """
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from scheduling.indexes import IndexSet
+
+#: Bytes from which on the journal is written anew as soon as nothing is under way.
+LARGE = 1 << 20
 
 
 class Journal:
-    """An append-only file of lines."""
+    """An append-only file of lines; its first names the node, the session and the boot of the machine."""
 
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self._path = path
+        self._header = header
+        self._highest = header["highest"]
+        self._size = 0
+        self._fd = -1
+        self.restart({})
+
+    def restart(self, ended: Mapping[int, int]) -> None:
+        """Begin anew while nothing is under way; `ended` says how many tasks each worker has behind it."""
+        new = self._path.with_suffix(".new")
+        lines = [{**self._header, "highest": self._highest}, *({"base": [*item]} for item in ended.items())]
+        new.write_bytes(b"".join(map(_line, lines)))
+        new.rename(self._path)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._size = 0
+
+    @property
+    def is_large(self) -> bool:
+        return self._size > LARGE
 
     def write(self, lines: bytes) -> None:
         """Append whole lines."""
+        self._size += len(lines)
         os.write(self._fd, lines)
+
+    def ended(self, end: dict[str, Any]) -> None:
+        """Note an end that no worker has written."""
+        self.write(_line(end))
+
+    def launched(self, command: int, entry: int, stage: int, attempt: int, indexes: IndexSet) -> None:
+        self._highest = command
+        self.write(_line({"launched": [command, entry, stage, attempt, indexes.to_json()]}))
+
+    def returned(self, stage: int, attempt: int, indexes: IndexSet) -> None:
+        self.write(_line({"returned": [stage, attempt, indexes.to_json()]}))
+
+    def handed(self, worker: int, stage: int, attempt: int, indexes: IndexSet) -> None:
+        self.write(_line({"handed": [worker, stage, attempt, indexes.to_json()]}))
+
+    def taken_back(self, worker: int, count: int) -> None:
+        self.write(_line({"back": [worker, count]}))
+
+    def reported(self, number: int) -> None:
+        """Note that all of before is in reports up to this number, or waits for an upload."""
+        self.write(b'{"reported":%d}\n' % number)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"

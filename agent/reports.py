@@ -6,29 +6,51 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from agent.messages import Finished, Report
+from scheduling.indexes import IndexSet
 
 #: Seconds after which an unacknowledged report is sent again.
 RESEND = 1.0
 #: Seconds for which a mere confirmation waits for something to go with.
 CONFIRM = 0.2
+#: Bytes, about, from which on what happens goes into another report: messages stay under 1 MiB.
+FULL = 400_000
+#: Bytes counted for a task beside its result.
+TASK = 50
 
 
 class Reports:
-    """Collects what happened; one report is under way at a time, and what happens meanwhile goes into the next."""
+    """Collects what happened; one report is under way at a time, and what happens meanwhile goes into the next.
 
-    def __init__(self, node: int, session: str, send: Callable[[dict[str, Any]], None]) -> None:
+    `mark` is told each number before that report leaves: what happened since the last one is in it.
+    """
+
+    def __init__(
+        self,
+        node: int,
+        session: str,
+        send: Callable[[dict[str, Any]], None],
+        *,
+        last: int = 0,
+        mark: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._node = node
         self._session = session
         self._send = send
-        self._number = 0
+        self._mark = mark
+        self._number = last
         self._unacknowledged: deque[Report] = deque()
         self._groups: dict[tuple[int, int], Finished] = {}
-        self._others: list[dict[str, Any]] = []
-        self._starts: list[list[Any]] = []
-        self._returns: list[list[Any]] = []
+        self._next = self._new()
+        self._size = 0
         self._sent_at = 0.0
         self._unconfirmed_since = 0.0
-        self._seen = 0
+        self._seen: list[int] = []
+        self.pause = 0
+
+    @property
+    def delivered(self) -> bool:
+        """Say whether everything that happened has been acknowledged."""
+        return not (self._unacknowledged or self._has_news() or self._unconfirmed_since)
 
     def finished(self, stage: int, attempt: int, index: int, begun: int, ended: int, result: str) -> None:
         """Note a task that finished."""
@@ -39,63 +61,110 @@ class Reports:
         group.begun.append(begun)
         group.ended.append(ended)
         group.results.append(result)
+        self._size += len(result) + TASK
+        if self._size > FULL:
+            self._close()
 
     def other(self, end: dict[str, Any]) -> None:
         """Note an end that has more to tell."""
-        self._others.append(end)
+        self._next.others.append(end)
+        self._grow(500 + len(end["result"] or "") + len(end["error"] or ""))
 
     def started(self, stage: int, attempt: int, index: int, begun: int) -> None:
         """Note that a task runs."""
-        self._starts.append([stage, attempt, [index], [begun]])
+        self._next.starts.append([stage, attempt, [index], [begun]])
+        self._grow(TASK)
+
+    def returned(self, stage: int, attempt: int, indexes: IndexSet) -> None:
+        """Note tasks that were never started and will not be."""
+        if indexes:
+            self._next.returns.append([stage, attempt, indexes.to_json()])
+            self._grow(TASK + 20 * len(indexes.ranges))
+
+    def updated(self, update: dict[str, Any]) -> None:
+        """Note what a running task tells of itself."""
+        self._next.updates.append(update)
+        self._grow(TASK + len(str(update)))
+
+    def paused(self, epoch: int) -> None:
+        """Note that everything of before this epoch has begun or been returned."""
+        self.pause = epoch
+        self._unconfirmed_since = self._unconfirmed_since or 1e-9
 
     def seen(self, command: int, acknowledged: int) -> None:
         """Note the number of a command that arrived, and drop the reports that it acknowledges."""
-        self._seen = command
+        self._seen.append(command)
         self._unconfirmed_since = self._unconfirmed_since or time.monotonic()
         while self._unacknowledged and self._unacknowledged[0].number <= acknowledged:
             self._unacknowledged.popleft()
 
     def results_of(self, stage: int) -> Iterator[tuple[int, str | None]]:
         """Yield index and result of what finished here and is not acknowledged."""
-        groups = [group for report in self._unacknowledged for group in report.finished]
-        for group in [*groups, *self._groups.values()]:
-            if group.stage == stage:
-                yield from zip(group.indexes, group.results, strict=True)
+        for report in self._all():
+            for group in report.finished:
+                if group.stage == stage:
+                    yield from zip(group.indexes, group.results, strict=True)
+            for end in report.others:
+                if end["stage"] == stage and end["outcome"] == "FINISHED":
+                    yield end["index"], end["result"]
+
+    def told(self, stage: int, attempt: int) -> IndexSet:
+        """Return the tasks that ended or were returned in what is not acknowledged."""
+        told: list[int] = []
+        for report in self._all():
+            for group in report.finished:
+                if (group.stage, group.attempt) == (stage, attempt):
+                    told.extend(group.indexes)
+            told.extend(e["index"] for e in report.others if (e["stage"], e["attempt"]) == (stage, attempt))
+            for id_, number, ranges in report.returns:
+                if (id_, number) == (stage, attempt):
+                    told.extend(IndexSet.of(ranges))
+        return IndexSet.from_indexes(told)
 
     def flush(self, now: float) -> float:
         """Send what is due; return in how many seconds to look again."""
         if self._unacknowledged:
             if now - self._sent_at >= RESEND:
-                self._transmit(now)
+                self._transmit(now, self._unacknowledged)
             return RESEND
-        if self._groups or self._others or self._starts or self._returns:
-            self._close(now)
-        elif self._unconfirmed_since:
+        if not self._has_news():
+            if not self._unconfirmed_since:
+                return RESEND
             if now - self._unconfirmed_since < CONFIRM:
                 return CONFIRM
-            self._close(now)
+        self._close()
         return RESEND
 
-    def _close(self, now: float) -> None:
-        self._number += 1
-        self._unacknowledged.append(
-            Report(
-                self._node,
-                self._session,
-                self._number,
-                self._seen,
-                finished=list(self._groups.values()),
-                others=self._others,
-                starts=self._starts,
-                returns=self._returns,
-            )
-        )
-        self._groups, self._others, self._starts, self._returns = {}, [], [], []
-        self._unconfirmed_since = 0.0
-        self._transmit(now)
+    def _has_news(self) -> bool:
+        return bool(self._groups or self._size)
 
-    def _transmit(self, now: float) -> None:
+    def _all(self) -> list[Report]:
+        self._next.finished = list(self._groups.values())
+        return [*self._unacknowledged, self._next]
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > FULL:
+            self._close()
+
+    def _close(self) -> None:
+        """Number what there is and send it."""
+        self._number += 1
+        report = self._next
+        report.number, report.seen, report.pause = self._number, self._seen, self.pause
+        self._seen = []
+        report.finished = list(self._groups.values())
+        self._mark(self._number)
+        self._unacknowledged.append(report)
+        self._groups, self._next, self._size = {}, self._new(), 0
+        self._unconfirmed_since = 0.0
+        self._transmit(time.monotonic(), [report])
+
+    def _new(self) -> Report:
+        return Report(self._node, self._session, 0)
+
+    def _transmit(self, now: float, reports: "deque[Report] | list[Report]") -> None:
         self._sent_at = now
-        for report in self._unacknowledged:
+        for report in reports:
             report.sent = time.monotonic_ns() // 1000
             self._send(report.encode())

@@ -1,10 +1,8 @@
 """The supervisor: one loop, one thread, that turns commands into running tasks and their ends into reports."""
 
-import json
 import os
 import selectors
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -12,19 +10,23 @@ from typing import Any
 
 import structlog
 
-from agent.entries import Entries, Entry, Inputs
+from agent import memory, stops
+from agent.ends import Ends
+from agent.entries import Entries
+from agent.fetching import Fetcher
+from agent.floor import Floor
 from agent.journal import Journal
 from agent.messages import Command
+from agent.orders import Orders
+from agent.recovering import Recovered
 from agent.reports import Reports
-from agent.workers import Worker, Zygote
-from scheduling.assignment import promote
+from agent.shipping import Shipper
+from agent.stops import Reason
+from agent.watch import LONG, Watch
+from agent.workers import Worker
+from agent.zygotes import Zygote
 
 log = structlog.get_logger()
-#: Tasks handed to a worker at once, and the number left at which it gets more.
-BATCH = 64
-LOW = 24
-#: Seconds that a task runs before its start is reported without its end.
-REPORT_START = 0.02
 
 
 class Supervisor:
@@ -38,28 +40,47 @@ class Supervisor:
         session: str,
         reports: Reports,
         journal: Journal,
-        fetch: Callable[[int, Callable[[Inputs], None]], None],
+        fetcher: Callable[[Callable[[Callable[[], None]], None]], Fetcher],
+        shipper: Shipper,
+        recovered: Recovered,
+        keep: int | None = None,
     ) -> None:
-        self.inbox: SimpleQueue[dict[str, Any] | tuple[int, Inputs]] = SimpleQueue()
-        self._fetch = fetch
-        self._session = session
-        self._room = dict(room)
-        self._reports = reports
-        self._journal = journal
-        self._list = Entries()
-        self._highest = 0
-        self._zygote = Zygote(folder)
-        self._busy: dict[int, Worker] = {}
-        self._idle: dict[Any, list[Worker]] = {}
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
-        self._selector.register(self._zygote.socket, selectors.EVENT_READ, None)
+        self._journal = journal
+        self._reports = reports
+        self._shipper = shipper
+        self._fetcher = fetcher(self.call)
+        gpus = any(name[:3] == "gpu" and name[3:].isdigit() for name in room)
+        self._list = Entries(gpus=gpus, numbers=recovered.entries)
+        self._floor = Floor(folder, room, self._list, journal, self._selector, keep)
+        self.ends = Ends(
+            entries=self._list, floor=self._floor, reports=reports, journal=journal, fetcher=self._fetcher,
+            shipper=shipper, clock=lambda: time.monotonic_ns() // 1000,
+        )  # fmt: skip
+        self._orders = Orders(
+            session=session,
+            entries=self._list,
+            floor=self._floor,
+            ends=self.ends,
+            reports=reports,
+            journal=journal,
+            fetcher=self._fetcher,
+            highest=recovered.highest,
+        )
+        self._watch = Watch(self._list, self._floor, self.ends, reports, shipper)
+        self._killed = memory.kills()
         self._looked = 0.0
 
-    def deliver(self, arrived: dict[str, Any] | tuple[int, Inputs]) -> None:
-        """Take a command, or the inputs of a stage, from another thread."""
-        self.inbox.put(arrived)
+    def deliver(self, command: dict[str, Any]) -> None:
+        """Take a command, in any thread."""
+        self.call(lambda: self._orders.obey(Command.decode(command), time.monotonic()))
+
+    def call(self, what: Callable[[], None]) -> None:
+        """Have something done in the loop's thread."""
+        self._inbox.put(what)
         self.wake()
 
     def wake(self) -> None:
@@ -71,118 +92,103 @@ class Supervisor:
 
     def step(self, timeout: float) -> float:
         """Wait for something to happen and do what follows; return how long the next wait may be."""
-        ready = self._selector.select(timeout)
-        for key, _ in ready:
-            if key.data is not None:
+        for key, _ in self._selector.select(timeout):
+            if isinstance(key.data, Worker):
                 self._read(key.data)
-            elif key.fd == self._woken:
-                os.read(self._woken, 4096)
+            elif isinstance(key.data, Zygote):
+                self._hear(key.data)
             else:
-                self._hear_zygote()
-        self._take_commands()
-        self._feed()
+                os.read(self._woken, 4096)
+        self._take_calls()
+        self._floor.feed()
         now = time.monotonic()
-        if now - self._looked >= REPORT_START:
-            self._look(now)
+        if now - self._looked >= LONG:
+            self._looked = now
+            self._orders.stop_canceled(now)
+            self._watch.look(now)
+            self._floor.feed()
+            self._tidy()
         wait = self._reports.flush(now)
-        return min(wait, REPORT_START) if self._busy else wait
+        return min(wait, LONG) if self._floor.busy or self._list.entries else wait
 
-    def _hear_zygote(self) -> None:
-        for event in self._zygote.events():
-            log.debug("zygote", **event)
+    @property
+    def idle(self) -> bool:
+        """Say whether nothing runs and everything has been told and heard."""
+        return not self._floor.busy and self.ends.settled and self._reports.delivered
 
-    def _take_commands(self) -> None:
-        while True:
-            try:
-                arrived = self.inbox.get_nowait()
-            except Empty:
-                return
-            if isinstance(arrived, tuple):
-                self._list.stages[arrived[0]].fetched(arrived[1])
-                continue
-            command = Command.decode(arrived)
-            if command.session == self._session and command.number > self._highest:
-                self._obey(command)
+    @property
+    def busy(self) -> bool:
+        """Say whether something runs."""
+        return bool(self._floor.busy)
 
-    def _obey(self, command: Command) -> None:
-        self._highest = command.number
-        for id_, described in command.stages.items():
-            for producer in self._list.learn(id_, described):
-                for index, result in self._reports.results_of(producer):
-                    self._list.stages[id_].give(producer, index, result)
-            if any(item["fetch"] for item in described["inputs"]):
-                self._fetch(id_, lambda inputs, id_=id_: self.deliver((id_, inputs)))
-        for launch in command.launches:
-            self._list.add(launch)
-        self._reports.seen(command.number, command.acknowledged)
+    def leave(self) -> None:
+        """Start nothing more; return what has not begun."""
+        self._floor.frozen = self._orders.leaving = True
+        self._orders.return_all()
+
+    def stop_all(self, reason: Reason, *, grace: float | None = None) -> None:
+        """End all that runs, within the grace of each task, or this one if it is shorter."""
+        now = time.monotonic()
+        for worker in list(self._floor.busy.values()):
+            status = worker.page.status()
+            if status.claimed > worker.ended:
+                own = worker.handed[0].entry.stage.grace
+                stops.begin(worker, status, reason, now, grace=own if grace is None else min(own, grace))
+
+    def extend(self, deadline: float) -> None:
+        """Tell the guardians until when to wait for the next word."""
+        for zygote in self._floor.zygotes.values():
+            zygote.extend(deadline)
+
+    def close(self) -> None:
+        """End everything that was started here."""
+        self._fetcher.close()
+        for zygote in list(self._floor.zygotes.values()):
+            self._floor.forget_zygote(zygote)
+        self._selector.close()
+        for fd in (self._woken, self._wake):
+            os.close(fd)
 
     def _read(self, worker: Worker) -> None:
-        lines = worker.read()
-        if not lines:
-            return
-        self._journal.write(lines)
-        ends = json.loads(b"[" + b",".join(lines.splitlines()) + b"]")
-        worker.outstanding -= len(ends)
-        finished, followers = self._reports.finished, self._list.followers
-        for end in ends:
-            if type(end) is list:
-                finished(*end)
-                if end[0] in followers:
-                    self._list.ended(end[0], end[2], end[5])
+        """Read what a worker has written; one that closed its pipe and lives can tell nothing more."""
+        if worker.number in self._floor.workers and not self.ends.read(worker) and worker.is_mute():
+            self._selector.unregister(worker.results)
+            stops.clear(worker)
+
+    def _take_calls(self) -> None:
+        while True:
+            try:
+                self._inbox.get_nowait()()
+            except Empty:
+                return
+
+    def _hear(self, zygote: Zygote) -> None:
+        for event in zygote.events():
+            if "forked" in event:
+                self._floor.workers[event["worker"]].pid = event["forked"]
+            elif "ended" in event:
+                for worker in self._floor.of_process(event["ended"]):
+                    self._bury(worker, event["status"])
             else:
-                self._reports.other(end)
-        if worker.outstanding < LOW:
-            self._refill(worker)
+                self._lose(zygote)
 
-    def _refill(self, worker: Worker) -> None:
-        """Give a worker more of what it does, if that is what comes next; else let it run dry and free its room."""
-        entry: Entry = worker.running
-        upcoming = next((entry for entry in self._list.entries if entry.pending and entry.startable), None)
-        if upcoming and upcoming.demand == entry.demand and upcoming.stage.key == worker.key:
-            self._hand(worker, upcoming)
-        elif not worker.outstanding:
-            for name, amount in entry.demand.items():
-                self._room[name] += amount
-            del self._busy[worker.number]
-            self._idle.setdefault(worker.key, []).append(worker)
+    def _bury(self, worker: Worker, status: int) -> None:
+        kills = memory.kills()
+        self.ends.died(worker, status, out_of_memory=status == -9 and kills > self._killed)
+        self._killed = kills
 
-    def _hand(self, worker: Worker, entry: Entry) -> None:
-        share = -(-len(entry.pending) // (2 * max(1, len(self._busy))))
-        taken, entry.pending = entry.pending.take(max(1, min(BATCH, share)))
-        if not entry.pending:
-            self._list.prune()
-        worker.running = entry
-        if entry.stage.id not in worker.known:
-            worker.describe(entry.stage.id, entry.stage.describe())
-        worker.hand(entry.stage.id, entry.attempt, list(taken))
+    def _lose(self, zygote: Zygote) -> None:
+        """Take the end of a zygote, and with it of its workers: its guardian ends them."""
+        log.warning("zygote has ended", interpreter=zygote.interpreter)
+        self._floor.forget_zygote(zygote)
+        for worker in self._floor.of_zygote(zygote):
+            handed = [part.entry for part in worker.handed]
+            self._bury(worker, -9)
+            if zygote.interpreter and not zygote.forked and handed:
+                self.ends.unloadable(handed[0], f"{zygote.interpreter} cannot be started as an interpreter")
 
-    def _feed(self) -> None:
-        """Start what the list and the room allow."""
-        while granted := promote(self._list.entries, self._room):
-            queue = deque(granted)
-            while queue:
-                entry, count = queue.popleft()
-                for _ in range(count):
-                    if entry.pending:
-                        self._start(entry)
-
-    def _start(self, entry: Entry) -> None:
-        idle = self._idle.get(entry.stage.key)
-        if idle:
-            worker = idle.pop()
-        else:
-            worker = self._zygote.start(entry.stage.key)
-            self._selector.register(worker.results, selectors.EVENT_READ, worker)
-        for name, amount in entry.demand.items():
-            self._room[name] -= amount
-        self._busy[worker.number] = worker
-        self._hand(worker, entry)
-
-    def _look(self, now: float) -> None:
-        """Report starts of what runs for a while, and let idle room take over what waits behind it."""
-        self._looked = now
-        for worker in self._busy.values():
-            claimed, stage, attempt, index, begun, _ = worker.current()
-            if worker.outstanding and begun and now - begun / 1e6 > REPORT_START and worker.reported != claimed:
-                worker.reported = claimed
-                self._reports.started(stage, attempt, index, begun)
+    def _tidy(self) -> None:
+        """Forget what is over, when nothing is under way."""
+        if self._journal.is_large and self.idle and not self._list.entries:
+            self._journal.restart({number: worker.ended for number, worker in self._floor.workers.items()})
+        self._list.forget(self._floor.stages())

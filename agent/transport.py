@@ -60,7 +60,12 @@ def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
     """
     app.conf.task_queues = [Queue(name, Exchange("", type="direct"), routing_key=name) for name in queues]
     worker = app.WorkController(
-        app=app, pool_cls="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True
+        app=app,
+        pool_cls="solo",
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
     )
     thread = threading.Thread(target=_run, args=(worker,), name="consumer", daemon=True)
     thread.start()

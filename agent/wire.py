@@ -4,20 +4,91 @@ A record in a worker's items pipe is one task that has not begun: the worker cla
 back by reading it, and the kernel lets only one of them. So "not begun" is exact, however many tasks were handed over.
 """
 
+import mmap
+import os
 import struct
+from dataclasses import dataclass
 
-#: stage, attempt, index
-ITEM = struct.Struct("<qii")
-#: claimed so far, stage, attempt, index, begun (µs), process group of the running command (0: none)
-STATUS = struct.Struct("<qqiiqq")
+#: stage, attempt, index, how much of the stage's description must have been read
+ITEM = struct.Struct("<qiii")
+#: claimed so far, stage, attempt, index, begun (µs), ends of stdout and stderr before it, claimed again
+STATUS = struct.Struct("<qqiiqqqq")
+#: process group of the running command (0: none), process id of the worker, its start time in clock ticks
+PROCESSES = struct.Struct("<qqq")
+#: number of the last write (odd: being written), length of what follows
+LIVE = struct.Struct("<qq")
+GROUP = struct.Struct("<q")
+PROCESSES_AT = 128
+LIVE_AT = 256
+PAGE = 1 << 16
+#: Bytes of JSON about a running task that the page takes.
+LIVE_LIMIT = PAGE - LIVE_AT - LIVE.size
 
 
-def pack_items(stage: int, attempt: int, indexes: list[int]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a worker began last."""
+
+    claimed: int
+    stage: int
+    attempt: int
+    index: int
+    begun: int
+    stdout: int
+    stderr: int
+    again: int
+
+
+class Page:
+    """A worker's page: written by the worker, read by the agent and by its successor."""
+
+    def __init__(self, fd: int) -> None:
+        self.memory = mmap.mmap(fd, PAGE)
+
+    def status(self) -> Status:
+        """Return what was begun last, never a mix of two tasks."""
+        while True:
+            status = Status(*STATUS.unpack_from(self.memory))
+            if status.claimed == status.again:
+                return status
+
+    def processes(self) -> tuple[int, int, int]:
+        """Return the process group of the running command, the worker's process id and its start time."""
+        group, pid, started = PROCESSES.unpack_from(self.memory, PROCESSES_AT)
+        return group, pid, started
+
+    def set_processes(self, pid: int, started: int) -> None:
+        PROCESSES.pack_into(self.memory, PROCESSES_AT, 0, pid, started)
+
+    def set_group(self, group: int) -> None:
+        GROUP.pack_into(self.memory, PROCESSES_AT, group)
+
+    def live(self) -> tuple[int, bytes]:
+        """Return the number of the last write about the running task, and its text; (0, b"") if there is none."""
+        number, length = LIVE.unpack_from(self.memory, LIVE_AT)
+        if not number or number % 2:
+            return 0, b""
+        start = LIVE_AT + LIVE.size
+        text = self.memory[start : start + length]
+        return (number, text) if LIVE.unpack_from(self.memory, LIVE_AT)[0] == number else (0, b"")
+
+    def set_live(self, text: bytes) -> None:
+        """Replace what is told about the running task."""
+        number = LIVE.unpack_from(self.memory, LIVE_AT)[0]
+        start = LIVE_AT + LIVE.size
+        LIVE.pack_into(self.memory, LIVE_AT, number + 1, len(text))
+        self.memory[start : start + len(text)] = text
+        LIVE.pack_into(self.memory, LIVE_AT, number + 2, len(text))
+
+
+def new_page(path: str) -> int:
+    """Make the file of a page and return its descriptor."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.ftruncate(fd, PAGE)
+    return fd
+
+
+def pack_items(stage: int, attempt: int, indexes: list[int], version: int) -> bytes:
     """Return the records of some tasks of one stage, in this order."""
     pack = ITEM.pack
-    return b"".join([pack(stage, attempt, index) for index in indexes])
-
-
-def unpack_items(data: bytes) -> list[tuple[int, int, int]]:
-    """Return the tasks (stage, attempt, index) of some records."""
-    return list(ITEM.iter_unpack(data))
+    return b"".join([pack(stage, attempt, index, version) for index in indexes])

@@ -1,112 +1,177 @@
 """A worker: a process that runs tasks one after the other. Forked by the zygote; imports nothing of the agent's own.
 
-It reads items (agent.wire) and descriptions of stages, and writes one JSON line for each task that ended:
-[stage, attempt, index, begun, ended, result text] when it finished, an object when there is more to tell.
+It reads items (agent.wire) and descriptions of stages, and writes one JSON line for each task that ended: a list
+[stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell, else an object.
 """
 
-import importlib
-import inspect
+import ctypes
 import json
-import mmap
 import os
+import resource
+import signal
+import sys
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, Protocol
 
-from agent.wire import ITEM, STATUS
-from switchyard.task import Task
+from agent import calling, results
+from agent.calling import Failure, Given, PythonStage
+from agent.commanding import CommandStage, lay_out
+from agent.trees import start_time
+from agent.wire import ITEM, LIVE_LIMIT, STATUS, Page
+from switchyard.task import Canceled, Task
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
-class Pipes:
-    """File descriptors of a worker's ends."""
+class Ends:
+    """File descriptors of a worker's ends; its output goes to files that the agent reads."""
 
     items: int
     stages: int
     results: int
-    status: int
+    page: int
+    stdout: int
+    stderr: int
+
+
+class Stage(Protocol):
+    """A stage as a worker knows it."""
+
+    given: Given
+
+    def run(self, task: Task) -> str | Failure:
+        """Run one task; return its result as JSON text, or why there is none."""
 
 
 class Worker:
     """The loop of one worker process."""
 
-    def __init__(self, pipes: Pipes) -> None:
-        self._pipes = pipes
-        self._status = mmap.mmap(pipes.status, STATUS.size)
+    def __init__(self, ends: Ends, setup: dict[str, Any]) -> None:
+        self._ends = ends
+        self._folder = Path(setup["folder"])
+        self._page = Page(ends.page)
         self._claimed = 0
         self._stages: dict[int, Stage] = {}
         self._unread = b""
+        self._task: Task | None = None
 
     def serve(self) -> None:
         """Run what comes until the agent closes the pipe."""
-        read, write, items, results = os.read, os.write, self._pipes.items, self._pipes.results
+        signal.signal(signal.SIGTERM, self._cancel)
+        read, seek, clock, memory = os.read, os.lseek, time.monotonic_ns, self._page.memory
+        items, stdout, stderr = self._ends.items, self._ends.stdout, self._ends.stderr
+        getpid, pid = os.getpid, os.getpid()
+        out, err = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
         while record := read(items, ITEM.size):
-            stage_id, attempt, index = ITEM.unpack(record)
-            stage = self._stages.get(stage_id) or self._receive(stage_id)
-            begun = time.monotonic_ns() // 1000
-            self._claimed += 1
-            STATUS.pack_into(self._status, 0, self._claimed, stage_id, attempt, index, begun, 0)
-            line = stage.run(stage_id, attempt, index, begun)
+            stage_id, attempt, index, version = ITEM.unpack(record)
+            stage = self._stages.get(stage_id)
+            if stage is None or stage.given.version < version:
+                stage = self._receive(stage_id, version)
+            begun = clock() // 1000
+            self._claimed = claimed = self._claimed + 1
+            STATUS.pack_into(memory, 0, claimed, stage_id, attempt, index, begun, out, err, claimed)
+            task = self._task = stage.given.task(index, attempt, self._tell)
+            ended = stage.run(task)
+            self._task = None
+            if getpid() != pid:
+                os._exit(1)  # A fork that the task let go on; the worker itself is elsewhere.
+            self._flush()
+            out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
+            if type(ended) is str and out_end == out and err_end == err and _plain(task, ended):
+                line = f"[{stage_id},{attempt},{index},{begun},{clock() // 1000},{encode_basestring_ascii(ended)}]\n".encode()
+            else:
+                line = self._tell_all(stage_id, task, begun, ended, [out, out_end], [err, err_end])
+            out, err = out_end, err_end
             while line:
-                line = line[write(results, line) :]
+                line = line[os.write(self._ends.results, line) :]
 
-    def _receive(self, wanted: int) -> "Stage":
-        """Read descriptions until the wanted one is there; the agent writes it before the items."""
-        while wanted not in self._stages:
+    def _receive(self, wanted: int, version: int) -> Stage:
+        """Read descriptions until enough of the wanted one is there; the agent writes it before the items."""
+        while wanted not in self._stages or self._stages[wanted].given.version < version:
             while b"\n" not in self._unread:
-                self._unread += os.read(self._pipes.stages, 1 << 16)
+                self._unread += os.read(self._ends.stages, 1 << 16)
             line, _, self._unread = self._unread.partition(b"\n")
-            described = json.loads(line)
-            if "path" in described:
-                described = json.loads(Path(described["path"]).read_bytes())
-            self._stages[described["id"]] = Stage(described)
+            told = json.loads(line)
+            if "path" in told:
+                told = json.loads(Path(told["path"]).read_bytes())
+            stage = self._stages.get(told["id"])
+            if stage is None:
+                stage = self._stages[told["id"]] = self._new_stage(told)
+            stage.given.add(told["given"])
         return self._stages[wanted]
 
+    def _new_stage(self, told: dict[str, Any]) -> Stage:
+        if told["python"]:
+            return PythonStage(told)
+        return CommandStage(told, folder=self._folder, page=self._page, output=(self._ends.stdout, self._ends.stderr))
 
-class Stage:
-    """A stage as a worker knows it: a callable and what it is called with."""
+    def _tell(self, task: Task) -> None:
+        """Show what a running task tells of itself to the agent."""
+        text = json.dumps([self._claimed, task.metrics, task.accumulators]).encode()
+        if len(text) > LIVE_LIMIT:
+            raise ValueError("the task tells more metrics and accumulators than are kept")
+        self._page.set_live(text)
 
-    def __init__(self, described: dict[str, Any]) -> None:
-        self._described = described
-        self._call: Callable[[Task], Any] | None = None
-        self._inputs = {name: [json.loads(text) for text in texts] for name, texts in described["inputs"].items()}
+    def _tell_all(
+        self, stage: int, task: Task, begun: int, ended: str | Failure, stdout: list[int], stderr: list[int]
+    ) -> bytes:
+        told: dict[str, Any] = {"stage": stage, "attempt": task.attempt, "index": task.index, "begun": begun}
+        told |= {"metrics": task.metrics, "accumulators": task.accumulators, "stdout": stdout, "stderr": stderr}
+        if isinstance(ended, Failure):
+            told |= {"outcome": "FAILED", "class": ended.exit_class, "error": _storable(ended.error)}
+            told |= {"exit_code": ended.exit_code, "exceptions": ended.exceptions}
+        else:
+            told |= {"outcome": "FINISHED", "result": ended}
+            if len(ended) > results.INLINE:
+                told |= {"result": None, **results.store(ended, self._folder.parent.parent / "results")}
+        told["ended"] = time.monotonic_ns() // 1000
+        return json.dumps(told).encode() + b"\n"
 
-    def run(self, stage: int, attempt: int, index: int, begun: int) -> bytes:
-        """Run one task and return the line that tells how it ended."""
+    def _flush(self) -> None:
         try:
-            if self._call is None:
-                self._call = self._resolve()
-            task = Task(index, self._described["parallelism"], attempt, self._inputs)
-            text = json.dumps(self._call(task), allow_nan=False)
-        except BaseException as error:
-            return _failure(stage, attempt, index, begun, error)
-        ended = time.monotonic_ns() // 1000
-        return f"[{stage},{attempt},{index},{begun},{ended},{encode_basestring_ascii(text)}]\n".encode("ascii")
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except (ValueError, OSError):
+            open_output(self._ends)
 
-    def _resolve(self) -> Callable[[Task], Any]:
-        module, _, name = self._described["python"].partition(":")
-        function = importlib.import_module(module)
-        for part in name.split("."):
-            function = getattr(function, part)
-        args, kwargs = self._described["args"], self._described["kwargs"]
-        if next(iter(inspect.signature(function).parameters), None) == "task":  # type: ignore[arg-type]
-            return lambda task: function(task, *args, **kwargs)  # type: ignore[operator]
-        return lambda task: function(*args, **kwargs)  # type: ignore[operator]
+    def _cancel(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._task is not None:
+            self._task.canceled = True
+            raise Canceled
 
 
-def _failure(stage: int, attempt: int, index: int, begun: int, error: BaseException) -> bytes:
-    told = {
-        "stage": stage,
-        "attempt": attempt,
-        "index": index,
-        "begun": begun,
-        "ended": time.monotonic_ns() // 1000,
-        "class": "error",
-        "exception": type(error).__name__,
-        "error": "".join(traceback.format_exception(error))[-8192:],
-    }
-    return json.dumps(told).encode("ascii") + b"\n"
+def become(ends: Ends, setup: dict[str, Any]) -> None:
+    """Turn a freshly forked process into a worker with a session, an environment and an output of its own."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ.clear()
+    os.environ.update(setup["env"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    open_output(ends)
+    os.chdir(setup["cwd"])
+    lay_out(setup["files"], Path(setup["cwd"]))
+    calling.prepare(setup["files"])
+    Page(ends.page).set_processes(os.getpid(), start_time("self"))
+
+
+def open_output(ends: Ends) -> None:
+    """Point standard output and error at this worker's files; again, if a task closed them."""
+    os.dup2(ends.stdout, 1)
+    os.dup2(ends.stderr, 2)
+    sys.stdout = os.fdopen(1, "w", 1, errors="backslashreplace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+
+
+def _plain(task: Task, text: str) -> bool:
+    return task.metrics is None and task.accumulators is None and len(text) <= results.INLINE
+
+
+def _storable(text: str) -> str:
+    """Return a text as the server can keep it."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

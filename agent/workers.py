@@ -1,120 +1,166 @@
-"""The agent's side of its workers: starting them, handing tasks over, taking back what has not begun, reading results."""
+"""The agent's side of one worker: handing tasks over, taking back what has not begun, reading how they ended."""
 
-import fcntl
 import json
-import mmap
 import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
+import shutil
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.wire import ITEM, STATUS, pack_items, unpack_items
+from agent.entries import Entry
+from agent.wire import ITEM, Page, pack_items
 
 Key = tuple[Any, ...]
 #: Bytes of a description that go through the pipe, which holds as many of them as a worker has tasks.
 INLINE = 8 * 1024
-PIPE = 1 << 20
+
+
+@dataclass(slots=True)
+class Handed:
+    """Tasks of one entry in the order in which they were handed over; the first `ended` of them have ended."""
+
+    entry: Entry
+    indexes: list[int]
+    ended: int = 0
+
+    def left(self) -> list[int]:
+        return self.indexes[self.ended :]
+
+
+@dataclass(slots=True)
+class Stop:
+    """One running task that is being ended, and why; times are of the monotonic clock, seconds."""
+
+    task: tuple[int, int, int]
+    reason: str
+    kill_at: float
+    asked: bool = False
+    killed: bool = False
 
 
 class Worker:
     """One worker process; `outstanding` tasks were handed to it and have not ended."""
 
     def __init__(
-        self, number: int, key: Key, folder: Path, items: int, unclaimed: int, stages: int, results: int, status: int
+        self,
+        zygote: object,
+        number: int,
+        key: Key,
+        folder: Path,
+        items: int,
+        unclaimed: int,
+        stages: int,
+        results: int,
+        page: int,
     ) -> None:
-        self._folder = folder
+        self.zygote = zygote
         self.number = number
         self.key = key
+        self.folder = folder
         self.pid = 0
-        self.outstanding = 0
-        self.running: Any = None
-        self.reported = 0
-        self.known: set[int] = set()
         self.results = results
+        self.page = Page(page)
+        self.outstanding = 0
+        self.ended = 0
+        self.handed: deque[Handed] = deque()
+        self.running: Entry | None = None
+        self.stop: Stop | None = None
+        self.retiring = False
+        #: Number of the last task whose start was reported, and of the last update, with its time.
+        self.reported = self.updated = 0
+        self.updated_at = 0.0
+        self.known: dict[int, int] = {}
+        self.idle_since = 0.0
         self._items = items
         self._unclaimed = unclaimed
         self._stages = stages
-        self._status = mmap.mmap(status, STATUS.size)
         self._partial = b""
-        os.close(status)
 
-    def describe(self, stage: int, line: bytes) -> None:
-        """Tell the worker of a stage, once; what is long goes by a file, so that this never waits for the worker."""
-        self.known.add(stage)
+    def describe(self, stage: int, version: int, line: bytes) -> None:
+        """Tell the worker of a stage; what is long goes by a file, so that this never waits for the worker."""
+        self.known[stage] = version
         if len(line) > INLINE:
-            path = self._folder / f"stage-{stage}.json"
+            path = self.folder / f"stage-{stage}-{version}.json"
             path.write_bytes(line)
-            line = json.dumps({"id": stage, "path": str(path)}).encode() + b"\n"
+            line = json.dumps({"path": str(path)}).encode() + b"\n"
         os.write(self._stages, line)
 
-    def hand(self, stage: int, attempt: int, indexes: list[int]) -> None:
-        """Hand tasks over, in order."""
+    def hand(self, entry: Entry, indexes: list[int], version: int) -> None:
+        """Hand tasks over, in order. A worker that has just died takes none; they are found when its end is heard."""
         self.outstanding += len(indexes)
-        os.write(self._items, pack_items(stage, attempt, indexes))
-
-    def take_back(self) -> list[tuple[int, int, int]]:
-        """Take back every task (stage, attempt, index) that the worker has not begun."""
+        self.handed.append(Handed(entry, indexes))
         try:
-            items = unpack_items(os.read(self._unclaimed, ITEM.size * 4096))
+            os.write(self._items, pack_items(entry.stage.id, entry.attempt, indexes, version))
+        except BrokenPipeError:
+            return
+
+    def finish(self, count: int) -> None:
+        """Note that so many of its tasks, in the order of handing, have ended."""
+        self.outstanding -= count
+        self.ended += count
+        while count:
+            first = self.handed[0]
+            step = min(count, len(first.indexes) - first.ended)
+            first.ended += step
+            count -= step
+            if first.ended == len(first.indexes):
+                self.handed.popleft()
+
+    def take_back(self) -> list[tuple[Entry, list[int]]]:
+        """Take back every task that the worker has not begun."""
+        try:
+            count = len(os.read(self._unclaimed, ITEM.size * 4096)) // ITEM.size
         except BlockingIOError:
             return []
-        self.outstanding -= len(items)
-        return items
+        return self.drop_last(count)
 
-    def current(self) -> tuple[int, int, int, int, int, int]:
-        """Return claimed, stage, attempt, index, begun and process group of what was begun last."""
-        return STATUS.unpack_from(self._status)
+    def drop_last(self, count: int) -> list[tuple[Entry, list[int]]]:
+        """Forget the tasks that were handed over last, and return them."""
+        self.outstanding -= count
+        taken = []
+        while count:
+            last = self.handed[-1]
+            step = min(count, len(last.indexes) - last.ended)
+            taken.append((last.entry, last.indexes[-step:]))
+            del last.indexes[-step:]
+            count -= step
+            if last.ended == len(last.indexes):
+                self.handed.pop()
+        return taken
 
     def read(self) -> bytes:
-        """Return whole lines that the worker has written."""
-        data = self._partial + os.read(self.results, 1 << 20)
+        """Return whole lines that the worker has written, b"" if there are none now."""
+        try:
+            data = self._partial + os.read(self.results, 1 << 20)
+        except BlockingIOError:
+            return b""
         whole, newline, self._partial = data.rpartition(b"\n")
         return whole + newline
 
+    def is_mute(self) -> bool:
+        """Say whether the pipe that it writes to is closed at its end."""
+        try:
+            data = os.read(self.results, 1 << 16)
+        except BlockingIOError:
+            return False
+        self._partial += data
+        return not data
 
-class Zygote:
-    """The process that forks workers."""
+    def retire(self) -> None:
+        """Let the process end when it has nothing more to do."""
+        self.retiring = True
+        if self._items >= 0:
+            os.close(self._items)
+            self._items = -1
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "agent.zygote", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self._numbers = 0
-
-    def start(self, key: Key) -> Worker:
-        """Ask for a worker; it takes tasks at once and begins when it is there."""
-        self._numbers += 1
-        items_read, items_write = os.pipe2(os.O_CLOEXEC)
-        stages_read, stages_write = os.pipe2(os.O_CLOEXEC)
-        results_read, results_write = os.pipe2(os.O_CLOEXEC)
-        status = os.memfd_create("status", os.MFD_CLOEXEC)
-        os.ftruncate(status, STATUS.size)
-        message = json.dumps({"worker": self._numbers}).encode()
-        socket.send_fds(self.socket, [message], [items_read, stages_read, results_write, status])
-        # A description of its own of the pipe's end, so that taking back never waits while the worker's reading does.
-        unclaimed = os.open(f"/proc/self/fd/{items_read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
-        worker = Worker(self._numbers, key, self._folder, items_write, unclaimed, stages_write, results_read, status)
-        for fd in (items_read, stages_read, results_write):
+    def close(self) -> None:
+        """Give back what a worker that has ended held here, but for its output."""
+        self.retire()
+        for fd in (self._unclaimed, self._stages, self.results):
             os.close(fd)
-        return worker
+        self.page.memory.close()
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield what the zygote told: workers forked and ended."""
-        while True:
-            try:
-                data = self.socket.recv(4096, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            if not data:
-                return
-            yield json.loads(data)
+    def remove(self) -> None:
+        """Remove its folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The zygote: a small single-threaded process that forks workers on the agent's request and tells when they end.
 
-It holds what every worker needs imported and nothing else: no Celery, no token, no thread that a fork would lose.
+It holds what every worker needs imported and nothing else: no Celery, no token, no thread that a fork would lose. Its
+guardian (agent.guardian) ends it and all that it started when the agent is gone.
 """
 
 import json
@@ -9,8 +10,11 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 
-from agent.worker import Pipes, Worker
+from agent.worker import Ends, Worker, become
+
+FDS = 6
 
 
 def main(fd: int) -> None:
@@ -19,16 +23,17 @@ def main(fd: int) -> None:
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        ready, _, _ = select.select([agent, woken], [], [])
+        ready, _, _ = select.select([fd, woken], [], [])
         if woken in ready:
             os.read(woken, 4096)
             _reap(agent)
-        if agent in ready:
-            data, fds, _, _ = socket.recv_fds(agent, 1 << 16, 4)
+        if fd in ready:
+            data, fds, _, _ = socket.recv_fds(agent, 1 << 16, FDS, socket.MSG_CMSG_CLOEXEC)
             if not data:
                 return
-            _fork(agent, woken, wake, json.loads(data), fds)
+            _fork(agent, (woken, wake), json.loads(data), fds)
 
 
 def _reap(agent: socket.socket) -> None:
@@ -42,7 +47,7 @@ def _reap(agent: socket.socket) -> None:
         agent.send(json.dumps({"ended": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
 
 
-def _fork(agent: socket.socket, woken: int, wake: int, wanted: dict[str, object], fds: list[int]) -> None:
+def _fork(agent: socket.socket, pipe: tuple[int, int], wanted: dict[str, object], fds: list[int]) -> None:
     pid = os.fork()
     if pid:
         for fd in fds:
@@ -51,10 +56,16 @@ def _fork(agent: socket.socket, woken: int, wake: int, wanted: dict[str, object]
         return
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for fd in (agent.detach(), woken, wake):
+    for fd in (agent.detach(), *pipe):
         os.close(fd)
-    Worker(Pipes(*fds)).serve()
-    os._exit(0)
+    ends, setup = Ends(*fds), json.loads(Path(str(wanted["setup"])).read_bytes())
+    status = 1
+    try:
+        become(ends, setup)
+        Worker(ends, setup).serve()
+        status = 0
+    finally:
+        os._exit(status)
 
 
 if __name__ == "__main__":

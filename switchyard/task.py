@@ -1,15 +1,126 @@
-"""What a running task sees of itself."""
+"""What a running task sees of itself and tells of itself (docs/tasks.md).
 
-from typing import Any
+A callable is given its `Task` when its first parameter is named `task`; any code that it calls finds it by `current()`.
+Nothing here knows how what is told travels.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+
+class Canceled(BaseException):
+    """Raised in a task that is to end: its job was canceled, it ran out of time, or its node stops."""
+
+
+class NotRunning(RuntimeError):
+    """No task runs in this process."""
+
+
+class Failed:
+    """The type of FAILED: what stands in for the result of a task that failed, where the job tolerates it."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "FAILED"
+
+
+FAILED: Final = Failed()
 
 
 class Task:
-    """One task while it runs: `index` of `parallelism`, and `inputs`, the results of the stages it needs by their names."""
+    """One task while it runs.
 
-    __slots__ = ("attempt", "index", "inputs", "parallelism")
+    `index` of `parallelism`, at this `attempt` (from 0). `inputs` holds the results of the stages that it needs, by
+    their names and in the order of their tasks; with `foreach`, `item` is its own item. Other tasks see the same
+    lists: leave them as they are.
+    """
 
-    def __init__(self, index: int, parallelism: int, attempt: int, inputs: dict[str, list[Any]]) -> None:
+    __slots__ = (
+        "_tell", "accumulators", "attempt", "canceled", "index", "inputs", "item", "metrics", "parallelism",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        index: int,
+        parallelism: int,
+        attempt: int = 0,
+        inputs: dict[str, list[Any]] | None = None,
+        item: Any = None,
+        tell: Callable[["Task"], None] | None = None,
+    ) -> None:
         self.index = index
         self.parallelism = parallelism
         self.attempt = attempt
-        self.inputs = inputs
+        self.inputs = {} if inputs is None else inputs
+        self.item = item
+        self.canceled = False
+        self.metrics: dict[str, float] | None = None
+        self.accumulators: dict[str, float] | None = None
+        self._tell = tell
+
+    def progress(self, share: float) -> None:
+        """Tell how much is done, from 0 to 1."""
+        if not 0 <= share <= 1:
+            raise ValueError(f"progress is a share from 0 to 1, not {share!r}")
+        self.metric("progress", share)
+
+    def metric(self, name: str, value: float) -> None:
+        """Tell the present value of something; it replaces the last one of that name."""
+        if self.metrics is None:
+            self.metrics = {}
+        self.metrics[_name(name)] = _number(name, value)
+        self._told()
+
+    def accumulate(self, name: str, value: float = 1) -> None:
+        """Add to a sum of this name, which the stage's tasks add up together."""
+        if self.accumulators is None:
+            self.accumulators = {}
+        self.accumulators[_name(name)] = _number(name, self.accumulators.get(name, 0) + _number(name, value))
+        self._told()
+
+    def log(self, text: str) -> None:
+        """Write a line to the task's log, among its standard error."""
+        os.write(2, text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def check(self) -> None:
+        """Raise Canceled if this task is to end."""
+        if self.canceled:
+            raise Canceled
+
+    def _told(self) -> None:
+        if self._tell is not None:
+            self._tell(self)
+
+
+def current() -> Task:
+    """Return the task that runs in this process; raise NotRunning if there is none."""
+    if _running is None:
+        raise NotRunning("no task runs in this process")
+    return _running
+
+
+def run(task: Task | None) -> None:
+    """Make `task` the one that `current` returns. Called by the worker alone."""
+    global _running  # noqa: PLW0603
+    _running = task
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
+        raise ValueError(f"a name is printable text of up to 200 characters, not {name!r:.100}")
+    return name
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {value!r:.100}")
+    return value
+
+
+_running: Task | None = None

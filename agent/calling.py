@@ -1,0 +1,149 @@
+"""Calling: a Python stage in a worker. It resolves the callable once and calls it for each task."""
+
+import importlib
+import inspect
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent import results
+from switchyard import task as tasks
+from switchyard.task import FAILED, Task
+
+ERROR_LIMIT = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task did not finish; `exit_class` as in scheduling.retry."""
+
+    exit_class: str
+    error: str
+    exceptions: tuple[str, ...] = ()
+    exit_code: int | None = None
+
+
+class Unloadable(Exception):
+    """The callable cannot be loaded."""
+
+
+class Given:
+    """What a stage's tasks are given: the results of other stages, and items. It grows while the stage runs."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.parallelism: int = told["parallelism"]
+        self._sizes: dict[str, int] = {name: size for name, size, _ in told["inputs"]}
+        self._pointwise = {name for name, _, exchange in told["inputs"] if exchange == "pointwise"}
+        self._inputs: dict[str, list[Any]] = {name: [FAILED] * size for name, size in self._sizes.items()}
+        self._items: dict[int, Any] = {}
+        self.version = 0
+
+    def add(self, given: list[list[Any]]) -> None:
+        """Take more of it: [stage name or null for an item, index, JSON text]."""
+        for name, index, text in given:
+            if name is None:
+                self._items[index] = json.loads(text)
+            else:
+                self._inputs[name][index] = json.loads(text)
+        self.version += len(given)
+
+    def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
+        inputs = self._inputs
+        if self._pointwise:
+            inputs = {name: self._share(name, index) for name in inputs}
+        return Task(index, self.parallelism, attempt, inputs, self._items.get(index), tell)
+
+    def _share(self, name: str, index: int) -> list[Any]:
+        """Return the part of a pointwise input whose share of the whole overlaps that of the task."""
+        if name not in self._pointwise:
+            return self._inputs[name]
+        size, parallelism = self._sizes[name], self.parallelism
+        return self._inputs[name][index * size // parallelism : -(-(index + 1) * size // parallelism)]
+
+
+class PythonStage:
+    """A stage whose tasks are calls of one callable."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.given = Given(told)
+        self._told = told
+        self._call: Callable[[Task], Any] | None = None
+        self._unloadable: Unloadable | None = None
+
+    def run(self, task: Task) -> str | Failure:
+        """Run one task; return its result as JSON text, or why there is none."""
+        tasks.run(task)
+        try:
+            call = self._call or self._load()
+            return results.encode(call(task))
+        except Unloadable as error:
+            return Failure("unloadable", str(error))
+        except tasks.Canceled:
+            return Failure("killed", "ended on request")
+        except results.BadResult as error:
+            return Failure("user_error", str(error))
+        except BaseException as error:
+            return describe(error)
+        finally:
+            tasks.run(None)
+
+    def _load(self) -> Callable[[Task], Any]:
+        """Resolve the callable. A failure is kept: trying again would run half of a module twice."""
+        if self._unloadable:
+            raise self._unloadable
+        try:
+            self._call = self._resolve()
+        except tasks.Canceled:
+            raise
+        except BaseException as error:
+            name = self._told["python"]
+            self._unloadable = Unloadable(f"{name} cannot be loaded: {describe(error).error}")
+            raise self._unloadable from None
+        return self._call
+
+    def _resolve(self) -> Callable[[Task], Any]:
+        module, _, name = self._told["python"].partition(":")
+        function: Any = importlib.import_module(module)
+        for part in name.split("."):
+            function = getattr(function, part)
+        if not callable(function):
+            raise TypeError(f"{name} is not callable")
+        args, kwargs, each = self._told["args"], self._told["kwargs"], self._told["foreach"]
+        match _wants_task(function), each:
+            case True, False:
+                return lambda task: function(task, *args, **kwargs)
+            case True, True:
+                return lambda task: function(task, task.item, *args, **kwargs)
+            case False, True:
+                return lambda task: function(task.item, *args, **kwargs)
+        return lambda _: function(*args, **kwargs)
+
+
+def describe(error: BaseException) -> Failure:
+    """Return an exception as a failure: its classes by name, and where it came from outside of this module."""
+    names = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__[:-1])
+    inner = error.__traceback__
+    while inner and inner.tb_frame.f_code.co_filename == __file__:
+        inner = inner.tb_next
+    text = "".join(traceback.format_exception(type(error), error, inner))
+    exit_code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else None
+    return Failure("user_error", text[-ERROR_LIMIT:], names, exit_code)
+
+
+def prepare(path: str | None) -> None:
+    """Make a worker ready to load what a job brings along: its files come first."""
+    if path:
+        sys.path.insert(0, path)
+    sys.argv = ["switchyard-task"]
+    os.umask(0o022)
+
+
+def _wants_task(function: Callable[..., Any]) -> bool:
+    try:
+        return next(iter(inspect.signature(function).parameters), None) == "task"
+    except (ValueError, TypeError):
+        return False

@@ -1,0 +1,84 @@
+"""The channel by which a command tells of itself: a FIFO that takes lines of JSON (docs/tasks.md). Runs in workers."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from switchyard.task import Task
+
+#: Bytes that one line may take.
+LIMIT = 64 << 20
+
+
+class Channel:
+    """One worker's FIFO. It is held open for reading and writing, so that commands may come and go."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            os.mkfifo(path, 0o600)
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._task: Task | None = None
+        self._partial = b""
+        self._result: Any = None
+        self._garbage = ""
+
+    def open(self, task: Task) -> None:
+        """Begin to listen for a task; what an earlier one left behind is not its own."""
+        self._task = None
+        self.read()
+        self._task, self._partial, self._result, self._garbage = task, b"", None, ""
+
+    def close(self) -> tuple[Any, str]:
+        """Read what is left; return the result that was told (None: none) and what was wrong (empty: nothing)."""
+        self.read()
+        if self._partial.strip():
+            self._take(self._partial)
+        return self._result, self._garbage
+
+    def read(self) -> None:
+        """Take what has been written so far."""
+        while True:
+            try:
+                data = os.read(self.fd, 1 << 16)
+            except BlockingIOError:
+                return
+            if self._task is None or self._garbage:
+                continue
+            *lines, self._partial = (self._partial + data).split(b"\n") if b"\n" in data else [self._partial + data]
+            if len(self._partial) > LIMIT:
+                self._garbage = "a line on the report channel is too long"
+            for line in lines:
+                if line.strip():
+                    self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            told = json.loads(line)
+            if not isinstance(told, dict):
+                raise ValueError("a line must be an object")
+            for verb, value in told.items():
+                self._obey(verb, value)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            shown = line[:100].decode(errors="backslashreplace")
+            self._garbage = self._garbage or f"garbage on the report channel: {error}: {shown}"
+
+    def _obey(self, verb: str, value: Any) -> None:
+        task = self._task
+        if task is None:
+            return
+        match verb:
+            case "progress":
+                task.progress(value)
+            case "metric":
+                for name, amount in value.items():
+                    task.metric(name, amount)
+            case "accumulate":
+                for name, amount in value.items():
+                    task.accumulate(name, amount)
+            case "log":
+                task.log(str(value))
+            case "result":
+                self._result = value
+            case _:
+                raise ValueError(f"unknown word {verb!r}")

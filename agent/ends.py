@@ -1,0 +1,210 @@
+"""Ends: turns what workers write, and how they die, into reports, and gives results to what waits for them here."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent import output, stops
+from agent.entries import Entries, Entry
+from agent.fetching import Fetcher
+from agent.floor import Floor
+from agent.journal import Journal
+from agent.output import Log
+from agent.reports import Reports
+from agent.shipping import Shipper
+from agent.workers import Worker
+from scheduling.indexes import IndexSet
+from scheduling.retry import ExitClass
+
+#: Every field of an end that is more than a result, with what it is if nobody says.
+BLANK: dict[str, Any] = {
+    "stage": 0, "attempt": 0, "index": 0, "begun": None, "ended": 0, "outcome": "FAILED", "result": None,
+    "result_digest": None, "class": None, "exit_code": None, "exceptions": [], "error": None, "metrics": None,
+    "accumulators": None, "logs": None,
+}  # fmt: skip
+
+
+class Ends:
+    """Reads how tasks ended."""
+
+    def __init__(
+        self,
+        *,
+        entries: Entries,
+        floor: Floor,
+        reports: Reports,
+        journal: Journal,
+        fetcher: Fetcher,
+        shipper: Shipper,
+        clock: Callable[[], int],
+    ) -> None:
+        self._list = entries
+        self._floor = floor
+        self._reports = reports
+        self._journal = journal
+        self._fetcher = fetcher
+        self._shipper = shipper
+        self._clock = clock
+        self._storing: set[tuple[int, int, int]] = set()
+
+    @property
+    def settled(self) -> bool:
+        """Say whether every end that was read is in a report."""
+        return not self._storing
+
+    def told(self, stage: int, attempt: int) -> IndexSet:
+        """Return the tasks whose ends are told or will be, and not acknowledged."""
+        storing = [index for id_, number, index in self._storing if (id_, number) == (stage, attempt)]
+        return self._reports.told(stage, attempt) | IndexSet.from_indexes(storing)
+
+    def read(self, worker: Worker) -> bool:
+        """Take what a worker has written; say whether there was anything."""
+        lines = worker.read()
+        if not lines:
+            return False
+        self._journal.write(lines)
+        ends = json.loads(b"[" + b",".join(lines.splitlines()) + b"]")
+        worker.finish(len(ends))
+        finished, followers = self._reports.finished, self._list.followers
+        results: dict[int, list[tuple[int, str | None]]] = defaultdict(list)
+        plain = worker.stop is None
+        for end in ends:
+            if plain and type(end) is list:
+                finished(*end)
+                if end[0] in followers:
+                    results[end[0]].append((end[2], end[5]))
+            else:
+                self._take(worker, end)
+        for stage, values in results.items():
+            self._list.ended(stage, values)
+        self._measure(ends[-1])
+        self._floor.refill(worker)
+        return True
+
+    def died(self, worker: Worker, status: int, *, out_of_memory: bool) -> None:
+        """Take the end of a worker process, and of the task that it had begun."""
+        while self.read(worker):
+            continue
+        page = worker.page.status()
+        for _ in self._floor.lose(worker):
+            end = {
+                "stage": page.stage, "attempt": page.attempt, "index": page.index, "begun": page.begun,
+                "ended": self._clock(), "stdout": [page.stdout, _size(worker, "stdout")],
+                "stderr": [page.stderr, _size(worker, "stderr")],
+                **_classify(status, out_of_memory=out_of_memory),
+            }  # fmt: skip
+            self._journal.ended(end)
+            self._take(worker, end)
+        stops.clear(worker)
+        worker.close()
+        self._shipper.remove(worker.folder)
+
+    def unloadable(self, entry: Entry, error: str) -> None:
+        """Tell of a stage, by one of its tasks, that no task of it can be run."""
+        first, entry.pending = entry.pending.take(1)
+        for index in first:
+            end = BLANK | {"stage": entry.stage.id, "attempt": entry.attempt, "index": index, "ended": self._clock()}
+            end |= {"class": ExitClass.UNLOADABLE, "error": error}
+            self._journal.ended(end)
+            self._report(end)
+
+    def take(self, told: dict[str, Any]) -> None:
+        """Take an end that a predecessor has journaled and not reported."""
+        self._finish(BLANK | told)
+
+    def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
+        if isinstance(told, list):
+            names = ("stage", "attempt", "index", "begun", "ended", "result")
+            told = dict(zip(names, told, strict=True), outcome="FINISHED")
+        end = BLANK | told
+        end["logs"] = self._ship(worker, end)
+        stop, task = worker.stop, (end["stage"], end["attempt"], end["index"])
+        if stop and stop.task == task:
+            if stop.asked:
+                stops.overrule(stop, end)
+                self._journal.ended(end)
+            if worker.key[0] == "command" or not stop.asked:
+                worker.stop = None
+            else:
+                stops.clear(worker)
+        self._finish(end)
+
+    def _finish(self, end: dict[str, Any]) -> None:
+        path = end.pop("file", None)
+        if path and end["result_digest"]:
+            self._store(end, Path(path))
+            return
+        self._report(end)
+
+    def _report(self, end: dict[str, Any]) -> None:
+        stage, index = end["stage"], end["index"]
+        self._reports.other({name: end[name] for name in BLANK})
+        if stage in self._list.followers:
+            if end["outcome"] == "FINISHED" and end["result"] is not None:
+                self._list.ended(stage, [(index, end["result"])])
+            else:
+                self.give_back(self._list.take_dependents(stage))
+        if end["class"] == ExitClass.UNLOADABLE:
+            self._spare(stage, end["attempt"])
+
+    def _store(self, end: dict[str, Any], path: Path) -> None:
+        """Keep an end to ourselves until its result, which is large, is at the server."""
+        task = (end["stage"], end["attempt"], end["index"])
+        self._storing.add(task)
+
+        def stored(done: object) -> None:
+            self._storing.discard(task)
+            if not done:
+                end.update(outcome="FAILED", result_digest=None, error="the server does not take its result")
+                end["class"] = ExitClass.USER_ERROR
+            self._journal.ended(end)
+            self._report(end)
+
+        self._fetcher.store(end["result_digest"], path, stored)
+
+    def _spare(self, stage: int, attempt: int) -> None:
+        """Give back the other tasks of a stage that cannot be loaded: one says it all."""
+        self._floor.take_back_of(stage, attempt)
+        everything = IndexSet.span(0, 2**31 - 1)
+        self.give_back([(stage, attempt, self._list.take(stage, attempt, everything))])
+
+    def give_back(self, tasks: list[tuple[int, int, IndexSet]]) -> None:
+        for stage, attempt, indexes in tasks:
+            if indexes:
+                self._journal.returned(stage, attempt, indexes)
+                self._reports.returned(stage, attempt, indexes)
+
+    def _ship(self, worker: Worker, end: dict[str, Any]) -> dict[str, dict[str, int]] | None:
+        """Ship what a task wrote; return how much that is."""
+        logs = {}
+        for stream in output.STREAMS:
+            start, stop = end.pop(stream, None) or (0, 0)
+            start = start if stop >= start else 0
+            if stop > start:
+                logs[stream] = output.account(stop - start, self._shipper.cap)
+                place = (end["stage"], end["index"], end["attempt"], stream)
+                self._shipper.finish(Log(*place, worker.folder / stream, start, stop))
+        return logs or None
+
+    def _measure(self, end: Any) -> None:
+        stage, begun, ended = (end[0], end[3], end[4]) if type(end) is list else (end["stage"], end["begun"], end["ended"])
+        known = self._list.stages.get(stage)
+        if known:
+            known.pace = (ended - begun) / 1e6
+
+
+def _size(worker: Worker, stream: str) -> int:
+    return (worker.folder / stream).stat().st_size
+
+
+def _classify(status: int, *, out_of_memory: bool) -> dict[str, Any]:
+    """Return what the end of its worker's process says about a task."""
+    if out_of_memory:
+        return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": "the machine ran out of memory"}
+    if status < 0:
+        error = f"its process was ended by signal {-status}"
+        return {"class": ExitClass.KILLED, "exit_code": status, "error": error}
+    error = f"its process exited with {status} in the middle of the task"
+    return {"class": ExitClass.USER_ERROR, "exit_code": status, "error": error}

@@ -1,0 +1,89 @@
+"""The data folder of an agent: whose it is, and what a predecessor has left in it.
+
+Two locks. The agent holds the first; the second it shares with the guardians, so that it is free only when all that
+an agent ever started has ended.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from agent import trees
+from agent.wire import PROCESSES, PROCESSES_AT
+
+log = structlog.get_logger()
+#: Seconds that the processes of a predecessor are waited for.
+WAIT = 60.0
+
+
+class InUse(Exception):
+    """Another agent uses the data folder."""
+
+
+class Folder:
+    """The folder, locked as long as this object lives."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        self._own = _open(path / "lock")
+        if not _lock(self._own):
+            raise InUse(f"an agent runs on {path} already (process {(path / 'lock').read_text().strip()})")
+        os.truncate(self._own, 0)
+        os.write(self._own, f"{os.getpid()}\n".encode())
+        #: The lock to be kept by what outlives the agent.
+        self.tree = _open(path / "tree.lock")
+
+    def clear(self) -> None:
+        """End what a predecessor has left running."""
+        deadline = time.monotonic() + WAIT
+        while not _lock(self.tree):
+            if time.monotonic() > deadline:
+                raise InUse(f"processes of an earlier agent on {self.path} do not end")
+            time.sleep(0.05)
+        for page in self.path.glob("workers/*/page"):
+            _end(page)
+
+    def empty(self, *, keep: Collection[str]) -> None:
+        """Remove what only a predecessor needed, but for these files of results."""
+        for name in ("workers", "files"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+            (self.path / name).mkdir()
+        (self.path / "results").mkdir(exist_ok=True)
+        for path in (self.path / "results").iterdir():
+            if str(path) not in keep:
+                path.unlink()
+
+
+def _end(page: Path) -> None:
+    """Kill the worker that a page tells of, and the command that it ran, if their guardian could not."""
+    data = page.read_bytes()[PROCESSES_AT : PROCESSES_AT + PROCESSES.size]
+    if len(data) < PROCESSES.size:
+        return
+    group, pid, started = PROCESSES.unpack(data)
+    if pid and trees.start_time(pid) == started:
+        log.warning("ending a worker of an earlier agent", pid=pid)
+        trees.kill(pid, root=True)
+    if group and started < trees.start_time(group):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

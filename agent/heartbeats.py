@@ -1,0 +1,109 @@
+"""Heartbeats: a thread that tells every few seconds that this agent lives, and knows when it was last heard.
+
+By Redis; over HTTP when Redis is away or nothing has been heard for a while. The fence is counted from the sending of
+the last heartbeat that was acknowledged, on the clock that goes on while the machine sleeps.
+"""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import structlog
+from celery import Celery
+
+from agent import transport
+from agent.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, Heartbeat
+from agent.server import Refused, Registered, Server
+
+log = structlog.get_logger()
+INTERVAL = 5.0
+#: Seconds without an answer after which heartbeats go over HTTP too.
+UNHEARD = 12.0
+#: Seconds from the last acknowledged heartbeat after which running tasks get TERM, and KILL.
+FENCE = 45.0
+KILL = 50.0
+
+
+class Heartbeats:
+    """Sends heartbeats for one session."""
+
+    def __init__(self, app: Celery, server: Server, registered: Registered, folder: Path, interval: float = INTERVAL) -> None:
+        self._app = app
+        self._server = server
+        self._registered = registered
+        self._folder = folder
+        self._interval = interval
+        self._number = 0
+        self._sent: dict[int, float] = {}
+        self._heard = boottime()
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
+        self._thread.start()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the sending of the last heartbeat that was acknowledged."""
+        return boottime() - self._heard
+
+    @property
+    def heard(self) -> float:
+        """When that was (CLOCK_BOOTTIME)."""
+        return self._heard
+
+    def acknowledged(self, number: int) -> None:
+        """Note that a heartbeat was heard."""
+        with self._lock:
+            at = self._sent.get(number)
+            if at is not None:
+                self._heard = max(self._heard, at)
+                self._sent = {other: sent for other, sent in self._sent.items() if other > number}
+
+    def close(self, *, leaving: bool) -> None:
+        """Send no more, but for a last one that says so when the agent leaves for good."""
+        self._closed.set()
+        self._thread.join(timeout=1)
+        if leaving:
+            self._send({"leaving": True})
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._send(figures(self._folder))
+            except Exception:
+                log.exception("heartbeat failed")
+            self._closed.wait(self._interval)
+
+    def _send(self, told: dict[str, Any]) -> None:
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._sent[number] = boottime()
+        beat = Heartbeat(self._registered.node, self._registered.session, number, told).encode()
+        if not transport.send(self._app, HEARTBEAT_TASK, beat, HEARTBEAT_QUEUE) or self.silence > UNHEARD:
+            self._send_over_http(beat)
+
+    def _send_over_http(self, beat: dict[str, Any]) -> None:
+        try:
+            self.acknowledged(self._server.heartbeat(beat))
+        except (httpx.HTTPError, Refused) as error:
+            log.warning("heartbeat not heard", error=str(error))
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """Return what a node tells of itself; reads no disk but the size of the file system."""
+    return {
+        "load": os.getloadavg()[0],
+        "cpu": psutil.cpu_percent(),
+        "mem_available": psutil.virtual_memory().available >> 20,
+        "disk_free": psutil.disk_usage(str(folder)).free >> 20,
+    }
+
+
+def boottime() -> float:
+    """Return seconds on the clock that counts sleep too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,163 @@
+"""Orders: does what commands say to the list and to what runs. A command is fenced by session and number."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from agent import stops
+from agent.ends import Ends
+from agent.entries import Entries
+from agent.fetching import Fetcher
+from agent.floor import Floor
+from agent.journal import Journal
+from agent.messages import Command, Launch
+from agent.reports import Reports
+from agent.stages import Stage
+from agent.stops import Reason
+from scheduling.indexes import IndexSet
+
+log = structlog.get_logger()
+
+
+class Orders:
+    """Obeys the commands of one session."""
+
+    def __init__(
+        self,
+        *,
+        session: str,
+        entries: Entries,
+        floor: Floor,
+        ends: Ends,
+        reports: Reports,
+        journal: Journal,
+        fetcher: Fetcher,
+        highest: int,
+    ) -> None:
+        self._session = session
+        self._list = entries
+        self._floor = floor
+        self._ends = ends
+        self._reports = reports
+        self._journal = journal
+        self._fetcher = fetcher
+        self._highest = highest
+        self._canceled: dict[tuple[int, int], IndexSet] = {}
+        self.leaving = False
+
+    def obey(self, command: Command, now: float) -> None:
+        """Do what a command says, unless it is old or for another session.
+
+        First what a pause asks back, so that a command may end a pause and launch; last what recalls and cancels ask
+        back, so that they win over a launch in the same command.
+        """
+        if command.session != self._session or command.number <= self._highest:
+            return
+        self._highest = command.number
+        if command.pause > self._reports.pause:
+            self.return_all()
+            self._reports.paused(command.pause)
+        fresh = [stage for id_, told in command.stages.items() if (stage := self._list.learn(id_, told))]
+        for stage in fresh:
+            self._prepare(stage)
+        for launch in command.launches:
+            self._launch(command.number, launch, now)
+        for stage_id, attempt, ranges in command.recalls:
+            self._recall(stage_id, attempt, IndexSet.of(ranges))
+        for stage_id, attempt, ranges in command.cancels:
+            self._cancel(stage_id, attempt, IndexSet.of(ranges))
+        self._reports.seen(command.number, command.acknowledged)
+
+    def return_all(self) -> None:
+        """Return everything that has not begun."""
+        self._floor.take_back_all()
+        self._ends.give_back(self._list.take_all())
+
+    def stop_canceled(self, now: float) -> None:
+        """End what runs and was canceled; once more, because a task may have begun while it was being canceled."""
+        for (stage, attempt), indexes in list(self._canceled.items()):
+            left = indexes & self._floor.begun(stage, attempt)
+            if left:
+                self._canceled[stage, attempt] = left
+            else:
+                del self._canceled[stage, attempt]
+        for worker in self._floor.busy.values() if self._canceled else ():
+            status = worker.page.status()
+            if status.claimed > worker.ended and status.index in self._canceled.get(
+                (status.stage, status.attempt), IndexSet()
+            ):
+                grace = worker.handed[0].entry.stage.grace
+                if worker.stop is None:
+                    stops.begin(worker, status, Reason.CANCELED, now, grace=grace)
+
+    def _prepare(self, stage: Stage) -> None:
+        """Get what a stage's tasks need beside their inputs."""
+        for producer in stage.known:
+            self._list.ended(producer, self._reports.results_of(producer), only=stage)
+        digest = stage.spec.get("files_digest")
+        if digest:
+            stage.wanted += 1
+            self._fetcher.files(stage.id, digest, lambda folder: self._have_files(stage, folder))
+
+    def _launch(self, command: int, launch: Launch, now: float) -> None:
+        indexes = IndexSet.of(launch.ranges)
+        if self.leaving or launch.stage not in self._list.stages:
+            self._ends.give_back([(launch.stage, launch.attempt, indexes)])
+            return
+        entry = self._list.add(launch, now)
+        if entry is None:
+            return
+        self._journal.launched(command, launch.entry, launch.stage, launch.attempt, indexes)
+        stage = entry.stage
+        if stage.lacks(indexes, entry.open):
+            stage.wanted += 1
+            self._fetcher.inputs(stage.id, lambda inputs: self._have_inputs(stage, inputs))
+        missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
+        if missing:
+            stage.wanted += 1
+            low, high = missing.ranges[0][0], missing.ranges[-1][1]
+            self._fetcher.items(stage.id, low, high, lambda items: self._have_items(stage, items))
+
+    def _recall(self, stage: int, attempt: int, wanted: IndexSet) -> IndexSet:
+        """Return what has not begun, and what is not known here; return which have begun and not ended."""
+        self._floor.take_back_of(stage, attempt)
+        taken = self._list.take(stage, attempt, wanted)
+        begun = self._floor.begun(stage, attempt) & wanted
+        unknown = wanted - taken - begun - self._ends.told(stage, attempt)
+        self._ends.give_back([(stage, attempt, taken | unknown)])
+        return begun
+
+    def _cancel(self, stage: int, attempt: int, wanted: IndexSet) -> None:
+        begun = self._recall(stage, attempt, wanted)
+        if begun:
+            self._canceled[stage, attempt] = self._canceled.get((stage, attempt), IndexSet()) | begun
+
+    def _have_files(self, stage: Stage, folder: str | None) -> None:
+        stage.files = folder
+        self._have(stage, folder)
+
+    def _have_inputs(self, stage: Stage, inputs: Mapping[int, list[str | None]] | None) -> None:
+        for producer, texts in (inputs or {}).items():
+            if producer in stage.known:
+                self._list.ended(producer, enumerate(texts), only=stage)
+        stage.fetched(inputs or {})
+        self._have(stage, inputs)
+
+    def _have_items(self, stage: Stage, items: Mapping[int, Any] | None) -> None:
+        stage.give_items(items or {})
+        self._have(stage, items)
+
+    def _have(self, stage: Stage, what: object) -> None:
+        """Note that something wanted is there; without it, give back what the stage has on the list."""
+        if what is None:
+            stage.unreachable = True
+            self._give_up(stage)
+        else:
+            stage.wanted -= 1
+
+    def _give_up(self, stage: Stage) -> None:
+        log.warning("what the stage needs is not to be had", stage=stage.id)
+        for attempt in {entry.attempt for entry in self._list.entries if entry.stage is stage}:
+            everything = self._list.take(stage.id, attempt, IndexSet.span(0, 2**31 - 1))
+            self._ends.give_back([(stage.id, attempt, everything)])

@@ -1,0 +1,176 @@
+"""Running an agent: its options, its data folder, one session after the other, and leaving."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import structlog
+import typer
+
+from agent import heartbeats, output, recovering
+from agent.folder import Folder, InUse
+from agent.recovering import Recovered
+from agent.server import Refused, Registered, Server
+from agent.session import Session, Settings
+from agent.stops import Reason
+from agent.totals import measure
+
+log = structlog.get_logger()
+#: Seconds that running tasks are given, and the last reports and logs, when the agent is told to stop.
+DELIVERY = 5.0
+#: Seconds between attempts to register.
+RETRY = 1.0
+
+
+def main(
+    server: Annotated[str, typer.Option(help="Base URL of the Switchyard server.")] = "http://127.0.0.1:8000",
+    name: Annotated[str, typer.Option(help="Name of this node.")] = socket.gethostname(),
+    data: Annotated[Path, typer.Option(help="Folder for the journal and the files of tasks.")] = Path(".switchyard-agent"),
+    slots: Annotated[float | None, typer.Option("--slots", "--cpus", help="Cpus to use; default: all.")] = None,
+    mem: Annotated[int | None, typer.Option(help="MiB of memory to use; default: all.")] = None,
+    disk: Annotated[int | None, typer.Option(help="MiB of disk to use; default: all that is free.")] = None,
+    gpus: Annotated[int, typer.Option(help="GPU devices to use, by number from 0.")] = 0,
+    resource: Annotated[list[str] | None, typer.Option(help="Another resource, as name=amount; repeatable.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="A label of this node, as key=value; repeatable.")] = None,
+    pool: Annotated[str, typer.Option(help="Pool that this node belongs to.")] = "default",
+    log_cap: Annotated[int, typer.Option(help="Bytes kept of each output stream of a task.")] = output.CAP,
+    heartbeat: Annotated[float, typer.Option(hidden=True)] = heartbeats.INTERVAL,
+    fence: Annotated[float, typer.Option(hidden=True)] = heartbeats.FENCE,
+    grace: Annotated[float, typer.Option(help="Seconds that running tasks get when the agent is stopped.")] = 10.0,
+) -> None:
+    """Run an agent on this machine until it is told to stop."""
+    try:
+        folder = Folder(data.resolve())
+        settings = Settings(
+            server=server,
+            redis_url=_required("REDIS_URL"),
+            token=os.environ.get("SWITCHYARD_NODE_TOKEN", ""),
+            name=name,
+            folder=folder.path,
+            totals=measure(folder.path, slots=slots, mem=mem, disk=disk, gpus=gpus, others=resource or []),
+            labels=_pairs(label or [], "--label"),
+            pool=pool,
+            log_cap=log_cap,
+            heartbeat=heartbeat,
+            fence=fence,
+            kill=fence * heartbeats.KILL / heartbeats.FENCE,
+        )
+        Agent(settings, folder, grace).run()
+    except (InUse, Refused) as error:
+        typer.echo(f"switchyard agent: {error}", err=True)
+        raise typer.Exit(3) from None
+
+
+class Agent:
+    """One agent process."""
+
+    def __init__(self, settings: Settings, folder: Folder, grace: float) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._grace = grace
+        self._server = Server(settings.server, settings.token)
+        self._stopping = threading.Event()
+        self._session: Session | None = None
+        self._journal = folder.path / "journal"
+
+    def run(self) -> None:
+        """Work, one session after the other, until told to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self._stopping.is_set():
+            self._folder.clear()
+            registered = self._register(recovering.last_session(self._journal))
+            if registered:
+                self._work(self._open(registered))
+
+    def _open(self, registered: Registered) -> Session:
+        """Begin a session, as the successor of the last one if the server goes on with that."""
+        recovered = Recovered()
+        if registered.resumed:
+            recovered = recovering.read(
+                self._journal,
+                self._folder.path / "workers",
+                boot=self._folder.boot,
+                reported=registered.last_report,
+            )
+        self._folder.empty(keep=[end["file"] for end in recovered.ends.values() if "file" in end])
+        self._session = Session(self._settings, self._server, registered, recovered, self._folder)
+        return self._session
+
+    def _stop(self, *_: Any) -> None:
+        self._stopping.set()
+        if self._session:
+            self._session.supervisor.wake()
+
+    def _register(self, last_session: str) -> Registered | None:
+        """Ask for a session until there is one; None if told to stop meanwhile."""
+        settings = self._settings
+        while not self._stopping.is_set():
+            try:
+                registered = self._server.register(
+                    name=settings.name,
+                    totals=settings.totals,
+                    labels=settings.labels,
+                    pool=settings.pool,
+                    info={"host": socket.gethostname(), "pid": os.getpid()},
+                    session=last_session,
+                )
+            except httpx.HTTPError as error:
+                log.warning("not registered, trying again", server=settings.server, error=str(error))
+                self._stopping.wait(RETRY)
+            else:
+                log.info("registered", name=settings.name, node=registered.node, resumed=registered.resumed)
+                return registered
+        return None
+
+    def _work(self, session: Session) -> None:
+        """Work until told to stop, or cut off from the server for too long."""
+        wait, supervisor, beats = 1.0, session.supervisor, session.heartbeats
+        while not self._stopping.is_set() and beats.silence < self._settings.fence:
+            supervisor.extend(beats.heard + self._settings.kill)
+            wait = supervisor.step(wait)
+        if self._stopping.is_set():
+            self._leave(session)
+        else:
+            self._fence(session)
+
+    def _fence(self, session: Session) -> None:
+        """End all that runs: the server is about to have it run elsewhere. What ended is told to the next session."""
+        log.warning("cut off from the server, ending what runs", seconds=session.heartbeats.silence)
+        supervisor = session.supervisor
+        supervisor.leave()
+        supervisor.stop_all(Reason.FENCED, grace=self._settings.kill - self._settings.fence)
+        while supervisor.busy and session.heartbeats.silence < self._settings.kill:
+            supervisor.step(0.02)
+        session.close(ship=0.1, leaving=False)
+
+    def _leave(self, session: Session) -> None:
+        """Return what has not begun, let the rest end for a while, deliver all reports, and go."""
+        supervisor = session.supervisor
+        supervisor.leave()
+        asked = time.monotonic()
+        while not supervisor.idle and time.monotonic() < asked + self._grace + DELIVERY:
+            supervisor.extend(session.heartbeats.heard + self._settings.kill)
+            supervisor.step(0.02)
+            if time.monotonic() > asked + self._grace:
+                supervisor.stop_all(Reason.SHUTDOWN, grace=0)
+        session.close(ship=DELIVERY, leaving=True)
+
+
+def _required(variable: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise Refused(f"{variable} is not set")
+    return value
+
+
+def _pairs(texts: list[str], option: str) -> dict[str, str]:
+    pairs = dict(text.partition("=")[::2] for text in texts)
+    if not all(pairs):
+        raise typer.BadParameter(f"{option} wants name=value")
+    return pairs

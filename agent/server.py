@@ -1,0 +1,75 @@
+"""The server as an agent sees it over HTTP: registration, bytes, and heartbeats while Redis is away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+TIMEOUT = 30.0
+
+
+class Refused(Exception):
+    """The server understood and said no; asking again changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the server answers to a registration; `resumed` if the last session goes on or was taken over."""
+
+    node: int
+    session: str
+    resumed: bool
+    last_report: int
+
+
+class Server:
+    """Asks the server. Raises httpx.HTTPError when it cannot be reached or fails, Refused when it says no."""
+
+    def __init__(self, url: str, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1/agent", timeout=TIMEOUT, headers=headers)
+
+    def register(self, **told: Any) -> Registered:
+        """Ask for a session."""
+        answer = self._ask("POST", "register", json=told).json()
+        return Registered(answer["node"], answer["session"], bool(answer.get("resumed")), int(answer.get("last_report") or 0))
+
+    def heartbeat(self, heartbeat: dict[str, Any]) -> int:
+        """Tell that this agent lives; return the number of the heartbeat that was heard."""
+        return int(self._ask("POST", "heartbeat", json=heartbeat).json()["acknowledged"])
+
+    def inputs(self, stage: int) -> dict[int, list[str | None]]:
+        """Return the results that a stage is given, as JSON texts by producer and index."""
+        answer = self._ask("GET", f"inputs/{stage}").json()
+        return {int(producer): texts for producer, texts in answer.items()}
+
+    def items(self, stage: int, low: int, high: int) -> dict[int, Any]:
+        """Return the items of foreach of a range of tasks."""
+        answer = self._ask("GET", f"items/{stage}", params={"low": low, "high": high}).json()
+        return dict(enumerate(answer["items"], low))
+
+    def files(self, stage: int) -> Mapping[str, str]:
+        """Return the files that a stage's job brings along."""
+        files: Mapping[str, str] = self._ask("GET", f"files/{stage}").json()
+        return files
+
+    def put_artifact(self, digest: str, data: bytes) -> None:
+        """Store bytes under their SHA-256 digest."""
+        self._ask("PUT", f"artifacts/{digest}", content=data)
+
+    def append_log(self, log: tuple[int, int, int, str], offset: int, data: bytes) -> None:
+        """Append to the log of (stage, index, attempt, stream); what is there already from `offset` on is the same."""
+        path = "/".join(map(str, log))
+        self._ask("POST", f"logs/{path}", params={"offset": offset}, content=data)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        answer = self._client.request(method, f"/{path}", **how)
+        if answer.status_code in (401, 403):
+            raise Refused("the server does not accept the node token (SWITCHYARD_NODE_TOKEN)")
+        if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
+            raise Refused(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+        return answer.raise_for_status()

@@ -1,0 +1,100 @@
+"""A session: everything between one registration and the end of it, wired together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from celery import Celery
+
+from agent import transport
+from agent.fetching import Fetcher
+from agent.folder import Folder
+from agent.heartbeats import Heartbeats
+from agent.journal import Journal
+from agent.messages import COMMAND_TASK, REPORT_QUEUE, REPORT_TASK, queue_of
+from agent.recovering import Recovered
+from agent.reports import Reports
+from agent.server import Registered, Server
+from agent.shipping import Shipper
+from agent.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an agent is told when it starts."""
+
+    server: str
+    redis_url: str
+    token: str
+    name: str
+    folder: Path
+    totals: dict[str, int]
+    labels: dict[str, str]
+    pool: str
+    log_cap: int
+    heartbeat: float
+    fence: float
+    kill: float
+
+
+class Session:
+    """One registration of this agent, at work."""
+
+    def __init__(
+        self, settings: Settings, server: Server, registered: Registered, recovered: Recovered, folder: Folder
+    ) -> None:
+        self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False)
+        self._app.conf.update(transport.celery_settings())
+        self._outbox: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self.journal = Journal(
+            settings.folder / "journal",
+            {
+                "node": registered.node,
+                "session": registered.session,
+                "boot": folder.boot,
+                "highest": recovered.highest,
+            },
+        )
+        self.reports = Reports(
+            registered.node,
+            registered.session,
+            self._outbox.put,
+            last=registered.last_report,
+            mark=self.journal.reported,
+        )
+        self.shipper = Shipper(server, settings.log_cap)
+        self.supervisor = Supervisor(
+            folder=settings.folder,
+            room=settings.totals,
+            session=registered.session,
+            reports=self.reports,
+            journal=self.journal,
+            fetcher=lambda call: Fetcher(server, settings.folder, call),
+            shipper=self.shipper,
+            recovered=recovered,
+            keep=folder.tree,
+        )
+        recovered.report(self.supervisor.ends)
+        self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
+        self._app.task(name=COMMAND_TASK)(self._deliver)
+        Thread(target=self._publish, name="reports", daemon=True).start()
+        self._stop_consuming: Callable[[], None] = transport.consume(self._app, [queue_of(registered.session)])
+
+    def close(self, *, ship: float, leaving: bool) -> None:
+        """End what runs and give it a few seconds to ship the last logs."""
+        self.heartbeats.close(leaving=leaving)
+        self._stop_consuming()
+        self.supervisor.close()
+        self.shipper.close(ship)
+        self.journal.close()
+
+    def _deliver(self, command: dict[str, Any]) -> None:
+        self.heartbeats.acknowledged(command.get("heartbeat", 0))
+        self.supervisor.deliver(command)
+
+    def _publish(self) -> None:
+        while True:
+            transport.send(self._app, REPORT_TASK, self._outbox.get(), REPORT_QUEUE)

@@ -1,0 +1,86 @@
+"""Process trees, read from /proc: who descends from whom, and ending them all. Knows no task and no worker."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def start_time(pid: int | str) -> int:
+    """Return when a process started, in clock ticks since the boot: with its id, what names it for good; 0 if it is gone."""
+    try:
+        return int(_stat(pid)[19])
+    except (OSError, IndexError):
+        return 0
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes whose parent this is, those that are not reaped among them."""
+    return [child for child, parent in _parents().items() if parent == pid]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all processes below this one, but those that are only not reaped yet."""
+    parents = _parents(alive=True)
+    found: list[int] = []
+    level = {pid}
+    while level:
+        level = {child for child, parent in parents.items() if parent in level}
+        found.extend(level)
+    return found
+
+
+def kill(pid: int, *, root: bool) -> None:
+    """Kill all processes below one, again until there are none, and then with `root` that one too.
+
+    What is orphaned meanwhile must end up below it again: it, or what it runs in, must be a subreaper.
+    """
+    if root:
+        _signal(pid, signal.SIGSTOP)
+    for _ in range(100):
+        below = descendants(pid)
+        for process in below:
+            _signal(process, signal.SIGKILL)
+        if not below:
+            break
+        time.sleep(0.005)
+    if root:
+        _signal(pid, signal.SIGKILL)
+
+
+def resident(pid: int) -> int:
+    """Return the MiB of memory that a process and all below it use."""
+    return sum(map(_resident, [pid, *descendants(pid)])) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+def _parents(*, alive: bool = False) -> dict[int, int]:
+    parents = {}
+    with os.scandir("/proc") as entries:
+        names = [entry.name for entry in entries if entry.name.isdigit()]
+    for name in names:
+        try:
+            state, parent = _stat(name)[:2]
+        except (OSError, ValueError):
+            continue
+        if not (alive and state in "ZX"):
+            parents[int(name)] = int(parent)
+    return parents
+
+
+def _stat(pid: int | str) -> list[str]:
+    """Return the fields of a process from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

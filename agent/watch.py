@@ -1,0 +1,97 @@
+"""Watch: what a clock asks for. Starts and figures to report, output to follow, time and memory that are used up."""
+
+import json
+import os
+from pathlib import Path
+
+from agent import output, stops, trees
+from agent.ends import Ends
+from agent.entries import Entries
+from agent.floor import Floor
+from agent.output import Log
+from agent.reports import Reports
+from agent.shipping import Shipper
+from agent.stops import Reason
+from agent.wire import Status
+from agent.workers import Worker
+
+#: Seconds that a task runs before its start is reported without its end, and what waits behind it goes elsewhere.
+LONG = 0.02
+#: Seconds that an entry may wait on the list.
+PATIENCE = 1.0
+#: Seconds between looks at output and memory, and between updates of one task.
+CARE = 0.25
+UPDATE = 1.0
+
+
+class Watch:
+    """Looks at what runs."""
+
+    def __init__(self, entries: Entries, floor: Floor, ends: Ends, reports: Reports, shipper: Shipper) -> None:
+        self._list = entries
+        self._floor = floor
+        self._ends = ends
+        self._reports = reports
+        self._shipper = shipper
+        self._cared = 0.0
+
+    def look(self, now: float) -> None:
+        """Look at every busy worker once."""
+        care = now - self._cared >= CARE
+        if care:
+            self._cared = now
+            self._floor.retire_idle(now)
+        for worker in list(self._floor.busy.values()):
+            status = worker.page.status()
+            if status.claimed > worker.ended and now - status.begun / 1e6 > LONG:
+                self._look(worker, status, now)
+                if care:
+                    self._care(worker, status, now)
+        self._ends.give_back(self._list.take_all(before=now - PATIENCE))
+
+    def _look(self, worker: Worker, status: Status, now: float) -> None:
+        if worker.reported != status.claimed:
+            worker.reported = status.claimed
+            self._reports.started(status.stage, status.attempt, status.index, status.begun)
+        if worker.outstanding > 1:
+            self._floor.take_back(worker)
+        stage = worker.handed[0].entry.stage
+        if stage.timeout is not None and now - status.begun / 1e6 > stage.timeout and worker.stop is None:
+            stops.begin(worker, status, Reason.TIMEOUT, now, grace=stage.grace)
+        stops.go_on(worker, status, now)
+
+    def _care(self, worker: Worker, status: Status, now: float) -> None:
+        self._follow(worker, status)
+        self._update(worker, status, now)
+        limit = worker.handed[0].entry.demand.get("mem")
+        pid = worker.page.processes()[1]
+        if limit and pid and trees.resident(pid) > limit:
+            stops.begin(worker, status, Reason.MEMORY, now, grace=0)
+
+    def _follow(self, worker: Worker, status: Status) -> None:
+        """Let what a task writes be shipped while it runs, and keep it from filling the disk."""
+        for stream, start in (("stdout", status.stdout), ("stderr", status.stderr)):
+            path = worker.folder / stream
+            size = path.stat().st_size
+            if size <= start:
+                continue
+            self._shipper.follow(Log(status.stage, status.index, status.attempt, stream, path, start))
+            if size - start > self._shipper.cap:
+                _bound(path, start, self._shipper.cap)
+
+    def _update(self, worker: Worker, status: Status, now: float) -> None:
+        """Report what a task tells of itself while it runs, at most once a second."""
+        number, text = worker.page.live()
+        if number == worker.updated or not text or now - worker.updated_at < UPDATE:
+            return
+        worker.updated, worker.updated_at = number, now
+        claimed, metrics, accumulators = json.loads(text)
+        if claimed == status.claimed:
+            task = {"stage": status.stage, "attempt": status.attempt, "index": status.index}
+            self._reports.updated({**task, "metrics": metrics, "accumulators": accumulators})
+
+
+def _bound(path: Path, start: int, cap: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    output.bound(fd, start, cap)
+    os.close(fd)

@@ -1,0 +1,108 @@
+"""The agent's side of zygotes: one for each interpreter, each below a guardian of its own, and the starting of workers."""
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from agent.guardian import DEADLINE
+from agent.wire import new_page
+from agent.workers import Key, Worker
+
+PATH = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+#: What every task finds in its environment, beside what its stage says.
+ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8"}
+PIPE = 1 << 20
+
+
+class Zygote:
+    """A zygote and its guardian; both end when this process does."""
+
+    def __init__(self, folder: Path, interpreter: str, keep: int | None = None) -> None:
+        self._folder = folder
+        self.interpreter = interpreter
+        self.forked = False
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pipe, self._pipe = os.pipe2(os.O_CLOEXEC)
+        passed = [pipe, theirs.fileno(), *([keep] if keep is not None else [])]
+        zygote = [interpreter or sys.executable, "-m", "agent.zygote"]
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-m", "agent.guardian", str(pipe), str(theirs.fileno()), *zygote],
+            pass_fds=passed,
+            env=ENVIRONMENT | {"PYTHONPATH": _import_path(interpreter)},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(pipe)
+        theirs.close()
+
+    def start(self, number: int, key: Key, env: Mapping[str, str], files: str | None) -> Worker:
+        """Ask for a worker; it takes tasks at once and begins when it is there."""
+        folder = self._folder / "workers" / str(number)
+        (folder / "cwd").mkdir(parents=True)
+        setup = folder / "setup.json"
+        setup.write_text(
+            json.dumps({"folder": str(folder), "cwd": str(folder / "cwd"), "files": files, "env": {**ENVIRONMENT, **env}})
+        )
+        items_read, items_write = os.pipe2(os.O_CLOEXEC)
+        stages_read, stages_write = os.pipe2(os.O_CLOEXEC)
+        results_read, results_write = os.pipe2(os.O_CLOEXEC)
+        page, out, err = new_page(str(folder / "page")), _output(folder / "stdout"), _output(folder / "stderr")
+        theirs = [items_read, stages_read, results_write, page, out, err]
+        # A description of its own of the pipe's end, so that taking back never waits while the worker's reading does.
+        unclaimed = os.open(f"/proc/self/fd/{items_read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
+        os.set_blocking(results_read, False)
+        worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page)
+        # If the zygote is gone, the end of its socket tells, and what the worker was handed goes elsewhere.
+        with suppress(OSError):
+            socket.send_fds(self.socket, [json.dumps({"worker": number, "setup": str(setup)}).encode()], theirs)
+        for fd in theirs:
+            os.close(fd)
+        return worker
+
+    def extend(self, deadline: float) -> None:
+        """Tell the guardian until when (CLOCK_BOOTTIME) to wait for the next word."""
+        try:
+            os.write(self._pipe, DEADLINE.pack(deadline))
+        except BrokenPipeError:
+            return
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield what the zygote told: workers forked and ended; at last {"gone": true}."""
+        while True:
+            try:
+                data = self.socket.recv(4096, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                yield {"gone": True}
+                return
+            event = json.loads(data)
+            self.forked = self.forked or "forked" in event
+            yield event
+
+    def close(self) -> None:
+        """Let the guardian end all that is left, and wait for it."""
+        os.close(self._pipe)
+        self.socket.close()
+        self._guardian.wait()
+
+
+def _output(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _import_path(interpreter: str) -> str:
+    """Return where a zygote finds the agent's code; another interpreter gets none of this one's packages."""
+    if interpreter:
+        return str(Path(__file__).parent.parent)
+    return os.pathsep.join(filter(None, sys.path))

@@ -1,0 +1,320 @@
+"""What the tests of the agent share: a real agent process on the run's Redis, and the server's side of the protocol.
+
+The server is a small HTTP server of this file, so that a test can refuse, delay and lose what it wants to.
+"""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import redis
+from celery import Celery
+
+from agent import transport
+from agent.messages import COMMAND_TASK, Command, Launch, Report, queue_of
+
+SECONDS = 20.0
+ROOT = Path(__file__).parents[2]
+
+
+class Server:
+    """The server as agents see it: HTTP for bytes, Redis for commands and reports."""
+
+    def __init__(self, client: redis.Redis, redis_url: str) -> None:
+        self.client = client
+        self.redis_url = redis_url
+        self.app = Celery("tests", broker=transport.broker_url(redis_url), set_as_current=False)
+        self.app.conf.update(transport.celery_settings())
+        self.registrations: list[dict[str, Any]] = []
+        self.sessions = 0
+        self.resume = False
+        self.token = ""
+        self.inputs: dict[int, dict[str, list[str | None]]] = {}
+        self.items: dict[int, list[Any]] = {}
+        self.files: dict[int, dict[str, str]] = {}
+        self.artifacts: dict[str, bytes] = {}
+        self.logs: dict[str, bytes] = {}
+        self.http_heartbeats: list[dict[str, Any]] = []
+        self.acknowledge_heartbeats = True
+        self.down = False
+        self.number = 0
+        self.entry = 0
+        self.acknowledged = 0
+        self.reports: list[Report] = []
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self.thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def session(self) -> str:
+        return f"session{self.sessions}"
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self.app.close()
+
+    def command(self, *, acknowledged: int | None = None, session: str | None = None, **what: Any) -> None:
+        """Send a command to the agent."""
+        self.number += 1
+        command = Command(
+            session or self.session,
+            self.number,
+            self.acknowledged if acknowledged is None else acknowledged,
+            **what,
+        )
+        transport.send(self.app, COMMAND_TASK, command.encode(), queue_of(command.session))
+
+    def launch(
+        self,
+        stage: int,
+        count: int = 1,
+        *,
+        attempt: int = 0,
+        first: int = 0,
+        demand: dict[str, int] | None = None,
+        after: list[list[int]] | None = None,
+        parallelism: int | None = None,
+        inputs: list[dict[str, Any]] | None = None,
+        items: dict[str, Any] | None = None,
+        more: dict[str, Any] | None = None,
+        **spec: Any,
+    ) -> None:
+        """Launch tasks of a stage."""
+        self.entry += 1
+        launch = Launch(self.entry, stage, attempt, [[first, first + count]], demand or {"cpus": 1000}, after or [])
+        described = {
+            "job": "job", "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
+            "inputs": inputs or [], **({"items": items} if items else {}),
+        }  # fmt: skip
+        self.command(launches=[launch], stages={stage: described}, **(more or {}))
+
+    def report(self, timeout: float = SECONDS) -> Report | None:
+        """Return the next new report, applied and to be acknowledged with the next command."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            found = self.client.blpop(["reports"], timeout=left)
+            if not found:
+                return None
+            body = json.loads(base64.b64decode(json.loads(found[1])["body"]))
+            report = Report.decode(body[0][0])
+            if report.session == self.session and report.number == self.acknowledged + 1:
+                self.acknowledged = report.number
+                self.reports.append(report)
+                return report
+        return None
+
+    def until(self, condition: Callable[[], Any], timeout: float = SECONDS) -> Any:
+        """Apply and acknowledge reports until a condition on them holds; return what it returned."""
+        deadline = time.monotonic() + timeout
+        while not (value := condition()):
+            if self.report(max(0.01, min(1.0, deadline - time.monotonic()))):
+                self.command()
+            elif time.monotonic() > deadline:
+                raise AssertionError(f"not within {timeout} s; reports: {self.reports}")
+        return value
+
+    def others(self) -> list[dict[str, Any]]:
+        return [end for report in self.reports for end in report.others]
+
+    def ends(self) -> dict[tuple[int, int, int], str | None]:
+        """Return the results, or else the classes, of all tasks that have ended."""
+        ends: dict[tuple[int, int, int], str | None] = {}
+        for report in self.reports:
+            for group in report.finished:
+                for index, result in zip(group.indexes, group.results, strict=True):
+                    assert (group.stage, group.attempt, index) not in ends
+                    ends[group.stage, group.attempt, index] = result
+            for end in report.others:
+                assert (end["stage"], end["attempt"], end["index"]) not in ends
+                ends[end["stage"], end["attempt"], end["index"]] = end["result"] or end["class"] or end["outcome"]
+        return ends
+
+    def returned(self) -> set[tuple[int, int, int]]:
+        returned = [
+            (stage, attempt, index)
+            for report in self.reports
+            for stage, attempt, ranges in report.returns
+            for low, high in ranges
+            for index in range(low, high)
+        ]
+        assert len(returned) == len(set(returned))
+        return set(returned)
+
+    def started(self) -> set[tuple[int, int, int]]:
+        return {
+            (stage, attempt, index)
+            for report in self.reports
+            for stage, attempt, indexes, _ in report.starts
+            for index in indexes
+        }
+
+    def end(self, stage: int, index: int = 0, attempt: int = 0) -> dict[str, Any]:
+        """Wait for the end of a task that has more to tell than a result."""
+
+        def find() -> dict[str, Any] | None:
+            key = (stage, attempt, index)
+            return next((e for e in self.others() if (e["stage"], e["attempt"], e["index"]) == key), None)
+
+        found: dict[str, Any] = self.until(find)
+        return found
+
+    def result(self, stage: int, index: int = 0, attempt: int = 0) -> Any:
+        """Wait for the end of a task and return its result."""
+        key = (stage, attempt, index)
+        self.until(lambda: key in self.ends())
+        text = self.ends()[key]
+        assert text is not None
+        return json.loads(text)
+
+    def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                super().handle_one_request()
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                split = urlsplit(self.path)
+                parts = split.path.removeprefix("/api/v1/agent/").split("/")
+                query = {name: values[0] for name, values in parse_qs(split.query).items()}
+                if server.down:
+                    self.reply(503, {})
+                elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":
+                    self.reply(401, {})
+                else:
+                    self.reply(200, getattr(self, f"on_{parts[0]}")(parts[1:], query, body))
+
+            do_GET = do_POST = do_PUT = answer  # noqa: N815
+
+            def reply(self, status: int, value: Any) -> None:
+                data = json.dumps(value).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def on_register(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                told = json.loads(body)
+                resumed = server.resume and told["session"] == server.session
+                if not resumed:
+                    server.sessions += 1
+                    server.acknowledged = 0
+                server.registrations.append(told)
+                return {
+                    "node": 1, "session": server.session, "resumed": resumed, "last_report": server.acknowledged,
+                }  # fmt: skip
+
+            def on_heartbeat(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                told = json.loads(body)
+                server.http_heartbeats.append(told)
+                return {"acknowledged": told["number"] if server.acknowledge_heartbeats else 0}
+
+            def on_inputs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                return server.inputs[int(parts[0])]
+
+            def on_items(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                return {"items": server.items[int(parts[0])][int(query["low"]) : int(query["high"])]}
+
+            def on_files(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                return server.files[int(parts[0])]
+
+            def on_artifacts(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                server.artifacts[parts[0]] = body
+                return {}
+
+            def on_logs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                name, offset = "/".join(parts), int(query["offset"])
+                assert offset <= len(server.logs.get(name, b""))
+                server.logs[name] = server.logs.get(name, b"")[:offset] + body
+                return {}
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        return Handler
+
+
+class Agent:
+    """An agent process."""
+
+    def __init__(self, server: Server, data: Path, *options: str, env: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "--server", server.url, "--name", "node", "--data", str(data), *options],
+            cwd=ROOT,
+            env={
+                **{name: os.environ[name] for name in ("PATH",)},
+                "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
+                "REDIS_URL": server.redis_url,
+                "SECRET_OF_THE_AGENT": "hidden",
+                **(env or {}),
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def kill(self) -> None:
+        """Kill the agent alone, at once."""
+        self.process.kill()
+        self.process.communicate()
+
+    def stop(self, timeout: float = SECONDS) -> str:
+        """Ask the agent to go; return what it wrote to standard error."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.communicate(timeout=timeout)[1]
+
+
+@pytest.fixture
+def server(broker: redis.Redis, redis_url: str) -> Iterator[Server]:
+    """Give the server's side, which has heard of no agent yet."""
+    server = Server(broker, redis_url)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start_agent(server: Server, tmp_path: Path) -> Iterator[Callable[..., Agent]]:
+    """Give a function that starts an agent and waits until it has registered."""
+    agents: list[Agent] = []
+
+    def start(*options: str, data: Path = tmp_path / "agent", env: dict[str, str] | None = None) -> Agent:
+        known = len(server.registrations)
+        agent = Agent(server, data, *(options or ("--slots", "2")), env=env)
+        agents.append(agent)
+        wait_until(lambda: len(server.registrations) > known or agent.process.poll() is not None)
+        return agent
+
+    yield start
+    for agent in agents:
+        if agent.process.poll() is None:
+            agent.kill()
+
+
+@pytest.fixture
+def agent(start_agent: Callable[..., Agent]) -> Agent:
+    """Give an agent with two slots."""
+    return start_agent()
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = SECONDS) -> Any:
+    """Return what a condition returns as soon as it holds: for what no event tells, such as files and processes."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+    return value

@@ -1,0 +1,151 @@
+"""Commands: how they are run, what they are told, what they tell, and what they leave behind."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.test_stopping import alive
+
+
+def shell(server: Server, line: str, stage: int = 1, **what: Any) -> None:
+    server.launch(stage, command=line, shell=True, **what)
+
+
+def test_a_command_that_succeeds_finishes_without_a_result(agent: Agent, server: Server) -> None:
+    server.launch(1, 50, command=["true"])
+    server.until(lambda: len(server.ends()) == 50)
+    assert set(server.ends().values()) == {"null"}
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_class", "code"),
+    [("exit 75", "user_error", 75), ("kill -SEGV $$", "killed", -11), ("no-such-program", "user_error", 127)],
+)
+def test_a_command_that_fails_tells_its_exit_code(
+    agent: Agent, server: Server, command: str, exit_class: str, code: int
+) -> None:
+    shell(server, command)
+    end = server.end(1)
+    assert (end["outcome"], end["class"], end["exit_code"]) == ("FAILED", exit_class, code)
+
+
+def test_a_program_that_is_not_there_is_named(agent: Agent, server: Server) -> None:
+    server.launch(1, command=["no-such-program"])
+    assert "no-such-program" in server.end(1)["error"]
+
+
+def test_a_command_learns_of_itself_from_its_environment(agent: Agent, server: Server) -> None:
+    need = {"stage": 5, "name": "a", "parallelism": 2, "exchange": "all", "known": [[0, "1"], [1, '"x"']]}
+    shell(
+        server,
+        'echo "{\\"result\\": {\\"env\\": \\"$(env | sort | tr \'\\n\' \' \')\\", \\"in\\": $(cat $SWITCHYARD_INPUTS)}}"'
+        " > $SWITCHYARD_REPORT",
+        first=2,
+        attempt=1,
+        parallelism=4,
+        inputs=[need],
+        env={"GREETING": "hello"},
+    )
+    result = server.result(1, 2, attempt=1)
+    env = dict(pair.partition("=")[::2] for pair in result["env"].split())
+    assert result["in"] == {"a": [1, "x"]}
+    assert env["GREETING"] == "hello"
+    assert {name: env[f"SWITCHYARD_{name}"] for name in ("JOB", "STAGE", "TASK_INDEX", "PARALLELISM", "ATTEMPT")} == {
+        "JOB": "job", "STAGE": "s1", "TASK_INDEX": "2", "PARALLELISM": "4", "ATTEMPT": "1",
+    }  # fmt: skip
+    assert not {"REDIS_URL", "SWITCHYARD_NODE_TOKEN", "SECRET_OF_THE_AGENT"} & env.keys()
+
+
+def test_an_item_of_foreach_is_in_the_environment(agent: Agent, server: Server) -> None:
+    line = 'echo "{\\"result\\": $SWITCHYARD_ITEM}" > $SWITCHYARD_REPORT'
+    shell(server, line, count=2, foreach=[1, {"a": 2}], items={"0": 1, "1": {"a": 2}})
+    assert [server.result(1, 0), server.result(1, 1)] == [1, {"a": 2}]
+
+
+def test_the_report_channel_takes_metrics_sums_and_a_result(agent: Agent, server: Server) -> None:
+    lines = [
+        '{"progress": 0.5, "metric": {"rows": 3}}',
+        '{"accumulate": {"n": 2}}',
+        '{"accumulate": {"n": 3}}',
+        '{"result": [1]}',
+    ]
+    told = " ".join(f"'{line}'" for line in lines)
+    shell(server, f"printf '%s\\n' {told} > $SWITCHYARD_REPORT")
+    end = server.end(1)
+    assert end["metrics"] == {"progress": 0.5, "rows": 3}
+    assert end["accumulators"] == {"n": 5}
+    assert json.loads(end["result"]) == [1]
+
+
+@pytest.mark.parametrize("line", ["not json", '{"progress": 7}', '{"metric": 3}', '{"word": 1}', '{"metric": {"a": NaN}}'])
+def test_garbage_on_the_report_channel_fails_the_task(agent: Agent, server: Server, line: str) -> None:
+    shell(server, f"echo '{line}' > $SWITCHYARD_REPORT")
+    end = server.end(1)
+    assert end["class"] == "user_error"
+    assert "garbage on the report channel" in end["error"]
+
+
+def test_each_attempt_has_a_folder_of_its_own_with_the_files(agent: Agent, server: Server) -> None:
+    server.files[1] = {"data.txt": "text", "lib/a.txt": "a"}
+    shell(
+        server,
+        'test ! -e mine && touch mine && test "$(cat data.txt lib/a.txt)" = texta',
+        count=4,
+        files_digest="d",
+    )
+    server.until(lambda: len(server.ends()) == 4)
+    assert set(server.ends().values()) == {"null"}
+    assert not list(agent.data.glob("workers/*/1-*"))
+
+
+def test_what_a_command_leaves_behind_ends_with_it(agent: Agent, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+    shell(server, f"sleep 1000 & echo $! >> {file}; setsid sh -c 'echo $$ >> {file}; exec sleep 1000' & "
+                  f"while [ $(cat {file} | wc -l) -lt 2 ]; do sleep 0.01; done")  # fmt: skip
+    server.until(lambda: server.ends())
+    assert [alive(int(pid)) for pid in file.read_text().split()] == [False, False]
+
+
+def test_a_canceled_command_gets_term_first(agent: Agent, server: Server, tmp_path: Path) -> None:
+    shell(
+        server,
+        f"trap 'touch {tmp_path}/asked; exit 0' TERM; touch {tmp_path}/runs; while :; do sleep 0.01; done",
+        grace=20,
+    )
+    wait_until((tmp_path / "runs").exists)
+    server.command(cancels=[[1, 0, [[0, 1]]]])
+    assert server.end(1)["outcome"] == "CANCELED"
+    assert (tmp_path / "asked").exists()
+
+
+def test_a_command_that_ignores_term_is_killed_whole(agent: Agent, server: Server, tmp_path: Path) -> None:
+    shell(
+        server,
+        f"trap '' TERM; setsid sleep 1000 & echo $! > {tmp_path}/pid; sleep 1000; sleep 1000",
+        grace=0.3,
+        timeout=0.3,
+    )
+    assert server.end(1)["class"] == "timeout"
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not alive(pid))
+
+
+def test_the_worker_goes_on_after_a_killed_command(agent: Agent, server: Server) -> None:
+    shell(server, "sleep 1000", timeout=0.2, grace=0)
+    server.end(1)
+    shell(server, "true", stage=2, count=20)
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 21)
+    assert server.ends()[2, 0, 0] == "null"
+
+
+def test_hundreds_of_commands_a_second(agent: Agent, server: Server) -> None:
+    server.launch(1, 10, command=["/bin/true"])
+    server.until(lambda: len(server.ends()) == 10)
+    began = time.monotonic()
+    server.launch(2, 300, command=["/bin/true"])
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 310)
+    assert 300 / (time.monotonic() - began) > 100

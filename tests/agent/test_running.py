@@ -1,0 +1,135 @@
+"""Running: Python tasks from launch to report, and what they may not return."""
+
+import hashlib
+import json
+
+import pytest
+
+from tests.agent.conftest import Agent, Server
+
+
+def test_tasks_of_a_stage_run_and_report_their_results(agent: Agent, server: Server) -> None:
+    server.launch(1, 500, python="agent_tasks:square")
+    server.until(lambda: len(server.ends()) == 500)
+    assert server.ends() == {(1, 0, index): str(index**2) for index in range(500)}
+
+
+def test_a_launch_that_arrives_twice_runs_once(agent: Agent, server: Server) -> None:
+    server.launch(1, 3, python="agent_tasks:square")
+    server.entry -= 1
+    server.launch(1, 3, python="agent_tasks:square")
+    server.launch(2, 1, python="agent_tasks:square")
+    server.until(lambda: len(server.ends()) == 4)
+
+
+def test_commands_of_another_session_or_an_old_number_are_ignored(agent: Agent, server: Server) -> None:
+    server.launch(1, 1, python="agent_tasks:square")
+    server.result(1)
+    server.number -= 3
+    server.launch(2, 1, python="agent_tasks:square")
+    server.number += 5
+    server.launch(3, 1, python="agent_tasks:square")
+    server.result(3)
+    assert (2, 0, 0) not in server.ends()
+
+
+def test_arguments_reach_the_callable(agent: Agent, server: Server) -> None:
+    server.launch(1, python="agent_tasks:add", args=[2], kwargs={"right": 40})
+    assert server.result(1) == 42
+
+
+def test_an_item_of_foreach_comes_first(agent: Agent, server: Server) -> None:
+    server.launch(1, 2, python="agent_tasks:shout", foreach=["a", "b"], items={"0": "a", "1": "b"})
+    assert server.result(1, 1) == ["b", 1]
+
+
+def test_items_that_the_command_leaves_out_are_fetched(agent: Agent, server: Server) -> None:
+    server.items[1] = ["a", "b", "c"]
+    server.launch(1, 3, python="agent_tasks:shout", foreach={"from": "x"})
+    assert [server.result(1, index) for index in range(3)] == [["a", 0], ["b", 1], ["c", 2]]
+
+
+def test_dependents_are_handed_results_on_the_spot(agent: Agent, server: Server) -> None:
+    server.launch(1, 10, python="agent_tasks:square")
+    need = {"stage": 1, "name": "squares", "parallelism": 10, "exchange": "all", "known": [], "fetch": False}
+    server.launch(2, 1, python="agent_tasks:total", inputs=[need], after=[[1, 0, 10]])
+    assert server.result(2) == sum(index**2 for index in range(10))
+
+
+def test_inputs_are_fetched_and_a_failed_one_shows(agent: Agent, server: Server) -> None:
+    server.inputs[2] = {"1": ["1", None, "3"]}
+    need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
+    server.launch(2, 1, python="agent_tasks:inputs", inputs=[need])
+    assert server.result(2) == {"a": [1, "FAILED", 3]}
+
+
+def test_a_pointwise_task_gets_its_own_part(agent: Agent, server: Server) -> None:
+    known = [[index, str(index)] for index in range(6)]
+    need = {"stage": 1, "name": "a", "parallelism": 6, "exchange": "pointwise", "known": known, "fetch": False}
+    server.launch(2, 3, python="agent_tasks:inputs", inputs=[need])
+    assert [server.result(2, index)["a"] for index in range(3)] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_dependents_of_a_failed_task_are_returned_all_the_way(agent: Agent, server: Server) -> None:
+    need = {"name": "a", "parallelism": 1, "exchange": "all", "known": [], "fetch": False}
+    server.launch(1, 1, python="agent_tasks:wait", args=["/nonexistent"])
+    server.launch(2, 3, python="agent_tasks:total", inputs=[{"stage": 1, **need}], after=[[1, 0, 1]])
+    server.launch(3, 1, python="agent_tasks:total", inputs=[{"stage": 2, **need}], after=[[2, 0, 3]])
+    assert server.end(1)["class"] == "user_error"
+    server.until(lambda: server.returned() == {(2, 0, 0), (2, 0, 1), (2, 0, 2), (3, 0, 0)})
+
+
+def test_an_exception_is_told_with_its_classes_and_place(agent: Agent, server: Server) -> None:
+    server.launch(1, python="agent_tasks:fail")
+    end = server.end(1)
+    assert (end["outcome"], end["class"]) == ("FAILED", "user_error")
+    assert end["exceptions"] == ["builtins.KeyError", "builtins.LookupError", "builtins.Exception", "builtins.BaseException"]
+    assert "agent_tasks.py" in end["error"]
+    assert "calling.py" not in end["error"]
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [("nan", "not JSON compliant"), ("not_json", "not JSON serializable"), ("surrogate", "surrogate"), ("nul", "NUL")],
+)
+def test_a_result_that_cannot_be_kept_fails_the_task_clearly(
+    agent: Agent, server: Server, function: str, reason: str
+) -> None:
+    server.launch(1, python=f"agent_tasks:{function}")
+    end = server.end(1)
+    assert end["class"] == "user_error"
+    assert reason in end["error"]
+
+
+def test_a_large_result_is_stored_before_its_end_is_told(agent: Agent, server: Server) -> None:
+    server.launch(1, python="agent_tasks:large", args=[100_000])
+    end = server.end(1)
+    text = json.dumps("x" * 100_000).encode()
+    assert (end["outcome"], end["result"]) == ("FINISHED", None)
+    assert server.artifacts[end["result_digest"]] == text
+    assert end["result_digest"] == hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize("python", ["no_such_module:f", "agent_tasks:no_such_function", "agent_tasks:__name__"])
+def test_a_callable_that_cannot_be_loaded_is_told_once(agent: Agent, server: Server, python: str) -> None:
+    server.launch(1, 400, python=python)
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 400)
+    assert set(server.ends().values()) == {"unloadable"}
+    assert len(server.ends()) <= 128
+
+
+def test_the_environment_is_built_from_nothing(agent: Agent, server: Server) -> None:
+    server.launch(1, python="agent_tasks:environment", env={"GREETING": "hello"})
+    assert set(server.result(1)) == {"PATH", "LANG", "GREETING"}
+
+
+def test_files_are_unpacked_where_the_task_runs(agent: Agent, server: Server) -> None:
+    server.files[1] = {"helper.py": "word = 'hello'", "data.txt": "world"}
+    server.launch(1, python="agent_tasks:sibling", files_digest="d1")
+    assert server.result(1) == "hello world"
+
+
+def test_an_interpreter_that_is_not_there_is_told_once(agent: Agent, server: Server) -> None:
+    server.launch(1, 10, python="agent_tasks:square", interpreter="/no/such/python")
+    assert "cannot be started" in server.end(1)["error"]
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 10)
