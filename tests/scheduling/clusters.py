@@ -14,20 +14,14 @@ CPU = Resources(cpus=1000)
 def node(id: int, cpus: int = 4, *, free: dict[str, int] | None = None, **rest: Any) -> NodeView:
     """Build a node with so many whole cpus and other `total` amounts, free but for what `free` says."""
     total = Resources(cpus=cpus * 1000) + rest.pop("total", {})
-    return NodeView(
-        **{"id": id, "name": f"node-{id}", "pool": "default"} | rest,
-        total=total,
-        free=Resources(dict(total) | (free or {})),
-    )
+    values: dict[str, Any] = {"id": id, "name": f"node-{id}", "pool": "default"} | rest
+    return NodeView(**values, total=total, free=Resources(dict(total) | (free or {})))
 
 
 def request(stage: int, count: int = 1, **rest: Any) -> Request:
     """Build a request for tasks of one cpu, submitted in the order of the stage's number."""
-    return Request(
-        **{"stage": stage, "job": stage, "pool": "default", "count": count, "demand": CPU}
-        | {"submitted": stage, "waiting_since": 0.0}
-        | rest
-    )
+    values: dict[str, Any] = {"stage": stage, "job": stage, "pool": "default", "count": count, "demand": CPU}
+    return Request(**values | {"submitted": stage, "waiting_since": 0.0} | rest)
 
 
 def left_over(nodes: list[NodeView], demands: dict[int, Resources], placements: Any) -> dict[int, Resources]:
