@@ -11,6 +11,7 @@ from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController, state
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 
@@ -71,7 +72,7 @@ def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
     thread.start()
 
     def stop() -> None:
-        state.should_stop = 0
+        state.should_stop = 0  # type: ignore[assignment]  # the stubs know only its start value
         thread.join(timeout=2)
 
     return stop
@@ -81,8 +82,9 @@ def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
     """Send one message now; say whether the broker took it. Nothing depends on its arrival."""
     try:
         with app.producer_pool.acquire(block=True, timeout=1) as producer:
-            app.send_task(task, args=[payload], producer=producer, queue=Queue(queue), declare=[], retry=False)
-    except (OperationalError, *app.connection_for_write().transport.connection_errors) as error:
+            to = Queue(queue)
+            app.send_task(task, args=[payload], producer=producer, queue=to, declare=[], retry=False)  # type: ignore[arg-type]
+    except (OperationalError, RedisError, OSError) as error:
         log.warning("message not sent", task=task, error=str(error))
         return False
     return True
