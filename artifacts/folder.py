@@ -7,6 +7,8 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +38,11 @@ class Folder:
             raise NoSuchArtifact from error
 
     def has(self, digest: str) -> bool:
-        return self._place(digest).exists()
+        try:
+            os.utime(self._place(digest))
+        except FileNotFoundError:
+            return False
+        return True
 
     def write(self, digest: str, chunks: Iterable[bytes]) -> None:
         place = self._place(digest)
@@ -79,6 +85,31 @@ class Folder:
 
     def delete_logs(self, stage: int) -> None:
         shutil.rmtree(self._logs / str(int(stage)), ignore_errors=True)
+
+    def stages_with_logs(self) -> list[int]:
+        try:
+            return [int(entry.name) for entry in os.scandir(self._logs) if entry.name.isdigit()]
+        except FileNotFoundError:
+            return []
+
+    def untouched(self, before: datetime, limit: int) -> list[str]:
+        digests = (path for path in self._artifacts.glob("??/*") if _DIGEST.fullmatch(path.name))
+        old = (path.name for path in digests if path.stat().st_mtime < before.timestamp())
+        return list(islice(old, limit))
+
+    def delete(self, digest: str, before: datetime) -> bool:
+        place = self._place(digest)
+        aside = place.with_name(f".{secrets.token_hex(8)}")
+        try:
+            place.rename(aside)
+        except FileNotFoundError:
+            return True
+        # Out of reach, its time no longer changes: what was asked for until now stays.
+        if aside.stat().st_mtime >= before.timestamp():
+            aside.rename(place)
+            return False
+        aside.unlink()
+        return True
 
     def _place(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):

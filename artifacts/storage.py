@@ -5,6 +5,7 @@ Nothing is addressed by a path or a name that came from outside: artifacts by th
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Protocol
@@ -38,7 +39,7 @@ class Storage(Protocol):
         """Return an artifact; raises NoSuchArtifact."""
 
     def has(self, digest: str) -> bool:
-        """Say whether an artifact is there."""
+        """Say whether an artifact is there; one that was asked for counts as touched."""
 
     def write(self, digest: str, chunks: Iterable[bytes]) -> None:
         """Keep an artifact for good; raises WrongDigest or TooManyBytes, and then keeps nothing."""
@@ -54,6 +55,15 @@ class Storage(Protocol):
 
     def delete_logs(self, stage: int) -> None:
         """Delete all logs of a stage."""
+
+    def stages_with_logs(self) -> list[int]:
+        """Return the stages of which there are logs."""
+
+    def untouched(self, before: datetime, limit: int) -> list[str]:
+        """Return artifacts that nobody wrote or asked for since, at most so many."""
+
+    def delete(self, digest: str, before: datetime) -> bool:
+        """Delete an artifact unless it was touched since; say whether it is gone."""
 
 
 @cache

@@ -104,6 +104,8 @@ DESCRIPTION_LIMITS = {
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=64 * MIB)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
+#: Days that jobs are kept after their end, with their logs and results (jobs.retention).
+KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.drf.Identification"],

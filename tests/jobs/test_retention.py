@@ -1,0 +1,150 @@
+"""Retention: what ended long ago goes, in bounded steps, with its logs and results; everything else stays."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from artifacts.storage import LogKey, Storage, Stream, storage
+from jobs.invariants import violations
+from jobs.leading import Leader
+from jobs.models import Attempt, Edge, Event, Job, Stage, Task
+from jobs.retention import expire, sweep
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+
+
+@pytest.fixture(autouse=True)
+def kept(settings: Settings, tmp_path: Path) -> Iterator[Storage]:
+    """Keep jobs for ten days, and bytes in a folder of the test's own."""
+    settings.KEEP_DAYS = 10
+    settings.DATA_DIR = tmp_path
+    storage.cache_clear()
+    yield storage()
+    storage.cache_clear()
+
+
+@pytest.fixture
+def ended(leader: Leader, agent: ListAgent, job: Submit) -> Callable[..., Job]:
+    """Run a job to its end, so many days ago."""
+
+    def make(tasks: int = 1, *, days: int = 11) -> Job:
+        made = job({"a": {"parallelism": tasks}, "b": {"needs": ["a"]}})
+        while not Job.objects.get(id=made.id).ended_at:
+            turn(leader)
+            agent.listen()
+            turn(leader, agent.finish(agent.tasks()))
+        Job.objects.filter(id=made.id).update(ended_at=timezone.now() - timedelta(days=days))
+        made.refresh_from_db()
+        return made
+
+    return make
+
+
+def write(kept: Storage, data: bytes, root: Path, *, days: int = 0) -> str:
+    digest = hashlib.sha256(data).hexdigest()
+    kept.write(digest, [data])
+    age(root, digest, days)
+    return digest
+
+
+def age(root: Path, digest: str, days: int) -> None:
+    then = (timezone.now() - timedelta(days=days)).timestamp()
+    os.utime(root / "artifacts" / digest[:2] / digest, (then, then))
+
+
+def test_a_job_goes_with_all_its_rows_when_its_time_is_over(ended: Callable[..., Job]) -> None:
+    ended()
+    assert expire(timezone.now()).jobs == 1
+    assert not any(model.objects.exists() for model in (Job, Stage, Edge, Task, Attempt))
+    assert not expire(timezone.now())
+
+
+def test_jobs_stay_while_they_live_and_for_their_time_after(
+    leader: Leader, agent: ListAgent, job: Submit, ended: Callable[..., Job]
+) -> None:
+    recent = ended(days=9)
+    live = job({"a": {}})
+    Job.objects.filter(id=live.id).update(created_at=timezone.now() - timedelta(days=99))
+    assert not expire(timezone.now())
+    assert set(Job.objects.values_list("id", flat=True)) == {recent.id, live.id}
+
+
+def test_a_large_job_goes_in_steps_and_no_invariant_breaks_between(ended: Callable[..., Job]) -> None:
+    ended(tasks=25)
+    left = []
+    while expire(timezone.now(), limit=10):
+        left.append(Task.objects.count())
+        assert violations() == []
+    assert left == [16, 6, 0]
+
+
+def test_small_jobs_go_together_up_to_the_limit(ended: Callable[..., Job]) -> None:
+    for _ in range(3):
+        ended(tasks=3)
+    steps = [expire(timezone.now(), limit=8) for _ in range(3)]
+    assert [(step.jobs, step.tasks) for step in steps] == [(2, 8), (1, 4), (0, 0)]
+
+
+def test_a_retry_of_an_expired_job_stays(ended: Callable[..., Job]) -> None:
+    old, new = ended(), ended(days=1)
+    Job.objects.filter(id=new.id).update(retried_from=old)
+    expire(timezone.now())
+    assert Job.objects.get().retried_from is None
+
+
+def test_old_events_of_no_job_go_and_new_ones_stay(leader: Leader) -> None:
+    now = timezone.now()
+    for days in (1, 11):
+        Event.objects.create(at=now - timedelta(days=days), kind="node", text="heard of")
+    assert expire(now).events == 1
+    assert Event.objects.count() == 1
+
+
+def test_logs_go_with_their_job_and_others_stay(ended: Callable[..., Job], kept: Storage) -> None:
+    old, new = ended(), ended(days=1)
+    keys = [LogKey(job.stages.get(name="a").id, 0, 0, Stream.STDOUT) for job in (old, new)]
+    for key in keys:
+        kept.append_log(key, 0, b"hello")
+    expire(timezone.now())
+    assert sweep(timezone.now()) == 1
+    assert [kept.log_size(key) for key in keys] == [0, 5]
+
+
+def test_results_that_no_task_has_go_after_a_day(ended: Callable[..., Job], kept: Storage, tmp_path: Path) -> None:
+    made = ended(days=1)
+    used = write(kept, b'"used"', tmp_path, days=20)
+    unused, fresh = write(kept, b'"unused"', tmp_path, days=2), write(kept, b'"fresh"', tmp_path)
+    Task.objects.filter(stage__job=made, index=0).update(result_digest=used)
+    assert sweep(timezone.now()) == 1
+    assert [kept.has(digest) for digest in (used, unused, fresh)] == [True, False, True]
+
+
+def test_a_result_that_an_agent_asks_about_stays_for_another_day(leader: Leader, kept: Storage, tmp_path: Path) -> None:
+    digest = write(kept, b'"again"', tmp_path, days=2)
+    assert kept.has(digest)
+    assert sweep(timezone.now()) == 0
+    assert kept.read(digest) == b'"again"'
+
+
+def test_a_result_touched_while_it_is_swept_stays(kept: Storage, tmp_path: Path) -> None:
+    digest = write(kept, b'"late"', tmp_path)
+    assert not kept.delete(digest, datetime.now(UTC) - timedelta(days=1))
+    assert kept.read(digest) == b'"late"'
+
+
+def test_the_command_goes_on_until_nothing_is_left(ended: Callable[..., Job]) -> None:
+    for _ in range(2):
+        ended(tasks=3)
+    out = StringIO()
+    call_command("expire", stdout=out)
+    assert out.getvalue() == "Deleted 2 jobs, 8 tasks, 0 logs and artifacts.\n"
+    assert not Job.objects.exists()
