@@ -151,9 +151,8 @@ class Dispatcher:
                     "job": job,
                     "name": name,
                     "parallelism": parallelism,
-                    "spec": json.loads(spec),
-                    "files_digest": sha256(files.encode()).hexdigest() if files and files != "{}" else None,
-                    **_items(items or foreach),
+                    "spec": json.loads(spec) | _left_out(files, foreach),
+                    "items": _items(items or foreach),
                 }
 
 
@@ -193,13 +192,17 @@ def _results(stages: set[int]) -> dict[int, list[tuple[int, str | None]]]:
     return results
 
 
+def _left_out(files: str | None, foreach: str | None) -> dict[str, Any]:
+    """Return what stands for the parts of a stage's description that may be long: an agent fetches them."""
+    digest = sha256(files.encode()).hexdigest() if files and files != "{}" else None
+    return {"files_digest": digest, "foreach": True if foreach else None}
+
+
 def _items(text: str | None) -> dict[str, Any]:
-    """Return the items that a stage's tasks are made from by index, or that they must be fetched."""
-    if text is None:
-        return {"items": None, "fetch_items": False}
-    if len(text) > INLINE_INPUTS:
-        return {"items": None, "fetch_items": True}
-    return {"items": {str(index): item for index, item in enumerate(json.loads(text))}, "fetch_items": False}
+    """Return the items that a stage's tasks are made from by index; none where they are too long for a message."""
+    if text is None or len(text) > INLINE_INPUTS:
+        return {}
+    return {str(index): item for index, item in enumerate(json.loads(text))}
 
 
 def _launch(assignment: AssignmentRow) -> Launch:
