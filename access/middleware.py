@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -50,7 +50,9 @@ class Gate:
     def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
         if is_guarded_by_drf(view):
             return None
-        rule = rule_of(view)
+        match = request.resolver_match
+        assert match is not None, "Django resolves a path before it asks middleware about the view"
+        rule = rule_of(view, app_names=match.app_names, url_name=match.url_name)
         if rule == PUBLIC:
             return None
         if not isinstance(rule, Role):
@@ -72,16 +74,21 @@ def _refusal(request: HttpRequest, rule: Role) -> HttpResponse | None:
     except CsrfFailed as error:
         return answers.error(403, "permission_denied", str(error))
     if identity is None:
-        if _wants_page(request):
-            return HttpResponseRedirect(f"{reverse('login')}?next={request.path}")
+        if login := _login_page(request):
+            return HttpResponseRedirect(f"{login}?next={quote(request.get_full_path())}")
         return answers.unidentified("Authentication credentials were not provided.")
     if identity.role is None or not identity.role.includes(rule):
         return answers.error(403, "permission_denied", f"This needs the role {rule}.")
     return None
 
 
-def _wants_page(request: HttpRequest) -> bool:
-    return request.path.startswith("/ui/") and request.method == "GET"
+def _login_page(request: HttpRequest) -> str | None:
+    """Return where a browser is sent that asks for a page without saying who it is."""
+    if request.method != "GET":
+        return None
+    if request.path.startswith("/ui/"):
+        return reverse("login")
+    return reverse("admin:login") if request.path.startswith("/admin/") else None
 
 
 def _is_clean_query(query: str) -> bool:

@@ -77,6 +77,12 @@ def node_named(key: str) -> QuerySet[Node, Any]:
     return found
 
 
+def resources_by_node() -> list[tuple[str, str, int, int]]:
+    """Return node, resource, total and held of all active nodes."""
+    found = NodeResource.objects.filter(node__active=True).order_by("node__name", "name")
+    return list(found.values_list("node__name", "name", "total", "held"))
+
+
 def scheduler() -> dict[str, Any]:
     """Return the cluster-wide switches, and whether a pause has been confirmed by every agent with a session."""
     row = Scheduler.objects.values("paused", "pause_reason", "strategy", "allocation", "updated_at").get()

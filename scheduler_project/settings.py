@@ -37,12 +37,14 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "django_prometheus",
     "access",
     "nodes",
     "jobs",
     "status",
 ]
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "access.middleware.Clean",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -55,6 +57,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "status.policy.ContentPolicy",
     "access.middleware.Gate",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "scheduler_project.urls"
 APPEND_SLASH = False
@@ -144,6 +147,8 @@ DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "scheduler_project.excepti
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+#: Migrations are told by /readyz; counting them would open the database in every process.
+PROMETHEUS_EXPORT_MIGRATIONS = False
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 #: Static files are served from the packages that bring them: nothing is collected or built.

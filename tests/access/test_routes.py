@@ -1,0 +1,149 @@
+"""Every route, from the resolver: each has a rule, the rule is the one meant, and it holds for each kind of caller.
+
+A new route fails here until it is written into MEANT with the role that its meaning asks for.
+"""
+
+import pytest
+from django.test import Client
+
+from access.middleware import is_guarded_by_drf
+from access.roles import Role
+from access.rules import PUBLIC, rule_of
+from tests.access.routes import Route, routes
+from tests.people import as_
+
+V, O, A, N = Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AGENT  # noqa: E741
+API = "/api/v1"
+JOB, TASKS = f"{API}/jobs/{{job}}", f"{API}/jobs/{{job}}/stages/{{stage}}/tasks"
+#: What each route means, by method. Django's admin is one group: see test_admin.
+MEANT: dict[str, dict[str, str]] = {
+    "/healthz": {"GET": PUBLIC},
+    "/readyz": {"GET": PUBLIC},
+    "/": {"GET": PUBLIC},
+    "/ui/login": {"GET": PUBLIC},
+    "/ui/logout": {"GET": PUBLIC},
+    "/metrics": {"GET": V},
+    "/ui/": {"GET": V},
+    "/ui/jobs": {"GET": V},
+    "/ui/jobs/{key}": {"GET": V},
+    "/ui/jobs/{key}/tasks": {"GET": V},
+    "/ui/jobs/{key}/stages/{stage}/tasks/{index}": {"GET": V},
+    "/ui/nodes": {"GET": V},
+    API: {"GET": V},
+    f"{API}/schema": {"GET": V},
+    f"{API}/docs": {"GET": V},
+    f"{API}/me": {"GET": V},
+    f"{API}/tokens": {"GET": A, "POST": A},
+    f"{API}/tokens/{{token}}": {"DELETE": A},
+    f"{API}/users": {"GET": A},
+    f"{API}/audit": {"GET": A},
+    f"{API}/jobs": {"GET": V, "POST": O},
+    JOB: {"GET": V, "DELETE": O},
+    f"{JOB}/cancel": {"POST": O},
+    f"{JOB}/retry": {"POST": O},
+    f"{JOB}/explain": {"GET": V},
+    f"{JOB}/results": {"GET": V},
+    f"{JOB}/dag.dot": {"GET": V},
+    f"{JOB}/dag.svg": {"GET": V},
+    f"{JOB}/tasks": {"GET": V},
+    f"{JOB}/stages": {"GET": V},
+    f"{JOB}/stages/{{stage}}": {"GET": V},
+    f"{JOB}/stages/{{stage}}/results": {"GET": V},
+    TASKS: {"GET": V},
+    f"{TASKS}/{{index}}": {"GET": V},
+    f"{TASKS}/{{index}}/result": {"GET": V},
+    f"{TASKS}/{{index}}/logs/{{stream}}": {"GET": V},
+    f"{API}/job-types": {"GET": V},
+    f"{API}/job-types/{{type}}": {"GET": V, "PATCH": O},
+    f"{API}/job-types/{{type}}/pause": {"POST": O},
+    f"{API}/job-types/{{type}}/resume": {"POST": O},
+    f"{API}/nodes": {"GET": V},
+    f"{API}/nodes/{{node}}": {"GET": V},
+    f"{API}/nodes/{{node}}/pause": {"POST": O},
+    f"{API}/nodes/{{node}}/resume": {"POST": O},
+    f"{API}/nodes/{{node}}/drain": {"POST": O},
+    f"{API}/nodes/{{node}}/deactivate": {"POST": O},
+    f"{API}/nodes/{{node}}/activate": {"POST": O},
+    f"{API}/scheduler": {"GET": V, "PATCH": O},
+    f"{API}/events": {"GET": V},
+    f"{API}/agent/register": {"POST": N},
+    f"{API}/agent/heartbeat": {"POST": N},
+    f"{API}/agent/inputs/{{stage}}": {"GET": N},
+    f"{API}/agent/files/{{stage}}": {"GET": N},
+    f"{API}/agent/items/{{stage}}": {"GET": N},
+    f"{API}/agent/artifacts/{{digest}}": {"PUT": N},
+    f"{API}/agent/logs/{{stage}}/{{index}}/{{attempt}}/{{stream}}": {"POST": N},
+}
+CALLERS = (None, V, O, A, N)
+OURS = [route for route in routes() if "admin" not in route.app_names]
+CALLS = [(route, method) for route in OURS for method in route.methods]
+
+
+def name(value: object) -> str | None:
+    return value.pattern if isinstance(value, Route) else None
+
+
+def client_of(caller: Role | None) -> Client:
+    return Client(headers=as_(caller) if caller else {})
+
+
+@pytest.mark.parametrize("route", routes(), ids=lambda route: route.pattern)
+def test_every_route_has_a_rule(route: Route) -> None:
+    if is_guarded_by_drf(route.view):
+        rules = route.view.cls.rules  # type: ignore[attr-defined]
+        actions = getattr(route.view, "actions", None) or {method.lower(): method.lower() for method in route.methods}
+        assert set(actions.values()) <= set(rules)
+    else:
+        assert rule_of(route.view, app_names=route.app_names, url_name=route.url_name) is not None
+
+
+def test_every_route_is_meant() -> None:
+    assert {route.pattern: set(route.methods) for route in OURS} == {path: set(MEANT[path]) for path in MEANT}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller or "nobody")
+def test_rules_hold_on_every_route(caller: Role | None) -> None:
+    client = client_of(caller)
+    wrong = []
+    for route, method in CALLS:
+        rule = MEANT[route.pattern][method]
+        status = client.generic(method, route.path, content_type="application/json").status_code
+        if not _is_right(status, rule, caller, route):
+            wrong.append((method, route.path, rule, status))
+    assert wrong == []
+
+
+def _is_right(status: int, rule: str, caller: Role | None, route: Route) -> bool:
+    if rule == PUBLIC or (caller and caller.includes(Role(rule))):
+        return status not in (401, 403)
+    if caller is None:
+        return status == (302 if route.path.startswith("/ui/") else 401)
+    return status == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("caller", "status"), [(None, 302), (V, 403), (O, 403), (N, 403)], ids=str)
+def test_admin_is_closed_to_all_but_admins(caller: Role | None, status: int) -> None:
+    client = client_of(caller)
+    pages = [route for route in routes() if "admin" in route.app_names and route.url_name not in ("login", "logout")]
+    assert pages
+    assert {client.get(route.path).status_code for route in pages} == {status}
+
+
+@pytest.mark.django_db
+def test_admin_shows_its_login_page_to_anyone(client: Client) -> None:
+    assert client.get("/admin/login/").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/api/v1/tokens", "/metrics"])
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "TRACE", "PUT"])
+def test_no_other_method_opens_a_route(client: Client, path: str, method: str) -> None:
+    assert client.generic(method, path).status_code in (401, 405)
+
+
+@pytest.mark.django_db
+def test_token_in_a_query_identifies_nobody(client: Client) -> None:
+    token = as_(Role.ADMIN)["Authorization"].split()[1]
+    assert client.get(f"/api/v1/jobs?token={token}&access_token={token}").status_code == 401
