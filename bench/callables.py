@@ -1,8 +1,19 @@
 """What the benchmarks' tasks run."""
 
+import time
+
 from switchyard.task import Task
+
+LATE_INDEX, LATE_SECONDS = 5000, 10.0
 
 
 def square(task: Task) -> int:
     """Return a value that a check can compute again."""
     return task.index * task.index
+
+
+def square_late(task: Task) -> int:
+    """Return the same, for one of the tasks after a long while."""
+    if task.index == LATE_INDEX:
+        time.sleep(LATE_SECONDS)
+    return square(task)

@@ -4,6 +4,7 @@ from typing import Any
 
 Description = dict[str, Any]
 SQUARE = "bench.callables:square"
+TAIL = "bench.callables:square_late"
 
 
 def flat(n: int, **stage: Any) -> Description:

@@ -4,8 +4,9 @@ The processes and what they are given are those of `make up` (launch.stack). The
 """
 
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -65,33 +66,37 @@ def installed(on: Host, *, agents: int, slots: int, telling: bool = False) -> It
         {},
         psutil.Process(on.services.redis.identity.pid),
     )
-    with ExitStack() as stopping:
+    children: list[tuple[subprocess.Popen[bytes], Command]] = []
+    try:
         first, scheduler, *others = stack.processes(setting)
         if telling:
             scheduler = replace(scheduler, env={**scheduler.env, **TELLING})
         for command in (scheduler, first):
-            _start(command, made, stopping)
+            _start(command, made, children)
         _await(lambda: web.is_ready(config), "the web is not ready", logs)
         for command in others:
-            _start(command, made, stopping)
+            _start(command, made, children)
         _await(lambda: _registered(setting.database_url) == agents, "not all agents registered", logs)
         yield made
+    finally:
+        _stop(children)
 
 
-def _start(command: Command, made: Installation, stopping: ExitStack) -> None:
+def _start(command: Command, made: Installation, children: list[tuple[subprocess.Popen[bytes], Command]]) -> None:
     child = commands.spawn(command, dies_with_parent=True)
+    children.append((child, command))
     made.started[command.name] = psutil.Process(child.pid)
 
-    def stop() -> None:
-        family = _descendants(child.pid)
-        if running := commands.running(child, command):
-            stop_in_order([running])
-        child.wait()
-        for left in family:
-            if left.is_running():
-                left.kill()
 
-    stopping.callback(stop)
+def _stop(children: list[tuple[subprocess.Popen[bytes], Command]]) -> None:
+    """Stop the processes as `make down` does, and what they may have left behind."""
+    families = [process for child, _ in children for process in _descendants(child.pid)]
+    stop_in_order(running for child, command in children if (running := commands.running(child, command)))
+    for child, _ in children:
+        child.wait()
+    for left in families:
+        if left.is_running():
+            left.kill()
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _RULES = {"at least": operator.ge, "at most": operator.le}
@@ -33,23 +33,31 @@ class Measured:
     n: int
     seconds: float
     targets: Sequence[Target]
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, float | str] = field(default_factory=dict)
     problems: Sequence[str] = ()
+
+    @property
+    def per_s(self) -> float:
+        """How many of them a second."""
+        return self.n / self.seconds
+
+    def adding(self, figures: Mapping[str, float | str], *targets: Target) -> "Measured":
+        """Return the same with more figures, and bounds on them."""
+        return replace(self, figures={**self.figures, **figures}, targets=(*self.targets, *targets))
 
 
 def row(
     workload: str, measured: Measured, *, agents: int | None, reference: float | None, dead_rows: int | None
 ) -> dict[str, Any]:
     """Make the row of a workload; `reference` is how many a second raw Celery does."""
-    per_s = measured.n / measured.seconds
     made: dict[str, Any] = {
         "workload": workload,
         "agents": agents,
         "n": measured.n,
         "seconds": round(measured.seconds, 4),
-        "per_s": round(per_s, 1),
+        "per_s": round(measured.per_s, 1),
         "reference": reference and round(reference, 1),
-        "ratio": reference and round(per_s / reference, 2),
+        "ratio": reference and round(measured.per_s / reference, 2),
         "dead_rows": dead_rows,
         **measured.figures,
         "target": ", ".join(map(str, measured.targets)),

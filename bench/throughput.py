@@ -1,6 +1,6 @@
-"""Workloads of one job at a time: how long from the POST until its end is seen.
+"""Workloads of one job at a time: how long from the POST until its end is seen in its row, looked at every 5 ms.
 
-Each run is that of a user: submitted over HTTP, with the workers warm from a small job before.
+Each run is that of a user: submitted over HTTP, with the workers warm from a small job before; the median of a few runs.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,22 +16,70 @@ from bench.rows import Measured, Target
 
 WARM_UP = 64
 REPEATS = 3
-JOB_SECONDS = 120.0
+JOB_SECONDS = 60.0
+WARM_UP_SECONDS = 20.0
+SMALL, LARGE = 10_000, 100_000
+#: How much slower the large fanout may look by chance alone.
+NOT_SLOWER = 0.95
+CHAIN = 200
+DEPTH, WIDTH = 50, 100
+COMMANDS = 500
 
 
 def fanout(installation: Installation) -> Iterator[Measured]:
     """Run 1 → 10,000 → 1, then 1 → 100,000 → 1."""
     targets = (Target("per_s", "at least", 10_000), Target("ratio", "at least", 8))
-    with Client(installation) as client:
-        warm_up(client)
-        small = _run(client, descriptions.fanout(10_000), 10_000, targets)
+    with warm(installation) as client:
+        small = _run(client, descriptions.fanout(SMALL), SMALL, targets)
         yield small
-        yield _run(client, descriptions.fanout(100_000), 100_000, targets, repeats=1)
+        large = _run(client, descriptions.fanout(LARGE), LARGE, targets, repeats=1)
+        beside = {"beside_small": round(large.per_s / small.per_s, 2)}
+        yield large.adding(beside, Target("beside_small", "at least", NOT_SLOWER))
 
 
-def warm_up(client: Client) -> None:
-    """Run a small job of the same kind, so that workers and connections are there."""
-    client.run(descriptions.flat(WARM_UP), JOB_SECONDS)
+def chain(installation: Installation) -> Iterator[Measured]:
+    """Run 200 tasks one after another; a hop is a task, the whole run divided by their number."""
+    with warm(installation) as client:
+        run = _run(client, descriptions.chain(CHAIN), CHAIN, ())
+        yield run.adding({"ms_a_hop": round(1000 * run.seconds / CHAIN, 3)}, Target("ms_a_hop", "at most", 0.6))
+
+
+def layers(installation: Installation) -> Iterator[Measured]:
+    """Run 50 stages of 100 tasks, each of which needs all of the stage before."""
+    target = Target("per_s", "at least", 8000 if installation.config.agents == 1 else 5000)
+    with warm(installation) as client:
+        yield _run(client, descriptions.layers(DEPTH, WIDTH), DEPTH * WIDTH, (target,))
+
+
+def commands(installation: Installation) -> Iterator[Measured]:
+    """Run /bin/true 500 times."""
+    with warm(installation, descriptions.commands(WARM_UP)) as client:
+        yield _run(
+            client,
+            descriptions.commands(COMMANDS),
+            COMMANDS,
+            (Target("per_s", "at least", 1000),),
+            function=lambda _: None,
+        )
+
+
+def tail(installation: Installation) -> Iterator[Measured]:
+    """Run one task of 10 s in the middle of 10,000 short ones."""
+    with warm(installation) as client:
+        yield _run(
+            client,
+            descriptions.flat(SMALL + 1, python=descriptions.TAIL),
+            SMALL + 1,
+            (Target("seconds", "at most", 11),),
+            repeats=1,
+        )
+
+
+def warm(installation: Installation, description: Description | None = None) -> Client:
+    """Give a client, once a small job of the same kind has run: workers and connections are there."""
+    client = Client(installation)
+    client.run(description or descriptions.flat(WARM_UP), WARM_UP_SECONDS)
+    return client
 
 
 def square(index: int) -> int:
@@ -48,7 +96,6 @@ def _run(
     repeats: int = REPEATS,
     function: Callable[[int], Any] = square,
 ) -> Measured:
-    """Run a job a few times and take the median."""
     runs = [client.run(description, JOB_SECONDS) for _ in range(repeats)]
     wrong = problems(records.tasks(client.database, dict(runs)), {id_: description for id_, _ in runs}, function)
     return Measured(n, median(seconds for _, seconds in runs), targets, problems=wrong)

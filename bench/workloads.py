@@ -28,4 +28,8 @@ def _tasks(reference: Reference) -> float:
 
 WORKLOADS = {
     "fanout": Workload(throughput.fanout, _tasks),
+    "chain": Workload(throughput.chain, _tasks),
+    "layers": Workload(throughput.layers, _tasks),
+    "commands": Workload(throughput.commands, _tasks),
+    "tail": Workload(throughput.tail),
 }
