@@ -111,7 +111,9 @@ class Ends:
             self._report(end)
 
     def take(self, told: dict[str, Any]) -> None:
-        """Take an end that a predecessor has journaled and not reported."""
+        """Take an end that a predecessor has journaled and not reported; its logs are told as they were counted."""
+        self._journal.ended(told)
+        told = {name: value for name, value in told.items() if name not in output.STREAMS}
         self._finish(BLANK | told)
 
     def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:

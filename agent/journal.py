@@ -24,20 +24,26 @@ class Journal:
         self._path = path
         self._header = header
         self._highest = header["highest"]
-        self._size = 0
         self._fd = -1
-        self.restart({})
+        self._begin({})
+
+    def commit(self) -> None:
+        """Replace the journal of before by this one, which now holds all of it that still counts."""
+        self._path.with_suffix(".new").rename(self._path)
 
     def restart(self, ended: Mapping[int, int]) -> None:
         """Begin anew while nothing is under way; `ended` says how many tasks each worker has behind it."""
-        new = self._path.with_suffix(".new")
-        lines = [{**self._header, "highest": self._highest}, *({"base": [*item]} for item in ended.items())]
-        new.write_bytes(b"".join(map(_line, lines)))
-        new.rename(self._path)
+        self._begin(ended)
+        self.commit()
+
+    def _begin(self, ended: Mapping[int, int]) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(self._path.with_suffix(".new"), flags, 0o600)
         self._size = 0
+        header = {**self._header, "highest": self._highest}
+        self.write(b"".join(map(_line, [header, *({"base": [*item]} for item in ended.items())])))
 
     @property
     def is_large(self) -> bool:

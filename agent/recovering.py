@@ -6,7 +6,9 @@ returned. How far each worker had come is read from its page.
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,25 +30,45 @@ class Told(Protocol):
 
 
 @dataclass(slots=True)
+class Part:
+    """What went into one report."""
+
+    ends: dict[Task, dict[str, Any]] = field(default_factory=dict)
+    returned: list[Task] = field(default_factory=list)
+
+    def tell(self, told: Told) -> None:
+        for end in self.ends.values():
+            told.take(end)
+        by_attempt: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for stage, attempt, index in self.returned:
+            by_attempt[stage, attempt].append(index)
+        told.give_back([(*task, IndexSet.from_indexes(indexes)) for task, indexes in by_attempt.items()])
+
+
+@dataclass(slots=True)
 class Recovered:
-    """What is left of an agent: its last session (empty: none), and what it has not told of its tasks."""
+    """What is left of an agent: its last session (empty: none), and what it has not told of its tasks.
+
+    `reports` are those that it numbered and that were not applied: they may be on their way still, so each must be
+    told again under its number. `rest` has never been told.
+    """
 
     session: str = ""
     highest: int = 0
     entries: IndexSet = field(default_factory=IndexSet)
-    ends: dict[Task, dict[str, Any]] = field(default_factory=dict)
-    lost: list[Task] = field(default_factory=list)
-    returned: dict[tuple[int, int], IndexSet] = field(default_factory=dict)
+    reports: list[Part] = field(default_factory=list)
+    rest: Part = field(default_factory=Part)
 
-    def report(self, told: Told) -> None:
+    def report(self, told: Told, replay: Callable[[Callable[[], None]], None]) -> None:
         """Tell it all."""
-        for end in self.ends.values():
-            told.take(end)
-        for stage, attempt, index in self.lost:
-            told.take(
-                {"stage": stage, "attempt": attempt, "index": index, "class": ExitClass.LOST, "error": "its agent ended"}
-            )
-        told.give_back([(*task, indexes) for task, indexes in self.returned.items()])
+        for part in self.reports:
+            replay(partial(part.tell, told))
+        self.rest.tell(told)
+
+    @property
+    def files(self) -> set[str]:
+        """The files with results that have yet to be stored."""
+        return {end["file"] for end in self.rest.ends.values() if "file" in end}
 
 
 def read(journal: Path, workers: Path, *, boot: str, reported: int) -> Recovered:
@@ -58,7 +80,7 @@ def read(journal: Path, workers: Path, *, boot: str, reported: int) -> Recovered
     history = _History(recovered)
     for line in lines:
         history.take(line, reported)
-    history.close({} if boot != header["boot"] else _claimed(workers))
+    history.close(_claimed(workers), rebooted=boot != header["boot"])
     return recovered
 
 
@@ -73,12 +95,13 @@ class _History:
 
     def __init__(self, recovered: Recovered) -> None:
         self._recovered = recovered
-        self._open: dict[Task, bool] = {}
+        self._open: dict[Task, None] = {}
         self._handed: dict[int, list[Task]] = defaultdict(list)
         self._bases: dict[int, int] = defaultdict(int)
-        self._unmarked: dict[Task, dict[str, Any]] = {}
+        self._storing: dict[Task, dict[str, Any]] = {}
+        self._part = Part()
 
-    def take(self, line: Any, reported: int) -> None:
+    def take(self, line: Any, reported: int) -> None:  # noqa: C901 - one case for each kind of line
         match line:
             case [stage, attempt, index, begun, ended, result]:
                 end = {"stage": stage, "attempt": attempt, "index": index, "begun": begun, "ended": ended}
@@ -86,12 +109,11 @@ class _History:
             case {"launched": [command, entry, stage, attempt, ranges]}:
                 self._recovered.highest = max(self._recovered.highest, command)
                 self._recovered.entries |= IndexSet.span(entry, entry + 1)
-                self._open |= dict.fromkeys(_tasks(stage, attempt, ranges), False)
+                self._open |= dict.fromkeys(_tasks(stage, attempt, ranges))
             case {"returned": [stage, attempt, ranges]}:
                 for task in _tasks(stage, attempt, ranges):
                     self._open.pop(task, None)
-                    if self._recovered.session:
-                        self._unmarked[task] = {}
+                    self._part.returned.append(task)
             case {"handed": [worker, stage, attempt, ranges]}:
                 self._handed[worker].extend(_tasks(stage, attempt, ranges))
             case {"base": [worker, ended]}:
@@ -99,44 +121,40 @@ class _History:
             case {"back": [worker, count]}:
                 del self._handed[worker][-count:]
             case {"reported": number}:
-                self._mark(applied=number <= reported)
-            case {"outcome": _} | {"class": _}:
+                if number > reported:
+                    self._recovered.reports.append(self._part)
+                self._part = Part()
+            case {"stage": _}:
                 self._end(line)
 
-    def close(self, claimed: dict[int, int]) -> None:
-        """Sort what is left open: begun or not."""
-        self._mark(applied=False)
+    def close(self, claimed: dict[int, int], *, rebooted: bool) -> None:
+        """Sort what is left: ended, begun, or not."""
+        self._recovered.rest = rest = self._part
+        rest.ends |= self._storing
         begun = {
-            task for worker, tasks in self._handed.items() for task in tasks[: claimed.get(worker, 0) - self._bases[worker]]
+            task
+            for worker, tasks in self._handed.items()
+            for task in tasks[: max(0, claimed.get(worker, 0) - self._bases[worker])]
         }
-        everything = not claimed and self._handed
         for task in self._open:
-            if task in begun or everything:
-                self._recovered.lost.append(task)
+            if rebooted or task in begun:
+                rest.ends[task] = _lost(task)
             else:
-                self._return(task)
+                rest.returned.append(task)
 
     def _end(self, end: dict[str, Any]) -> None:
         task = (end["stage"], end["attempt"], end["index"])
         self._open.pop(task, None)
-        self._unmarked[task] = end
+        if end.get("file"):
+            self._storing[task] = end
+        else:
+            self._storing.pop(task, None)
+            self._part.ends[task] = end
 
-    def _mark(self, *, applied: bool) -> None:
-        for task, end in self._unmarked.items():
-            if "file" in end and "result_digest" in end:
-                self._recovered.ends[task] = end
-            elif applied:
-                self._recovered.ends.pop(task, None)
-            elif end:
-                self._recovered.ends[task] = end
-            else:
-                self._return(task)
-        self._unmarked.clear()
 
-    def _return(self, task: Task) -> None:
-        stage, attempt, index = task
-        known = self._recovered.returned.get((stage, attempt), IndexSet())
-        self._recovered.returned[stage, attempt] = known | IndexSet.span(index, index + 1)
+def _lost(task: Task) -> dict[str, Any]:
+    stage, attempt, index = task
+    return {"stage": stage, "attempt": attempt, "index": index, "class": ExitClass.LOST, "error": "its agent ended"}
 
 
 def _tasks(stage: int, attempt: int, ranges: list[list[int]]) -> list[Task]:

@@ -45,6 +45,7 @@ class Reports:
         self._sent_at = 0.0
         self._unconfirmed_since = 0.0
         self._seen: list[int] = []
+        self._full: float = FULL
         self.pause = 0
 
     @property
@@ -62,7 +63,7 @@ class Reports:
         group.ended.append(ended)
         group.results.append(result)
         self._size += len(result) + TASK
-        if self._size > FULL:
+        if self._size > self._full:
             self._close()
 
     def other(self, end: dict[str, Any]) -> None:
@@ -121,6 +122,13 @@ class Reports:
                     told.extend(IndexSet.of(ranges))
         return IndexSet.from_indexes(told)
 
+    def replay(self, tell: Callable[[], None]) -> None:
+        """Number what is told meanwhile as one report, whatever its size: as a predecessor may have sent it."""
+        self._full = float("inf")
+        tell()
+        self._full = FULL
+        self._close()
+
     def flush(self, now: float) -> float:
         """Send what is due; return in how many seconds to look again."""
         if self._unacknowledged:
@@ -144,7 +152,7 @@ class Reports:
 
     def _grow(self, size: int) -> None:
         self._size += size
-        if self._size > FULL:
+        if self._size > self._full:
             self._close()
 
     def _close(self) -> None:

@@ -98,7 +98,7 @@ class Agent:
                 boot=self._folder.boot,
                 reported=registered.last_report,
             )
-        self._folder.empty(keep=[end["file"] for end in recovered.ends.values() if "file" in end])
+        self._folder.empty(keep=recovered.files)
         self._session = Session(self._settings, self._server, registered, recovered, self._folder)
         return self._session
 

@@ -77,7 +77,8 @@ class Session:
             recovered=recovered,
             keep=folder.tree,
         )
-        recovered.report(self.supervisor.ends)
+        recovered.report(self.supervisor.ends, self.reports.replay)
+        self.journal.commit()
         self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
         self._app.task(name=COMMAND_TASK)(self._deliver)
         Thread(target=self._publish, name="reports", daemon=True).start()

@@ -4,6 +4,7 @@ It holds what every worker needs imported and nothing else: no Celery, no token,
 guardian (agent.guardian) ends it and all that it started when the agent is gone.
 """
 
+import ctypes
 import json
 import os
 import select
@@ -15,6 +16,7 @@ from pathlib import Path
 from agent.worker import Ends, Worker, become
 
 FDS = 6
+PR_SET_PDEATHSIG = 1
 
 
 def main(fd: int) -> None:
@@ -24,6 +26,8 @@ def main(fd: int) -> None:
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Without its guardian nothing would end what it starts; the agent sees this end and clears its workers.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     while True:
         ready, _, _ = select.select([fd, woken], [], [])
         if woken in ready:

@@ -48,6 +48,7 @@ class Server:
         self.http_heartbeats: list[dict[str, Any]] = []
         self.acknowledge_heartbeats = True
         self.down = False
+        self.down_for = 0
         self.number = 0
         self.entry = 0
         self.acknowledged = 0
@@ -179,19 +180,17 @@ class Server:
         assert text is not None
         return json.loads(text)
 
-    def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805, C901
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-
-            def handle_one_request(self) -> None:
-                super().handle_one_request()
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 split = urlsplit(self.path)
                 parts = split.path.removeprefix("/api/v1/agent/").split("/")
                 query = {name: values[0] for name, values in parse_qs(split.query).items()}
-                if server.down:
+                if server.down or server.down_for:
+                    server.down_for = max(0, server.down_for - 1)
                     self.reply(503, {})
                 elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":
                     self.reply(401, {})

@@ -106,7 +106,7 @@ def test_what_a_command_leaves_behind_ends_with_it(agent: Agent, server: Server,
     file = tmp_path / "pids"
     shell(server, f"sleep 1000 & echo $! >> {file}; setsid sh -c 'echo $$ >> {file}; exec sleep 1000' & "
                   f"while [ $(cat {file} | wc -l) -lt 2 ]; do sleep 0.01; done")  # fmt: skip
-    server.until(lambda: server.ends())
+    server.until(server.ends)
     assert [alive(int(pid)) for pid in file.read_text().split()] == [False, False]
 
 
