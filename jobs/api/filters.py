@@ -1,9 +1,12 @@
 """What lists of jobs, tasks and events can be narrowed to."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django_filters.fields import IsoDateTimeField
 
 from jobs.models import Event, Job
 from jobs.showing import named
@@ -12,6 +15,23 @@ from scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [(state.name, state.name) for state in JobState]
 TASK_STATES = [(state.name, state.name) for state in TaskState]
+
+
+class TimeField(IsoDateTimeField):  # type: ignore[misc]  # untyped
+    """Reads a time in any zone as one in UTC, since PostgreSQL knows fewer zones than there are to write."""
+
+    def clean(self, value: Any) -> datetime | None:
+        found: datetime | None = super().clean(value)
+        try:
+            return found and found.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class TimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped
+    """Compares with a time."""
+
+    field_class = TimeField
 
 
 class JobFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -23,8 +43,8 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     type = django_filters.CharFilter("job_type__name", max_length=100)
     name = django_filters.CharFilter("name", max_length=200)
     pool = django_filters.CharFilter("pool", max_length=100)
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    created_after = TimeFilter("created_at", "gte")
+    created_before = TimeFilter("created_at", "lt")
 
     class Meta:
         model = Job

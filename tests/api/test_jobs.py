@@ -1,5 +1,6 @@
 """Jobs over the API: submitted once, found again, refused with reasons."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -141,11 +142,31 @@ def test_search_finds_a_job_by_its_number(viewer: Client, submit: Submit) -> Non
     assert [each["id"] for each in found] == [job["id"]]
 
 
-@pytest.mark.parametrize("query", ["state=LOST", "created_after=yesterday"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=LOST",
+        "created_after=yesterday",
+        "created_before=9999-12-31T23:59:59-20:00",
+        "created_after=0001-01-01T00:00%2B20:00",
+    ],
+)
 def test_filter_that_cannot_be_read_is_refused(viewer: Client, query: str) -> None:
     answer = viewer.get(f"/api/v1/jobs?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in errors(answer)
+
+
+def test_times_in_any_zone_are_compared(viewer: Client, submit: Submit) -> None:
+    submit({"a": {}})
+    assert len(viewer.get("/api/v1/jobs?created_after=0465-06-03T22:44:42-17:38").json()["results"]) == 1
+
+
+@pytest.mark.parametrize("position", ["p=abc", "p=%00", "p=1e99", "o=-1&p=1", "p=99999999999999999999", "o=x"])
+@pytest.mark.parametrize("path", ["jobs", "nodes", "job-types", "events"])
+def test_cursor_that_we_did_not_make_leads_nowhere(viewer: Client, path: str, position: str) -> None:
+    cursor = base64.b64encode(position.encode()).decode()
+    assert viewer.get(f"/api/v1/{path}?cursor={cursor}").status_code in (200, 404)
 
 
 @pytest.mark.parametrize("query", ["search=%00", "owner=a%0ab", "search=%ff", "cursor=%ed%a0%80"])

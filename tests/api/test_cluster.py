@@ -1,0 +1,182 @@
+"""Nodes, the scheduler, job types, events, tokens: what is told, and what operators and admins change."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from access.models import AuditEntry
+from jobs.leading import Leader
+from jobs.models import Event
+from nodes import services
+from nodes.models import Condition, Node
+from tests.jobs.agents import ListAgent, turn
+
+pytestmark = pytest.mark.django_db
+
+Submit = Callable[..., dict[str, Any]]
+NODES = "/api/v1/nodes"
+SCHEDULER = "/api/v1/scheduler"
+
+
+def register(name: str) -> Node:
+    return services.register(name, totals={"cpus": 2000}, labels={"zone": "a"}, pool="default", info={})[0]
+
+
+def patch(client: Client, path: str, body: dict[str, Any]) -> Any:
+    return client.patch(path, body, content_type="application/json")
+
+
+def test_node_tells_what_it_has_and_what_is_wrong_with_it(viewer: Client) -> None:
+    node = register("n1")
+    now = timezone.now()
+    Condition.objects.create(node=node, kind="error", name="disk", title="Disk full", started_at=now, updated_at=now)
+    shown = viewer.get(f"{NODES}/n1").json()
+    assert shown["resources"] == {"cpus": {"total": 2000, "held": 0}}
+    assert shown["conditions"][0]["title"] == "Disk full"
+    assert (shown["state"], shown["labels"]) == ("READY", {"zone": "a"})
+    assert viewer.get(f"{NODES}/{node.id}").json() == shown
+    assert viewer.get(f"{NODES}?state=READY&search=N").json()["results"] == [shown]
+    assert viewer.get(f"{NODES}?state=GONE").json()["results"] == []
+
+
+@pytest.mark.parametrize("key", ["nowhere", "999", "9" * 30, "%00", "a%2fb"])
+def test_unknown_node_is_not_found(viewer: Client, key: str) -> None:
+    assert viewer.get(f"{NODES}/{key}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        (["pause"], "PAUSING"),
+        (["pause", "resume"], "READY"),
+        (["drain"], "DRAINED"),
+        (["drain", "resume"], "READY"),
+        (["deactivate"], "INACTIVE"),
+        (["deactivate", "activate"], "READY"),
+    ],
+)
+def test_operator_changes_a_node_with_a_row_in_the_audit(operator: Client, steps: list[str], state: str) -> None:
+    register("n1")
+    for step in steps:
+        answer = operator.post(f"{NODES}/n1/{step}", {"reason": "dust"}, content_type="application/json")
+        assert answer.status_code == 200
+    assert answer.json()["state"] == state
+    told = list(AuditEntry.objects.order_by("id").values_list("action", "target"))
+    assert told == [(f"node.{step}", "n1") for step in steps]
+
+
+def test_pause_is_settled_once_the_agent_confirms(operator: Client, leader: Leader, agent: ListAgent) -> None:
+    operator.post(f"{NODES}/n1/pause", {"reason": "dust"}, content_type="application/json")
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.report())
+    shown = operator.get(f"{NODES}/n1").json()
+    assert (shown["state"], shown["pause_reason"]) == ("PAUSED", "dust")
+
+
+@pytest.mark.parametrize("reason", ["x" * 251, "a\x00b", 7.5e400, ["a"]])
+def test_odd_reason_is_refused(operator: Client, reason: Any) -> None:
+    register("n1")
+    answer = operator.post(f"{NODES}/n1/pause", {"reason": reason}, content_type="application/json")
+    assert answer.status_code == 400
+    assert not Node.objects.get().paused
+
+
+def test_list_of_nodes_costs_the_same_number_of_queries_however_long(viewer: Client) -> None:
+    register("n1")
+    viewer.get(NODES)
+    counted = []
+    for extra in (0, 5):
+        for number in range(extra):
+            register(f"m{number}")
+        with CaptureQueriesContext(connection) as captured:
+            viewer.get(NODES)
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
+
+
+def test_scheduler_is_paused_and_set(operator: Client, leader: Leader) -> None:
+    shown = patch(operator, SCHEDULER, {"paused": True, "pause_reason": "dust", "strategy": "spread"}).json()
+    assert (shown["paused"], shown["state"], shown["pause_reason"]) == (True, "PAUSED", "dust")
+    assert (shown["strategy"], shown["leader"]["alive"]) == ("spread", True)
+    assert set(shown["strategies"]) >= {"bias", "spread"}
+    assert patch(operator, SCHEDULER, {"paused": False}).json()["state"] == "RUNNING"
+    assert AuditEntry.objects.filter(action="scheduler.change").count() == 2
+
+
+@pytest.mark.parametrize("change", [{"strategy": "best"}, {"allocation": ""}, {"paused": "perhaps"}])
+def test_odd_setting_of_the_scheduler_is_refused(operator: Client, leader: Leader, change: dict[str, Any]) -> None:
+    answer = patch(operator, SCHEDULER, change)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] in change
+
+
+def test_job_type_is_paused_resumed_and_limited(operator: Client, submit: Submit) -> None:
+    submit({"a": {}}, type={"name": "index", "version": "1.2"})
+    path = "/api/v1/job-types/index:1.2"
+    paused = operator.post(f"{path}/pause", {"reason": "dust"}, content_type="application/json").json()
+    assert (paused["paused"], paused["pause_reason"]) == (True, "dust")
+    assert operator.post(f"{path}/resume").json()["paused"] is False
+    assert patch(operator, path, {"max_running": 3}).json()["max_running"] == 3
+    assert patch(operator, path, {"max_running": None}).json()["max_running"] is None
+    assert patch(operator, path, {"max_running": -1}).status_code == 400
+    assert [each["name"] for each in operator.get("/api/v1/job-types").json()["results"]] == ["index"]
+    assert operator.post("/api/v1/job-types/none:1/pause", {}, content_type="application/json").status_code == 404
+
+
+def test_events_are_told_newest_first_and_by_job(viewer: Client, submit: Submit) -> None:
+    jobs = [submit({"a": {}}) for _ in range(2)]
+    node = register("n1")
+    for kind, job in (("first", jobs[0]), ("second", jobs[1])):
+        Event.objects.create(at=timezone.now(), kind=kind, text="it happened", job_id=job["id"], node_id=node.id)
+    assert [each["kind"] for each in viewer.get("/api/v1/events").json()["results"]] == ["second", "first"]
+    (told,) = viewer.get(f"/api/v1/events?job={jobs[0]['number']}").json()["results"]
+    assert (told["job"], told["node"], told["kind"]) == (jobs[0]["id"], "n1", "first")
+    assert len(viewer.get("/api/v1/events?node=n1&kind=first").json()["results"]) == 1
+
+
+def test_admin_makes_a_token_that_is_shown_once_and_revokes_it(admin: Client) -> None:
+    told = {"name": "robot", "role": "viewer", "owner": "admin"}
+    made = admin.post("/api/v1/tokens", told, content_type="application/json")
+    assert made.status_code == 201
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert Client(headers=headers).get("/api/v1/me").json()["role"] == "viewer"
+    listed = admin.get("/api/v1/tokens").json()["results"]
+    assert "robot" in {token["name"] for token in listed}
+    assert not any("token" in token or "digest" in token for token in listed)
+    assert admin.delete(f"/api/v1/tokens/{made.json()['id']}").status_code == 204
+    assert Client(headers=headers).get("/api/v1/me").status_code == 401
+    assert [entry["action"] for entry in admin.get("/api/v1/audit").json()["results"]] == ["token.delete", "token.create"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"role": "agent", "owner": "admin"},
+        {"role": "viewer"},
+        {"role": "root", "owner": "admin"},
+        {"role": "viewer", "owner": "nobody knows"},
+        {"role": "viewer", "owner": "admin", "expires_at": "2001-01-01T00:00:00Z"},
+    ],
+)
+def test_odd_token_is_not_made(admin: Client, told: dict[str, Any]) -> None:
+    answer = admin.post("/api/v1/tokens", {"name": "robot", **told}, content_type="application/json")
+    assert answer.status_code == 400
+
+
+def test_users_are_told_with_their_roles(admin: Client, viewer: Client) -> None:
+    users = admin.get("/api/v1/users").json()["results"]
+    assert {user["name"]: user["role"] for user in users} == {"admin": "admin", "viewer": "viewer"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/docs", "/api/v1/schema"])
+def test_api_describes_itself_without_any_other_host(viewer: Client, path: str) -> None:
+    answer = viewer.get(path, headers={"Accept": "text/html, */*;q=0.5"})
+    assert answer.status_code == 200
+    assert b"cdn." not in answer.content
+    assert b"jsdelivr" not in answer.content

@@ -1,0 +1,45 @@
+"""Whatever is sent, by whoever may send it: no route ever answers with an error of ours."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+
+from access.roles import Role
+from scheduler_project.wsgi import application
+from tests.jobs.agents import ListAgent, turn
+from tests.people import as_
+
+EXAMPLES = 8
+Submit = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_request_makes_the_server_fail(mode: GenerationMode, submit: Submit, leader: Any, agent: ListAgent) -> None:
+    submit({"a": {}, "b": {"needs": ["a"]}})
+    turn(leader)
+    headers = as_(Role.ADMIN)
+    described = schemathesis.openapi.from_wsgi("/api/v1/schema?format=json", application, headers=headers)
+    for found in described.get_all_operations():
+        _try(found.ok().as_strategy(generation_mode=mode), headers)
+
+
+def _try(cases: Any, headers: dict[str, str]) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases)
+    def attempt(case: Any) -> None:
+        answer = case.call(headers=headers)
+        assert answer.status_code < 500, f"{case.method} {case.path}: {case.as_curl_command()}"
+
+    attempt()
