@@ -39,13 +39,13 @@ def groups(number: int) -> list[list[str]]:
     return found
 
 
-def scan(task: Task) -> Found:
-    """Tokenize and parse the files of one group, and return what they add up to."""
+def scan(task: Task, paths: list[str]) -> Found:
+    """Tokenize and parse the files of one group, the item of this task, and return what they add up to."""
     found: Found = dict.fromkeys(("files", "lines", "definitions", "documented"), 0)
     found |= {name: Counter() for name in ("tokens", "names", "packages")} | {"longest": []}
-    for done, path in enumerate(task.item):
+    for done, path in enumerate(paths):
         _scan_file(path, found)
-        task.progress((done + 1) / len(task.item))
+        task.progress((done + 1) / len(paths))
     task.accumulate("lines", found["lines"])
     print(f"{found['files']} files, {found['lines']:,} lines")
     return found | {"longest": sorted(found["longest"], reverse=True)[:LONGEST_SHOWN]}
@@ -74,7 +74,7 @@ def report(task: Task) -> Found:
         "different_names": len(whole["names"]),
         "docstring_coverage": round(whole["documented"] / max(1, whole["definitions"]), 3),
         "longest_functions": [f"{lines} lines: {name}" for lines, name in whole["longest"]],
-        "names_used_most": dict(_top(whole["names"])),
+        "names_used_most": [f"{count:,} times: {name}" for name, count in _top(whole["names"])],
         "tokens_by_kind": whole["tokens"],
     }
 

@@ -65,14 +65,14 @@ def test_groups_share_out_every_module_of_the_library_once(library: ModuleType) 
 def test_index_is_the_same_however_the_library_is_shared_out(library: ModuleType) -> None:
     reports = []
     for number in (1, 3):
-        scans = [library.scan(Task(at, number, item=group)) for at, group in enumerate(library.groups(number))]
+        scans = [library.scan(Task(at, number), group) for at, group in enumerate(library.groups(number))]
         whole = through_json(library.merge(Task(0, 1, inputs={"scan": through_json(scans)})))
         reports.append(through_json(library.report(Task(0, 1, inputs={"merge": [whole]}))))
     assert reports[0] == reports[1]
     assert (reports[0]["files"], reports[0]["lines"]) == (2, 10)
     assert reports[0]["docstring_coverage"] == 0.5
     assert reports[0]["longest_functions"][0] == "4 lines: package/one.py:long"
-    assert reports[0]["names_used_most"]["b"] == 2
+    assert "2 times: b" in reports[0]["names_used_most"]
 
 
 def test_chart_is_an_svg_with_a_bar_for_each_package(library: ModuleType) -> None:
@@ -83,8 +83,8 @@ def test_chart_is_an_svg_with_a_bar_for_each_package(library: ModuleType) -> Non
 
 
 def test_scan_tells_how_far_it_is(library: ModuleType) -> None:
-    task = Task(0, 1, item=["two.py", "template.py"])
-    library.scan(task)
+    task = Task(0, 1)
+    library.scan(task, ["two.py", "template.py"])
     assert (task.metrics, task.accumulators) == ({"progress": 1.0}, {"lines": 1})
 
 
