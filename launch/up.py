@@ -14,7 +14,7 @@ from launch.config import ROOT, Config
 from launch.errors import LaunchError
 from launch.start import READY
 
-EXAMPLES = ("examples/standard-library.yaml",)
+EXAMPLE = "examples/standard-library.yaml"
 
 
 def up(config: Config) -> int:
@@ -64,17 +64,19 @@ def status(config: Config) -> int:
 
 
 def demo(config: Config) -> int:
-    """Start a stack and run the examples on it; it stays up."""
+    """Start a stack, run an example on it, show its result; it stays up."""
     if status := up(config):
         return status
     token = credentials.load(config.data).token
     env = os.environ | {"SWITCHYARD_URL": config.url, "SWITCHYARD_TOKEN": token}
     program = Path(sys.executable).with_name("switchyard")
-    for example in EXAMPLES:
-        done = subprocess.run((program, "submit", ROOT / example, "--wait"), env=env, cwd=ROOT, check=False)
-        if done.returncode != 0:
-            return done.returncode
-    print(f"The stack is still up: {config.url}/ui/ (make down stops it)")
+    done = subprocess.run((program, "submit", EXAMPLE, "--wait"), env=env, cwd=ROOT, check=False)
+    if done.returncode:
+        return done.returncode
+    print("The stack is still up (make down stops it)")
+    _say(f"pages   {config.url}/ui/")
+    _say(f"API     {config.url}/api/v1/docs")
+    _say(f"try     SWITCHYARD_URL={config.url} .venv/bin/switchyard jobs")
     return 0
 
 
