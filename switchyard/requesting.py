@@ -13,6 +13,7 @@ from scheduling.errors import Fault
 from switchyard.errors import Refused, ServerFailed, Unreachable
 from switchyard.finding import Server
 
+API = "/api/v1/"
 ANSWER_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 #: How long a request is repeated; longer for one that waits for a job anyway, while the server may restart.
@@ -28,7 +29,7 @@ class Requests:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._http = httpx.Client(
-            base_url=f"{server.url}/api/v1/",
+            base_url=f"{server.url}{API}",
             headers={"Authorization": f"Bearer {server.token}"} if server.token else {},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             # A proxy meant for the world would send the loopback to another machine.
@@ -83,6 +84,9 @@ class Requests:
 
 
 def _faults(answer: httpx.Response) -> list[Fault]:
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        asked = answer.url.path.partition(API)[2]
+        return [Fault(asked, "the server knows nothing of that name")]
     try:
         return [Fault(each["attr"] or "", each["detail"]) for each in answer.json()["errors"]]
     except (ValueError, KeyError, TypeError):

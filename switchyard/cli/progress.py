@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from switchyard.answers import JobStatus, StageStatus
-from switchyard.cli.screen import console, plain, say
+from switchyard.cli.screen import console, lasted, plain, say
 from switchyard.client import Client
 
 #: With more stages than a screen holds, one bar tells of the whole job.
@@ -25,7 +25,6 @@ def _with_bars(moves: Iterator[JobStatus], job: JobStatus) -> JobStatus:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[state]}", markup=False),
-        TimeElapsedColumn(),
     )
     with Progress(*columns, console=console(errors=True)) as bars:
         known: dict[str, TaskID] = {}
@@ -55,6 +54,8 @@ def _total(stage: StageStatus) -> int | None:
 def _word(stage: StageStatus) -> str:
     if failed := stage.tasks.get("FAILED", 0):
         return f"{failed} failed"
+    if stage.started_at and stage.ended_at:
+        return f"{stage.state.lower()} in {lasted(stage.ended_at - stage.started_at)}"
     return f"{stage.running} running" if stage.running else stage.state.lower()
 
 

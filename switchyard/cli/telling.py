@@ -17,7 +17,8 @@ def tell_end(server: Client, job: JobStatus) -> None:
     """Write the top of the results of a finished job; of any other, why it was not."""
     if job.is_finished:
         _tell_results(job, dict(server.results(job.id).results))
-    say(plain(f"Job {job.number} is {job.state} after {lasted(_span(job))}") + (f": {plain(job.error)}" if job.error else ""))
+    why = f": {_brief(job.error)}" if job.error else ""
+    say(plain(f"Job {job.number} is {job.state} after {lasted(_span(job))}{why}"))
     tell_failures(server, job)
 
 
@@ -52,5 +53,10 @@ def _span(job: JobStatus) -> timedelta:
 
 def _why(task: TaskStatus) -> str:
     last = (task.error or "").strip().splitlines()[-1:]
-    code = f"exit code {task.exit_code}" if task.exit_code else ""
-    return ", ".join(part for part in (task.exit_class or "failed", code, *last) if part)
+    return ", ".join((task.exit_class or "failed", *last))
+
+
+def _brief(error: str) -> str:
+    """Return an error on one line: of a stack trace only how it begins and what it comes to."""
+    first, *rest = error.strip().splitlines()
+    return " … ".join([first.strip(), *(line.strip() for line in rest[-1:])])
