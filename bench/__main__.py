@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -15,28 +15,38 @@ from bench.host import Host, running
 from bench.installation import installed
 from bench.reference import Reference
 from bench.rows import row, unavailable
-from bench.workloads import WORKLOADS, Workload
+from bench.workloads import ALONE, NAMES, ON_AN_INSTALLATION, Workload
 from launch.errors import LaunchError
 
 #: Seconds within which the database's processes have told what they count.
 STATISTICS = 1.2
+BEGUN = time.monotonic()
 
 
-def main(names: list[str]) -> int:
+def main(names: Sequence[str]) -> int:
     """Run the named workloads, or all; the status says whether every target was met."""
-    if unknown := [name for name in names if name not in WORKLOADS]:
-        print(f"There is no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}.", file=sys.stderr)
+    if unknown := [name for name in names if name not in NAMES]:
+        _say(f"There is no workload {', '.join(unknown)}; there are {', '.join(NAMES)}.")
         return 2
     # Ends as Ctrl-C does: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     met = True
-    for made in _rows({name: WORKLOADS[name] for name in names or WORKLOADS}):
+    for made in _rows(names or NAMES):
         print(json.dumps(made), flush=True)
         met = met and made["met"]
     return 0 if met else 1
 
 
-def _rows(chosen: dict[str, Workload]) -> Iterator[dict[str, Any]]:
+def _rows(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for name in [name for name in names if name in ALONE]:
+        _say(name)
+        for measured in ALONE[name]():
+            yield row(name, measured, agents=None, reference=None, dead_rows=None)
+    if chosen := {name: ON_AN_INSTALLATION[name] for name in names if name in ON_AN_INSTALLATION}:
+        yield from _rows_on_installations(chosen)
+
+
+def _rows_on_installations(chosen: Mapping[str, Workload]) -> Iterator[dict[str, Any]]:
     _say("starting the servers")
     with running() as host:
         compared = _reference(host) if any(workload.reference for workload in chosen.values()) else None
@@ -71,7 +81,7 @@ def _dead_rows(database_url: str) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(f"{time.monotonic() - BEGUN:6.1f} s  {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import time
 from switchyard.task import Task
 
 LATE_INDEX, LATE_SECONDS = 5000, 10.0
+LONG_SECONDS = 600.0
 
 
 def square(task: Task) -> int:
@@ -17,3 +18,8 @@ def square_late(task: Task) -> int:
     if task.index == LATE_INDEX:
         time.sleep(LATE_SECONDS)
     return square(task)
+
+
+def wait() -> None:
+    """Occupy a slot for as long as anything is measured."""
+    time.sleep(LONG_SECONDS)

@@ -4,11 +4,10 @@ Rows: 100,000 alike tasks on 1,000 nodes; 1,000 different stages on 1,000 nodes,
 reference is the same nodes and the same strategy with the tasks placed one by one, for 1,000 tasks.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any
 
+from bench.rows import Measured, Target
 from scheduling.cluster import Cluster, NodeView
 from scheduling.plan import Plan, Policy, Request, plan
 from scheduling.resources import Resources, fits
@@ -22,20 +21,22 @@ TOTAL = Resources(cpus=128_000, mem=512 * 1024)
 DEMAND = Resources(cpus=1000, mem=1024)
 
 
-def run(strategies: tuple[str, ...] = ("bias", "round_robin", "best_fit", "spread")) -> list[dict[str, Any]]:
+def run(strategies: tuple[str, ...] = ("bias", "round_robin", "best_fit", "spread")) -> Iterator[Measured]:
     """Measure each strategy; a row is the fastest of REPEATS, and its placements are checked."""
-    reference = _best(lambda: _one_by_one(_nodes()))
-    return [row for strategy in strategies for row in _rows(strategy, reference / ONE_BY_ONE)]
+    one_by_one = ONE_BY_ONE / _best(lambda: _one_by_one(_nodes()))
+    for strategy in strategies:
+        yield from _rows(strategy, one_by_one)
 
 
-def _rows(strategy: str, reference: float) -> Iterator[dict[str, Any]]:
+def _rows(strategy: str, one_by_one: float) -> Iterator[Measured]:
     policy = Policy(placement=strategy)
-    yield _measure("alike", policy, [_request(0, ALIKE)], ALIKE, expected=ALIKE, reference=reference)
+    at_once, soon = Target("seconds", "at most", 0.05), Target("seconds", "at most", 1)
+    yield _measure("alike", policy, [_request(0, ALIKE)], ALIKE, ALIKE, at_once, reference=one_by_one)
     different = [_request(stage, 10, more=stage) for stage in range(STAGES)]
-    yield _measure("different", policy, different, STAGES, expected=10 * STAGES)
+    yield _measure("different", policy, different, STAGES, 10 * STAGES, soon)
     huge = [_request(stage, 10, more=TOTAL["cpus"] - 1000 - stage) for stage in range(STAGES)]
     full = [_request(STAGES, NODES * 128, first=True), *huge]
-    yield _measure("refused", policy, full, STAGES, expected=NODES * 128)
+    yield _measure("refused", policy, full, STAGES, NODES * 128, soon)
 
 
 def _measure(
@@ -43,16 +44,14 @@ def _measure(
     policy: Policy,
     requests: list[Request],
     n: int,
-    *,
     expected: int,
+    target: Target,
+    *,
     reference: float | None = None,
-) -> dict[str, Any]:
+) -> Measured:
     seconds = _best(lambda: _planned(policy, requests, expected))
-    row = {"workload": "core", "what": what, "strategy": policy.placement, "n": n, "nodes": NODES}
-    row |= {"seconds": round(seconds, 6), "per_s": round(n / seconds)}
-    if reference:
-        row |= {"reference": round(1 / reference), "ratio": round(n / seconds * reference, 1)}
-    return row
+    figures: dict[str, float | str] = {"what": what, "strategy": policy.placement, "nodes": NODES}
+    return Measured(n, seconds, (target,), figures, reference=reference)
 
 
 def _best(work: Callable[[], float]) -> float:
@@ -106,8 +105,3 @@ def _request(stage: int, count: int, *, more: int = 0, first: bool = False) -> R
         submitted=stage,
         waiting_since=0.0,
     )
-
-
-if __name__ == "__main__":
-    for measured in run():
-        print(json.dumps(measured))

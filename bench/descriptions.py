@@ -5,6 +5,7 @@ from typing import Any
 Description = dict[str, Any]
 SQUARE = "bench.callables:square"
 TAIL = "bench.callables:square_late"
+ENDLESS = {"python": "bench.callables:wait", "grace": 0}
 
 
 def flat(n: int, **stage: Any) -> Description:

@@ -19,6 +19,14 @@ def tasks(database: psycopg.Connection, jobs: Iterable[str]) -> Iterator[TaskRec
         yield TaskRecord(job, stage, index, TaskState(state), *rest)
 
 
+def ends(database: psycopg.Connection, jobs: Iterable[str]) -> dict[str, float]:
+    """Return when these jobs ended, by id, as seconds of the wall clock."""
+    found = database.execute(
+        "SELECT id::text, extract(epoch FROM ended_at)::float8 FROM jobs_job WHERE id = ANY(%s)", [list(jobs)]
+    )
+    return dict(found.fetchall())
+
+
 def dead_rows(database: psycopg.Connection) -> int:
     """Count the dead rows of our tables, as far as the server's statistics know of them."""
     row = database.execute(

@@ -5,21 +5,14 @@ Celery keeps its tasks nowhere but in the broker and its results nowhere at all;
 
 import importlib
 import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import redis
 
+from bench import beside
 from bench.host import Host
-from launch import commands
-from launch.commands import Command
-from launch.config import ROOT
-from launch.processes import stop_in_order
 
 TASKS = 10_000
 POLL_SECONDS = 0.005
@@ -45,7 +38,7 @@ def measure(host: Host) -> Reference:
     url = _own_database(host.services.redis_url)
     os.environ["BENCH_REFERENCE_URL"] = url
     app: Any = importlib.import_module("bench.celery_app")
-    with redis.Redis.from_url(url) as broker, _worker(host.data / "logs"):
+    with redis.Redis.from_url(url) as broker, beside.running("reference", WORKER, os.environ, host.data / "logs"):
         _run(app, broker, range(2), READY_SECONDS)
         begun = time.perf_counter()
         sent = _run(app, broker, range(TASKS), RUN_SECONDS)
@@ -67,18 +60,6 @@ def _run(app: Any, broker: redis.Redis, indexes: range, seconds: float) -> float
     if results != [index * index for index in indexes]:
         raise AssertionError("raw Celery gave other results than were asked for")
     return sent
-
-
-@contextmanager
-def _worker(logs: Path) -> Iterator[None]:
-    command = Command("reference", (sys.executable, *WORKER), dict(os.environ), logs / "reference.log", ROOT, rank=2)
-    child = commands.spawn(command, dies_with_parent=True)
-    try:
-        yield
-    finally:
-        if process := commands.running(child, command):
-            stop_in_order([process])
-        child.wait()
 
 
 def _own_database(url: str) -> str:

@@ -28,13 +28,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one workload found: so many of something in so many seconds, more figures, and what was wrong."""
+    """What one workload found: so many of something in so many seconds, more figures, and what was wrong.
+
+    `reference` is how many a second something else does, for workloads that bring their own comparison.
+    """
 
     n: int
     seconds: float
     targets: Sequence[Target]
     figures: Mapping[str, float | str] = field(default_factory=dict)
     problems: Sequence[str] = ()
+    reference: float | None = None
 
     @property
     def per_s(self) -> float:
@@ -50,6 +54,7 @@ def row(
     workload: str, measured: Measured, *, agents: int | None, reference: float | None, dead_rows: int | None
 ) -> dict[str, Any]:
     """Make the row of a workload; `reference` is how many a second raw Celery does."""
+    reference = measured.reference or reference
     made: dict[str, Any] = {
         "workload": workload,
         "agents": agents,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import throughput
+from bench import cluster, core, requests, resting, throughput
 from bench.installation import Installation
 from bench.reference import Reference
 from bench.rows import Measured
@@ -26,10 +26,22 @@ def _tasks(reference: Reference) -> float:
     return reference.per_s
 
 
-WORKLOADS = {
+def _sent(reference: Reference) -> float:
+    return reference.sent_per_s
+
+
+ON_AN_INSTALLATION = {
     "fanout": Workload(throughput.fanout, _tasks),
     "chain": Workload(throughput.chain, _tasks),
     "layers": Workload(throughput.layers, _tasks),
     "commands": Workload(throughput.commands, _tasks),
+    "manyjobs": Workload(requests.manyjobs, _tasks),
+    "single": Workload(requests.single),
+    "cluster": Workload(cluster.cluster, _tasks, shapes=((0, 0),), telling=True),
     "tail": Workload(throughput.tail),
+    "submit": Workload(requests.submit, _sent),
+    "idle": Workload(resting.idle),
+    "backlog": Workload(resting.backlog, telling=True),
 }
+ALONE = {"core": core.run}
+NAMES = (*ON_AN_INSTALLATION, *ALONE)

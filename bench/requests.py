@@ -1,0 +1,93 @@
+"""Workloads of requests: many small jobs, one at a time, and large ones until they are taken.
+
+A job's way is timed from the sending of its POST by this machine's clock to the time in its row (`ended_at`), which
+the database takes from the same clock; that of a single job to the sight of its end, looked for every millisecond.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+from bench import descriptions, records
+from bench.checking import problems
+from bench.client import Client
+from bench.descriptions import Description
+from bench.installation import Installation
+from bench.rounds import percentile
+from bench.rows import Measured, Target
+from bench.throughput import LARGE, SMALL, square, warm
+
+CLIENTS = 8
+JOBS = 2000
+SINGLES = 50
+SIGHT_SECONDS = 0.001
+JOB_SECONDS = 60.0
+SUBMISSIONS = {SMALL: (5, 0.2), LARGE: (3, 1.5)}
+
+
+def manyjobs(installation: Installation) -> Iterator[Measured]:
+    """Submit 2,000 jobs of one task from 8 clients, each of which sends the next when it has its 201."""
+    description = descriptions.flat(1)
+    with warm(installation) as client:
+        sent = submit_all(installation, description, JOBS)
+        client.wait(sent, JOB_SECONDS)
+        ended = records.ends(client.database, sent)
+        ways = [ended[id_] - sent[id_] for id_ in sent]
+        yield Measured(
+            JOBS,
+            max(ended.values()) - min(sent.values()),
+            (Target("per_s", "at least", 100), Target("p95_ms", "at most", 100)),
+            {"p50_ms": round(1000 * median(ways), 1), "p95_ms": round(1000 * percentile(ways, 95), 1)},
+            problems(records.tasks(client.database, sent), dict.fromkeys(sent, description), square),
+        )
+
+
+def single(installation: Installation) -> Iterator[Measured]:
+    """Run 50 jobs of one task, one after another, with nothing else to do."""
+    description = descriptions.flat(1)
+    with warm(installation) as client:
+        runs = [client.run(description, JOB_SECONDS, poll=SIGHT_SECONDS) for _ in range(SINGLES)]
+        ways = [seconds for _, seconds in runs]
+        yield Measured(
+            SINGLES,
+            sum(ways),
+            (Target("p50_ms", "at most", 25),),
+            {"p50_ms": round(1000 * median(ways), 1), "p95_ms": round(1000 * percentile(ways, 95), 1)},
+            problems(records.tasks(client.database, dict(runs)), {id_: description for id_, _ in runs}, square),
+        )
+
+
+def submit(installation: Installation) -> Iterator[Measured]:
+    """Submit a job of 10,000 tasks, and one of 100,000, until the 201; each has ended before the next."""
+    with warm(installation) as client:
+        for n, (repeats, bound) in SUBMISSIONS.items():
+            description = descriptions.flat(n)
+            taken = [_taken(client, description) for _ in range(repeats)]
+            wrong = problems(records.tasks(client.database, dict(taken)), {id_: description for id_, _ in taken}, square)
+            seconds = median(seconds for _, seconds in taken)
+            yield Measured(n, seconds, (Target("seconds", "at most", bound),), problems=wrong)
+
+
+def submit_all(installation: Installation, description: Description, count: int) -> dict[str, float]:
+    """Submit alike jobs from all clients at once; return by id the wall clock at which each was sent."""
+
+    def work(_: int) -> list[tuple[str, float]]:
+        with Client(installation) as client:
+            return [_sent(client, description) for _ in range(count // CLIENTS)]
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        return {id_: begun for sent in clients.map(work, range(CLIENTS)) for id_, begun in sent}
+
+
+def _sent(client: Client, description: Description) -> tuple[str, float]:
+    begun = time.time()
+    return client.submit(description), begun
+
+
+def _taken(client: Client, description: Description) -> tuple[str, float]:
+    begun = time.perf_counter()
+    id_ = client.submit(description)
+    seconds = time.perf_counter() - begun
+    client.wait([id_], JOB_SECONDS)
+    return id_, seconds
