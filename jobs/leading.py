@@ -72,7 +72,9 @@ class Leader:
         stopped = stopping.stop_jobs(epoch=self.epoch)
         if stopped.more:
             inbox.put(None)
+        begun = time.perf_counter()
         placed = placing.place_pending(self._memory, epoch=self.epoch)
+        log.debug("round", seconds=time.perf_counter() - begun, assignments=len(placed.assignments))
         self.dispatcher.dispatch(
             placed.assignments,
             [*{item.session for item in reports} | {item.session for item in heartbeats}],
