@@ -1,6 +1,8 @@
 """What a server must not start with: system checks of Django's commands, run by the web server as well."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import psutil
@@ -18,8 +20,8 @@ def check_settings(app_configs: Any, **options: Any) -> Sequence[CheckMessage]:
 
 
 def refuse_unsafe_start() -> None:
-    """Raise ImproperlyConfigured if the web server must not run with its settings, or on what it listens."""
-    found = [*check_settings(None), *_listening()]
+    """Raise ImproperlyConfigured if the web server must not run with its settings and options."""
+    found = [*check_settings(None), *_asked_for()]
     if found:
         raise ImproperlyConfigured("\n".join(f"{each.msg} {each.hint}" for each in found))
 
@@ -49,13 +51,21 @@ def _off_loopback() -> list[CheckMessage]:
     return found
 
 
-def _listening() -> list[CheckMessage]:
-    """Look at the sockets themselves: an option on the command line overrides GRANIAN_HOST."""
+def _asked_for() -> list[CheckMessage]:
+    """Look at the command line of the server and of its parent: an option there overrides GRANIAN_HOST."""
     if not settings.SWITCHYARD_OPEN_ON_LOOPBACK:
         return []
-    listening = psutil.Process().net_connections("tcp")
-    hosts = {each.laddr.ip for each in listening if each.status == psutil.CONN_LISTEN}
-    return [_opened_too_far(host) for host in sorted(hosts) if not opening.is_loopback(host)]
+    lines = [psutil.Process().cmdline(), psutil.Process(os.getppid()).cmdline()]
+    return [_opened_too_far(host) for host in hosts_of(lines) if not opening.is_loopback(host)]
+
+
+def hosts_of(lines: Iterable[Sequence[str]]) -> list[str]:
+    """Return the hosts that command lines name with --host."""
+    found = []
+    for line in lines:
+        found += [value for option, value in pairwise(line) if option == "--host"]
+        found += [each.removeprefix("--host=") for each in line if each.startswith("--host=")]
+    return found
 
 
 def _opened_too_far(host: str) -> CheckMessage:

@@ -5,7 +5,9 @@ server does not start.
 """
 
 import ipaddress
+from functools import cache
 
+import psutil
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
@@ -24,9 +26,9 @@ _OWN_SITE = (None, "none", "same-origin")
 def role_for(request: HttpRequest) -> Role | None:
     """Return the role of a request without credentials, or None if it might come from anywhere else."""
     opened = settings.SWITCHYARD_OPEN_ON_LOOPBACK
-    if not opened or not is_loopback(settings.SWITCHYARD_BOUND_TO):
+    if opened not in OPENABLE or not _is_local(request):
         return None
-    return Role(opened) if opened in OPENABLE and _is_local(request) else None
+    return Role(opened) if is_loopback(settings.SWITCHYARD_BOUND_TO) and listens_on_loopback_only() else None
 
 
 def is_loopback(host: str) -> bool:
@@ -37,6 +39,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+@cache
+def listens_on_loopback_only() -> bool:
+    """Look at the sockets of this process, which listen by the time of its first request, whatever it was told."""
+    found = psutil.Process().net_connections("tcp")
+    return all(is_loopback(each.laddr.ip) for each in found if each.status == psutil.CONN_LISTEN)
 
 
 def local_user() -> User:

@@ -21,7 +21,7 @@ class ByCursor(CursorPagination):
         ordering: tuple[str, ...] = view.ordering
         return ordering
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return a page; a cursor that we did not make may hold anything, and leads nowhere."""
         try:
             with transaction.atomic():

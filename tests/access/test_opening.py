@@ -1,5 +1,6 @@
 """The open loopback: which anonymous requests get a role, and which never do."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
-from access.checks import check_settings, refuse_unsafe_start
+from access.checks import check_settings, hosts_of, refuse_unsafe_start
+from access.opening import listens_on_loopback_only
 from access.roles import Role
 from tests.people import PASSWORD, as_, with_password
 
@@ -112,9 +114,14 @@ def test_server_does_not_start_off_loopback_with_what_is_for_development(setting
     assert {each.id for each in check_settings(None)} == {"access.E003", "access.E004", "access.E005"}
 
 
-def test_server_looks_at_the_sockets_themselves(settings: Settings) -> None:
-    import socket
-
-    with socket.create_server(("0.0.0.0", 0)), pytest.raises(ImproperlyConfigured, match=r"bound to 0\.0\.0\.0"):
-        refuse_unsafe_start()
+def test_server_does_not_start_with_another_host_on_its_command_line() -> None:
+    assert hosts_of([["granian", "--host", "0.0.0.0"], ["granian", "--host=::"]]) == ["0.0.0.0", "::"]
     refuse_unsafe_start()
+
+
+def test_process_that_listens_elsewhere_opens_nothing(client: Client) -> None:
+    listens_on_loopback_only.cache_clear()
+    with socket.create_server(("0.0.0.0", 0)):
+        assert client.get(ME, **LOCAL).status_code == 401
+    listens_on_loopback_only.cache_clear()
+    assert client.get(ME, **LOCAL).status_code == 200
