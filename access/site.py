@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from access.identifying import BadCredentials, CsrfFailed, Identity, identify
 from access.roles import Role
@@ -20,6 +22,10 @@ class Site(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return is_admin(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Lead to the one log-in page: Django's own would ask for its flag `is_staff` instead of a role."""
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 
 def is_admin(request: Any) -> bool:

@@ -69,7 +69,7 @@ def _end(page: Path) -> None:
     if len(data) < PROCESSES.size:
         return
     group, pid, started = PROCESSES.unpack(data)
-    if pid and trees.start_time(pid) == started:
+    if pid and trees.is_alive(pid) and trees.start_time(pid) == started:
         log.warning("ending a worker of an earlier agent", pid=pid)
         trees.kill(pid, root=True)
     if group and started < trees.start_time(group):

@@ -50,7 +50,8 @@ class Orders:
         """Do what a command says, unless it is old or for another session.
 
         First what a pause asks back, so that a command may end a pause and launch; last what recalls and cancels ask
-        back, so that they win over a launch in the same command.
+        back, so that they win over a launch in the same command. A command that launches tasks of a stage which is
+        not known (any more) is not confirmed, so that it comes again with a description.
         """
         if command.session != self._session or command.number <= self._highest:
             return
@@ -61,13 +62,16 @@ class Orders:
         fresh = [stage for id_, told in command.stages.items() if (stage := self._list.learn(id_, told))]
         for stage in fresh:
             self._prepare(stage)
-        for launch in command.launches:
+        known = [launch for launch in command.launches if launch.stage in self._list.stages]
+        for launch in known:
             self._launch(command.number, launch, now)
         for stage_id, attempt, ranges in command.recalls:
             self._recall(stage_id, attempt, IndexSet.of(ranges))
         for stage_id, attempt, ranges in command.cancels:
             self._cancel(stage_id, attempt, IndexSet.of(ranges))
-        self._reports.seen(command.number, command.acknowledged)
+        self._reports.acknowledged(command.acknowledged)
+        if len(known) == len(command.launches):
+            self._reports.seen(command.number)
 
     def return_all(self) -> None:
         """Return everything that has not begun."""
@@ -102,7 +106,7 @@ class Orders:
 
     def _launch(self, command: int, launch: Launch, now: float) -> None:
         indexes = IndexSet.of(launch.ranges)
-        if self.leaving or launch.stage not in self._list.stages:
+        if self.leaving:
             self._ends.give_back([(launch.stage, launch.attempt, indexes)])
             return
         entry = self._list.add(launch, now)

@@ -92,10 +92,13 @@ class Reports:
         self.pause = epoch
         self._unconfirmed_since = self._unconfirmed_since or 1e-9
 
-    def seen(self, command: int, acknowledged: int) -> None:
-        """Note the number of a command that arrived, and drop the reports that it acknowledges."""
+    def seen(self, command: int) -> None:
+        """Note the number of a command that was obeyed."""
         self._seen.append(command)
         self._unconfirmed_since = self._unconfirmed_since or time.monotonic()
+
+    def acknowledged(self, acknowledged: int) -> None:
+        """Drop the reports up to this number: they were applied."""
         while self._unacknowledged and self._unacknowledged[0].number <= acknowledged:
             self._unacknowledged.popleft()
 

@@ -81,8 +81,10 @@ class Session:
         self.journal.commit()
         self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
         self._app.task(name=COMMAND_TASK)(self._deliver)
-        Thread(target=self._publish, name="reports", daemon=True).start()
+        # Before anything is sent: Celery fixes the queues of an app when it first needs one.
         self._stop_consuming: Callable[[], None] = transport.consume(self._app, [queue_of(registered.session)])
+        Thread(target=self._publish, name="reports", daemon=True).start()
+        self.heartbeats.start()
 
     def close(self, *, ship: float, leaving: bool) -> None:
         """End what runs and give it a few seconds to ship the last logs."""

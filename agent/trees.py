@@ -14,6 +14,14 @@ def start_time(pid: int | str) -> int:
         return 0
 
 
+def is_alive(pid: int) -> bool:
+    """Say whether a process is there and has not ended; one that only waits to be reaped has."""
+    try:
+        return _stat(pid)[0] not in "ZX"
+    except (OSError, IndexError):
+        return False
+
+
 def children(pid: int) -> list[int]:
     """Return the processes whose parent this is, those that are not reaped among them."""
     return [child for child, parent in _parents().items() if parent == pid]

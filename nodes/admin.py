@@ -13,6 +13,7 @@ from nodes import services, showing
 from nodes.models import Node, Scheduler
 from scheduling.allocation.base import ALGORITHMS
 from scheduling.placement.base import STRATEGIES
+from scheduling.resources import describe
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -100,9 +101,10 @@ class NodeAdmin(ServiceAdmin):
     def state(self, node: Any) -> str:
         return str(node.shown["state"])
 
-    @admin.display(description="resources held / total")
+    @admin.display(description="resources held")
     def resources(self, node: Any) -> str:
-        return ", ".join(f"{name} {of['held']:,}/{of['total']:,}" for name, of in node.shown["resources"].items())
+        held, total = ({name: of[key] for name, of in node.shown["resources"].items()} for key in ("held", "total"))
+        return f"{describe(held)} of {describe(total)}"
 
     @admin.display
     def conditions(self, node: Any) -> str:

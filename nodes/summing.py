@@ -7,9 +7,11 @@ from django.db.models import Count, QuerySet, Sum
 
 from nodes import showing
 from nodes.models import NodeResource
-from scheduling.resources import GPUS, is_device
+from scheduling.resources import CPUS, DISK, GPUS, MEM, is_device
 
 GONE = ("GONE", "INACTIVE")
+#: In the order in which people read them.
+KNOWN = (CPUS, MEM, DISK, GPUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,16 @@ def summary() -> Summary:
     there = _by().exclude(state__in=GONE).values("id")
     found = NodeResource.objects.filter(node_id__in=there).values_list("name").annotate(Sum("total"), Sum("held"))
     resources: dict[str, dict[str, int]] = {}
-    for name, total, held in found.order_by("name"):
+    for name, total, held in found:
         of = resources.setdefault(GPUS if is_device(name) else name, {"total": 0, "held": 0})
         of["total"] += total
         of["held"] += held
-    return Summary(nodes, resources)
+    return Summary(nodes, dict(sorted(resources.items(), key=_reading_order)))
+
+
+def _reading_order(named: tuple[str, object]) -> tuple[int, str]:
+    name, _ = named
+    return (KNOWN.index(name) if name in KNOWN else len(KNOWN), name)
 
 
 def _by(*order: str) -> QuerySet[Any, Any]:

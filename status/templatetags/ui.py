@@ -30,6 +30,12 @@ def size(value: int) -> str:
 
 
 @register.filter
+def last_line(text: str) -> str:
+    """Return the last line that says something: of a traceback, the error itself."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+@register.filter
 def percent(share: float) -> str:
     """Round down, so that only what is done reads 100%."""
     return f"{int(share * 100)}%"

@@ -132,8 +132,8 @@ def test_admin_is_closed_to_all_but_admins(caller: Role | None, status: int) -> 
 
 
 @pytest.mark.django_db
-def test_admin_shows_its_login_page_to_anyone(client: Client) -> None:
-    assert client.get("/admin/login/").status_code == 200
+def test_admin_shows_the_login_page_to_anyone(client: Client) -> None:
+    assert client.get("/admin/login/", follow=True).status_code == 200
 
 
 @pytest.mark.django_db

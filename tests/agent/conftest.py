@@ -24,7 +24,7 @@ from celery import Celery
 from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, Report, queue_of
 
-SECONDS = 20.0
+SECONDS = 40.0
 ROOT = Path(__file__).parents[2]
 
 

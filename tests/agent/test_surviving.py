@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.messages import Launch
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, alive, running
 
@@ -65,12 +66,12 @@ def test_a_successor_reports_ends_that_were_not_acknowledged(
 ) -> None:
     first = start_agent()
     server.launch(1, 3, python="agent_tasks:square")
-    while not server.ends():
+    while len(server.ends()) < 3:
         server.command()
         server.report()
     first.kill()
     server.client.delete("reports")
-    server.reports.clear()
+    server.reports.pop()
     server.acknowledged -= 1
     server.resume = True
     start_agent()
@@ -191,3 +192,25 @@ def test_losing_the_zygote_fails_what_ran_and_no_more(agent: Agent, server: Serv
     server.until(lambda: len(server.ends()) + len(server.returned()) == 30)
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
+
+
+def test_a_launch_of_an_unknown_stage_is_not_confirmed_until_it_is_described(
+    start_agent: Callable[..., Agent], server: Server
+) -> None:
+    first = start_agent()
+    server.launch(1, python="agent_tasks:square")
+    server.result(1)
+    first.kill()
+    server.resume = True
+    start_agent()
+    server.entry += 1
+    launch = Launch(server.entry, 1, 0, [[1, 2]], {"cpus": 1000}, [])
+    server.command(launches=[launch])
+    number = server.number
+    server.launch(2, python="agent_tasks:square")
+    server.result(2)
+    assert number not in {seen for report in server.reports for seen in report.seen}
+    assert not server.returned()
+    server.entry -= 2
+    server.launch(1, first=1, python="agent_tasks:square")
+    assert server.result(1, 1) == 1

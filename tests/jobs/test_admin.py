@@ -58,7 +58,7 @@ def audited() -> list[str]:
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
 @pytest.mark.parametrize("path", ["", *(f"{each}/" for each in LISTS)])
 def test_only_admins_enter(leader: Leader, role: Role, path: str) -> None:
-    assert person(role).get(f"/admin/{path}").status_code == 302
+    assert person(role).get(f"/admin/{path}").status_code == 403
 
 
 def test_a_token_of_an_admin_does_not_open_the_admin(leader: Leader, client: Client) -> None:
@@ -66,6 +66,15 @@ def test_a_token_of_an_admin_does_not_open_the_admin(leader: Leader, client: Cli
     grant(user, Role.ADMIN)
     _, secret = tokens.create("t", role=Role.ADMIN, owner=user)
     assert client.get("/admin/jobs/job/", headers={"Authorization": f"Token {secret}"}).status_code == 302
+
+
+def test_strangers_are_led_to_the_one_log_in_page(leader: Leader, client: Client) -> None:
+    answer = client.get("/admin/nodes/node/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/ui/login?next=/admin/nodes/node/"
+
+
+def test_nodes_tell_what_they_hold(admin: Client, agent: ListAgent) -> None:
+    assert "0 cpus, 0 MiB of 2 cpus, 4 GiB" in text(admin, "nodes/node/")
 
 
 def test_nothing_is_added_changed_or_deleted_by_hand(admin: Client, agent: ListAgent, job: Submit) -> None:

@@ -23,8 +23,7 @@ def acyclic(draw: st.DrawFn) -> list[tuple[str, list[str]]]:
     """Stages that need only earlier ones, then shuffled."""
     count = draw(st.integers(1, 12))
     links = [
-        (f"s{at}", [f"s{up}" for up in sorted(draw(st.sets(st.integers(0, at - 1))) if at else [])])
-        for at in range(count)
+        (f"s{at}", [f"s{up}" for up in sorted(draw(st.sets(st.integers(0, at - 1))) if at else [])]) for at in range(count)
     ]
     return draw(st.permutations(links))
 
@@ -103,9 +102,7 @@ def test_deep_graphs_take_neither_recursion_nor_long(links: list[tuple[str, list
 @given(sizes, sizes)
 def test_pointwise_feeds_exactly_the_overlapping_shares(u: int, d: int) -> None:
     for i in range(u):
-        overlapping = [
-            j for j in range(d) if Fraction(i, u) < Fraction(j + 1, d) and Fraction(j, d) < Fraction(i + 1, u)
-        ]
+        overlapping = [j for j in range(d) if Fraction(i, u) < Fraction(j + 1, d) and Fraction(j, d) < Fraction(i + 1, u)]
         assert list(range(*dag.feeds(i, u, d))) == overlapping
 
 

@@ -35,9 +35,7 @@ def test_reasons_come_in_the_order_in_which_they_must_go_away() -> None:
 
 
 def test_stage_that_nothing_keeps_back_is_about_to_be_placed() -> None:
-    assert explain(Facts(job_type="render"), now=NOW) == [
-        "Nothing keeps it from running: it is placed in the next round."
-    ]
+    assert explain(Facts(job_type="render"), now=NOW) == ["Nothing keeps it from running: it is placed in the next round."]
 
 
 def test_one_of_a_thing_is_said_in_the_singular() -> None:

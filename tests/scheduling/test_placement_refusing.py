@@ -160,9 +160,7 @@ def test_infeasible_means_that_no_node_could_meet_it_even_empty(views: list[Node
 
 @few
 @given(nodes(), requests())
-def test_who_may_take_a_request_is_decided_by_pool_state_and_exclusion(
-    views: list[NodeView], wanted: list[Request]
-) -> None:
+def test_who_may_take_a_request_is_decided_by_pool_state_and_exclusion(views: list[NodeView], wanted: list[Request]) -> None:
     eligibility = Eligibility(Cluster(views))
     for asked in wanted:
         assert eligibility.of(asked).now.tolist() == [

@@ -208,9 +208,7 @@ def test_plan_never_exceeds_what_is_free_and_uses_only_nodes_that_may_be_used(
 
 @few
 @given(nodes(), requests(), POLICIES, st.integers(0, 3))
-def test_every_task_is_placed_or_refused(
-    views: list[NodeView], wanted: list[Request], policy: Policy, seed: int
-) -> None:
+def test_every_task_is_placed_or_refused(views: list[NodeView], wanted: list[Request], policy: Policy, seed: int) -> None:
     done = plan(Cluster(views), wanted, policy, now=100, seed=seed)
     for asked in wanted:
         placed = total(done.placements, asked.stage)
@@ -235,9 +233,7 @@ def test_plan_repeats_itself_whatever_the_order_of_the_requests(
 def test_plan_is_that_of_placing_one_by_one(views: list[NodeView], wanted: list[Request]) -> None:
     done = plan(Cluster(views), wanted, Policy(reserve_after=1e9), now=100, seed=0)
     tasks = [
-        (placement.stage, placement.node, placement.devices)
-        for placement in done.placements
-        for _ in range(placement.count)
+        (placement.stage, placement.node, placement.devices) for placement in done.placements for _ in range(placement.count)
     ]
     assert sorted(tasks, key=repr) == sorted(_one_by_one(views, wanted), key=repr)
 
@@ -294,9 +290,7 @@ class _Rounds:
         return [replace(view, free=free[view.id]) for view in self._views]
 
 
-def _plan(
-    views: list[NodeView], wanted: list[Request], *, now: float = 0, reserved: list[Reservation] | None = None
-) -> Plan:
+def _plan(views: list[NodeView], wanted: list[Request], *, now: float = 0, reserved: list[Reservation] | None = None) -> Plan:
     return plan(Cluster(views), wanted, Policy(), now=now, seed=0, reserved=reserved or [])
 
 
@@ -304,8 +298,7 @@ def _plan(
 def _freer(draw: st.DrawFn, view: NodeView) -> NodeView:
     """Let some of a node's work end."""
     free = {
-        name: draw(st.sampled_from([view.free[name], max(view.free[name], amount)]))
-        for name, amount in view.total.items()
+        name: draw(st.sampled_from([view.free[name], max(view.free[name], amount)])) for name, amount in view.total.items()
     }
     return replace(view, free=Resources(free))
 

@@ -1,0 +1,154 @@
+"""The command line against a real stack: what it writes where, and what its exit status tells."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.switchyard.stacks import Running
+
+pytestmark = pytest.mark.timeout(240)
+
+GOOD = "name: Good\nstages:\n- {name: first, python: 'os.path:basename', args: [a/b], parallelism: 2}\n"
+BAD = "name: Bad\nstages:\n- {name: first, command: [sh, -c, 'echo seen; echo lost >&2; exit 9']}\n"
+LONG = "name: Long\nstages:\n- {name: first, command: [sleep, '1000'], grace: 0.5}\n"
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """Give the path of a job description to write."""
+    return tmp_path / "job.yaml"
+
+
+def test_finished_job_shows_its_result_and_ends_with_0(stack: Running, job: Path) -> None:
+    job.write_text(GOOD)
+    said = stack.command("submit", job, "--wait")
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout) == {"first": ["b", "b"]}
+    assert "first: finished (2/2)" in said.stderr
+    assert " is FINISHED after " in said.stderr
+
+
+def test_failed_job_says_what_failed_and_ends_with_1(stack: Running, job: Path) -> None:
+    job.write_text(BAD)
+    said = stack.command("submit", job, "--wait")
+    assert said.returncode == 1
+    assert "first[0] attempt 0 on agent-1: user_error, sh exited with 9" in said.stderr
+    assert "Read more: switchyard logs" in said.stderr
+
+
+def test_canceled_job_ends_with_3(stack: Running, job: Path) -> None:
+    job.write_text(LONG)
+    number = stack.switchyard("submit", job).strip()
+    assert f"Job {number} is CANCEL" in stack.switchyard("cancel", number)
+    stack.switchyard("wait", number, status=3)
+
+
+def test_wrong_description_is_told_field_by_field_and_ends_with_2(stack: Running) -> None:
+    said = stack.command("submit", "-", stdin="name: x\nstages: [{name: a, comand: [x]}, {name: b, parallelism: 0}]")
+    assert said.returncode == 2
+    assert said.stderr.splitlines()[:2] == [
+        "switchyard: the job description is not valid:",
+        "  stages[0].comand: is not a known field; did you mean 'command'?",
+    ]
+    assert "stages[1].parallelism: must be 1 or more, not 0" in said.stderr
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["show"], ["logs", "1", "--only", "both"], ["submit", "no-such-file"]])
+def test_wrong_use_ends_with_2(stack: Running, arguments: list[str]) -> None:
+    stack.switchyard(*arguments, status=2)
+
+
+def test_unreachable_server_is_named_and_ends_with_4(stack: Running) -> None:
+    said = stack.command("--server", "http://127.0.0.1:1", "jobs")
+    assert (said.returncode, said.stdout) == (4, "")
+    assert "http://127.0.0.1:1 does not answer" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_refusal_ends_with_5(stack: Running) -> None:
+    assert "jobs/999999: the server knows nothing of that name" in stack.command("show", "999999").stderr
+    stack.switchyard("show", "999999", status=5)
+    stack.switchyard("jobs", status=5, SWITCHYARD_TOKEN="wrong")
+
+
+def test_every_look_is_json_if_asked(stack: Running, job: Path) -> None:
+    job.write_text(GOOD)
+    made = read(stack, "submit", job, "--wait", "--key", "json")
+    assert (made["state"], made["results"]) == ("FINISHED", {"first": ["b", "b"]})
+    number = str(made["number"])
+    assert read(stack, "submit", job, "--key", "json")["number"] == made["number"]
+    assert made["number"] in [each["number"] for each in read(stack, "jobs", "--state", "finished")]
+    assert read(stack, "show", number)["stages"][0]["tasks"]["FINISHED"] == 2
+    assert read(stack, "wait", number)["state"] == "FINISHED"
+    assert read(stack, "results", number, "first") == ["b", "b"]
+    assert read(stack, "explain", number)["stages"] == []
+    assert read(stack, "cancel", number)["state"] == "FINISHED"
+    assert read(stack, "nodes")[0]["name"] == "agent-1"
+    assert read(stack, "scheduler")["state"] == "RUNNING"
+
+
+def test_people_see_tables_and_raw_texts(stack: Running, job: Path) -> None:
+    job.write_text(GOOD.replace("Good", "In a table"))
+    stack.switchyard("submit", job, "--wait")
+    listed = stack.switchyard("jobs", "--search", "In a table")
+    assert "FINISHED" in listed
+    number = listed.splitlines()[1].split()[0]
+    assert "first" in stack.switchyard("show", number)
+    assert stack.switchyard("results", number, "first", "1", "--raw") == "b\n"
+    assert "none of its tasks waits" in stack.switchyard("explain", number)
+    assert "agent-1" in stack.switchyard("nodes")
+
+
+def test_pause_resume_and_drain_say_what_became_of_it(stack: Running) -> None:
+    assert "Node agent-1 is PAUS" in stack.switchyard("pause", "agent-1", "--reason", "tea")
+    assert "Node agent-1 is READY" in stack.switchyard("resume", "agent-1")
+    assert "Node agent-1 is DRAIN" in stack.switchyard("drain", "agent-1")
+    stack.switchyard("resume", "agent-1")
+    assert "The scheduler is PAUS" in stack.switchyard("pause")
+    assert "The scheduler is RUNNING" in stack.switchyard("resume")
+
+
+def test_failed_job_is_tried_again_as_a_new_one(stack: Running, job: Path) -> None:
+    job.write_text(BAD)
+    first = read(stack, "submit", job, "--wait", status=1)
+    again = read(stack, "retry", str(first["number"]), "--wait", status=1)
+    assert (again["retried_from"], again["state"]) == (first["id"], "FAILED")
+
+
+def test_log_of_the_task_that_failed_comes_by_itself(stack: Running, job: Path) -> None:
+    job.write_text(BAD)
+    number = str(read(stack, "submit", job, "--wait", status=1)["number"])
+    said = stack.command("logs", number, "--follow")
+    assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "lost\n")
+    assert stack.switchyard("logs", number, "first", "0", "--only", "stdout", "--attempt", "0") == "seen\n"
+
+
+def test_log_is_followed_while_the_task_writes(stack: Running, job: Path, tmp_path: Path) -> None:
+    script = f"echo one; until [ -e {tmp_path}/go ]; do sleep 0.1; done; echo two"
+    job.write_text(f"name: Slow\nstages:\n- {{name: say, command: [sh, -c, '{script}']}}\n")
+    number = stack.switchyard("submit", job).strip()
+    program = Path(sys.executable).with_name("switchyard")
+    argv = (program, "logs", number, "-f")
+    with subprocess.Popen(argv, env=stack.environ, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "one\n"
+        (tmp_path / "go").touch()
+        assert following.stdout.read() == "two\n"
+        assert following.wait(30) == 0
+
+
+def test_every_command_explains_itself(stack: Running) -> None:
+    listed = stack.switchyard("--help")
+    for name in ("submit", "jobs", "show", "logs", "cancel", "retry", "explain", "nodes", "pause", "resume", "drain"):
+        assert name in listed
+        assert "--help" in stack.switchyard(name, "--help")
+    assert "--server" in stack.switchyard("agent", "--help")
+
+
+def read(stack: Running, *arguments: str | Path, status: int = 0) -> Any:
+    """Run a command with --json and return what it wrote."""
+    return json.loads(stack.switchyard(*arguments, "--json", status=status))
