@@ -21,8 +21,8 @@ from agent.server import Refused, Registered, Server
 
 log = structlog.get_logger()
 INTERVAL = 5.0
-#: Seconds without an answer after which heartbeats go over HTTP too.
-UNHEARD = 12.0
+#: Intervals without an answer after which heartbeats go over HTTP too.
+UNHEARD = 2.5
 #: Seconds from the last acknowledged heartbeat after which running tasks get TERM, and KILL.
 FENCE = 45.0
 KILL = 50.0
@@ -87,7 +87,7 @@ class Heartbeats:
             number = self._number
             self._sent[number] = boottime()
         beat = Heartbeat(self._registered.node, self._registered.session, number, told).encode()
-        if not transport.send(self._app, HEARTBEAT_TASK, beat, HEARTBEAT_QUEUE) or self.silence > UNHEARD:
+        if not transport.send(self._app, HEARTBEAT_TASK, beat, HEARTBEAT_QUEUE) or self.silence > UNHEARD * self._interval:
             self._send_over_http(beat)
 
     def _send_over_http(self, beat: dict[str, Any]) -> None:

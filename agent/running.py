@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -79,14 +80,15 @@ class Agent:
         self._journal = folder.path / "journal"
 
     def run(self) -> None:
-        """Work, one session after the other, until told to stop."""
+        """Work until told to stop; after being cut off, begin again as one's own successor."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        while not self._stopping.is_set():
-            self._folder.clear()
-            registered = self._register(recovering.last_session(self._journal))
-            if registered:
-                self._work(self._open(registered))
+        self._folder.clear()
+        registered = self._register(recovering.last_session(self._journal))
+        if registered:
+            self._work(self._open(registered))
+        if not self._stopping.is_set():
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     def _open(self, registered: Registered) -> Session:
         """Begin a session, as the successor of the last one if the server goes on with that."""

@@ -48,7 +48,7 @@ class Session:
     ) -> None:
         self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False)
         self._app.conf.update(transport.celery_settings())
-        self._outbox: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._outbox: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self.journal = Journal(
             settings.folder / "journal",
             {
@@ -90,6 +90,7 @@ class Session:
         """End what runs and give it a few seconds to ship the last logs."""
         self.heartbeats.close(leaving=leaving)
         self._stop_consuming()
+        self._outbox.put(None)
         self.supervisor.close()
         self.shipper.close(ship)
         self.journal.close()
@@ -99,5 +100,5 @@ class Session:
         self.supervisor.deliver(command)
 
     def _publish(self) -> None:
-        while True:
-            transport.send(self._app, REPORT_TASK, self._outbox.get(), REPORT_QUEUE)
+        while report := self._outbox.get():
+            transport.send(self._app, REPORT_TASK, report, REPORT_QUEUE)

@@ -179,7 +179,10 @@ def test_an_agent_that_is_not_heard_ends_its_tasks_and_comes_back(
     pid = running(tmp_path)
     wait_until(lambda: not alive(pid), timeout=10)
     wait_until(lambda: len(server.registrations) == 2)
+    server.acknowledge_heartbeats = True
     assert server.end(1)["class"] == "lost"
+    server.launch(2, python="agent_tasks:square")
+    assert server.result(2) == 0
 
 
 def test_losing_the_zygote_fails_what_ran_and_no_more(agent: Agent, server: Server, tmp_path: Path) -> None:
