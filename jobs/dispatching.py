@@ -185,7 +185,8 @@ def _results(stages: set[int]) -> dict[int, list[tuple[int, str | None]]]:
     results: dict[int, list[tuple[int, str | None]]] = defaultdict(list)
     if stages:
         for stage, index, result in rows.fetch(
-            "SELECT stage_id, index, result::text FROM jobs_task WHERE stage_id = ANY(%s) AND state = %s",
+            "SELECT stage_id, index, result::text FROM jobs_task "
+            "WHERE stage_id = ANY(%s) AND state = %s AND result_digest IS NULL",
             [list(stages), int(TaskState.FINISHED)],
         ):
             results[stage].append((index, result))

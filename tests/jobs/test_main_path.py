@@ -174,3 +174,16 @@ def test_a_gang_is_placed_whole_or_not_at_all(leader: Leader, agent: ListAgent, 
     assert states("a") == [TaskState.CREATED] * 3
     assert states("b") == [TaskState.SCHEDULED] * 2
     turn(leader, agent.finish(agent.tasks()))
+
+
+def test_a_result_kept_as_an_artifact_is_fetched_by_its_consumer(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}, "b": {"gang": True, "needs": ["a"]}})
+    turn(leader)
+    agent.listen()
+    (task,) = agent.tasks()
+    agent.forget([task])
+    turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", result_digest="0" * 64)]))
+    agent.listen()
+    (described,) = [stage for stage in agent.stages.values() if stage["name"] == "b"]
+    assert described["inputs"][0]["fetch"]
+    turn(leader, agent.finish(agent.tasks()))
