@@ -19,8 +19,10 @@ from switchyard.task import Task
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"}
-LONGEST_SHOWN = 10
-NAMES_SHOWN = 20
+LONGEST_SHOWN = 5
+KINDS_SHOWN = 5
+NAMES_SHOWN = 10
+PACKAGES_SHOWN = 20
 BAR, GAP, LEFT, WIDTH = 18, 6, 150, 760
 
 Found = dict[str, Any]
@@ -74,15 +76,15 @@ def report(task: Task) -> Found:
         "different_names": len(whole["names"]),
         "docstring_coverage": round(whole["documented"] / max(1, whole["definitions"]), 3),
         "longest_functions": [f"{lines} lines: {name}" for lines, name in whole["longest"]],
-        "names_used_most": [f"{count:,} times: {name}" for name, count in _top(whole["names"])],
-        "tokens_by_kind": whole["tokens"],
+        "names_used_most": [f"{count:,} times: {name}" for name, count in _top(whole["names"], NAMES_SHOWN)],
+        "token_kinds": [f"{count:,} times: {kind}" for kind, count in _top(whole["tokens"], KINDS_SHOWN)],
     }
 
 
 def chart(task: Task) -> str:
     """Return an SVG picture of the largest modules and packages by lines."""
     [whole] = task.inputs["merge"]
-    shown = _top(whole["packages"])
+    shown = _top(whole["packages"], PACKAGES_SHOWN)
     most = max(lines for _, lines in shown)
     height = len(shown) * (BAR + GAP) + GAP
     bars = "".join(_bar(GAP + at * (BAR + GAP), name, lines, most) for at, (name, lines) in enumerate(shown))
@@ -129,8 +131,8 @@ def _definitions(tree: ast.Module) -> Iterator[Definition]:
             yield node
 
 
-def _top(counts: dict[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMES_SHOWN]
+def _top(counts: dict[str, int], number: int) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:number]
 
 
 def _bar(top: int, name: str, lines: int, most: int) -> str:
