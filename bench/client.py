@@ -54,12 +54,12 @@ class Client:
         id_: str = json.loads(body)["id"]
         return id_
 
-    def wait(self, ids: Iterable[str], seconds: float, *, poll: float = POLL_SECONDS) -> None:
-        """Return when all these jobs have ended, however."""
+    def wait(self, ids: Iterable[str], seconds: float, *, left: int = 0, poll: float = POLL_SECONDS) -> None:
+        """Return when all these jobs have ended, however, or all but so many."""
         sought, deadline = list(ids), time.monotonic() + seconds
-        while left := self._live(sought):
+        while (live := self._live(sought)) > left:
             if time.monotonic() > deadline:
-                raise Unfinished(f"{left} of {len(sought)} jobs had not ended after {seconds:g} s")
+                raise Unfinished(f"{live} of {len(sought)} jobs had not ended after {seconds:g} s")
             time.sleep(poll)
 
     def run(self, description: Mapping[str, Any], seconds: float, *, poll: float = POLL_SECONDS) -> tuple[str, float]:

@@ -59,6 +59,7 @@ class Driver:
         for agent in self._agents.values():
             if agent.entries:
                 self._start(agent, now)
+                agent.give_back(now)
             if report := agent.report(now):
                 transport.send(self._app, REPORT_TASK, report.encode(), REPORT_QUEUE)
         if now - self._beaten > HEARTBEAT:

@@ -1,19 +1,22 @@
 """A simulated agent: the real protocol without processes; who drives it says when its tasks end. Does no I/O.
 
-It grants by the same rule as agents do and has one report under way at a time. A task that runs for a while is reported
-as begun before it has ended. Recalls, cancels and pauses do not occur where it is used.
+It grants by the same rule as agents do, has one report under way at a time, and gives back what has waited too long. A
+task that runs for a while is reported as begun before it has ended. Recalls, cancels and pauses do not occur where it is
+used.
 """
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.messages import Command, Finished, Heartbeat, Report
 from scheduling.assignment import promote
+from scheduling.indexes import IndexSet
 
-#: As agents do: seconds until a report is sent again, and until a mere confirmation is sent.
-RESEND, CONFIRM = 1.0, 0.2
+#: As agents do: seconds until a report is sent again, until a mere confirmation is sent, until an entry is given back.
+RESEND, CONFIRM, PATIENCE = 1.0, 0.2, 1.0
 #: Stage, attempt, index, and when it began in microseconds.
 Task = tuple[int, int, int, int]
 
@@ -26,6 +29,7 @@ class Entry:
     attempt: int
     indexes: deque[int]
     demand: dict[str, int]
+    since: float
     startable: bool = True
 
     @property
@@ -52,6 +56,7 @@ class SimulatedAgent:
     under_way: Report | None = None
     running: dict[Task, dict[str, int]] = field(default_factory=dict)
     begun: list[Task] = field(default_factory=list)
+    returns: list[list[Any]] = field(default_factory=list)
     finished: dict[tuple[int, int], Finished] = field(default_factory=dict)
 
     def obey(self, command: Command, now: float) -> None:
@@ -65,7 +70,7 @@ class SimulatedAgent:
         for launch in command.launches:
             if launch.entry not in self.known:
                 indexes = deque(index for low, high in launch.ranges for index in range(low, high))
-                self.entries[launch.entry] = Entry(launch.stage, launch.attempt, indexes, launch.demand)
+                self.entries[launch.entry] = Entry(launch.stage, launch.attempt, indexes, launch.demand, now)
                 self.known.add(launch.entry)
 
     def start(self, begun: int) -> Iterator[Task]:
@@ -77,8 +82,7 @@ class SimulatedAgent:
                 task = (entry.stage, entry.attempt, entry.indexes.popleft(), begun)
                 self.running[task] = entry.demand
                 yield task
-        for number in [number for number, entry in self.entries.items() if not entry.indexes]:
-            del self.entries[number]
+        self._drop(number for number, entry in self.entries.items() if not entry.indexes)
 
     def end(self, task: Task, ended: int) -> None:
         """End a task with its result, and free its room."""
@@ -91,15 +95,29 @@ class SimulatedAgent:
         group.ended.append(ended)
         group.results.append(str(index * index))
 
+    def give_back(self, now: float) -> None:
+        """Give back what has waited too long here, so that it may begin elsewhere."""
+        late = [number for number, entry in self.entries.items() if now - entry.since > PATIENCE]
+        for number in late:
+            entry = self.entries[number]
+            self.returns.append([entry.stage, entry.attempt, IndexSet.from_indexes(entry.indexes).to_json()])
+        self._drop(late)
+
     def report(self, now: float) -> Report | None:
         """Return the report that is to be sent now, if there is one."""
         if self.under_way is None and self._has_news(now):
             self.number += 1
             starts = [[stage, attempt, [index], [begun]] for stage, attempt, index, begun in self._told()]
             self.under_way = Report(
-                self.node, self.session, self.number, self.seen, finished=list(self.finished.values()), starts=starts
+                self.node,
+                self.session,
+                self.number,
+                self.seen,
+                finished=list(self.finished.values()),
+                starts=starts,
+                returns=self.returns,
             )
-            self.finished, self.begun, self.seen, self.unconfirmed_since = {}, [], [], 0.0
+            self.finished, self.begun, self.returns, self.seen, self.unconfirmed_since = {}, [], [], [], 0.0
         elif self.under_way is None or now - self.sent_at < RESEND:
             return None
         self.sent_at = now
@@ -111,9 +129,13 @@ class SimulatedAgent:
         self.beats += 1
         return Heartbeat(self.node, self.session, self.beats)
 
+    def _drop(self, numbers: Iterable[int]) -> None:
+        for number in list(numbers):
+            del self.entries[number]
+
     def _told(self) -> list[Task]:
         return [task for task in self.begun if task in self.running]
 
     def _has_news(self, now: float) -> bool:
         overdue = self.unconfirmed_since and now - self.unconfirmed_since > CONFIRM
-        return bool(self.finished or self._told() or overdue)
+        return bool(self.finished or self.returns or self._told() or overdue)

@@ -1,7 +1,6 @@
 """A workload runs on real processes, is checked, and leaves none of them behind."""
 
 import psutil
-import pytest
 
 from bench import descriptions, records, throughput
 from bench.checking import problems
@@ -12,9 +11,7 @@ from bench.installation import installed
 SECONDS = 30.0
 
 
-def test_a_small_fanout_is_run_checked_and_cleaned_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Set by pytest-django for itself; an agent that inherits it would look for a database.
-    monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
+def test_a_small_fanout_is_run_checked_and_cleaned_up() -> None:
     description = descriptions.fanout(50)
     with running() as host:
         with installed(host, agents=1, slots=2) as installation, Client(installation) as client:
