@@ -63,8 +63,10 @@ class SimulatedAgent:
         """Put what is launched on the list, and note what is acknowledged."""
         if command.session != self.session or command.number <= self.highest:
             return
-        self.highest, self.unconfirmed_since = command.number, self.unconfirmed_since or now
+        self.highest = command.number
         self.seen.append(command.number)
+        if command.launches:
+            self.unconfirmed_since = self.unconfirmed_since or now
         if self.under_way and self.under_way.number <= command.acknowledged:
             self.under_way = None
         for launch in command.launches:

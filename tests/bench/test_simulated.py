@@ -84,8 +84,14 @@ def test_what_waits_too_long_is_given_back_and_does_not_begin() -> None:
     assert sent(simulated, 1.2).returns == [[STAGE, 0, [[1, 4]]]]
 
 
-def test_a_command_is_confirmed_even_without_news() -> None:
-    simulated = agent()
-    simulated.obey(command(3), 1.0)
+def test_a_launch_is_confirmed_even_without_news() -> None:
+    simulated = agent(cpus=0)
+    simulated.obey(command(3, [0, 1]), 1.0)
     assert simulated.report(1.0 + CONFIRM / 2) is None
     assert sent(simulated, 1.1 + CONFIRM).seen == [3]
+
+
+def test_a_mere_acknowledgement_is_not_confirmed() -> None:
+    simulated = agent()
+    simulated.obey(command(3), 1.0)
+    assert simulated.report(1.1 + CONFIRM) is None
