@@ -44,7 +44,9 @@ def _run(stack: Stack, running: services.Services, data: Path, marks: Path) -> N
     stack.until(lambda: not is_alive(running.postgres.identity), "the database is down")
     with _restarted(data):
         stack.until(lambda: _state(stack, job["id"]) == "FINISHED", "the job ends")
-        fsck = subprocess.run([sys.executable, "manage.py", "fsck"], cwd=ROOT, env=stack.env, capture_output=True, check=False)
+        fsck = subprocess.run(
+            [sys.executable, "manage.py", "fsck"], cwd=ROOT, env=stack.env, capture_output=True, check=False
+        )
         assert fsck.returncode == 0, fsck.stderr.decode()
         stack.stop()
     assert log.read_text().count("begin") == COUNT

@@ -73,7 +73,7 @@ def test_two_sides_that_see_ends_in_different_portions_agree(
     portions = data.draw(st.integers(1, 4))
     at_once = {id(item): count for item, count in promote(items, room)}
     stepwise: dict[int, int] = {}
-    left = {name: 0 for name in room}
+    left = dict.fromkeys(room, 0)
     for step in range(portions):
         for name, amount in room.items():
             left[name] += amount // portions if step else amount - (portions - 1) * (amount // portions)
