@@ -62,6 +62,7 @@ class Job(models.Model):
     stages_ended = models.IntegerField(default=0)
     planning_ms = models.FloatField(default=0)
     idempotency_key = models.CharField(max_length=200, null=True)
+    description_digest = models.CharField(max_length=64, blank=True)
     retried_from = models.ForeignKey("self", models.SET_NULL, null=True, related_name="retries")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)

@@ -49,11 +49,6 @@ def id_of(key: str) -> UUID | None:
     return Job.objects.filter(named(key)).values_list("id", flat=True).first()
 
 
-def id_of_key(owner: int | None, key: str) -> UUID | None:
-    """Return the id of the job that an owner submitted with this idempotency key, or None if there is none."""
-    return Job.objects.filter(owner_id=owner, idempotency_key=key).values_list("id", flat=True).first()
-
-
 def named(key: str) -> Q:
     """Return the condition of being the job of this id or number."""
     if key.isascii() and key.isdigit():

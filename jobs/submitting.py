@@ -13,6 +13,7 @@ from agent.messages import HINT_QUEUE, HINT_TASK
 from jobs import rows
 from jobs.expanding import insert_tasks
 from jobs.models import Job, JobType
+from jobs.repeating import digest
 from nodes.selectors import node_views
 from scheduling.cluster import Cluster
 from scheduling.indexes import IndexSet
@@ -33,9 +34,17 @@ def submit(
     begun = time.perf_counter()
     stages = list(spec.in_order())
     stored = to_json(spec)
+    described = digest(stored) if idempotency_key else ""
     stage_specs = {stage["name"]: stage for stage in stored.pop("stages")}
     with transaction.atomic():
-        job = _insert_job(spec, stored, owner, idempotency_key, retried_from)
+        job = _insert_job(
+            spec,
+            stored,
+            owner=owner,
+            idempotency_key=idempotency_key,
+            description_digest=described,
+            retried_from=retried_from,
+        )
         ids = _insert_stages(job, stages, stage_specs)
         _insert_edges(job, stages, ids)
         insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
@@ -53,8 +62,10 @@ def hint() -> None:
 def _insert_job(
     spec: JobSpec,
     stored: dict[str, Any],
+    *,
     owner: int | None,
     idempotency_key: str | None,
+    description_digest: str,
     retried_from: uuid.UUID | None,
 ) -> Job:
     name, version = (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
@@ -71,6 +82,7 @@ def _insert_job(
         max_failures=spec.max_failures,
         stages_total=len(spec.stages),
         idempotency_key=idempotency_key,
+        description_digest=description_digest,
         retried_from_id=retried_from,
         created_at=now,
     )

@@ -9,6 +9,7 @@ from rest_framework.exceptions import APIException
 
 from artifacts import errors as artifacts
 from jobs import services as jobs
+from jobs.repeating import KeyReused
 from nodes import services as nodes
 from scheduling.errors import InvalidSpec, TooLarge
 
@@ -18,6 +19,13 @@ class PayloadTooLarge(APIException):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
+
+
+class Unprocessable(APIException):
+    """Well-formed, but not to be done."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_code = "unprocessable"
 
 
 class Conflict(APIException):
@@ -34,6 +42,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     jobs.NoSuchJob: exceptions.NotFound,
     jobs.StillLive: Conflict,
     jobs.NothingToRetry: Conflict,
+    KeyReused: Unprocessable,
     nodes.NoSuchNode: exceptions.NotFound,
     nodes.NameTaken: Conflict,
     artifacts.NoSuchArtifact: exceptions.NotFound,

@@ -26,6 +26,7 @@ from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
 from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer
 from jobs.explaining import explain_job
+from jobs.repeating import made_before
 from jobs.showing_results import results_by_stage
 from jobs.showing_stages import infeasible, last_stages, stages
 from jobs.submitting import submit
@@ -140,18 +141,18 @@ def _key(request: Request) -> str | None:
 def _submit(request: Request, key: str | None) -> tuple[UUID, bool]:
     """Return the job's id, and whether it is new."""
     owner = request.user.pk
-    if key and (known := showing.id_of_key(owner, key)):
-        return known, False
     described: Any = request.data
     limits = Limits(**settings.DESCRIPTION_LIMITS)
     spec = parse(described or b"", format=parsers.format_of(request.content_type), limits=limits)
+    if key and (known := made_before(owner, key, spec)):
+        return known, False
     try:
         with transaction.atomic():
             made = submit(spec, owner=owner, idempotency_key=key)
             audit.record(identity_of(request), "job.submit", made.id, name=made.name)
     except IntegrityError:
         # The same key arrived at another process meanwhile.
-        known = showing.id_of_key(owner, key) if key else None
+        known = made_before(owner, key, spec) if key else None
         if known is None:
             raise
         return known, False

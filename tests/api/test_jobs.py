@@ -43,6 +43,21 @@ def test_same_key_gives_the_same_job(operator: Client) -> None:
     assert Job.objects.count() == 1
 
 
+def test_same_key_with_the_same_said_otherwise_gives_the_same_job(operator: Client) -> None:
+    described = {"stages": [{"parallelism": 3, "python": "bench.callables:square", "name": "a"}], "name": "hello"}
+    first = post(operator, YAML, "application/yaml", **{"Idempotency-Key": "k"})
+    second = post(operator, described, **{"Idempotency-Key": "k"})
+    assert (second.status_code, second.json()["id"]) == (200, first.json()["id"])
+
+
+def test_same_key_with_another_description_is_refused(operator: Client) -> None:
+    post(operator, YAML, "application/yaml", **{"Idempotency-Key": "k"})
+    answer = post(operator, YAML.replace("parallelism: 3", "parallelism: 4"), "application/yaml", **{"Idempotency-Key": "k"})
+    assert answer.status_code == 422
+    assert "Idempotency-Key" in answer.json()["errors"][0]["detail"]
+    assert Job.objects.count() == 1
+
+
 def test_same_key_of_another_owner_gives_another_job(operator: Client, admin: Client) -> None:
     made = {post(client, YAML, "application/yaml", **{"Idempotency-Key": "k"}).json()["id"] for client in (operator, admin)}
     assert len(made) == 2
