@@ -46,7 +46,8 @@ class Session:
     def __init__(
         self, settings: Settings, server: Server, registered: Registered, recovered: Recovered, folder: Folder
     ) -> None:
-        self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False)
+        # No fixups: Celery's one for Django would load the settings that DJANGO_SETTINGS_MODULE may name.
+        self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False, fixups=[])
         self._app.conf.update(transport.celery_settings())
         self._outbox: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self.journal = Journal(

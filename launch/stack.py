@@ -23,8 +23,8 @@ AGENT = ("-m", "agent")
 # fmt: on
 MIGRATE = ("manage.py", "migrate", "--noinput")
 BOOTSTRAP = ("manage.py", "bootstrap", "--json")
-# An agent is given its node's token, and nothing that opens the database; Celery would load Django's settings by itself.
-KEPT_FROM_AGENTS = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "SWITCHYARD_SECRET_KEY", "SWITCHYARD_TOKEN", "DATA_DIR")
+# An agent is given its node's token, and nothing that opens the database.
+KEPT_FROM_AGENTS = ("DATABASE_URL", "SWITCHYARD_SECRET_KEY", "SWITCHYARD_TOKEN", "DATA_DIR")
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,14 @@ def test_a_bad_token_is_a_clear_end(start_agent: Callable[..., Agent], server: S
     assert "SWITCHYARD_NODE_TOKEN" in agent.stop()
 
 
+def test_settings_of_django_in_the_environment_mean_nothing_to_an_agent(
+    start_agent: Callable[..., Agent], server: Server
+) -> None:
+    start_agent(env={"DJANGO_SETTINGS_MODULE": "scheduler_project.settings"})
+    server.launch(1, python="agent_tasks:square")
+    assert server.result(1) == 0
+
+
 def test_registration_is_tried_until_the_server_is_there(server: Server, start_agent: Callable[..., Agent]) -> None:
     server.down_for = 3
     agent = start_agent()
