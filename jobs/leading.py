@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from queue import Empty
 
 import structlog
 from django.db import connection
+from django.utils import timezone
 
 from agent.messages import Heartbeat, Report
 from jobs import lease, pausing, placing, recovering, reporting, rows, stopping
@@ -14,6 +16,7 @@ from jobs.dispatching import Dispatcher
 from jobs.inbox import inbox
 from jobs.isolating import isolate
 from jobs.memory import Memory
+from jobs.upkeep import Upkeep
 
 log = structlog.get_logger()
 TICK = 1.0
@@ -24,9 +27,11 @@ STALL = 5.0
 class Leader:
     """Works while it holds the lease; raises LeaseLost when another took over."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, *, clock: Callable[[], datetime] = timezone.now) -> None:
         self.epoch = epoch
         self.dispatcher = Dispatcher(epoch)
+        self.upkeep = Upkeep(clock())
+        self._clock = clock
         self._memory = Memory()
         self._renewed = self._turned = self._listening_since = time.monotonic()
         self._ticked = 0.0
@@ -94,6 +99,7 @@ class Leader:
         if now - self._renewed >= lease.RENEWED_EVERY:
             lease.renew(self.epoch)
             self._renewed = now
+        self.upkeep.step(self._clock())
 
     def _apply(self, reports: list[Report]) -> None:
         def apply(part: Sequence[Report]) -> None:

@@ -72,6 +72,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["-number"], name="job_by_number"),
             models.Index(fields=["state"], name="live_jobs", condition=Q(ended_at__isnull=True)),
+            models.Index(fields=["ended_at"], name="ended_jobs", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(

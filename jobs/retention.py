@@ -56,12 +56,12 @@ def sweep(now: datetime) -> int:
 def _expired_jobs(before: datetime) -> list[tuple[UUID, int]]:
     """Lock the oldest jobs to go and count their tasks; those that somebody works on wait for the next call."""
     locked = rows.fetch(
-        "SELECT id FROM jobs_job WHERE ended_at < %s ORDER BY number LIMIT %s FOR UPDATE SKIP LOCKED",
+        "SELECT id FROM jobs_job WHERE ended_at < %s ORDER BY ended_at LIMIT %s FOR UPDATE SKIP LOCKED",
         [before, JOBS_AT_ONCE],
     )
     return rows.fetch(
         "SELECT j.id, coalesce(sum(c), 0)::bigint FROM jobs_job j LEFT JOIN jobs_stage s ON s.job_id = j.id "
-        "LEFT JOIN LATERAL unnest(s.counts) c ON true WHERE j.id = ANY(%s) GROUP BY j.id ORDER BY j.number",
+        "LEFT JOIN LATERAL unnest(s.counts) c ON true WHERE j.id = ANY(%s) GROUP BY j.id ORDER BY j.ended_at",
         [[id_ for (id_,) in locked]],
     )
 
@@ -102,7 +102,7 @@ def _delete_events(before: datetime, limit: int) -> int:
     return len(
         rows.fetch(
             "DELETE FROM jobs_event WHERE id IN (SELECT id FROM jobs_event WHERE job_id IS NULL AND at < %s "
-            "ORDER BY id LIMIT %s) RETURNING 1",
+            "ORDER BY at LIMIT %s) RETURNING 1",
             [before, limit],
         )
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from artifacts.storage import storage
 from jobs import rows
 from jobs.models import Job, JobType
 from jobs.retrying import reuse
@@ -51,12 +52,14 @@ def retry(id_: UUID, *, by: int | None) -> Job:
 
 
 def delete(id_: UUID, *, by: str) -> None:
-    """Delete a job that has ended, with all that is stored of it."""
+    """Delete a job that has ended, with all that is stored of it; results that others may share go with a sweep."""
     with transaction.atomic():
         job = _locked(id_)
         if job.state not in JOB_ENDS:
             raise StillLive
+        stages = list(job.stages.values_list("id", flat=True))
         delete_jobs([job.id])
+        transaction.on_commit(lambda: _delete_logs(stages))
 
 
 def delete_jobs(ids: list[UUID]) -> None:
@@ -88,6 +91,11 @@ def set_job_type(name: str, version: str, **changes: Any) -> JobType:
 def stored_spec(job: Job) -> dict[str, Any]:
     """Return a job's description as it was submitted."""
     return {**job.spec, "stages": list(job.stages.order_by("position").values_list("spec", flat=True))}
+
+
+def _delete_logs(stages: list[int]) -> None:
+    for stage in stages:
+        storage().delete_logs(stage)
 
 
 def _locked(id_: UUID) -> Job:
