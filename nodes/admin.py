@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from simple_history.admin import SimpleHistoryAdmin
 
 from access.administering import ServiceAdmin, ask_reason
 from nodes import services, showing
@@ -23,8 +24,17 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     allocation = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(ALGORITHMS)])
 
 
+class RememberedAdmin(SimpleHistoryAdmin, ServiceAdmin):  # type: ignore[misc]  # untyped
+    """Rows with a history that is read: there is no page of an older version, for that would offer to go back to it."""
+
+    object_history_list_template = "admin/history.html"
+
+    def get_urls(self) -> list[Any]:
+        return ServiceAdmin.get_urls(self)
+
+
 @admin.register(Scheduler)
-class SchedulerAdmin(ServiceAdmin):
+class SchedulerAdmin(RememberedAdmin):
     """The one row of switches of the whole cluster."""
 
     form = PolicyForm
@@ -85,7 +95,7 @@ class NodeList(ChangeList):
 
 
 @admin.register(Node)
-class NodeAdmin(ServiceAdmin):
+class NodeAdmin(RememberedAdmin):
     """The machines that agents registered."""
 
     list_display = ("name", "state", "pool", "resources", "conditions", "pause_reason", "heard_at")
@@ -131,8 +141,12 @@ class NodeAdmin(ServiceAdmin):
         self.perform(request, chosen, "node.resume", lambda node: services.resume(node.id))
 
     @admin.action(description="Deactivate: take out of the cluster")
-    def deactivate(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
-        self.perform(request, chosen, "node.deactivate", lambda node: services.deactivate(node.id))
+    def deactivate(self, request: HttpRequest, chosen: QuerySet[Node]) -> HttpResponse | None:
+        reason = ask_reason(self, request, chosen, action="deactivate", title="Deactivate nodes")
+        if not isinstance(reason, str):
+            return reason
+        self.perform(request, chosen, "node.deactivate", lambda node: services.deactivate(node.id, reason), reason=reason)
+        return None
 
     @admin.action(description="Activate: take back into the cluster")
     def activate(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:

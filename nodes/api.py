@@ -126,8 +126,9 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def deactivate(self, request: Request, node: str) -> Response:
-        """Take a node out of the cluster; the reason goes into the audit."""
-        return _change(request, node, "deactivate", services.deactivate, reason=reason_of(request))
+        """Take a node out of the cluster; the reason goes into its history."""
+        reason = reason_of(request)
+        return _change(request, node, "deactivate", lambda id_: services.deactivate(id_, reason), reason=reason)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

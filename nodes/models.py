@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
+from nodes.remembering import History
+
 
 class Scheduler(models.Model):
     """The one row of cluster-wide switches; `pause_epoch` grows with each pause and resume."""
@@ -13,6 +15,7 @@ class Scheduler(models.Model):
     strategy = models.CharField(max_length=40, default="bias")
     allocation = models.CharField(max_length=40, default="fifo")
     updated_at = models.DateTimeField(auto_now=True)
+    history = History(excluded_fields=["pause_epoch", "updated_at"])
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="scheduler_is_a_singleton")]
@@ -40,6 +43,21 @@ class Node(models.Model):
     registered_at = models.DateTimeField(null=True)
     info = models.JSONField(default=dict)
     figures = models.JSONField(default=dict)
+    #: Of what people decide; what an agent reports changes too often to be worth it.
+    history = History(
+        excluded_fields=[
+            "pause_epoch",
+            "confirmed_pause",
+            "session",
+            "silent_since",
+            "last_report",
+            "last_entry",
+            "heard_at",
+            "registered_at",
+            "info",
+            "figures",
+        ]
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from nodes.models import Node, NodeResource, Scheduler
+from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
 
 #: A session heard of within this time is alive.
@@ -38,16 +39,20 @@ def register(
     An agent that presents the node's session goes on with it (True). Raises NameTaken while another session is alive.
     """
     with transaction.atomic():
-        node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool})
+        node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool, "labels": dict(labels)})
         resumed = bool(session) and node.session == session
         if not resumed and node.session and node.heard_at and timezone.now() - node.heard_at < ALIVE and not session:
             raise NameTaken
         if not resumed:
             node.session, node.last_report = secrets.token_hex(12), 0
+        same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = timezone.now()
         node.silent_since = None
-        node.save()
+        if same:
+            node.save_without_historical_record()  # type: ignore[attr-defined]  # untyped
+        else:
+            node.save()
         _set_totals(node, totals)
     return node, resumed
 
@@ -59,7 +64,7 @@ def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
 
 def pause(id_: int, reason: str) -> Node:
     """Start nothing more on a node; what runs goes on."""
-    return _change(id_, paused=True, pause_reason=reason)
+    return _change(id_, reason, paused=True, pause_reason=reason)
 
 
 def resume(id_: int) -> Node:
@@ -69,12 +74,12 @@ def resume(id_: int) -> Node:
 
 def drain(id_: int, reason: str) -> Node:
     """Let a node run empty."""
-    return _change(id_, draining=True, pause_reason=reason)
+    return _change(id_, reason, draining=True, pause_reason=reason)
 
 
-def deactivate(id_: int) -> Node:
+def deactivate(id_: int, reason: str = "") -> Node:
     """Take a node out of the cluster, with its history kept."""
-    return _change(id_, active=False)
+    return _change(id_, reason, active=False)
 
 
 def activate(id_: int) -> Node:
@@ -85,7 +90,7 @@ def activate(id_: int) -> Node:
 def pause_scheduler(reason: str) -> Scheduler:
     """Start nothing more anywhere; what runs goes on."""
     with transaction.atomic():
-        scheduler = _scheduler(paused=True, pause_reason=reason)
+        scheduler = _scheduler(reason, paused=True, pause_reason=reason)
         Node.objects.update(pause_epoch=F("pause_epoch") + 1)
     return scheduler
 
@@ -107,7 +112,7 @@ def set_policy(*, strategy: str | None = None, allocation: str | None = None) ->
     return scheduler
 
 
-def _change(id_: int, **fields: Any) -> Node:
+def _change(id_: int, reason: str = "", **fields: Any) -> Node:
     with transaction.atomic():
         node = Node.objects.select_for_update().filter(id=id_).first()
         if node is None:
@@ -115,16 +120,18 @@ def _change(id_: int, **fields: Any) -> Node:
         for field, value in fields.items():
             setattr(node, field, value)
         node.pause_epoch += 1
+        give_reason(node, reason)
         node.save(update_fields=[*fields, "pause_epoch"])
     return node
 
 
-def _scheduler(**fields: Any) -> Scheduler:
+def _scheduler(reason: str = "", **fields: Any) -> Scheduler:
     with transaction.atomic():
         scheduler = Scheduler.objects.select_for_update().get()
         for field, value in fields.items():
             setattr(scheduler, field, value)
         scheduler.pause_epoch += 1
+        give_reason(scheduler, reason)
         scheduler.save()
     return scheduler
 

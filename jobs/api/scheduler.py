@@ -79,7 +79,8 @@ def _change(
         services.pause_scheduler(pause_reason)
     elif paused is False:
         services.resume_scheduler()
-    services.set_policy(strategy=strategy, allocation=allocation)
+    if strategy or allocation:
+        services.set_policy(strategy=strategy, allocation=allocation)
 
 
 def _shown() -> Any:

@@ -149,7 +149,7 @@ def test_a_node_is_paused_with_a_reason_asked_for_and_resumed(admin: Client, age
 
 def test_a_node_is_drained_and_taken_out_of_the_cluster(admin: Client, agent: ListAgent) -> None:
     act(admin, "nodes/node", "drain", agent.node, apply="1", reason="")
-    act(admin, "nodes/node", "deactivate", agent.node)
+    act(admin, "nodes/node", "deactivate", agent.node, apply="1", reason="sold")
     node = Node.objects.get()
     assert (node.draining, node.active) == (True, False)
     assert "INACTIVE" in text(admin, "nodes/node/?state=INACTIVE")
