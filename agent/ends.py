@@ -11,7 +11,6 @@ from agent.entries import Entries, Entry
 from agent.fetching import Fetcher
 from agent.floor import Floor
 from agent.journal import Journal
-from agent.output import Log
 from agent.reports import Reports
 from agent.shipping import Shipper
 from agent.workers import Worker
@@ -111,9 +110,8 @@ class Ends:
             self._report(end)
 
     def take(self, told: dict[str, Any]) -> None:
-        """Take an end that a predecessor has journaled and not reported; its logs are told as they were counted."""
+        """Take an end that a predecessor has journaled and not reported."""
         self._journal.ended(told)
-        told = {name: value for name, value in told.items() if name not in output.STREAMS}
         self._finish(BLANK | told)
 
     def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
@@ -180,15 +178,10 @@ class Ends:
 
     def _ship(self, worker: Worker, end: dict[str, Any]) -> dict[str, dict[str, int]] | None:
         """Ship what a task wrote; return how much that is."""
-        logs = {}
-        for stream in output.STREAMS:
-            start, stop = end.pop(stream, None) or (0, 0)
-            start = start if stop >= start else 0
-            if stop > start:
-                logs[stream] = output.account(stop - start, self._shipper.cap)
-                place = (end["stage"], end["index"], end["attempt"], stream)
-                self._shipper.finish(Log(*place, worker.folder / stream, start, stop))
-        return logs or None
+        logs = output.written(end, worker.folder)
+        for log in logs:
+            self._shipper.finish(log)
+        return output.accounts(logs, self._shipper.cap)
 
     def _measure(self, end: Any) -> None:
         stage, begun, ended = (end[0], end[3], end[4]) if type(end) is list else (end["stage"], end["begun"], end["ended"])

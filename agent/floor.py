@@ -48,7 +48,8 @@ class Floor:
         self._list = entries
         self._journal = journal
         self._selector = selector
-        self._numbers = itertools.count(1)
+        # Beyond those of a predecessor, whose folders stay until their logs are shipped.
+        self._numbers = itertools.count(1 + max((int(path.name) for path in (folder / "workers").glob("*")), default=0))
         self._keep = keep
 
     def feed(self) -> None:

@@ -52,14 +52,16 @@ class Folder:
         for page in self.path.glob("workers/*/page"):
             _end(page)
 
-    def empty(self, *, keep: Collection[str]) -> None:
-        """Remove what only a predecessor needed, but for these files of results."""
-        for name in ("workers", "files"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
-            (self.path / name).mkdir()
-        (self.path / "results").mkdir(exist_ok=True)
+    def empty(self, *, keep: Collection[Path]) -> None:
+        """Remove what only a predecessor needed, but for these files of results and folders of workers."""
+        shutil.rmtree(self.path / "files", ignore_errors=True)
+        for name in ("workers", "files", "results"):
+            (self.path / name).mkdir(exist_ok=True)
+        for path in (self.path / "workers").iterdir():
+            if path not in keep:
+                shutil.rmtree(path, ignore_errors=True)
         for path in (self.path / "results").iterdir():
-            if str(path) not in keep:
+            if path not in keep:
                 path.unlink()
 
 

@@ -1,16 +1,18 @@
 """The journal: what a successor must know if this agent dies. Written before anything is told; survives the process.
 
 Lines of JSON, in order: a worker's own lines about ends, and notes of what was launched, handed to a worker, taken back
-from it, returned, and put into which report. It is not synced to the disk: a machine that loses power loses the tasks'
-processes too, and a changed boot id makes everything unreported count as lost.
+from it, returned, put into which report, and shipped. It is not synced to the disk: a machine that loses power loses the
+tasks' processes too, and a changed boot id makes everything unreported count as lost.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+from agent.output import Log, Name
 from scheduling.indexes import IndexSet
 
 #: Bytes from which on the journal is written anew as soon as nothing is under way.
@@ -18,32 +20,37 @@ LARGE = 1 << 20
 
 
 class Journal:
-    """An append-only file of lines; its first names the node, the session and the boot of the machine."""
+    """An append-only file of lines; its first names the node, the session and the boot of the machine.
+
+    Notes of what is shipped may come from another thread, and until after the end; all else from the agent's own.
+    """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self._path = path
         self._header = header
         self._highest = header["highest"]
         self._fd = -1
-        self._begin({})
+        self._changing = Lock()
+        self._begin({}, [])
 
     def commit(self) -> None:
         """Replace the journal of before by this one, which now holds all of it that still counts."""
         self._path.with_suffix(".new").rename(self._path)
 
-    def restart(self, ended: Mapping[int, int]) -> None:
-        """Begin anew while nothing is under way; `ended` says how many tasks each worker has behind it."""
-        self._begin(ended)
-        self.commit()
+    def restart(self, ended: Mapping[int, int], logs: Iterable[Log]) -> None:
+        """Begin anew while nothing is under way but logs; `ended` says how many tasks each worker has behind it."""
+        with self._changing:
+            self._begin(ended, logs)
+            self.commit()
 
-    def _begin(self, ended: Mapping[int, int]) -> None:
+    def _begin(self, ended: Mapping[int, int], logs: Iterable[Log]) -> None:
         if self._fd >= 0:
             os.close(self._fd)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self._path.with_suffix(".new"), flags, 0o600)
         self._size = 0
         header = {**self._header, "highest": self._highest}
-        self.write(b"".join(map(_line, [header, *({"base": [*item]} for item in ended.items())])))
+        self.write(b"".join(map(_line, [header, *({"base": [*item]} for item in ended.items()), *map(_log, logs)])))
 
     @property
     def is_large(self) -> bool:
@@ -75,8 +82,24 @@ class Journal:
         """Note that all of before is in reports up to this number, or waits for an upload."""
         self.write(b'{"reported":%d}\n' % number)
 
+    def inherited(self, log: Log) -> None:
+        """Note what a predecessor has not shipped."""
+        self.write(_line(_log(log)))
+
+    def shipped(self, name: Name) -> None:
+        """Note that there is nothing more of a log to ship; in any thread."""
+        with self._changing:
+            if self._fd >= 0:
+                self.write(_line({"shipped": [*name]}))
+
     def close(self) -> None:
-        os.close(self._fd)
+        with self._changing:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _log(log: Log) -> dict[str, Any]:
+    return {"log": [*log.name, str(log.path), log.start, log.end]}
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -6,13 +6,17 @@ its first and last halves are kept around a line that says how much is missing.
 
 import ctypes
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CAP = 10 << 20
 #: Bytes that a running task may write beyond the cap before the middle is freed again.
 SLACK = 4 << 20
 STREAMS = ("stdout", "stderr")
+#: Stage, index, attempt and stream.
+Name = tuple[int, int, int, str]
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,8 +35,24 @@ class Log:
     shipped: int = 0
 
     @property
-    def name(self) -> tuple[int, int, int, str]:
+    def name(self) -> Name:
         return self.stage, self.index, self.attempt, self.stream
+
+
+def written(end: dict[str, Any], folder: Path) -> list[Log]:
+    """Take where a task's output begins and ends out of what its worker told; return it as logs in that worker's folder."""
+    logs = []
+    for stream in STREAMS:
+        start, stop = end.pop(stream, None) or (0, 0)
+        start = start if stop >= start else 0
+        if stop > start:
+            logs.append(Log(end["stage"], end["index"], end["attempt"], stream, folder / stream, start, stop))
+    return logs
+
+
+def accounts(logs: Iterable[Log], cap: int) -> dict[str, dict[str, int]] | None:
+    """Return by stream how many bytes of what a task wrote are stored, and left out; None if it wrote nothing."""
+    return {log.stream: account((log.end or log.start) - log.start, cap) for log in logs} or None
 
 
 def kept(total: int, cap: int) -> tuple[int, bytes, int]:

@@ -1,7 +1,7 @@
 """Recovering: what a journal says to the agent that follows the one which wrote it.
 
 What has ended and is not acknowledged is reported again; what had begun and not ended is lost; what had not begun is
-returned. How far each worker had come is read from its page.
+returned; what tasks wrote and is not shipped is shipped. How far each worker had come is read from its page.
 """
 
 import json
@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.wire import STATUS
+from agent import output
+from agent.output import Log, Name
+from agent.wire import STATUS, Status
 from scheduling.indexes import IndexSet
 from scheduling.retry import ExitClass
 
@@ -50,14 +52,21 @@ class Recovered:
     """What is left of an agent: its last session (empty: none), and what it has not told of its tasks.
 
     `reports` are those that it numbered and that were not applied: they may be on their way still, so each must be
-    told again under its number. `rest` has never been told.
+    told again under its number. `rest` has never been told. `logs` may be shipped in part. `whose` says which cluster
+    it was an agent of.
     """
 
     session: str = ""
+    whose: str = ""
     highest: int = 0
     entries: IndexSet = field(default_factory=IndexSet)
     reports: list[Part] = field(default_factory=list)
     rest: Part = field(default_factory=Part)
+    logs: list[Log] = field(default_factory=list)
+
+    def output_alone(self, whose: str) -> "Recovered":
+        """Return what is left when the session has ended: output, if it is of the same cluster."""
+        return Recovered(logs=self.logs if self.whose == whose else [])
 
     def report(self, told: Told, replay: Callable[[Callable[[], None]], None]) -> None:
         """Tell it all."""
@@ -66,21 +75,25 @@ class Recovered:
         self.rest.tell(told)
 
     @property
-    def files(self) -> set[str]:
-        """The files with results that have yet to be stored."""
-        return {end["file"] for end in self.rest.ends.values() if "file" in end}
+    def paths(self) -> set[Path]:
+        """The files with results that have yet to be stored, and the folders of workers with output to ship."""
+        files = {Path(end["file"]) for end in self.rest.ends.values() if "file" in end}
+        return files | {log.path.parent for log in self.logs}
 
 
-def read(journal: Path, workers: Path, *, boot: str, reported: int) -> Recovered:
-    """Read what a predecessor left behind; `reported` is the number of its last report that was applied."""
+def read(journal: Path, workers: Path, *, boot: str, reported: int, cap: int) -> Recovered:
+    """Read what a predecessor left behind; `reported` is the number of its last report that was applied.
+
+    `cap` is how much is kept of each stream of a task.
+    """
     if not journal.exists():
         return Recovered()
     header, *lines = map(json.loads, _whole_lines(journal))
-    recovered = Recovered(header["session"], header["highest"])
-    history = _History(recovered)
+    recovered = Recovered(header["session"], header.get("whose", ""), header["highest"])
+    history = _History(recovered, workers, cap)
     for line in lines:
         history.take(line, reported)
-    history.close(_claimed(workers), rebooted=boot != header["boot"])
+    history.close(_pages(workers), rebooted=boot != header["boot"])
     return recovered
 
 
@@ -93,8 +106,12 @@ def last_session(journal: Path) -> str:
 class _History:
     """Goes through a journal from its beginning."""
 
-    def __init__(self, recovered: Recovered) -> None:
+    def __init__(self, recovered: Recovered, workers: Path, cap: int) -> None:
         self._recovered = recovered
+        self._workers = workers
+        self._cap = cap
+        self._logs: dict[Name, Log] = {}
+        self._worker_of: dict[Task, int] = {}
         self._open: dict[Task, None] = {}
         self._handed: dict[int, list[Task]] = defaultdict(list)
         self._bases: dict[int, int] = defaultdict(int)
@@ -115,7 +132,9 @@ class _History:
                     self._open.pop(task, None)
                     self._part.returned.append(task)
             case {"handed": [worker, stage, attempt, ranges]}:
-                self._handed[worker].extend(_tasks(stage, attempt, ranges))
+                tasks = _tasks(stage, attempt, ranges)
+                self._handed[worker].extend(tasks)
+                self._worker_of |= dict.fromkeys(tasks, worker)
             case {"base": [worker, ended]}:
                 self._bases[worker] = ended
             case {"back": [worker, count]}:
@@ -124,37 +143,56 @@ class _History:
                 if number > reported:
                     self._recovered.reports.append(self._part)
                 self._part = Part()
+            case {"log": [stage, index, attempt, stream, path, start, end]}:
+                log = Log(stage, index, attempt, stream, Path(path), start, end)
+                self._logs[log.name] = log
+            case {"shipped": [*name]}:
+                self._logs.pop(tuple(name), None)
             case {"stage": _}:
                 self._end(line)
 
-    def close(self, claimed: dict[int, int], *, rebooted: bool) -> None:
+    def close(self, pages: dict[int, Status], *, rebooted: bool) -> None:
         """Sort what is left: ended, begun, or not."""
         self._recovered.rest = rest = self._part
         rest.ends |= self._storing
         begun = {
             task
             for worker, tasks in self._handed.items()
-            for task in tasks[: max(0, claimed.get(worker, 0) - self._bases[worker])]
+            if worker in pages
+            for task in tasks[: max(0, pages[worker].claimed - self._bases[worker])]
         }
         for task in self._open:
             if rebooted or task in begun:
-                rest.ends[task] = _lost(task)
+                rest.ends[task] = self._lost(task, pages.get(self._worker_of.get(task, 0)))
             else:
                 rest.returned.append(task)
+        self._recovered.logs = list(self._logs.values())
+
+    def _lost(self, task: Task, page: Status | None) -> dict[str, Any]:
+        stage, attempt, index = task
+        end = {"stage": stage, "attempt": attempt, "index": index, "class": ExitClass.LOST, "error": "its agent ended"}
+        if page and page.claimed == page.again and (page.stage, page.attempt, page.index) == task:
+            folder = self._workers / str(self._worker_of[task])
+            end |= {"stdout": [page.stdout, _size(folder / "stdout")], "stderr": [page.stderr, _size(folder / "stderr")]}
+            self._note_output(task, end)
+        return end
+
+    def _note_output(self, task: Task, end: dict[str, Any]) -> None:
+        """Note what a task wrote, and in its end how much that is, if its worker told."""
+        logs = output.written(end, self._workers / str(self._worker_of.get(task)))
+        if logs:
+            end["logs"] = output.accounts(logs, self._cap)
+            self._logs |= {log.name: log for log in logs}
 
     def _end(self, end: dict[str, Any]) -> None:
         task = (end["stage"], end["attempt"], end["index"])
         self._open.pop(task, None)
+        self._note_output(task, end)
         if end.get("file"):
             self._storing[task] = end
         else:
             self._storing.pop(task, None)
             self._part.ends[task] = end
-
-
-def _lost(task: Task) -> dict[str, Any]:
-    stage, attempt, index = task
-    return {"stage": stage, "attempt": attempt, "index": index, "class": ExitClass.LOST, "error": "its agent ended"}
 
 
 def _tasks(stage: int, attempt: int, ranges: list[list[int]]) -> list[Task]:
@@ -166,7 +204,11 @@ def _whole_lines(journal: Path) -> list[bytes]:
     return whole.splitlines()
 
 
-def _claimed(workers: Path) -> dict[int, int]:
-    """Return how many tasks each worker had claimed."""
+def _pages(workers: Path) -> dict[int, Status]:
+    """Return what each worker began last."""
     pages = {int(page.parent.name): page.read_bytes() for page in workers.glob("*/page")}
-    return {worker: STATUS.unpack_from(page)[0] for worker, page in pages.items() if len(page) >= STATUS.size}
+    return {worker: Status(*STATUS.unpack_from(page)) for worker, page in pages.items() if len(page) >= STATUS.size}
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

@@ -15,7 +15,6 @@ import typer
 
 from agent import heartbeats, output, recovering
 from agent.folder import Folder, InUse
-from agent.recovering import Recovered
 from agent.server import Refused, Registered, Server
 from agent.session import Session, Settings
 from agent.stops import Reason
@@ -92,15 +91,15 @@ class Agent:
 
     def _open(self, registered: Registered) -> Session:
         """Begin a session, as the successor of the last one if the server goes on with that."""
-        recovered = Recovered()
-        if registered.resumed:
-            recovered = recovering.read(
-                self._journal,
-                self._folder.path / "workers",
-                boot=self._folder.boot,
-                reported=registered.last_report,
-            )
-        self._folder.empty(keep=recovered.files)
+        recovered = recovering.read(
+            self._journal,
+            self._folder.path / "workers",
+            boot=self._folder.boot,
+            reported=registered.last_report,
+            cap=self._settings.log_cap,
+        )
+        if not registered.resumed:
+            recovered = recovered.output_alone(self._settings.whose)
         self._session = Session(self._settings, self._server, registered, recovered, self._folder)
         return self._session
 

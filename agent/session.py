@@ -1,5 +1,6 @@
 """A session: everything between one registration and the end of it, wired together."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.folder import Folder
 from agent.heartbeats import Heartbeats
 from agent.journal import Journal
 from agent.messages import COMMAND_TASK, REPORT_QUEUE, REPORT_TASK, queue_of
+from agent.output import Log
 from agent.recovering import Recovered
 from agent.reports import Reports
 from agent.server import Registered, Server
@@ -39,6 +41,11 @@ class Settings:
     fence: float
     kill: float
 
+    @property
+    def whose(self) -> str:
+        """Which cluster this is an agent of, without telling its token."""
+        return hashlib.sha256(self.token.encode()).hexdigest()
+
 
 class Session:
     """One registration of this agent, at work."""
@@ -56,6 +63,7 @@ class Session:
                 "node": registered.node,
                 "session": registered.session,
                 "boot": folder.boot,
+                "whose": settings.whose,
                 "highest": recovered.highest,
             },
         )
@@ -66,7 +74,7 @@ class Session:
             last=registered.last_report,
             mark=self.journal.reported,
         )
-        self.shipper = Shipper(server, settings.log_cap)
+        self.shipper = Shipper(server, settings.log_cap, self.journal.shipped)
         self.supervisor = Supervisor(
             folder=settings.folder,
             room=settings.totals,
@@ -79,7 +87,9 @@ class Session:
             keep=folder.tree,
         )
         recovered.report(self.supervisor.ends, self.reports.replay)
+        self._take_over(recovered.logs)
         self.journal.commit()
+        folder.empty(keep=recovered.paths)
         self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
         self._app.task(name=COMMAND_TASK)(self._deliver)
         # Before anything is sent: Celery fixes the queues of an app when it first needs one.
@@ -95,6 +105,14 @@ class Session:
         self.supervisor.close()
         self.shipper.close(ship)
         self.journal.close()
+
+    def _take_over(self, logs: list[Log]) -> None:
+        """Ship what a predecessor did not; what the server has of it already changes nothing."""
+        for log in logs:
+            self.journal.inherited(log)
+            self.shipper.finish(log)
+        for folder in {log.path.parent for log in logs}:
+            self.shipper.remove(folder)
 
     def _deliver(self, command: dict[str, Any]) -> None:
         self.heartbeats.acknowledged(command.get("heartbeat", 0))

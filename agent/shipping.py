@@ -4,13 +4,14 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import structlog
 
 from agent import output
-from agent.output import Log
+from agent.output import Log, Name
 from agent.server import Refused, Server
 
 log = structlog.get_logger()
@@ -21,13 +22,17 @@ PAUSE = 1.0
 
 
 class Shipper:
-    """Ships logs. A worker's folder is removed when it is done with, and all of its logs are shipped."""
+    """Ships logs. A worker's folder is removed when it is done with, and all of its logs are shipped.
 
-    def __init__(self, server: Server, cap: int = output.CAP) -> None:
+    `note` is told, in the shipper's thread, of each log of which there is nothing more to ship.
+    """
+
+    def __init__(self, server: Server, cap: int = output.CAP, note: Callable[[Name], None] = lambda _: None) -> None:
         self.cap = cap
         self._server = server
+        self._note = note
         self._changed = threading.Condition()
-        self._logs: dict[tuple[int, int, int, str], Log] = {}
+        self._logs: dict[Name, Log] = {}
         self._done: set[Path] = set()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
@@ -45,6 +50,11 @@ class Shipper:
             known = self._logs.setdefault(log.name, log)
             known.end = log.end
             self._changed.notify()
+
+    def unshipped(self) -> list[Log]:
+        """Return what ended tasks have written and is not known to be shipped whole."""
+        with self._changed:
+            return [log for log in self._logs.values() if log.end is not None]
 
     def remove(self, folder: Path) -> None:
         """Remove the folder of a worker that has ended, once its logs are shipped."""
@@ -103,6 +113,7 @@ class Shipper:
             fd = os.open(item.path, os.O_WRONLY | os.O_CLOEXEC)
             output.free(fd, item.start, item.end or item.start)
             os.close(fd)
+        self._note(item.name)
 
     def _tidy(self) -> None:
         busy = {item.path.parent for item in self._logs.values()}

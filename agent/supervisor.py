@@ -190,5 +190,6 @@ class Supervisor:
     def _tidy(self) -> None:
         """Forget what is over, when nothing is under way."""
         if self._journal.is_large and self.idle and not self._list.entries:
-            self._journal.restart({number: worker.ended for number, worker in self._floor.workers.items()})
+            ended = {number: worker.ended for number, worker in self._floor.workers.items()}
+            self._journal.restart(ended, self._shipper.unshipped())
         self._list.forget(self._floor.stages())

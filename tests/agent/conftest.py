@@ -47,7 +47,7 @@ class Server:
         self.logs: dict[str, bytes] = {}
         self.http_heartbeats: list[dict[str, Any]] = []
         self.acknowledge_heartbeats = True
-        self.down = False
+        self.down = self.refuse_logs = False
         self.down_for = 0
         self.number = 0
         self.entry = 0
@@ -189,7 +189,7 @@ class Server:
                 split = urlsplit(self.path)
                 parts = split.path.removeprefix("/api/v1/agent/").split("/")
                 query = {name: values[0] for name, values in parse_qs(split.query).items()}
-                if server.down or server.down_for:
+                if server.down or server.down_for or (server.refuse_logs and parts[0] == "logs"):
                     server.down_for = max(0, server.down_for - 1)
                     self.reply(503, {})
                 elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":

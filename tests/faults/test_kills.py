@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from artifacts.folder import Folder
+from artifacts.storage import LogKey, Stream
 from jobs.models import Attempt, Job, Task
 from nodes.models import Node
 from scheduling.lifecycle import JobState, TaskState
@@ -41,6 +43,24 @@ def test_a_killed_agent_loses_nothing_when_it_is_back(stack: Stack, watch: Watch
     stack.start_agent("only")
     assert stack.wait(job).state == JobState.FINISHED
     assert begun(marks) == COUNT + Attempt.objects.count()
+
+
+def test_what_tasks_wrote_outlives_their_agent(stack: Stack, watch: Watch) -> None:
+    stack.start_agent("only")
+    job = stack.submit(
+        {"work": {"command": "seq 2000; sleep 0.05; echo end", "shell": True, "parallelism": COUNT}},
+        retry={"attempts": 3, "backoff": {"initial": 0}},
+    )
+    stack.until(lambda: Task.objects.filter(state=TaskState.FINISHED).count() > 4, "work is in flight")
+    stack.kill("only")
+    stack.start_agent("only")
+    assert stack.wait(job).state == JobState.FINISHED
+    told = [*Task.objects.values_list("stage_id", "index", "attempt", "logs")]
+    told += [(a.stage_id, a.index, a.attempt, a.logs) for a in Attempt.objects.all()]
+    expected = {LogKey(*key, Stream.STDOUT): logs["stdout"]["bytes"] for *key, logs in told if logs}
+    assert len(expected) >= COUNT
+    stored = Folder(stack.folder, largest_artifact=0, largest_log=0)
+    stack.until(lambda: all(stored.log_size(key) == size for key, size in expected.items()), "all output is stored (I15)")
 
 
 def test_a_stand_by_takes_over_from_a_killed_scheduler(stack: Stack, watch: Watch, marks: Path) -> None:
