@@ -57,7 +57,9 @@ def test_what_tasks_wrote_outlives_their_agent(stack: Stack, watch: Watch) -> No
     assert stack.wait(job).state == JobState.FINISHED
     told = [*Task.objects.values_list("stage_id", "index", "attempt", "logs")]
     told += [(a.stage_id, a.index, a.attempt, a.logs) for a in Attempt.objects.all()]
-    expected = {LogKey(*key, Stream.STDOUT): logs["stdout"]["bytes"] for *key, logs in told if logs}
+    expected = {
+        LogKey(stage, index, attempt, Stream.STDOUT): logs["stdout"]["bytes"] for stage, index, attempt, logs in told if logs
+    }
     assert len(expected) >= COUNT
     stored = Folder(stack.folder, largest_artifact=0, largest_log=0)
     stack.until(lambda: all(stored.log_size(key) == size for key, size in expected.items()), "all output is stored (I15)")
