@@ -51,7 +51,8 @@ class Orders:
 
         First what a pause asks back, so that a command may end a pause and launch; last what recalls and cancels ask
         back, so that they win over a launch in the same command. A command that launches tasks of a stage which is
-        not known (any more) is not confirmed, so that it comes again with a description.
+        not known (any more) is not confirmed, so that it comes again with a description. Nor is one that launches
+        nothing: nobody waits for that, and its acknowledgement would ask for the next, for ever.
         """
         if command.session != self._session or command.number <= self._highest:
             return
@@ -70,7 +71,7 @@ class Orders:
         for stage_id, attempt, ranges in command.cancels:
             self._cancel(stage_id, attempt, IndexSet.of(ranges))
         self._reports.acknowledged(command.acknowledged)
-        if len(known) == len(command.launches):
+        if command.launches and len(known) == len(command.launches):
             self._reports.seen(command.number)
 
     def return_all(self) -> None:

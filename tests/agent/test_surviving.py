@@ -137,6 +137,22 @@ def test_registration_is_tried_until_the_server_is_there(server: Server, start_a
     assert server.sessions == 1
 
 
+def test_an_agent_with_nothing_to_tell_goes_at_once(start_agent: Callable[..., Agent], server: Server) -> None:
+    agent = start_agent("--slots", "1", "--grace", "60")
+    server.launch(1, python="agent_tasks:square")
+    server.until(server.ends)
+    agent.stop(timeout=30)
+    assert agent.process.returncode == 0
+
+
+def test_only_commands_that_launch_are_confirmed(agent: Agent, server: Server) -> None:
+    server.command()
+    server.command(cancels=[[7, 0, [[0, 1]]]])
+    server.launch(1, python="agent_tasks:square")
+    server.until(server.ends)
+    assert {number for report in server.reports for number in report.seen} == {3}
+
+
 def test_term_drains(agent: Agent, server: Server, tmp_path: Path) -> None:
     server.launch(1, 30, python=WAIT, args=[str(tmp_path)])
     running(tmp_path)

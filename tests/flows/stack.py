@@ -23,6 +23,8 @@ from scheduling.spec import from_data
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+#: How the names of processes begin that are not agents.
+SERVERS = ("web", "scheduler", "standby")
 
 
 class Stack:
@@ -104,10 +106,15 @@ class Stack:
         return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))
 
     def stop(self) -> None:
-        """End every process, agents first."""
-        for name in sorted(self.processes, key=["web", "scheduler"].count):
-            self.processes[name].send_signal(signal.SIGTERM)
-        for process in self.processes.values():
+        """End every process, agents first: their last reports want a leader that confirms them."""
+        agents = self.processes.keys() - {name for name in self.processes if name.startswith(SERVERS)}
+        for names in (agents, self.processes.keys() - agents):
+            self._end([self.processes[name] for name in names])
+
+    def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
             try:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
