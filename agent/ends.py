@@ -46,12 +46,16 @@ class Ends:
         self._fetcher = fetcher
         self._shipper = shipper
         self._clock = clock
-        self._storing: set[tuple[int, int, int]] = set()
+        self._storing: dict[tuple[int, int, int], dict[str, Any]] = {}
 
     @property
     def settled(self) -> bool:
         """Say whether every end that was read is in a report."""
         return not self._storing
+
+    def storing(self) -> list[dict[str, Any]]:
+        """Return the ends that wait until their result is at the server, as a worker tells them."""
+        return list(self._storing.values())
 
     def told(self, stage: int, attempt: int) -> IndexSet:
         """Return the tasks whose ends are told or will be, and not acknowledged."""
@@ -152,10 +156,10 @@ class Ends:
     def _store(self, end: dict[str, Any], path: Path) -> None:
         """Keep an end to ourselves until its result, which is large, is at the server."""
         task = (end["stage"], end["attempt"], end["index"])
-        self._storing.add(task)
+        self._storing[task] = {**end, "file": str(path)}
 
         def stored(done: object) -> None:
-            self._storing.discard(task)
+            del self._storing[task]
             if not done:
                 end.update(outcome="FAILED", result_digest=None, error="the server does not take its result")
                 end["class"] = ExitClass.USER_ERROR

@@ -46,7 +46,8 @@ class Entries:
         self.entries: list[Entry] = []
         #: Stages that are given the results of a stage here.
         self.followers: dict[int, list[Stage]] = {}
-        self._numbers = numbers
+        #: The numbers of all entries that were ever launched.
+        self.numbers = numbers
         self._gpus = gpus
 
     def learn(self, id_: int, described: Mapping[str, Any]) -> Stage | None:
@@ -64,9 +65,9 @@ class Entries:
 
     def add(self, launch: Launch, now: float) -> Entry | None:
         """Put an entry on the list and return it; None if it is known already."""
-        if launch.entry in self._numbers:
+        if launch.entry in self.numbers:
             return None
-        self._numbers |= IndexSet.span(launch.entry, launch.entry + 1)
+        self.numbers |= IndexSet.span(launch.entry, launch.entry + 1)
         stage, devices = self.stages[launch.stage], self._devices(launch.demand)
         waits: dict[int, IndexSet] = {}
         for producer, low, high in launch.after:

@@ -7,7 +7,7 @@ tasks' processes too, and a changed boot id makes everything unreported count as
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 from agent.output import Log, Name
 from scheduling.indexes import IndexSet
 
-#: Bytes from which on the journal is written anew as soon as nothing is under way.
+#: Bytes from which on the journal is written anew, and how many times what counted the last time it must hold.
 LARGE = 1 << 20
+MOSTLY_OVER = 4
 
 
 class Journal:
@@ -31,30 +32,31 @@ class Journal:
         self._highest = header["highest"]
         self._fd = -1
         self._changing = Lock()
-        self._begin({}, [])
+        self._begin([])
 
     def commit(self) -> None:
         """Replace the journal of before by this one, which now holds all of it that still counts."""
         self._path.with_suffix(".new").rename(self._path)
 
-    def restart(self, ended: Mapping[int, int], logs: Iterable[Log]) -> None:
-        """Begin anew while nothing is under way but logs; `ended` says how many tasks each worker has behind it."""
+    def rewrite(self, rest: Iterable[Any]) -> None:
+        """Begin anew with the lines that tell all of it that still counts."""
         with self._changing:
-            self._begin(ended, logs)
+            self._begin(rest)
             self.commit()
 
-    def _begin(self, ended: Mapping[int, int], logs: Iterable[Log]) -> None:
+    def _begin(self, rest: Iterable[Any]) -> None:
         if self._fd >= 0:
             os.close(self._fd)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self._path.with_suffix(".new"), flags, 0o600)
         self._size = 0
-        header = {**self._header, "highest": self._highest}
-        self.write(b"".join(map(_line, [header, *({"base": [*item]} for item in ended.items()), *map(_log, logs)])))
+        self.write(b"".join(map(_line, [{**self._header, "highest": self._highest}, *rest])))
+        self._kept = self._size
 
     @property
     def is_large(self) -> bool:
-        return self._size > LARGE
+        """Say whether it is time to write it anew."""
+        return self._size > max(LARGE, MOSTLY_OVER * self._kept)
 
     def write(self, lines: bytes) -> None:
         """Append whole lines."""
@@ -82,9 +84,13 @@ class Journal:
         """Note that all of before is in reports up to this number, or waits for an upload."""
         self.write(b'{"reported":%d}\n' % number)
 
+    def known(self, entries: IndexSet) -> None:
+        """Note the numbers of entries that were launched before."""
+        self.write(_line({"entries": entries.to_json()}))
+
     def inherited(self, log: Log) -> None:
         """Note what a predecessor has not shipped."""
-        self.write(_line(_log(log)))
+        self.write(_line(line_of_log(log)))
 
     def shipped(self, name: Name) -> None:
         """Note that there is nothing more of a log to ship; in any thread."""
@@ -98,9 +104,10 @@ class Journal:
             self._fd = -1
 
 
-def _log(log: Log) -> dict[str, Any]:
+def line_of_log(log: Log) -> dict[str, Any]:
+    """Return what is noted of a log that has yet to be shipped."""
     return {"log": [*log.name, str(log.path), log.start, log.end]}
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def _line(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"

@@ -135,6 +135,8 @@ class _History:
                 tasks = _tasks(stage, attempt, ranges)
                 self._handed[worker].extend(tasks)
                 self._worker_of |= dict.fromkeys(tasks, worker)
+            case {"entries": ranges}:
+                self._recovered.entries |= IndexSet.of(ranges)
             case {"base": [worker, ended]}:
                 self._bases[worker] = ended
             case {"back": [worker, count]}:

@@ -97,6 +97,11 @@ class Reports:
         self._seen.append(command)
         self._unconfirmed_since = self._unconfirmed_since or time.monotonic()
 
+    def pending(self) -> list[Report]:
+        """Return the reports that are not acknowledged, and at last what is not in a report yet (number 0)."""
+        self._next.finished = list(self._groups.values())
+        return [*self._unacknowledged, self._next]
+
     def acknowledged(self, acknowledged: int) -> None:
         """Drop the reports up to this number: they were applied."""
         while self._unacknowledged and self._unacknowledged[0].number <= acknowledged:
@@ -104,7 +109,7 @@ class Reports:
 
     def results_of(self, stage: int) -> Iterator[tuple[int, str | None]]:
         """Yield index and result of what finished here and is not acknowledged."""
-        for report in self._all():
+        for report in self.pending():
             for group in report.finished:
                 if group.stage == stage:
                     yield from zip(group.indexes, group.results, strict=True)
@@ -115,7 +120,7 @@ class Reports:
     def told(self, stage: int, attempt: int) -> IndexSet:
         """Return the tasks that ended or were returned in what is not acknowledged."""
         told: list[int] = []
-        for report in self._all():
+        for report in self.pending():
             for group in report.finished:
                 if (group.stage, group.attempt) == (stage, attempt):
                     told.extend(group.indexes)
@@ -148,10 +153,6 @@ class Reports:
 
     def _has_news(self) -> bool:
         return bool(self._groups or self._size)
-
-    def _all(self) -> list[Report]:
-        self._next.finished = list(self._groups.values())
-        return [*self._unacknowledged, self._next]
 
     def _grow(self, size: int) -> None:
         self._size += size

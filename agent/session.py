@@ -87,6 +87,7 @@ class Session:
             keep=folder.tree,
         )
         recovered.report(self.supervisor.ends, self.reports.replay)
+        self.journal.known(recovered.entries)
         self._take_over(recovered.logs)
         self.journal.commit()
         folder.empty(keep=recovered.paths)

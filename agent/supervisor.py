@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from agent import memory, stops
+from agent import memory, rewriting, stops
 from agent.ends import Ends
 from agent.entries import Entries
 from agent.fetching import Fetcher
@@ -188,8 +188,8 @@ class Supervisor:
                 self.ends.unloadable(handed[0], f"{zygote.interpreter} cannot be started as an interpreter")
 
     def _tidy(self) -> None:
-        """Forget what is over, when nothing is under way."""
-        if self._journal.is_large and self.idle and not self._list.entries:
-            ended = {number: worker.ended for number, worker in self._floor.workers.items()}
-            self._journal.restart(ended, self._shipper.unshipped())
+        """Forget what is over."""
+        if self._journal.is_large:
+            logs = self._shipper.unshipped()
+            self._journal.rewrite(rewriting.rest(self._list, self._floor, self._reports, self.ends, logs))
         self._list.forget(self._floor.stages())

@@ -1,0 +1,75 @@
+"""The journal: it stays small while work goes on, and what it drops was told and heard."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.journal import LARGE
+from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.test_stopping import WAIT, running
+
+SIZE = 1000
+
+
+def wait_for_lines(journal: Path, text: str, count: int) -> None:
+    wait_until(lambda: journal.read_text().count(text) == count)
+
+
+def test_the_journal_stays_small_under_steady_load(start_agent: Callable[..., Agent], server: Server, tmp_path: Path) -> None:
+    first = start_agent()
+    server.launch(1, python=WAIT, args=[str(tmp_path)])
+    running(tmp_path)
+    sizes = []
+    for stage in range(2, 10):
+        server.launch(stage, 600, python="agent_tasks:large", args=[SIZE])
+        server.result(stage, 599)
+        sizes.append((first.data / "journal").stat().st_size)
+    assert len(server.ends()) * SIZE > 4 * LARGE
+    assert max(sizes) < 2 * LARGE
+    first.kill()
+    server.resume = True
+    start_agent()
+    assert server.end(1)["class"] == "lost"
+    assert not server.returned()
+
+
+def test_a_journal_written_anew_tells_a_successor_all_that_was_not_acknowledged(
+    start_agent: Callable[..., Agent], server: Server, tmp_path: Path
+) -> None:
+    first = start_agent()
+    journal = first.data / "journal"
+    server.launch(1, python=WAIT, args=[str(tmp_path)])
+    running(tmp_path)
+    server.launch(2, 3, command="echo spoken; exit 3", shell=True)
+    wait_for_lines(journal, "exited with 3", 3)
+    before, count = journal.stat().st_ino, 0
+    while journal.stat().st_ino == before:
+        server.launch(3, 100, first=count, python="agent_tasks:large", args=[SIZE])
+        count += 100
+        wait_for_lines(journal, "\n[3,0,", count)
+    (tmp_path / "four").mkdir()
+    server.launch(4, 30, python=WAIT, args=[str(tmp_path / "four")])
+    running(tmp_path / "four")
+    first.kill()
+    server.client.delete("reports")
+    server.resume = True
+    start_agent()
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 34 + count)
+    assert [server.end(2, index)["class"] for index in range(3)] == ["user_error"] * 3
+    assert sum(stage == 3 for stage, _, _ in server.ends()) == count
+    assert {task for task, value in server.ends().items() if value == "lost"} == {(1, 0, 0), (4, 0, 0)}
+
+
+def test_an_entry_launched_two_agents_ago_is_known(start_agent: Callable[..., Agent], server: Server, tmp_path: Path) -> None:
+    first = start_agent()
+    server.launch(1, 30, python=WAIT, args=[str(tmp_path)])
+    running(tmp_path)
+    first.kill()
+    server.resume = True
+    second = start_agent()
+    second.kill()
+    start_agent()
+    server.entry -= 1
+    server.launch(1, 30, python=WAIT, args=[str(tmp_path)])
+    server.launch(2, python="agent_tasks:square")
+    assert server.result(2) == 0
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 31)
