@@ -94,12 +94,18 @@ def _judge(
     told: Sequence[tuple[Report, Mapping[str, Any]]],
     current: dict[tuple[int, int], tuple[TaskState, int, int]],
 ) -> Iterable[Judged]:
+    broken = {id_ for id_, stage in board.stages.items() if stage.broken}
     for report, end in told:
         known = current.pop((end["stage"], end["index"]), None)
         if known:
+            stage = board.stages[end["stage"]]
             judged = Judged(end, report.node, report.sent, known[0], TaskState[end["outcome"]], *known[1:])
-            if judged.after == TaskState.FAILED:
-                _decide(board.stages[end["stage"]], board.job_of(end["stage"]), judged)
+            if judged.after == TaskState.FAILED and stage.id in broken:
+                # It fell with the member that failed first, by which alone the gang is judged.
+                judged.after = TaskState.CANCELED
+            elif judged.after == TaskState.FAILED:
+                _decide(stage, board.job_of(stage.id), judged)
+                broken |= {stage.id} if stage.gang else set()
             yield judged
 
 

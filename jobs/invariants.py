@@ -56,6 +56,9 @@ FORBIDDEN = {
         SELECT t.stage_id, t.index FROM jobs_task t JOIN jobs_edge e ON e.consumer_id = t.stage_id AND e.exchange = 'all'
         JOIN jobs_stage p ON p.id = e.producer_id
         WHERE t.started_at IS NOT NULL AND t.state <> {int(TaskState.CREATED)} AND p.ended_at IS NULL""",
+    "I9 no member of a gang runs on while another waits": """
+        SELECT DISTINCT s.id FROM jobs_stage s JOIN jobs_assignment a ON a.stage_id = s.id AND NOT a.recalled
+        WHERE s.spec ->> 'gang' = 'true' AND NOT isempty(s.unplaced)""",
     "I8 a job has ended exactly when its stages have": f"""
         SELECT j.id, j.state, j.stages_total, count(s.id) FROM jobs_job j
         LEFT JOIN jobs_stage s ON s.job_id = j.id AND s.ended_at IS NOT NULL

@@ -70,8 +70,7 @@ class Leader:
         self._turned = now
         reports = [item for item in arrived if isinstance(item, Report)]
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
-        if reports:
-            self._apply(reports)
+        recalled = self._apply(reports)
         if heartbeats:
             self._hear(heartbeats)
         stopped = stopping.stop_jobs(epoch=self.epoch)
@@ -83,7 +82,7 @@ class Leader:
         self.dispatcher.dispatch(
             placed.assignments,
             [*{item.session for item in reports} | {item.session for item in heartbeats}],
-            stopped.cancels,
+            stopping.unconfirmed_cancels().cancels if recalled else stopped.cancels,
         )
         if now - self._ticked >= TICK:
             self.tick()
@@ -101,13 +100,19 @@ class Leader:
             self._renewed = now
         self.upkeep.step(self._clock())
 
-    def _apply(self, reports: list[Report]) -> None:
-        def apply(part: Sequence[Report]) -> None:
+    def _apply(self, reports: list[Report]) -> bool:
+        """Apply reports; say whether that recalled tasks from nodes."""
+
+        def apply(part: Sequence[Report]) -> bool:
             applied = reporting.apply(part, self._memory.measures, epoch=self.epoch)
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
+            return applied.recalled
 
-        isolate(reports, apply, lambda report, reason: log.error("report not applied", node=report.node, reason=reason))
+        def blame(report: Report, reason: str) -> None:
+            log.error("report not applied", node=report.node, reason=reason)
+
+        return bool(reports) and any(isolate(reports, apply, blame))
 
     def _hear(self, heartbeats: list[Heartbeat]) -> None:
         recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])

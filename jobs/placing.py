@@ -224,7 +224,7 @@ def _candidates(jobs: Sequence[UUID] | None) -> list[Candidate]:
         [[int(state) for state in JOB_STARTABLE], jobs is None, list(jobs or ()), STAGES_A_ROUND],
     )
     candidates = [_candidate(read_stage(row), *row[STAGE_WIDTH:]) for row in found]
-    return [candidate for candidate in candidates if candidate.stage.ready]
+    return [candidate for candidate in candidates if candidate.stage.startable]
 
 
 def _candidate(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from jobs import lease, rows, settling
+from jobs import gangs, lease, rows, settling
 from jobs.board import Board
 from jobs.ending import LOSSES
 from jobs.moves import RANGE, Move, move
@@ -76,6 +76,7 @@ def end_session(node: int, *, epoch: int, close: bool) -> None:
                 job.fail(f"stage {board.stages[moved.stage].name}: lost {LOSSES} times with the node that ran it")
         for assignment in gone:
             board.drop(node, assignment.stage, assignment.listed)
+        gangs.mend(board)
         settling.settle(board, moves)
         board.promote(node)
         board.write()
@@ -84,7 +85,7 @@ def end_session(node: int, *, epoch: int, close: bool) -> None:
 def _lose(board: Board, gone: list[AssignmentRow]) -> list[Move]:
     """Write the loss of all attempts on these assignments: they may have begun, so that their numbers are spent."""
     told = [
-        (a.node, a.stage, low, high, begun, int(board.job_of(a.stage).stopping))
+        (a.node, a.stage, low, high, begun, _stops(board, a.stage))
         for a in gone
         for begun, indexes in ((1, a.started), (0, a.listed - a.started))
         for low, high in indexes.ranges
@@ -105,6 +106,10 @@ def _lose(board: Board, gone: list[AssignmentRow]) -> list[Move]:
         dict(zip(names, rows.columns(told, 6), strict=True), losses=LOSSES)
         | {name: int(state) for name, state in states.items()},
     )
+
+
+def _stops(board: Board, stage: int) -> int:
+    return int(board.job_of(stage).stopping or board.stages[stage].broken)
 
 
 def _mark(nodes: list[int], epoch: int, *, silent: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from agent.messages import Report
-from jobs import ending, lease, rows, settling
+from jobs import ending, gangs, lease, rows, settling
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
@@ -23,10 +23,11 @@ NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECON
 
 @dataclass(slots=True)
 class Applied:
-    """What came of a batch: the last report number of each node, and the reports that were applied."""
+    """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled."""
 
     acknowledged: dict[int, int] = field(default_factory=dict)
     accepted: list[Report] = field(default_factory=list)
+    recalled: bool = False
 
 
 def apply(reports: Sequence[Report], measures: Measures, *, epoch: int) -> Applied:
@@ -38,12 +39,12 @@ def apply(reports: Sequence[Report], measures: Measures, *, epoch: int) -> Appli
         applied.accepted = list(_in_order(reports, last))
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted:
-            _apply(applied.accepted, measures)
+            applied.recalled = _apply(applied.accepted, measures)
             _write_numbers(applied)
     return applied
 
 
-def _apply(reports: Sequence[Report], measures: Measures) -> None:
+def _apply(reports: Sequence[Report], measures: Measures) -> bool:
     board = Board()
     board.lock_stages(_stages_in(reports))
     board.read_lists({report.node for report in reports})
@@ -55,10 +56,12 @@ def _apply(reports: Sequence[Report], measures: Measures) -> None:
     _start(board, _start_tasks(reports))
     ending.write_updates(reports)
     _add_run_time(board, reports, measures)
+    recalled = gangs.mend(board)
     settling.settle(board, [*ends, *returns])
     for node in {report.node for report in reports}:
         board.promote(node)
     board.write()
+    return recalled
 
 
 def _lock_nodes(reports: Iterable[Report]) -> dict[int, tuple[str, int]]:
@@ -117,7 +120,7 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
 
 
 def _return_tasks(board: Board, reports: Iterable[Report]) -> list[Move]:
-    """Write what was confirmed as never started: CREATED again, or CANCELED where the job stops."""
+    """Write what was confirmed as never started: CREATED again, or CANCELED where job or gang stops."""
     told = [
         (report.node, stage, attempt, low, high, _after_return(board, stage))
         for report in reports
@@ -140,7 +143,8 @@ def _return_tasks(board: Board, reports: Iterable[Report]) -> list[Move]:
 
 
 def _after_return(board: Board, stage: int) -> int:
-    return TaskState.CANCELED if board.job_of(stage).stopping else TaskState.CREATED
+    stops = board.job_of(stage).stopping or board.stages[stage].broken
+    return TaskState.CANCELED if stops else TaskState.CREATED
 
 
 def _start_tasks(reports: Iterable[Report]) -> list[Move]:

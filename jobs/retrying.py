@@ -15,17 +15,19 @@ COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accum
 def reuse(old: UUID, new: UUID) -> None:
     """Copy the finished tasks of a job into the job that was submitted anew from its description."""
     pairs = rows.fetch(
-        "SELECT o.id, n.id, o.parallelism, n.parallelism, o.items IS NOT NULL FROM jobs_stage o JOIN jobs_stage n "
+        "SELECT o.id, n.id, o.parallelism, n.parallelism, o.items IS NOT NULL, o.spec ->> 'gang' = 'true' "
+        "AND o.counts[%s] < o.parallelism FROM jobs_stage o JOIN jobs_stage n "
         "ON n.job_id = %s AND n.name = o.name WHERE o.job_id = %s ORDER BY n.position",
-        [new, old],
+        [int(TaskState.FINISHED) + 1, new, old],
     )
     board = Board()
     board.lock_stages(id_ for _, id_, *_ in pairs)
     moves = []
-    for before, after, width, empty, expanded in pairs:
+    for before, after, width, empty, expanded, partly in pairs:
         if expanded and not empty:
             _expand(board, before, after, width)
-        moves += _copy(before, after)
+        # Members of a gang run together: those of one that did not finish as a whole run again.
+        moves += [] if partly else _copy(before, after)
     for move in moves:
         board.stages[move.stage].move(move.before, move.after, move.indexes)
     settling.settle(board, moves)

@@ -27,7 +27,7 @@ def settle(board: Board, moves: Iterable[Move]) -> None:
         if move.after in TASK_ENDS:
             mark_started(board, stage)
             if stage.feeds_pointwise:
-                _unblock(board, stage, move.indexes)
+                _unblock(board, stage, stage.done if stage.gang else move.indexes)
     end_stages(board, touched.values())
 
 

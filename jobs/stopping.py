@@ -1,6 +1,6 @@
 """Stopping: end what a cancel, a failure or a pause says must not go on, and say it again until agents confirm."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from jobs import lease, rows, settling
 from jobs.board import Board
 from jobs.moves import RANGE, move
 from jobs.tables import STAGE_COLUMNS, AssignmentRow, StageRow, read_stage
+from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JobState, TaskState, sources
 
 #: Tasks that one transaction ends at the most.
@@ -40,9 +41,9 @@ def stop_jobs(*, epoch: int) -> Stopped:
         lease.check(epoch)
         board = Board()
         stages = _open_stages(board, jobs)
-        board.read_lists(_nodes_of(stages))
+        board.read_lists(nodes_of(stage.id for stage in stages))
         _cancel_waiting(stages, stopped)
-        _cancel_listed(board, {stage.id for stage in stages}, stopped)
+        cancel_listed(board, {stage.id for stage in stages}, stopped)
         if not stopped.more:
             for stage in stages:
                 settling.stop_unexpanded(board.job_of(stage.id), [stage])
@@ -64,6 +65,49 @@ def unconfirmed_cancels() -> Stopped:
     return stopped
 
 
+def nodes_of(stages: Iterable[int]) -> list[int]:
+    """Return the nodes on whose lists tasks of these stages stand."""
+    found = rows.fetch("SELECT DISTINCT node_id FROM jobs_assignment WHERE stage_id = ANY(%s)", [list(stages)])
+    return [node for (node,) in found]
+
+
+def cancel_unplaced(chosen: Sequence[tuple[StageRow, IndexSet]]) -> None:
+    """Cancel tasks that are on no list."""
+    values = [(stage.id, low, high) for stage, indexes in chosen for low, high in indexes.ranges]
+    for stage, indexes in chosen:
+        stage.move(TaskState.CREATED, TaskState.CANCELED, indexes)
+    if values:
+        names = ("stages", "lows", "highs")
+        move(
+            "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)",
+            RANGE,
+            "state = %(after)s, ended_at = now()",
+            frozenset({TaskState.CREATED}),
+            dict(zip(names, rows.columns(values, 3), strict=True), after=int(TaskState.CANCELED)),
+        )
+
+
+def cancel_listed(board: Board, stages: set[int], stopped: Stopped) -> None:
+    """Mark what is on lists CANCELING; it leaves that state when its agent confirms."""
+    told = [a for entries in board.lists.values() for a in entries if a.stage in stages and a.listed and not a.recalled]
+    if not told:
+        return
+    values = [(a.stage, low, high) for a in told for low, high in a.listed.ranges]
+    names = ("stages", "lows", "highs")
+    moves = move(
+        "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)",
+        RANGE,
+        "state = %(after)s",
+        sources(TaskState.CANCELING),
+        dict(zip(names, rows.columns(values, 3), strict=True), after=int(TaskState.CANCELING)),
+    )
+    for moved in moves:
+        board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
+    for assignment in told:
+        assignment.recalled = assignment.changed = True
+        stopped.cancel(assignment)
+
+
 def _stopping_jobs() -> list[UUID]:
     found = rows.fetch(
         "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) ORDER BY id LIMIT 100",
@@ -83,50 +127,11 @@ def _open_stages(board: Board, jobs: list[UUID]) -> list[StageRow]:
     return [board.stages[stage.id] for stage in stages]
 
 
-def _nodes_of(stages: Iterable[StageRow]) -> list[int]:
-    found = rows.fetch(
-        "SELECT DISTINCT node_id FROM jobs_assignment WHERE stage_id = ANY(%s)",
-        [[stage.id for stage in stages]],
-    )
-    return [node for (node,) in found]
-
-
 def _cancel_waiting(stages: Iterable[StageRow], stopped: Stopped) -> None:
     """Cancel tasks that are on no list."""
-    room, values = CHUNK, []
+    room, chosen = CHUNK, []
     for stage in stages:
-        chosen = stage.unplaced.take(room)[0]
-        room -= len(chosen)
-        stage.move(TaskState.CREATED, TaskState.CANCELED, chosen)
-        values += [(stage.id, low, high) for low, high in chosen.ranges]
-        stopped.more = stopped.more or bool(stage.unplaced)
-    if values:
-        names = ("stages", "lows", "highs")
-        move(
-            "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)",
-            RANGE,
-            "state = %(after)s, ended_at = now()",
-            frozenset({TaskState.CREATED}),
-            dict(zip(names, rows.columns(values, 3), strict=True), after=int(TaskState.CANCELED)),
-        )
-
-
-def _cancel_listed(board: Board, stages: set[int], stopped: Stopped) -> None:
-    """Mark what is on lists CANCELING; it leaves that state when its agent confirms."""
-    told = [a for entries in board.lists.values() for a in entries if a.stage in stages and not a.recalled]
-    if not told:
-        return
-    values = [(a.stage, low, high) for a in told for low, high in a.listed.ranges]
-    names = ("stages", "lows", "highs")
-    moves = move(
-        "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)",
-        RANGE,
-        "state = %(after)s",
-        sources(TaskState.CANCELING),
-        dict(zip(names, rows.columns(values, 3), strict=True), after=int(TaskState.CANCELING)),
-    )
-    for moved in moves:
-        board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
-    for assignment in told:
-        assignment.recalled = assignment.changed = True
-        stopped.cancel(assignment)
+        chosen.append((stage, stage.unplaced.take(room)[0]))
+        room -= len(chosen[-1][1])
+    cancel_unplaced(chosen)
+    stopped.more = any(stage.unplaced for stage in stages)

@@ -80,6 +80,17 @@ class StageRow:
         return IndexSet() if self.open_needs else self.unplaced - self.blocked - self.delayed
 
     @property
+    def startable(self) -> bool:
+        """Say whether tasks of it may be placed now; those of a gang may only all at once."""
+        return len(self.ready) == self.parallelism if self.gang else bool(self.ready)
+
+    @property
+    def broken(self) -> bool:
+        """Say whether it is a gang of which some members wait and others do not, or one has failed for good."""
+        waiting = self.counts[TaskState.CREATED]
+        return self.gang and not self.ended and (0 < waiting < self.parallelism or self.counts[TaskState.FAILED] > 0)
+
+    @property
     def count_ended(self) -> int:
         return sum(self.counts[state] for state in TASK_ENDS)
 
@@ -92,8 +103,15 @@ class StageRow:
         if after == TaskState.CREATED:
             self.unplaced |= indexes
         if after in TASK_ENDS and self.feeds_pointwise:
-            self.done |= indexes
+            self._hand_on(indexes)
         self.changed = True
+
+    def _hand_on(self, ended: IndexSet) -> None:
+        """Note what consumers may use; of a gang nothing until it is whole, since it may be tried again."""
+        if not self.gang:
+            self.done |= ended
+        elif self.count_ended == self.parallelism:
+            self.done = IndexSet.span(0, self.parallelism)
 
     def spend(self, indexes: IndexSet) -> None:
         """Note tasks that are CREATED again after an attempt that began."""

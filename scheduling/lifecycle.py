@@ -44,7 +44,8 @@ class JobState(State):
     RECONCILING = 10
 
 
-#: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return.
+#: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return;
+#: FINISHED and CANCELED → CREATED happen to members of a gang that is tried again as one, and to no other task.
 TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
     TaskState.CREATED: frozenset({TaskState.SCHEDULED, TaskState.CANCELED, TaskState.FINISHED}),
     TaskState.SCHEDULED: frozenset(
@@ -93,8 +94,8 @@ TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
     ),
     TaskState.CANCELING: frozenset({TaskState.CANCELED, TaskState.FINISHED, TaskState.FAILED}),
     TaskState.FAILED: frozenset({TaskState.CREATED}),
-    TaskState.FINISHED: frozenset(),
-    TaskState.CANCELED: frozenset(),
+    TaskState.FINISHED: frozenset({TaskState.CREATED}),
+    TaskState.CANCELED: frozenset({TaskState.CREATED}),
 }
 
 #: From each job state, the states that may follow.

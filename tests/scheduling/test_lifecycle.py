@@ -32,8 +32,8 @@ def test_an_end_is_reached_from_everywhere(
     assert reaching == set(states)
 
 
-def test_a_finished_or_canceled_task_and_an_ended_job_stay_so() -> None:
-    assert not TASK_TRANSITIONS[TaskState.FINISHED] | TASK_TRANSITIONS[TaskState.CANCELED]
+def test_an_ended_task_can_only_wait_anew_and_an_ended_job_stays_so() -> None:
+    assert all(TASK_TRANSITIONS[state] == {TaskState.CREATED} for state in TASK_ENDS)
     assert not any(JOB_TRANSITIONS[state] for state in JOB_ENDS)
 
 
