@@ -1,6 +1,7 @@
 """The admin of jobs: job types, and jobs with their graph and stages. Changes go through jobs.services, audited."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
@@ -151,10 +152,11 @@ class JobAdmin(ServiceAdmin):
     @admin.action(description="Retry: run again what did not finish, as a new job")
     def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
         by = _by(request).user
-        made: list[Job] = []
+        made: list[UUID] = []
         self.perform(request, chosen, "job.retry", lambda job: made.append(services.retry(job.id, by=by.pk if by else None)))
         if made:
-            self.message_user(request, f"New jobs: {', '.join(str(job.number) for job in made)}.", messages.SUCCESS)
+            numbers = Job.objects.filter(id__in=made).order_by("number").values_list("number", flat=True)
+            self.message_user(request, f"New jobs: {', '.join(map(str, numbers))}.", messages.SUCCESS)
 
 
 def _by(request: HttpRequest) -> Any:

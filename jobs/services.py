@@ -38,7 +38,7 @@ def cancel(id_: UUID, *, by: str) -> Job:
     return job
 
 
-def retry(id_: UUID, *, by: int | None) -> Job:
+def retry(id_: UUID, *, by: int | None) -> UUID:
     """Make a new job of a job that failed or was canceled, in which what had finished stands as reused."""
     with transaction.atomic():
         old = _locked(id_)
@@ -46,9 +46,9 @@ def retry(id_: UUID, *, by: int | None) -> Job:
             raise StillLive
         if old.state == JobState.FINISHED:
             raise NothingToRetry
-        job = submit(from_json(stored_spec(old)), owner=by, retried_from=old.id)
-        reuse(old.id, job.id)
-    return job
+        new = submit(from_json(stored_spec(old)), owner=by, retried_from=old.id)
+        reuse(old.id, new)
+    return new
 
 
 def delete(id_: UUID, *, by: str) -> None:

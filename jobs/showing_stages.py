@@ -1,12 +1,14 @@
 """Showing stages: plain values of a job's stages, with their counters, their needs and why they wait."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
-from jobs.models import Edge, Stage
+from jobs import rows
+from jobs.models import Stage
 from jobs.showing import named_counts
 from scheduling.lifecycle import TaskState
 from scheduling.refusals import Refusal, sentences
@@ -27,7 +29,8 @@ _FIELDS = (
 
 def stages(job: UUID) -> list[dict[str, Any]]:
     """Return what is shown of each stage of a job, by position."""
-    return complete_stages(job, stages_of(job))
+    found = rows.fetch(f"SELECT {', '.join(_FIELDS)} FROM jobs_stage WHERE job_id = %s ORDER BY position", [job])
+    return complete_stages(job, (_decoded(dict(zip(_FIELDS, row, strict=True))) for row in found))
 
 
 def stages_of(job: UUID) -> QuerySet[Stage, Any]:
@@ -71,10 +74,18 @@ def infeasible(shown: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _needs(job: UUID) -> dict[int, list[dict[str, str]]]:
     needs: dict[int, list[dict[str, str]]] = {}
-    edges = Edge.objects.filter(job_id=job).order_by("id")
-    for consumer, producer, exchange in edges.values_list("consumer_id", F("producer__name"), "exchange"):
+    edges = rows.fetch(
+        "SELECT e.consumer_id, p.name, e.exchange FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id "
+        "WHERE e.job_id = %s ORDER BY e.id",
+        [job],
+    )
+    for consumer, producer, exchange in edges:
         needs.setdefault(consumer, []).append({"stage": producer, "exchange": exchange})
     return needs
+
+
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"refusal": json.loads(row["refusal"])} if row["refusal"] else row
 
 
 def _shown(row: dict[str, Any], needs: list[dict[str, str]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from celery import current_app
@@ -12,15 +13,25 @@ from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
 from jobs import rows
 from jobs.expanding import insert_tasks
-from jobs.models import Job, JobType
+from jobs.models import JobType
 from jobs.repeating import digest
 from nodes.selectors import node_views
 from scheduling.cluster import Cluster
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import TaskState
+from scheduling.lifecycle import JobState, TaskState
 from scheduling.plan import Request, infeasible
+from scheduling.refusals import Refusal
 from scheduling.resources import Resources
 from scheduling.spec import Exchange, JobSpec, StageSpec, to_json
+
+INSERT_JOB = """WITH type AS (SELECT id FROM jobs_jobtype WHERE name = %(type)s AND version = %(version)s)
+    INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, state, held_reason, error,
+        max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key, description_digest,
+        retried_from_id, created_at)
+    SELECT %(id)s, nextval('jobs_job_number'), %(name)s, type.id, %(owner)s::int, %(priority)s::int, %(pool)s,
+        %(spec)s::jsonb, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
+        %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now()
+    FROM type"""
 
 
 def submit(
@@ -29,29 +40,32 @@ def submit(
     owner: int | None = None,
     idempotency_key: str | None = None,
     retried_from: uuid.UUID | None = None,
-) -> Job:
-    """Store a job and tell the scheduler."""
+) -> uuid.UUID:
+    """Store a job, tell the scheduler, and return the job's id.
+
+    Raises psycopg's UniqueViolation if the owner has a job with this key.
+    """
     begun = time.perf_counter()
-    stages = list(spec.in_order())
     stored = to_json(spec)
-    described = digest(stored) if idempotency_key else ""
+    digested = digest(stored) if idempotency_key else ""
     stage_specs = {stage["name"]: stage for stage in stored.pop("stages")}
-    with transaction.atomic():
-        job = _insert_job(
-            spec,
-            stored,
-            owner=owner,
-            idempotency_key=idempotency_key,
-            description_digest=described,
-            retried_from=retried_from,
-        )
-        ids = _insert_stages(job, stages, stage_specs)
-        _insert_edges(job, stages, ids)
+    id_, stages = uuid.uuid4(), list(spec.in_order())
+    with transaction.atomic(savepoint=False):
+        refused = _refused(spec, stages)
+        values = {
+            "id": id_,
+            "owner": owner,
+            "key": idempotency_key,
+            "digest": digested,
+            "retried_from": retried_from,
+            "planning_ms": (time.perf_counter() - begun) * 1000,
+        }
+        _insert_job(spec, stored, values)
+        ids = _insert_stages(id_, stages, stage_specs, refused)
+        _insert_edges(id_, stages, ids)
         insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
-        _flag_infeasible(job, spec, ids)
-        Job.objects.filter(id=job.id).update(planning_ms=(time.perf_counter() - begun) * 1000)
         transaction.on_commit(hint)
-    return job
+    return id_
 
 
 def hint() -> None:
@@ -59,52 +73,47 @@ def hint() -> None:
     transport.send(current_app, HINT_TASK, None, HINT_QUEUE)
 
 
-def _insert_job(
-    spec: JobSpec,
-    stored: dict[str, Any],
-    *,
-    owner: int | None,
-    idempotency_key: str | None,
-    description_digest: str,
-    retried_from: uuid.UUID | None,
-) -> Job:
+def _insert_job(spec: JobSpec, stored: dict[str, Any], values: dict[str, Any]) -> None:
     name, version = (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
-    job_type, _ = JobType.objects.get_or_create(name=name, version=version)
-    ((number, now),) = rows.fetch("SELECT nextval('jobs_job_number'), now()")
-    return Job.objects.create(
-        number=number,
-        name=spec.name,
-        job_type=job_type,
-        owner_id=owner,
-        priority=spec.priority,
-        pool=spec.pool,
-        spec=stored,
-        max_failures=spec.max_failures,
-        stages_total=len(spec.stages),
-        idempotency_key=idempotency_key,
-        description_digest=description_digest,
-        retried_from_id=retried_from,
-        created_at=now,
-    )
+    told = values | {
+        "type": name,
+        "version": version,
+        "name": spec.name,
+        "priority": spec.priority,
+        "pool": spec.pool,
+        "spec": json.dumps(stored),
+        "state": int(JobState.CREATED),
+        "max_failures": spec.max_failures,
+        "stages": len(spec.stages),
+    }
+    if not rows.execute(INSERT_JOB, told).rowcount:
+        JobType.objects.get_or_create(name=name, version=version)
+        rows.execute(INSERT_JOB, told)
 
 
-def _insert_stages(job: Job, stages: list[StageSpec], specs: dict[str, Any]) -> dict[str, int]:
+def _insert_stages(
+    job: uuid.UUID, stages: list[StageSpec], specs: dict[str, Any], refused: Mapping[int, Refusal]
+) -> dict[str, int]:
     pointwise = {need.stage for stage in stages for need in stage.upstreams if need.exchange is Exchange.POINTWISE}
     values = rows.columns(
         (
-            _stage_values(job.id, position, stage, specs[stage.name], pointwise=stage.name in pointwise)
+            (
+                *_stage_values(job, position, stage, specs[stage.name], pointwise=stage.name in pointwise),
+                json.dumps(refused[position].to_dict()) if position in refused else None,
+            )
             for position, stage in enumerate(stages)
         ),
-        11,
+        12,
     )
     found = rows.fetch(
         """INSERT INTO jobs_stage (job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise, unplaced,
-            counts, blocked, delayed, spent, done, run_seconds)
+            counts, blocked, delayed, spent, done, run_seconds, refusal, refused_at)
         SELECT c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
-            c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0
+            c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0,
+            c.refusal::jsonb, CASE WHEN c.refusal IS NOT NULL THEN now() END
         FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bool[], %s::text[],
-            %s::text[], %s::text[])
-            AS c(job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked)
+            %s::text[], %s::text[], %s::text[])
+            AS c(job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked, refusal)
         RETURNING name, id""",
         values,
     )
@@ -134,8 +143,8 @@ def _stage_values(
     )
 
 
-def _insert_edges(job: Job, stages: list[StageSpec], ids: dict[str, int]) -> None:
-    edges = [(job.id, ids[need.stage], ids[stage.name], need.exchange.value) for stage in stages for need in stage.upstreams]
+def _insert_edges(job: uuid.UUID, stages: list[StageSpec], ids: dict[str, int]) -> None:
+    edges = [(job, ids[need.stage], ids[stage.name], need.exchange.value) for stage in stages for need in stage.upstreams]
     if edges:
         rows.execute(
             "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange) "
@@ -144,26 +153,20 @@ def _insert_edges(job: Job, stages: list[StageSpec], ids: dict[str, int]) -> Non
         )
 
 
-def _flag_infeasible(job: Job, spec: JobSpec, ids: dict[str, int]) -> None:
-    """Say at once which stages no registered node could ever run; they wait all the same, for a node may come."""
+def _refused(spec: JobSpec, stages: list[StageSpec]) -> Mapping[int, Refusal]:
+    """Say by position which stages no registered node could ever run; they wait all the same, for a node may come."""
     requests = [
         Request(
-            stage=ids[stage.name],
-            job=job.number,
+            stage=position,
+            job=0,
             pool=spec.pool,
             count=stage.tasks or 1,
             demand=Resources(stage.resources),
-            submitted=job.number,
+            submitted=0,
             waiting_since=0,
             constraints=spec.constraints,
             gang_size=(stage.tasks or 1) if stage.gang else 0,
         )
-        for stage in spec.stages
+        for position, stage in enumerate(stages)
     ]
-    refused = infeasible(Cluster(node_views()), requests)
-    if refused:
-        rows.execute(
-            "UPDATE jobs_stage s SET refusal = c.refusal::jsonb, refused_at = now() "
-            "FROM unnest(%s::bigint[], %s::text[]) AS c(id, refusal) WHERE s.id = c.id",
-            rows.columns(((stage, json.dumps(refusal.to_dict())) for stage, refusal in refused.items()), 2),
-        )
+    return infeasible(Cluster(node_views()), requests)

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import connection
 
-from nodes.models import NodeResource
 from scheduling.cluster import NodeView
 from scheduling.resources import Resources
 
@@ -46,8 +45,10 @@ def node_views() -> list[NodeView]:
     """Return the registered nodes with what they have and what of it is free."""
     totals: dict[int, dict[str, int]] = defaultdict(dict)
     free: dict[int, dict[str, int]] = defaultdict(dict)
-    for node, name, total, held in NodeResource.objects.values_list("node_id", "name", "total", "held"):
-        totals[node][name], free[node][name] = total, total - held
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT node_id, name, total, held FROM nodes_noderesource")
+        for node, name, total, held in cursor.fetchall():
+            totals[node][name], free[node][name] = total, total - held
     return [
         NodeView(
             id=node.id,

@@ -4,12 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from psycopg.errors import UniqueViolation
 from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -24,7 +25,7 @@ from jobs import drawing, services, showing
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
-from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer
+from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer, shaped
 from jobs.explaining import explain_job
 from jobs.repeating import made_before
 from jobs.showing_results import results_by_stage
@@ -69,7 +70,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     def list(self, request: Request) -> Response:
         """List jobs, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(JobSerializer(showing.completed(page or []), many=True).data)
+        return self.get_paginated_response([shaped(JobSerializer, row) for row in showing.completed(page or [])])
 
     @extend_schema(responses=JobInFullSerializer)
     def retrieve(self, request: Request, job: str) -> Response:
@@ -93,8 +94,8 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         id_ = found_job(job)
         with transaction.atomic():
             new = services.retry(id_, by=request.user.pk)
-            audit.record(identity_of(request), "job.retry", id_, new=str(new.id))
-        return _at(new.id, request, status.HTTP_201_CREATED)
+            audit.record(identity_of(request), "job.retry", id_, new=str(new))
+        return _at(new, request, status.HTTP_201_CREATED)
 
     def destroy(self, request: Request, job: str) -> Response:
         """Delete a job that has ended."""
@@ -149,14 +150,14 @@ def _submit(request: Request, key: str | None) -> tuple[UUID, bool]:
     try:
         with transaction.atomic():
             made = submit(spec, owner=owner, idempotency_key=key)
-            audit.record(identity_of(request), "job.submit", made.id, name=made.name)
-    except IntegrityError:
+            audit.record(identity_of(request), "job.submit", made, name=spec.name)
+    except UniqueViolation:
         # The same key arrived at another process meanwhile.
         known = made_before(owner, key, spec) if key else None
         if known is None:
             raise
         return known, False
-    return made.id, True
+    return made, True
 
 
 def _at(id_: UUID, request: Request, code: int) -> Response:
@@ -169,4 +170,4 @@ def _in_full(id_: UUID) -> Any:
     if shown is None:
         raise exceptions.NotFound
     found = stages(id_)
-    return JobInFullSerializer(shown | {"stages": found, "infeasible": infeasible(found)}).data
+    return shaped(JobInFullSerializer, shown | {"stages": found, "infeasible": infeasible(found)})

@@ -1,5 +1,7 @@
 """The shapes of jobs, stages and tasks in answers; docs/api.md tells what they mean."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from rest_framework import serializers
@@ -10,6 +12,32 @@ JOB_STATES = [state.name for state in JobState]
 TASK_STATES = [state.name for state in TaskState]
 STAGE_STATES = ["WAITING", "READY", "RUNNING", "FINISHED", "FAILED", "CANCELED"]
 COUNTED = ("total", *TASK_STATES)
+
+
+Shape = type[serializers.Serializer[Any]]
+
+
+def shaped(shape: Shape, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of plain values what a serializer declares; they need no conversion, which costs more than reading them."""
+    return {
+        name: values[name] if inner is None else _inner(inner, values[name], many=many)
+        for name, (inner, many) in _fields(shape).items()
+    }
+
+
+def _inner(shape: Shape, values: Any, *, many: bool) -> Any:
+    return [shaped(shape, each) for each in values] if many else shaped(shape, values)
+
+
+@cache
+def _fields(shape: Shape) -> dict[str, tuple[Shape | None, bool]]:
+    return {name: _kind(field) for name, field in shape().fields.items()}
+
+
+def _kind(field: Any) -> tuple[Shape | None, bool]:
+    many = isinstance(field, serializers.ListSerializer)
+    inner: Any = field.child if many else field
+    return (type(inner), many) if isinstance(inner, serializers.Serializer) else (None, False)
 
 
 class CountsSerializer(serializers.Serializer[Any]):

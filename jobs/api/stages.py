@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 from access.drf import Ruled
 from access.roles import Role
 from jobs.api.finding import found_job, found_stage
-from jobs.api.serializers import ResultsSerializer, StageInFullSerializer, StageSerializer
+from jobs.api.serializers import ResultsSerializer, StageInFullSerializer, StageSerializer, shaped
 from jobs.models import Stage
 from jobs.showing_results import stage_results
 from jobs.showing_stages import complete_stages, stage, stages_of
@@ -33,12 +33,12 @@ class StageViewSet(Ruled, GenericViewSet[Any]):
         """List the stages of a job by position."""
         id_ = found_job(job)
         page = self.paginate_queryset(stages_of(id_))
-        return self.get_paginated_response(StageSerializer(complete_stages(id_, page or []), many=True).data)
+        return self.get_paginated_response([shaped(StageSerializer, row) for row in complete_stages(id_, page or [])])
 
     @extend_schema(responses=StageInFullSerializer)
     def retrieve(self, request: Request, job: str, stage: str) -> Response:
         """Show one stage with its description."""
-        return Response(StageInFullSerializer(_found(job, stage)).data)
+        return Response(shaped(StageInFullSerializer, _found(job, stage)))
 
     @extend_schema(responses=ResultsSerializer)
     @action(detail=True)

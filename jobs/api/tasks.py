@@ -18,7 +18,7 @@ from access.drf import Ruled
 from access.roles import Role
 from jobs.api.filters import TASK_STATES
 from jobs.api.finding import found_index, found_job, found_stage
-from jobs.api.serializers import TaskInFullSerializer, TaskSerializer
+from jobs.api.serializers import TaskInFullSerializer, TaskSerializer, shaped
 from jobs.models import Task
 from jobs.showing_results import result_text
 from jobs.showing_stages import stage_ids
@@ -87,7 +87,7 @@ class TaskViewSet(Ruled, GenericViewSet[Any]):
         shown = task(found_stage(job, stage), found_index(index))
         if shown is None:
             raise NotFound
-        return Response(TaskInFullSerializer(shown | {"stage": stage}).data)
+        return Response(shaped(TaskInFullSerializer, shown | {"stage": stage}))
 
     @extend_schema(responses=OpenApiTypes.ANY)
     @action(detail=True)
@@ -113,7 +113,7 @@ def _page(request: Request, stages: dict[str, int], wanted: dict[str, Any]) -> R
     found = tasks(stages.values(), states=states, after=_place(wanted.get("cursor")), limit=limit + 1)
     shown = with_stage_names(found[:limit], {id_: name for name, id_ in stages.items()})
     following = _link(request, found[limit - 1]) if len(found) > limit else None
-    return Response({"next": following, "previous": None, "results": TaskSerializer(shown, many=True).data})
+    return Response({"next": following, "previous": None, "results": [shaped(TaskSerializer, row) for row in shown]})
 
 
 def _place(cursor: str | None) -> Place:

@@ -83,9 +83,8 @@ class Stack:
 
     def submit(self, stages: dict[str, dict[str, Any]], **spec: Any) -> Job:
         """Submit a job of stages given by name."""
-        return submit(
-            from_data({"name": "test", "stages": [{"name": name, **stage} for name, stage in stages.items()], **spec})
-        )
+        described = [{"name": name, **stage} for name, stage in stages.items()]
+        return Job.objects.get(id=submit(from_data({"name": "test", "stages": described, **spec})))
 
     def wait(self, job: Job, patience: float = PATIENCE) -> Job:
         """Wait until a job has ended."""

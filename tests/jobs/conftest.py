@@ -44,6 +44,6 @@ def job(transactional_db: None) -> Callable[..., Job]:
 
     def make(stages: dict[str, dict[str, Any]], **spec: Any) -> Job:
         described = [{"name": name, **({} if "command" in stage else NOOP), **stage} for name, stage in stages.items()]
-        return submit(from_data({"name": "test", "stages": described, **spec}))
+        return Job.objects.get(id=submit(from_data({"name": "test", "stages": described, **spec})))
 
     return make

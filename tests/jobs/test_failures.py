@@ -141,7 +141,7 @@ def test_retrying_a_job_reuses_what_had_finished(leader: Leader, agent: ListAgen
     turn(leader, agent.fail(agent.tasks()))
     turn(leader)
     assert the_job()[0] == JobState.FAILED
-    again = services.retry(submitted.id, by=None)
+    again = Job.objects.get(id=services.retry(submitted.id, by=None))
     assert again.retried_from_id == submitted.id
     assert [(index) for _, _, index in placed(leader, agent)] == [0]
     turn(leader, agent.finish(agent.tasks()))
