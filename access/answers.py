@@ -15,3 +15,10 @@ def unidentified(detail: str) -> HttpResponse:
     answer = error(401, "not_authenticated", detail)
     answer["WWW-Authenticate"] = CHALLENGE
     return answer
+
+
+def locked(detail: str, seconds: int) -> HttpResponse:
+    """Return the answer to a password that is not looked at for so many seconds."""
+    answer = error(429, "locked_out", detail)
+    answer["Retry-After"] = str(seconds)
+    return answer

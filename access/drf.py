@@ -5,11 +5,12 @@ from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import AnonymousUser, User
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, PermissionDenied, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from access.identifying import CHALLENGE, BadCredentials, CsrfFailed, Identity, identify
+from access.passwords import LockedOut
 from access.roles import Role
 from access.rules import PUBLIC, Rule
 
@@ -20,6 +21,8 @@ class Identification(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User | AnonymousUser, Identity] | None:
         try:
             identity = identify(request._request)
+        except LockedOut as error:
+            raise Locked(str(error), error.seconds) from error
         except BadCredentials as error:
             raise AuthenticationFailed(str(error)) from error
         except CsrfFailed as error:
@@ -28,6 +31,17 @@ class Identification(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+class Locked(Throttled):
+    """Too many wrong passwords."""
+
+    extra_detail_singular = extra_detail_plural = ""
+    default_code = "locked_out"
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(wait=seconds)
+        self.detail = ErrorDetail(detail, self.default_code)
 
 
 class ByRole(BasePermission):

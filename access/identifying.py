@@ -5,12 +5,11 @@ import binascii
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from access import opening, tokens
+from access import opening, passwords, tokens
 from access.roles import Role, lower, role_of
 from scheduling.errors import SwitchyardError
 
@@ -47,13 +46,23 @@ class CsrfFailed(SwitchyardError):
 def identify(request: HttpRequest) -> Identity | None:
     """Return who sends a request, or None if it says nothing about it.
 
-    Raises BadCredentials for an Authorization header that is wrong in any way, whatever else there is, and
-    CsrfFailed for a change that rests on a cookie alone.
+    Raises BadCredentials for an Authorization header that is wrong in any way, whatever else there is, LockedOut
+    after too many of them with passwords, and CsrfFailed for a change that rests on a cookie alone.
     """
     if not hasattr(request, _KEPT_AS):
-        setattr(request, _KEPT_AS, _identify(request))
-    kept: Identity | None = getattr(request, _KEPT_AS)
+        setattr(request, _KEPT_AS, _outcome(request))
+    kept: Identity | SwitchyardError | None = getattr(request, _KEPT_AS)
+    if isinstance(kept, SwitchyardError):
+        raise kept
     return kept
+
+
+def _outcome(request: HttpRequest) -> Identity | SwitchyardError | None:
+    """Return an error as well, so that a password is looked at once a request."""
+    try:
+        return _identify(request)
+    except SwitchyardError as error:
+        return error
 
 
 def _identify(request: HttpRequest) -> Identity | None:
@@ -91,8 +100,8 @@ def _by_password(request: HttpRequest, value: str) -> Identity:
         raise BadCredentials from error
     if not colon or "\x00" in name:
         raise BadCredentials
-    user = authenticate(request, username=name, password=password)
-    if not isinstance(user, User):
+    user = passwords.check(request, name, password)
+    if user is None:
         raise BadCredentials
     return Identity(user, role_of(user), "basic")
 

@@ -13,6 +13,7 @@ from rest_framework.permissions import BasePermission
 from access import answers
 from access.drf import ByRole
 from access.identifying import BadCredentials, CsrfFailed, identify
+from access.passwords import LockedOut
 from access.roles import Role
 from access.rules import PUBLIC, rule_of
 
@@ -69,6 +70,8 @@ def is_guarded_by_drf(view: Callable[..., Any]) -> bool:
 def _refusal(request: HttpRequest, rule: Role) -> HttpResponse | None:
     try:
         identity = identify(request)
+    except LockedOut as error:
+        return answers.locked(str(error), error.seconds)
     except BadCredentials as error:
         return answers.unidentified(str(error))
     except CsrfFailed as error:

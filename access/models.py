@@ -30,6 +30,20 @@ class Token(models.Model):
         return self.name
 
 
+class Failures(models.Model):
+    """Wrong passwords in a row, by account or by peer (access.lockout)."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    count = models.IntegerField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "failures"
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AuditEntry(models.Model):
     """One change that a person made, written in the transaction of the change (I13)."""
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from access.identifying import BadCredentials, CsrfFailed, Identity, identify
+from access.passwords import LockedOut
 from access.roles import Role
 
 
@@ -37,7 +38,7 @@ def admin_identity(request: Any) -> Identity | None:
     """Return the identity of a logged-in admin, or None."""
     try:
         identity = identify(request)
-    except (BadCredentials, CsrfFailed):
+    except (BadCredentials, CsrfFailed, LockedOut):
         return None
     if identity is None or identity.via != "session" or identity.role is not Role.ADMIN:
         return None

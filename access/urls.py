@@ -1,9 +1,10 @@
 """Routes of logging in and out, and of people and tokens."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path
 
 from access.api import AuditViewSet, MeView, TokenViewSet, UserViewSet
+from access.login import LoginPage
 from access.routing import BothFormsRouter
 from access.rules import PUBLIC, requires
 
@@ -13,7 +14,7 @@ router.register("users", UserViewSet, basename="user")
 router.register("audit", AuditViewSet, basename="audit")
 
 urlpatterns = [
-    path("ui/login", requires(PUBLIC)(LoginView.as_view(template_name="access/login.html")), name="login"),
+    path("ui/login", requires(PUBLIC)(LoginPage.as_view()), name="login"),
     path("ui/logout", requires(PUBLIC)(LogoutView.as_view()), name="logout"),
     re_path("^api/v1/me/?$", MeView.as_view(), name="me"),
     path("api/v1/", include(router.urls)),

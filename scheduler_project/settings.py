@@ -97,6 +97,10 @@ CSRF_TRUSTED_ORIGINS = env.list("SWITCHYARD_TRUSTED_ORIGINS", default=[])
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
+#: Wrong passwords that lock out an account, and the machine they come from, for a while (access.lockout); 0: never.
+LOGIN_FAILURES = env.int("SWITCHYARD_LOGIN_FAILURES", default=10)
+LOGIN_FAILURES_OF_PEER = env.int("SWITCHYARD_LOGIN_FAILURES_OF_PEER", default=100)
+
 #: Bytes of a request that are read at all; descriptions, artifacts and logs have lower limits of their own.
 LARGEST_BODY = env.int("SWITCHYARD_LARGEST_BODY", default=64 * MIB)
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_BODY

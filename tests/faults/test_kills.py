@@ -119,6 +119,7 @@ def test_messages_may_come_twice_late_and_out_of_order(
         stack.until(lambda: Node.objects.filter(session__gt="").count() == 2, "both agents register")
         job = submit(stack, marks, seconds=0.02)
         assert stack.wait(job).state == JobState.FINISHED
+        stack.stop()
         relay.end()
     assert relay.delivered > 4
     assert begun(marks) == COUNT

@@ -23,8 +23,6 @@ from scheduling.spec import from_data
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
-#: How the names of processes begin that are not agents.
-SERVERS = ("web", "scheduler", "standby")
 
 
 class Stack:
@@ -33,6 +31,7 @@ class Stack:
     def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._agents: set[str] = set()
         self.port = free_port()
         self.env = {
             **os.environ,
@@ -72,6 +71,7 @@ class Stack:
 
     def start_agent(self, name: str, slots: int = 2) -> subprocess.Popen[bytes]:
         """Start an agent, whose folder outlives it."""
+        self._agents.add(name)
         options = ("--name", name, "--data", str(self.folder / name), "--server", self.url, "--slots", str(slots))
         return self.start(name, "-m", "agent", *options, SWITCHYARD_NODE_TOKEN=self.credentials["node_token"])
 
@@ -106,9 +106,8 @@ class Stack:
 
     def stop(self) -> None:
         """End every process, agents first: their last reports want a leader that confirms them."""
-        agents = self.processes.keys() - {name for name in self.processes if name.startswith(SERVERS)}
-        for names in (agents, self.processes.keys() - agents):
-            self._end([self.processes[name] for name in names])
+        self._end([process for name, process in self.processes.items() if name in self._agents])
+        self._end([process for name, process in self.processes.items() if name not in self._agents])
 
     def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
         for process in processes:
