@@ -161,9 +161,10 @@ class Ends:
         def stored(done: object) -> None:
             del self._storing[task]
             if not done:
-                end.update(outcome="FAILED", result_digest=None, error="the server does not take its result")
+                end.update(outcome="FAILED", result_digest=None, error="its result could not be stored at the server")
                 end["class"] = ExitClass.USER_ERROR
             self._journal.ended(end)
+            path.unlink(missing_ok=True)
             self._report(end)
 
         self._fetcher.store(end["result_digest"], path, stored)

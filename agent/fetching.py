@@ -44,7 +44,7 @@ class Fetcher:
         self._submit(lambda: self._unpacked(stage, digest), done)
 
     def store(self, digest: str, path: Path, done: Callable[[bool | None], None]) -> None:
-        """Store a file at the server under its digest and say so; None if the server refuses it."""
+        """Store a file at the server under its digest and say so; None or false if that cannot be done."""
         self._submit(lambda: self._store(digest, path), done)
 
     def close(self) -> None:
@@ -72,8 +72,11 @@ class Fetcher:
             return
 
     def _store(self, digest: str, path: Path) -> bool:
-        self._server.put_artifact(digest, path.read_bytes())
-        path.unlink()
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:  # The machine went down before it was on the disk.
+            return False
+        self._server.put_artifact(digest, data)
         return True
 
     def _unpacked(self, stage: int, digest: str) -> str:

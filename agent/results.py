@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ def encode(value: Any) -> str:
 
 
 def store(text: str, folder: Path) -> dict[str, Any]:
-    """Write a result that is too long for a report into a file, and say which."""
+    """Write a result that is too long for a report into a file of its own, and say which."""
     data = text.encode("ascii")
     digest = hashlib.sha256(data).hexdigest()
-    path = folder / digest
+    path = folder / f"{digest}-{secrets.token_hex(4)}"
     path.write_bytes(data)
     return {"result_digest": digest, "file": str(path)}
 

@@ -129,6 +129,14 @@ def test_files_are_unpacked_where_the_task_runs(agent: Agent, server: Server) ->
     assert server.result(1) == "hello world"
 
 
+def test_tasks_with_the_same_long_result_each_end(agent: Agent, server: Server) -> None:
+    server.launch(1, 20, python="agent_tasks:large", args=[10_000])
+    server.until(lambda: len(server.ends()) == 20)
+    assert {end["outcome"] for end in server.others()} == {"FINISHED"}
+    assert len(server.artifacts) == 1
+    assert not list(agent.data.glob("results/*"))
+
+
 def test_an_interpreter_that_is_not_there_is_told_once(agent: Agent, server: Server) -> None:
     server.launch(1, 10, python="agent_tasks:square", interpreter="/no/such/python")
     assert "cannot be started" in server.end(1)["error"]
