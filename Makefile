@@ -1,6 +1,7 @@
 # Every verb of this repository. `make` lists them.
 #
 #   PORT (8000)   DATA_DIR (.switchyard)   AGENTS (2)   SLOTS (per agent)   DATABASE_URL   REDIS_URL
+#   SWITCHYARD_LISTEN (none)   REDIS_PORT (6379, with SWITCHYARD_LISTEN)
 #   are taken from the command line or the environment: make up PORT=8001 DATA_DIR=.second
 
 .DEFAULT_GOAL := help
@@ -16,7 +17,7 @@ NOWHERE := DATABASE_URL=postgresql://nobody@/nothing REDIS_URL=redis://127.0.0.1
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/installed ## start everything, run the examples, show their results; it stays up
+demo: $(VENV)/installed ## start everything, run an example, show its result; it stays up
 	@$(RUN) -m launch demo
 
 up: $(VENV)/installed ## start everything and return when it is ready

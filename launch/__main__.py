@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, "up", "start a stack, as PORT, DATA_DIR, AGENTS ... say", up.up)
     _add(verbs, "down", "stop the stack in DATA_DIR", up.down)
     _add(verbs, "status", "say what runs in DATA_DIR", up.status)
-    _add(verbs, "demo", "start a stack and run the examples on it", up.demo)
+    _add(verbs, "demo", "start a stack and run an example on it", up.demo)
     _add(verbs, "supervise", "what `up` leaves behind (not for the terminal)", start.supervise)
     beside = verbs.add_parser("services", help="run PostgreSQL and Redis alone, or beside a command")
     beside.add_argument("--data", type=Path, help="folder for their data (default: a passing one)")
