@@ -42,13 +42,13 @@ def environment(setting: Setting) -> dict[str, str]:
     """Give the environment of the processes that know the database: the caller's own, completed."""
     config = setting.config
     opened = {"SWITCHYARD_OPEN_ON_LOOPBACK": "operator"} if config.is_private else {}
-    named = {"SWITCHYARD_HOSTS": f"{LOCAL_HOSTS},{config.listen}"} if config.listen else {}
+    hosts = (LOCAL_HOSTS, config.listen, os.environ.get("SWITCHYARD_HOSTS"))
     return (
         {"PYTHONUNBUFFERED": "1", "SWITCHYARD_SECRET_KEY": setting.credentials.secret_key}
         | opened
-        | named
         | os.environ
         | {
+            "SWITCHYARD_HOSTS": ",".join(filter(None, hosts)),
             "DATA_DIR": str(setting.data),
             "DATABASE_URL": setting.database_url,
             "REDIS_URL": setting.redis_url,
