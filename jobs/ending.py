@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.messages import Report
-from jobs import rows
+from jobs import quarantine, rows
 from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
@@ -16,8 +16,6 @@ from scheduling.lifecycle import TaskState
 from scheduling.retry import ExitClass, Failure, Retry, decide
 from scheduling.spec.parsing import retry_from_json
 
-#: Losses of a started attempt after which a task is not tried again: it may be what kills its nodes.
-LOSSES = 3
 #: Characters of an error that a job repeats of the task that failed it.
 SHOWN = 500
 
@@ -36,12 +34,15 @@ class Judged:
     due: float | None = None
 
 
-def end_others(board: Board, reports: Iterable[Report]) -> list[Move]:
-    """Write these ends, decide about the failed ones, and return what moved."""
+def end_others(board: Board, reports: Iterable[Report], *, blaming: bool) -> list[Move]:
+    """Write these ends, decide about the failed ones, and return what moved.
+
+    `blaming` says whether losses may be the tasks' fault: not after an outage of the control plane.
+    """
     told = [(report, end) for report in reports for end in report.others if end["stage"] in board.stages]
     if not told:
         return []
-    judged = list(_judge(board, told, _current(told)))
+    judged = list(_judge(board, told, _current(told), _poison(told) if blaming else None))
     for item in judged:
         _note(board, item)
     return _write(judged)
@@ -72,6 +73,13 @@ def write_updates(reports: Iterable[Report]) -> None:
         )
 
 
+def _poison(told: Sequence[tuple[Report, Mapping[str, Any]]]) -> Mapping[int, IndexSet]:
+    lost = [
+        (report.node, end["stage"], end["index"], end["index"] + 1) for report, end in told if end["class"] == ExitClass.LOST
+    ]
+    return quarantine.last_chances(lost) if lost else {}
+
+
 def _current(
     told: Sequence[tuple[Report, Mapping[str, Any]]],
 ) -> dict[tuple[int, int], tuple[TaskState, int, int]]:
@@ -93,6 +101,7 @@ def _judge(
     board: Board,
     told: Sequence[tuple[Report, Mapping[str, Any]]],
     current: dict[tuple[int, int], tuple[TaskState, int, int]],
+    poison: Mapping[int, IndexSet] | None,
 ) -> Iterable[Judged]:
     broken = {id_ for id_, stage in board.stages.items() if stage.broken}
     for report, end in told:
@@ -103,22 +112,27 @@ def _judge(
             if judged.after == TaskState.FAILED and stage.id in broken:
                 # It fell with the member that failed first, by which alone the gang is judged.
                 judged.after = TaskState.CANCELED
+            elif judged.after == TaskState.FAILED and end["class"] == ExitClass.LOST:
+                _decide_lost(board.job_of(stage.id), judged, poison)
             elif judged.after == TaskState.FAILED:
                 _decide(stage, board.job_of(stage.id), judged)
-                broken |= {stage.id} if stage.gang else set()
+            if stage.gang and judged.after in (TaskState.FAILED, TaskState.CREATED):
+                broken.add(stage.id)
             yield judged
+
+
+def _decide_lost(job: JobRow, judged: Judged, poison: Mapping[int, IndexSet] | None) -> None:
+    """Count a loss that may be the task's fault, and try it again unless it is quarantined."""
+    judged.losses += poison is not None
+    quarantined = judged.end["index"] in (poison or {}).get(judged.end["stage"], IndexSet())
+    if not quarantined and not job.stopping:
+        judged.after = TaskState.CREATED
 
 
 def _decide(stage: StageRow, job: JobRow, judged: Judged) -> None:
     """Count a failure and decide whether the task is tried again."""
-    exit_class = ExitClass(judged.end["class"])
-    if exit_class is ExitClass.LOST:
-        judged.losses += 1
-        if judged.losses < LOSSES and not job.stopping:
-            judged.after = TaskState.CREATED
-        return
     judged.failures += 1
-    failure = Failure(exit_class, judged.end.get("exit_code"), tuple(judged.end.get("exceptions") or ()))
+    failure = Failure(ExitClass(judged.end["class"]), judged.end.get("exit_code"), tuple(judged.end.get("exceptions") or ()))
     task = stage.id << 20 | judged.end["index"]
     verdict = decide(retry_from_json(job.retry), failure, failures=judged.failures, task=task, seed=job.number)
     if isinstance(verdict, Retry) and not job.stopping:
@@ -137,8 +151,14 @@ def _note(board: Board, judged: Judged) -> None:
         job.failures += 1
         job.changed = True
         if job.failures > job.max_failures or judged.end["class"] == ExitClass.UNLOADABLE:
-            error = (judged.end.get("error") or judged.end["class"] or "").strip()[-SHOWN:]
-            job.fail(f"task {index} of stage {stage.name} failed: {error}")
+            job.fail(_reason(stage, index, judged.end))
+
+
+def _reason(stage: StageRow, index: int, end: Mapping[str, Any]) -> str:
+    if end["class"] == ExitClass.LOST:
+        return quarantine.reason(stage.name, IndexSet.span(index, index + 1))
+    error = (end.get("error") or end["class"] or "").strip()[-SHOWN:]
+    return f"task {index} of stage {stage.name} failed: {error}"
 
 
 def _write(judged: list[Judged]) -> list[Move]:

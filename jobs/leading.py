@@ -93,18 +93,25 @@ class Leader:
         self.dispatcher.resend(now)
         recovering.release_due(epoch=self.epoch)
         recovering.expire_jobs(epoch=self.epoch)
-        recovering.watch_nodes(listening=now - self._listening_since, epoch=self.epoch)
+        recovering.watch_nodes(listening=self._listening, epoch=self.epoch)
         self.dispatcher.dispatch([], [], stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
         if now - self._renewed >= lease.RENEWED_EVERY:
             lease.renew(self.epoch)
             self._renewed = now
         self.upkeep.step(self._clock())
 
+    @property
+    def _listening(self) -> float:
+        """For how many seconds what happened to nodes could be heard."""
+        return time.monotonic() - self._listening_since
+
     def _apply(self, reports: list[Report]) -> bool:
         """Apply reports; say whether that recalled tasks from nodes."""
 
         def apply(part: Sequence[Report]) -> bool:
-            applied = reporting.apply(part, self._memory.measures, epoch=self.epoch)
+            applied = reporting.apply(
+                part, self._memory.measures, epoch=self.epoch, blaming=self._listening > recovering.LOST
+            )
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
             return applied.recalled

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from jobs import gangs, lease, rows, settling
+from jobs import gangs, lease, quarantine, rows, settling
 from jobs.board import Board
-from jobs.ending import LOSSES
 from jobs.moves import RANGE, Move, move
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from scheduling.indexes import IndexSet
@@ -51,11 +50,14 @@ def watch_nodes(*, listening: float, epoch: int) -> None:
     _mark([id_ for (id_,) in silent], epoch, silent=True)
     _mark([id_ for (id_,) in back], epoch, silent=False)
     for (node,) in {*lost, *left}:
-        end_session(node, epoch=epoch, close=(node,) in lost)
+        end_session(node, epoch=epoch, close=(node,) in lost, blaming=listening > LOST)
 
 
-def end_session(node: int, *, epoch: int, close: bool) -> None:
-    """Give up what stands on the node's list from a session that is over; with `close`, the node has none from now on."""
+def end_session(node: int, *, epoch: int, close: bool, blaming: bool = True) -> None:
+    """Give up what stands on the node's list from a session that is over; with `close`, the node has none from now on.
+
+    `blaming` says whether the loss may be the tasks' fault: not after an outage of the control plane.
+    """
     with transaction.atomic():
         lease.check(epoch)
         ((session,),) = rows.fetch("SELECT session FROM nodes_node WHERE id = %s FOR NO KEY UPDATE", [node])
@@ -65,15 +67,13 @@ def end_session(node: int, *, epoch: int, close: bool) -> None:
         board.read_lists([node])
         gone = [assignment for assignment in board.lists[node] if close or assignment.session != session]
         board.lock_stages(assignment.stage for assignment in gone)
-        moves = _lose(board, gone)
+        moves = _lose(board, gone, blaming=blaming)
         for moved in moves:
             board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
             if moved.after == TaskState.CREATED:
                 board.stages[moved.stage].spend(moved.indexes)
             if moved.after == TaskState.FAILED:
-                job = board.job_of(moved.stage)
-                job.failures, job.changed = job.failures + len(moved.indexes), True
-                job.fail(f"stage {board.stages[moved.stage].name}: lost {LOSSES} times with the node that ran it")
+                _quarantine(board, moved)
         for assignment in gone:
             board.drop(node, assignment.stage, assignment.listed)
         gangs.mend(board)
@@ -82,34 +82,48 @@ def end_session(node: int, *, epoch: int, close: bool) -> None:
         board.write()
 
 
-def _lose(board: Board, gone: list[AssignmentRow]) -> list[Move]:
+def _lose(board: Board, gone: list[AssignmentRow], *, blaming: bool) -> list[Move]:
     """Write the loss of all attempts on these assignments: they may have begun, so that their numbers are spent."""
+    begun = [(a.node, a.stage, low, high) for a in gone for low, high in a.started.ranges]
+    poison = quarantine.last_chances(begun) if blaming and begun else {}
     told = [
-        (a.node, a.stage, low, high, begun, _stops(board, a.stage))
+        (a.node, a.stage, low, high, int(blaming and blamed), int(after))
         for a in gone
-        for begun, indexes in ((1, a.started), (0, a.listed - a.started))
+        for blamed, after, indexes in _fates(board, a, poison.get(a.stage, IndexSet()))
         for low, high in indexes.ranges
     ]
     if not told:
         return []
-    names = ("nodes", "stages", "lows", "highs", "begun", "stopping")
-    states = {"canceled": TaskState.CANCELED, "failed": TaskState.FAILED, "created": TaskState.CREATED}
+    names = ("nodes", "stages", "lows", "highs", "losses", "afters")
     return move(
-        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[], %(begun)s::int[], "
-        "%(stopping)s::int[]) AS told(node_id, stage_id, low, high, begun, stopping)",
+        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[], %(losses)s::int[], "
+        "%(afters)s::smallint[]) AS told(node_id, stage_id, low, high, losses, after)",
         f"{RANGE} AND o.node_id = told.node_id",
-        """losses = t.losses + found.begun, exit_class = 'lost', error = 'the node was lost',
-            ended_at = greatest(t.started_at, t.scheduled_at, now()), not_before = NULL,
-            state = CASE WHEN found.stopping = 1 THEN %(canceled)s
-                WHEN t.losses + found.begun >= %(losses)s THEN %(failed)s ELSE %(created)s END""",
+        """losses = t.losses + found.losses, exit_class = 'lost', error = 'the node was lost',
+            ended_at = greatest(t.started_at, t.scheduled_at, now()), not_before = NULL, state = found.after""",
         LISTED,
-        dict(zip(names, rows.columns(told, 6), strict=True), losses=LOSSES)
-        | {name: int(state) for name, state in states.items()},
+        dict(zip(names, rows.columns(told, 6), strict=True)),
     )
 
 
-def _stops(board: Board, stage: int) -> int:
-    return int(board.job_of(stage).stopping or board.stages[stage].broken)
+def _fates(board: Board, gone: AssignmentRow, poison: IndexSet) -> list[tuple[bool, TaskState, IndexSet]]:
+    """Say which tasks had begun, and how they all go on."""
+    stops = board.job_of(gone.stage).stopping or board.stages[gone.stage].broken
+    again = TaskState.CANCELED if stops else TaskState.CREATED
+    quarantined = IndexSet() if stops else poison & gone.started
+    return [
+        (True, TaskState.FAILED, quarantined),
+        (True, again, gone.started - quarantined),
+        (False, again, gone.listed - gone.started),
+    ]
+
+
+def _quarantine(board: Board, moved: Move) -> None:
+    """Note on the job which of its tasks are not tried again."""
+    job = board.job_of(moved.stage)
+    job.failures, job.changed = job.failures + len(moved.indexes), True
+    if job.failures > job.max_failures:
+        job.fail(quarantine.reason(board.stages[moved.stage].name, moved.indexes))
 
 
 def _mark(nodes: list[int], epoch: int, *, silent: bool) -> None:

@@ -30,8 +30,8 @@ class Applied:
     recalled: bool = False
 
 
-def apply(reports: Sequence[Report], measures: Measures, *, epoch: int) -> Applied:
-    """Apply a batch of reports in one transaction."""
+def apply(reports: Sequence[Report], measures: Measures, *, epoch: int, blaming: bool = True) -> Applied:
+    """Apply a batch of reports in one transaction; `blaming` says whether losses may be the tasks' fault."""
     applied = Applied()
     with transaction.atomic():
         lease.check(epoch)
@@ -39,16 +39,16 @@ def apply(reports: Sequence[Report], measures: Measures, *, epoch: int) -> Appli
         applied.accepted = list(_in_order(reports, last))
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted:
-            applied.recalled = _apply(applied.accepted, measures)
+            applied.recalled = _apply(applied.accepted, measures, blaming=blaming)
             _write_numbers(applied)
     return applied
 
 
-def _apply(reports: Sequence[Report], measures: Measures) -> bool:
+def _apply(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
     board = Board()
     board.lock_stages(_stages_in(reports))
     board.read_lists({report.node for report in reports})
-    ends = [*_finish_tasks(reports), *ending.end_others(board, reports)]
+    ends = [*_finish_tasks(reports), *ending.end_others(board, reports, blaming=blaming)]
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
     _move(board, returns, off_list=True)

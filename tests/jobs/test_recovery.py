@@ -69,18 +69,6 @@ def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
     turn(leader, agent.finish(agent.tasks()))
 
 
-def test_a_task_that_was_lost_three_times_is_given_up(leader: Leader, broker: redis.Redis, job: Submit) -> None:
-    job({"a": {}})
-    for number in range(3):
-        agent = ListAgent(broker, f"n{number}")
-        turn(leader)
-        agent.listen()
-        turn(leader, agent.start(agent.tasks()))
-        silent_for(leader, 61)
-    turn(leader)
-    assert Job.objects.get().state == JobState.FAILED
-
-
 def test_an_agent_that_starts_anew_loses_what_its_old_session_had(
     leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
 ) -> None:
