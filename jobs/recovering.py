@@ -19,6 +19,8 @@ from scheduling.lifecycle import LISTED, JobState, TaskState
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
 SILENT = 30.0
 LOST = 60.0
+#: Seconds by which a node's own fence comes earlier.
+MARGIN = 15.0
 
 
 def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
@@ -43,29 +45,46 @@ def watch_nodes(*, listening: float, epoch: int) -> None:
         f"SELECT id FROM nodes_node WHERE silent_since IS NOT NULL AND session <> '' AND {heard} <= %s",
         [listening, SILENT],
     )
-    lost = rows.fetch(f"SELECT id FROM nodes_node WHERE session <> '' AND {heard} > %s", [listening, LOST])
+    lost = _lost(listening)
     left = rows.fetch(
         "SELECT DISTINCT a.node_id FROM jobs_assignment a JOIN nodes_node n ON n.id = a.node_id WHERE a.session <> n.session"
     )
     _mark([id_ for (id_,) in silent], epoch, silent=True)
     _mark([id_ for (id_,) in back], epoch, silent=False)
-    for (node,) in {*lost, *left}:
-        end_session(node, epoch=epoch, close=(node,) in lost, blaming=listening > LOST)
+    for node, kept in lost:
+        end_session(node, epoch=epoch, kept=frozenset(kept), blaming=listening > LOST)
+    for (node,) in left:
+        end_session(node, epoch=epoch, kept=None, blaming=listening > LOST)
 
 
-def end_session(node: int, *, epoch: int, close: bool, blaming: bool = True) -> None:
-    """Give up what stands on the node's list from a session that is over; with `close`, the node has none from now on.
+def _lost(listening: float) -> list[tuple[int, list[int]]]:
+    """Return the nodes with something to give up, and the stages to keep: those of jobs that wait longer for a node."""
+    found: list[tuple[int, list[int]]] = rows.fetch(
+        """SELECT id, coalesce(array_agg(DISTINCT stage) FILTER (WHERE silence <= patience), '{}') FROM (
+            SELECT n.id, a.stage_id AS stage, least(extract(epoch FROM now() - n.heard_at), %s) AS silence,
+                coalesce((j.spec ->> 'disconnect_grace')::float8 + %s, 0) AS patience
+            FROM nodes_node n LEFT JOIN jobs_assignment a ON a.node_id = n.id AND a.session = n.session
+            LEFT JOIN jobs_stage s ON s.id = a.stage_id LEFT JOIN jobs_job j ON j.id = s.job_id WHERE n.session <> ''
+        ) listed WHERE silence > %s GROUP BY id HAVING bool_or(silence > patience) ORDER BY id""",
+        [listening, MARGIN, LOST],
+    )
+    return found
 
+
+def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: bool) -> None:
+    """Give up what stands on the node's list, but for the stages that are `kept`; without any the node has no session.
+
+    With None for `kept`, the node has another session by now, and what stands there from older ones is given up.
     `blaming` says whether the loss may be the tasks' fault: not after an outage of the control plane.
     """
     with transaction.atomic():
         lease.check(epoch)
         ((session,),) = rows.fetch("SELECT session FROM nodes_node WHERE id = %s FOR NO KEY UPDATE", [node])
-        if close:
+        if kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '' WHERE id = %s", [node])
         board = Board()
         board.read_lists([node])
-        gone = [assignment for assignment in board.lists[node] if close or assignment.session != session]
+        gone = [a for a in board.lists[node] if (a.session != session if kept is None else a.stage not in kept)]
         board.lock_stages(assignment.stage for assignment in gone)
         moves = _lose(board, gone, blaming=blaming)
         for moved in moves:

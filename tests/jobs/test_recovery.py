@@ -20,8 +20,8 @@ from tests.jobs.agents import ListAgent, turn
 Submit = Callable[..., Job]
 
 
-def silent_for(leader: Leader, seconds: float) -> None:
-    Node.objects.update(heard_at=timezone.now() - timedelta(seconds=seconds))
+def silent_for(leader: Leader, seconds: float, name: str = "n1") -> None:
+    Node.objects.filter(name=name).update(heard_at=timezone.now() - timedelta(seconds=seconds))
     recovering.watch_nodes(listening=1000, epoch=leader.epoch)
 
 
@@ -55,6 +55,55 @@ def test_a_lost_node_frees_what_it_held_and_its_tasks_are_placed_elsewhere(
     turn(leader, agent.finish(agent.tasks(), "1"))
     turn(leader, other.finish(other.tasks(), "2"))
     assert list(Task.objects.values_list("result", flat=True)) == [2, 2]
+
+
+def test_a_job_may_wait_longer_for_a_silent_node_than_others(
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+) -> None:
+    job({"patient": {}}, disconnect_grace=600)
+    job({"hasty": {}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    silent_for(leader, 61)
+    other = ListAgent(broker, "n2")
+    turn(leader)
+    other.listen()
+    states = dict(Task.objects.values_list("stage__name", "state"))
+    assert states == {"patient": TaskState.RECONCILING, "hasty": TaskState.SCHEDULED}
+    silent_for(leader, 614)
+    assert Node.objects.get(id=agent.node).session == agent.session
+    silent_for(leader, 0)
+    assert Task.objects.get(stage__name="patient").state == TaskState.RUNNING
+    turn(leader, agent.finish(agent.tasks()), other.finish(other.tasks(), "2"))
+    assert list(Task.objects.values_list("attempt", flat=True).order_by("stage")) == [0, 1]
+    assert not Job.objects.exclude(state=JobState.FINISHED).exists()
+
+
+def test_a_job_does_not_wait_for_a_silent_node_past_its_grace(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}}, disconnect_grace=600)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    silent_for(leader, 616)
+    assert Task.objects.get().state == TaskState.CREATED
+    assert Node.objects.get().session == ""
+
+
+def test_a_new_session_of_its_node_ends_the_wait_for_the_old_one(
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+) -> None:
+    job({"a": {}}, disconnect_grace=600)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    silent_for(leader, 100)
+    new = ListAgent(broker)
+    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    turn(leader)
+    new.listen()
+    assert [attempt for _, attempt, _ in new.tasks()] == [1]
+    turn(leader, new.finish(new.tasks()))
 
 
 def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
