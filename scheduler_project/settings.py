@@ -97,6 +97,15 @@ CSRF_TRUSTED_ORIGINS = env.list("SWITCHYARD_TRUSTED_ORIGINS", default=[])
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
 #: Wrong passwords that lock out an account, and the machine they come from, for a while (access.lockout); 0: never.
 LOGIN_FAILURES = env.int("SWITCHYARD_LOGIN_FAILURES", default=10)
 LOGIN_FAILURES_OF_PEER = env.int("SWITCHYARD_LOGIN_FAILURES_OF_PEER", default=100)
