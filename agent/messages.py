@@ -6,7 +6,7 @@ report says what that clock shows when it is sent, so that the receiver can turn
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 COMMAND_TASK = "agent.command"
 REPORT_TASK = "jobs.report"
@@ -113,7 +113,7 @@ class Report:
         return data
 
     @classmethod
-    def decode(cls, data: dict[str, Any]) -> "Report":
+    def decode(cls, data: dict[str, Any]) -> Self:
         report = cls(**data)
         report.finished = [Finished(*group) for group in data["finished"]]
         return report

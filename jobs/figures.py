@@ -1,12 +1,15 @@
 """Figures of the main path for metrics, read from rows, so that every process tells the same and a restart loses none."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from jobs import rows
+from jobs.models import Figure
+from jobs.recording import BOUNDS
 from scheduling.lifecycle import TaskState
 
-#: Seconds that recent figures look back.
-RECENT = 300
+Name = Figure.Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,11 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
-    """Jobs that were submitted, and that ended, in the last RECENT seconds; means in seconds, 0 without any job."""
+class Histogram:
+    """How many values there were up to each bound, those up to lower ones included, and the sum of all."""
 
-    submitted: int
-    planning_seconds: float
-    ended: int
-    job_seconds: float
+    buckets: list[tuple[float, int]]
+    sum: float
 
 
 def waiting() -> list[Waiting]:
@@ -39,19 +40,26 @@ def waiting() -> list[Waiting]:
     return [Waiting(*row) for row in found]
 
 
-def recent() -> Recent:
-    """Return what happened to jobs lately."""
-    ((submitted, planning),) = rows.fetch(
-        "SELECT count(*), coalesce(avg(planning_ms) / 1000, 0)::float8 FROM jobs_job "
-        "WHERE created_at > now() - %s * interval '1 second'",
-        [RECENT],
+def recorded() -> dict[Name, dict[str, Histogram]]:
+    """Return all that the leader recorded, by name and label; what has no labels is there even when it is all zeros."""
+    found: dict[Name, dict[str, dict[float, tuple[int, float]]]] = {
+        name: {} if name is Name.JOB else {"": {}} for name in BOUNDS
+    }
+    for row in Figure.objects.filter(name__in=BOUNDS).order_by("label"):
+        found[Name(row.name)].setdefault(row.label, {})[row.bound] = row.count, row.sum
+    return {
+        name: {label: _cumulated(BOUNDS[name], buckets) for label, buckets in by_label.items()}
+        for name, by_label in found.items()
+    }
+
+
+def _cumulated(bounds: Iterable[float], counted: Mapping[float, tuple[int, float]]) -> Histogram:
+    counts = [(bound, counted.get(bound, (0, 0.0))[0]) for bound in bounds]
+    totals = accumulate(count for _, count in counts)
+    return Histogram(
+        [(bound, total) for (bound, _), total in zip(counts, totals, strict=True)],
+        sum(total for _, total in counted.values()),
     )
-    ((ended, took),) = rows.fetch(
-        "SELECT count(*), coalesce(avg(extract(epoch FROM ended_at - created_at)), 0)::float8 FROM jobs_job "
-        "WHERE ended_at > now() - %s * interval '1 second'",
-        [RECENT],
-    )
-    return Recent(submitted, planning, ended, took)
 
 
 def listed() -> tuple[int, int]:

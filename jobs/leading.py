@@ -13,9 +13,10 @@ from django.utils import timezone
 from agent.messages import Heartbeat, Report
 from jobs import lease, pausing, placing, recovering, reporting, rows, stopping
 from jobs.dispatching import Dispatcher
-from jobs.inbox import inbox
+from jobs.inbox import Arrived, inbox
 from jobs.isolating import isolate
 from jobs.memory import Memory
+from jobs.models import Figure
 from jobs.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -76,9 +77,7 @@ class Leader:
         stopped = stopping.stop_jobs(epoch=self.epoch)
         if stopped.more:
             inbox.put(None)
-        begun = time.perf_counter()
-        placed = placing.place_pending(self._memory, epoch=self.epoch)
-        log.debug("round", seconds=time.perf_counter() - begun, assignments=len(placed.assignments))
+        placed = self._place()
         self.dispatcher.dispatch(
             placed.assignments,
             [*{item.session for item in reports} | {item.session for item in heartbeats}],
@@ -86,6 +85,17 @@ class Leader:
         )
         if now - self._ticked >= TICK:
             self.tick()
+
+    def _place(self) -> placing.Round:
+        begun = time.perf_counter()
+        placed = placing.place_pending(self._memory, epoch=self.epoch)
+        seconds = time.perf_counter() - begun
+        log.debug("round", seconds=seconds, assignments=len(placed.assignments))
+        if placed.assignments or placed.refused:
+            self._memory.recorder.add(Figure.Name.ROUND, seconds)
+            tasks = sum(len(assignment.listed) for assignment in placed.assignments)
+            self._memory.recorder.add(Figure.Name.PLACEMENTS, 0, count=tasks)
+        return placed
 
     def tick(self) -> None:
         """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
@@ -98,6 +108,7 @@ class Leader:
         if now - self._renewed >= lease.RENEWED_EVERY:
             lease.renew(self.epoch)
             self._renewed = now
+        self._memory.recorder.write()
         self.upkeep.step(self._clock())
 
     @property
@@ -114,6 +125,8 @@ class Leader:
             )
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
+                if isinstance(report, Arrived):
+                    self._memory.recorder.add(Figure.Name.LAG, time.monotonic() - report.arrived)
             return applied.recalled
 
         def blame(report: Report, reason: str) -> None:

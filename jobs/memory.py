@@ -1,6 +1,7 @@
 """What a leader remembers between rounds. All of it may be lost at any time: a new leader starts without."""
 
 from jobs.measuring import Measures
+from jobs.recording import Recorder
 from scheduling.plan import Reservation
 
 #: Seconds between writings of why stages wait.
@@ -8,10 +9,11 @@ REFUSALS_EVERY = 1.0
 
 
 class Memory:
-    """Measures, reservations and the refusals that were last written, by stage."""
+    """Measures, reservations, the refusals that were last written, by stage, and figures that are yet to be written."""
 
     def __init__(self) -> None:
         self.measures = Measures()
+        self.recorder = Recorder()
         self.reservations: tuple[Reservation, ...] = ()
         self.refusals: dict[int, str] = {}
         self._seed = 0

@@ -214,3 +214,28 @@ class Event(models.Model):
     node_id = models.BigIntegerField(null=True)
     kind = models.CharField(max_length=40)
     text = models.TextField()
+
+
+class Figure(models.Model):
+    """A bucket of a histogram of the main path: how many values were at most `bound` and above the next lower one.
+
+    `sum` adds these values up. What is only counted has a single bucket. JOBS_SEEN says, in microseconds, up to
+    which end jobs are counted.
+    """
+
+    class Name(models.TextChoices):
+        ROUND = "round_seconds"
+        LAG = "report_lag_seconds"
+        PLANNING = "planning_seconds"
+        JOB = "job_seconds"
+        PLACEMENTS = "placements"
+        JOBS_SEEN = "jobs_seen"
+
+    name = models.CharField(max_length=40, choices=Name)
+    label = models.CharField(max_length=40, default="")
+    bound = models.FloatField()
+    count = models.BigIntegerField(default=0)
+    sum = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "label", "bound"], name="one_row_per_bucket")]

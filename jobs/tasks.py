@@ -1,17 +1,20 @@
 """What Celery runs in the scheduler: hand over what arrived, nothing else."""
 
+import time
 from typing import Any
 
 from celery import shared_task
 
-from agent.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat, Report
-from jobs.inbox import inbox
+from agent.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat
+from jobs.inbox import Arrived, inbox
 
 
 @shared_task(name=REPORT_TASK)
 def report(data: dict[str, Any]) -> None:
     """Take an agent's report."""
-    inbox.put(Report.decode(data))
+    arrived = Arrived.decode(data)
+    arrived.arrived = time.monotonic()
+    inbox.put(arrived)
 
 
 @shared_task(name=HINT_TASK)

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from access.roles import Role
@@ -25,7 +25,7 @@ from scheduling.lifecycle import JobState
 
 REDIS_SECONDS = 0.5
 QUEUES = (REPORT_QUEUE, HINT_QUEUE, HEARTBEAT_QUEUE)
-Gauges = Iterator[Metric]
+Families = Iterator[Metric]
 
 
 @requires(Role.VIEWER)
@@ -47,6 +47,7 @@ class Cluster(Collector):
         yield from _queues()
         yield from _nodes()
         yield from _scheduler()
+        yield from _recorded()
         yield from _broker()
 
     def describe(self) -> Iterable[Metric]:
@@ -54,22 +55,16 @@ class Cluster(Collector):
         return ()
 
 
-def _jobs() -> Gauges:
+def _jobs() -> Families:
     found = jobs_summary()
     jobs = {state.name: found.jobs.get(state.name, 0) for state in JobState}
     tasks = {state: number for state, number in found.tasks.items() if state != "total"}
     yield _by("jobs", "Jobs by state.", "state", jobs)
     yield _by("tasks", "Tasks of live jobs by state.", "state", tasks)
     yield _one("jobs_held", "Live jobs that are held with a reason.", found.held)
-    recent = figures.recent()
-    lately = f"in the last {figures.RECENT} s"
-    yield _one("jobs_submitted_recently", f"Jobs submitted {lately}.", recent.submitted)
-    yield _one("jobs_ended_recently", f"Jobs that ended {lately}.", recent.ended)
-    yield _one("planning_seconds_mean", f"Mean time to plan a job submitted {lately}.", recent.planning_seconds)
-    yield _one("job_seconds_mean", f"Mean time from submission to the end of jobs that ended {lately}.", recent.job_seconds)
 
 
-def _queues() -> Gauges:
+def _queues() -> Families:
     waiting = figures.waiting()
     yield _by("queue_tasks", "Tasks that wait for room.", "pool", {each.pool: each.tasks for each in waiting})
     ages = {each.pool: each.oldest_seconds for each in waiting}
@@ -79,7 +74,7 @@ def _queues() -> Gauges:
     yield _one("held_tasks", "Tasks that hold resources of a node.", held)
 
 
-def _nodes() -> Gauges:
+def _nodes() -> Families:
     found = nodes_summary()
     yield _by("nodes", "Nodes by state.", "state", {state: found.nodes.get(state, 0) for state in STATES})
     total = GaugeMetricFamily("switchyard_node_resource_total", "What a node has.", labels=["node", "resource"])
@@ -91,14 +86,35 @@ def _nodes() -> Gauges:
     yield held
 
 
-def _scheduler() -> Gauges:
+def _scheduler() -> Families:
     leader = selectors.leader()
     yield _one("scheduler_paused", "1 while the scheduler is paused.", scheduler()["paused"])
     yield _one("leader_alive", "1 while a scheduler worker leads.", leader.alive)
     yield _one("leader_epoch", "How many times the lead was taken.", leader.epoch)
 
 
-def _broker() -> Gauges:
+def _recorded() -> Families:
+    """Tell what the leader recorded."""
+    found, names = figures.recorded(), figures.Name
+    ((_, placed),) = found[names.PLACEMENTS][""].buckets
+    yield CounterMetricFamily("switchyard_placements", "Tasks placed on nodes, those of later attempts included.", placed)
+    for name, text, *labels in (
+        (names.ROUND, "Time of a scheduling round that had tasks to place."),
+        (names.LAG, "Time from a report's arrival at the scheduler until it was applied."),
+        (names.PLANNING, "Time to plan and store a job at its submission, counted when it ends."),
+        (names.JOB, "Time from a job's submission to its end, by how it ended.", "state"),
+    ):
+        family = HistogramMetricFamily(f"switchyard_{name}", text, labels=labels)
+        for label, one in found[name].items():
+            family.add_metric([label] if labels else [], [(_bound(le), n) for le, n in one.buckets], one.sum)
+        yield family
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if bound == float("inf") else str(bound)
+
+
+def _broker() -> Families:
     """Tell how much waits in the broker; without a broker, nothing."""
     try:
         with redis.Redis.from_url(

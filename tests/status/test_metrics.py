@@ -1,6 +1,7 @@
 """Metrics: read from rows, for viewers, with labels that do not grow."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -8,8 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from access.roles import Role
+from jobs import services, tasks
 from jobs.leading import Leader
-from jobs.models import Job
+from jobs.models import Figure, Job
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.conftest import agent, job, leader
 from tests.people import as_
@@ -41,7 +43,6 @@ def test_live_work_is_counted(leader: Leader, agent: ListAgent, job: Callable[..
     assert told["node_resource_total", "n1", "cpus"] == 2000
     assert told["nodes", "READY"] == 1
     assert told["leader_alive",] == 1
-    assert told["jobs_submitted_recently",] == 2
     assert told["broker_messages", "reports"] == 0
 
 
@@ -64,3 +65,56 @@ def test_figures_are_told_without_a_broker(leader: Leader, settings: Settings) -
 def test_requests_are_counted_by_view(client: Client, leader: Leader) -> None:
     client.get("/healthz")
     assert any(key[0].startswith("django_http_requests") for key in figures())
+
+
+def test_what_a_job_took_is_told_from_rows(leader: Leader, agent: ListAgent, job: Callable[..., Job]) -> None:
+    job({"a": {"parallelism": 3}})
+    leader.tick()
+    before = figures()
+    while Job.objects.get().ended_at is None:
+        turn(leader)
+        agent.listen()
+        tasks.report(agent.finish(agent.tasks()).encode())
+        turn(leader)
+    leader.tick()
+    leader.tick()
+    told = figures()
+    grown = {key: value - before.get(key, 0) for key, value in told.items()}
+    assert grown["placements_total",] == 3
+    assert grown["report_lag_seconds_count",] == agent.number
+    assert grown["round_seconds_count",] >= 1
+    assert 0 < grown["round_seconds_sum",] < 10
+    assert grown["planning_seconds_count",] == 1
+    assert grown["planning_seconds_sum",] == pytest.approx(Job.objects.get().planning_ms / 1000)
+    assert told["job_seconds_count", "FINISHED"] == 1
+    assert told["job_seconds_bucket", "+Inf", "FINISHED"] == 1
+    assert told["job_seconds_bucket", "0.01", "FINISHED"] == 0
+
+
+def test_a_new_leader_counts_no_job_twice_and_misses_none(leader: Leader, agent: ListAgent, job: Callable[..., Job]) -> None:
+    for ended in (1, 2):
+        submitted = job({"a": {}})
+        turn(leader)
+        services.cancel(submitted.id, by="ann")
+        turn(leader)
+        agent.listen()
+        turn(leader, agent.give_back(agent.tasks()))
+        Leader(leader.epoch).tick()
+        assert figures()["job_seconds_count", "CANCELED"] == ended
+
+
+def test_an_idle_cluster_writes_no_figures(leader: Leader, agent: ListAgent) -> None:
+    for _ in range(3):
+        turn(leader)
+        leader.tick()
+    assert not Figure.objects.exists()
+
+
+def test_figures_of_a_hundred_thousand_tasks_are_read_from_their_counters(
+    leader: Leader, agent: ListAgent, job: Callable[..., Job], django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    job({"a": {"parallelism": 100_000}})
+    turn(leader)
+    with django_assert_max_num_queries(25) as queries:
+        assert figures()["queue_tasks", "default"] > 90_000
+    assert not any("jobs_task" in query["sql"] for query in queries)
