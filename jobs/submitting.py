@@ -14,6 +14,7 @@ from agent.messages import HINT_QUEUE, HINT_TASK
 from jobs import rows
 from jobs.expanding import insert_tasks
 from jobs.models import JobType
+from jobs.quotas import require_room
 from jobs.repeating import digest
 from nodes.selectors import node_views
 from scheduling.cluster import Cluster
@@ -51,6 +52,8 @@ def submit(
     stage_specs = {stage["name"]: stage for stage in stored.pop("stages")}
     id_, stages = uuid.uuid4(), list(spec.in_order())
     with transaction.atomic(savepoint=False):
+        if owner is not None:
+            require_room(owner, sum(stage.tasks or 0 for stage in stages))
         refused = _refused(spec, stages)
         values = {
             "id": id_,

@@ -9,6 +9,7 @@ from rest_framework.exceptions import APIException
 
 from artifacts import errors as artifacts
 from jobs import services as jobs
+from jobs.quotas import OverQuota
 from jobs.repeating import KeyReused
 from nodes import services as nodes
 from scheduling.errors import InvalidSpec, TooLarge
@@ -19,6 +20,12 @@ class PayloadTooLarge(APIException):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
+
+
+class Forbidden(exceptions.PermissionDenied):
+    """More than one user may have."""
+
+    default_code = "over_quota"
 
 
 class Unprocessable(APIException):
@@ -43,6 +50,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     jobs.StillLive: Conflict,
     jobs.NothingToRetry: Conflict,
     KeyReused: Unprocessable,
+    OverQuota: Forbidden,
     nodes.NoSuchNode: exceptions.NotFound,
     nodes.NameTaken: Conflict,
     artifacts.NoSuchArtifact: exceptions.NotFound,

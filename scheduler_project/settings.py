@@ -119,6 +119,9 @@ DESCRIPTION_LIMITS = {
     for name in ("bytes", "yaml_bytes", "stages", "edges", "tasks", "files_bytes")
     if f"SWITCHYARD_LIMIT_{name.upper()}" in env.ENVIRON
 }
+#: How many jobs and tasks of one user may be live at once (jobs.quotas); 0: any number.
+QUOTA_JOBS = env.int("SWITCHYARD_QUOTA_JOBS", default=0)
+QUOTA_TASKS = env.int("SWITCHYARD_QUOTA_TASKS", default=0)
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=64 * MIB)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)

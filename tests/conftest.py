@@ -5,6 +5,8 @@ Builders of jobs and nodes live beside the tests that use them.
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import hypothesis
@@ -14,6 +16,25 @@ import redis
 # Two cores shared by all workers: the time an example takes says nothing.
 hypothesis.settings.register_profile("switchyard", deadline=None)
 hypothesis.settings.load_profile("switchyard")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rows_of_migrations() -> Iterator[None]:
+    """Put back the rows that migrations make, whenever a test that commits has emptied all tables at its end."""
+    from django.db.models.signals import post_migrate
+
+    post_migrate.connect(_put_back)
+    yield
+    post_migrate.disconnect(_put_back)
+
+
+def _put_back(sender: Any, **_: Any) -> None:
+    if sender.name == "jobs":
+        from jobs.models import Lease
+        from nodes.models import Scheduler
+
+        Lease.objects.get_or_create(id=1, defaults={"expires_at": datetime.fromtimestamp(0, UTC)})
+        Scheduler.objects.get_or_create(id=1)
 
 
 @pytest.fixture(scope="session")

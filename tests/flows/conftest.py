@@ -9,7 +9,6 @@ import redis
 from django.utils import timezone
 
 from jobs.models import Lease
-from nodes.models import Scheduler
 from tests.flows.stack import Stack
 
 
@@ -17,7 +16,6 @@ from tests.flows.stack import Stack
 def stack(tmp_path: Path, database_url: str, redis_url: str, broker: redis.Redis) -> Iterator[Stack]:
     """Give a stack whose web server and scheduler run."""
     Lease.objects.update_or_create(id=1, defaults={"expires_at": timezone.now() - timedelta(days=1)})
-    Scheduler.objects.get_or_create(id=1)
     stack = Stack(tmp_path, database_url, redis_url)
     try:
         stack.start_web()

@@ -13,7 +13,6 @@ from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Job, Lease
 from jobs.submitting import submit
-from nodes.models import Scheduler
 from scheduling.spec import from_data
 from tests.jobs.agents import ListAgent
 
@@ -23,9 +22,7 @@ NOOP = {"python": "bench.callables:square"}
 @pytest.fixture
 def leader(transactional_db: None, broker: redis.Redis) -> Iterator[Leader]:
     """Give a leader; at the end of the test no invariant may be broken."""
-    # Truncating the tables after a test of this kind takes the rows away that migrations had put there.
     Lease.objects.update_or_create(id=1, defaults={"expires_at": timezone.now() - timedelta(days=1)})
-    Scheduler.objects.get_or_create(id=1)
     epoch = lease.take("test")
     assert epoch is not None
     yield Leader(epoch)

@@ -1,0 +1,86 @@
+"""Quotas: one user has no more live jobs and tasks than the settings allow, however they are submitted."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from access.roles import Role
+from jobs.leading import Leader
+from jobs.models import Job
+from tests.jobs.agents import ListAgent, turn
+from tests.people import as_
+
+pytestmark = pytest.mark.django_db
+Submit = Callable[..., dict[str, Any]]
+
+
+def post(client: Client, tasks: int = 1) -> Any:
+    stages = [{"name": "a", "python": "bench.callables:square", "parallelism": tasks}]
+    return client.post("/api/v1/jobs", {"name": "test", "stages": stages}, content_type="application/json")
+
+
+def said(answer: Any) -> tuple[int, str, str]:
+    error = answer.json()["errors"][0]
+    return answer.status_code, error["code"], error["detail"]
+
+
+def test_job_beyond_the_quota_is_refused_and_not_stored(operator: Client, settings: Settings) -> None:
+    settings.QUOTA_JOBS = 2
+    assert [post(operator).status_code for _ in range(2)] == [201, 201]
+    status, code, detail = said(post(operator))
+    assert (status, code) == (403, "over_quota")
+    assert "at most 2 live jobs (SWITCHYARD_QUOTA_JOBS)" in detail
+    assert Job.objects.count() == 2
+
+
+def test_tasks_beyond_the_quota_are_refused(operator: Client, settings: Settings) -> None:
+    settings.QUOTA_TASKS = 10
+    assert post(operator, 7).status_code == 201
+    status, _, detail = said(post(operator, 4))
+    assert status == 403
+    assert "at most 10 live tasks (SWITCHYARD_QUOTA_TASKS); 7 are there, and this would add 4." in detail
+    assert post(operator, 3).status_code == 201
+
+
+def test_quota_is_each_users_own(operator: Client, admin: Client, settings: Settings) -> None:
+    settings.QUOTA_JOBS = 1
+    assert [post(client).status_code for client in (operator, admin)] == [201, 201]
+
+
+def test_what_has_ended_makes_room(operator: Client, settings: Settings, leader: Leader, agent: ListAgent) -> None:
+    settings.QUOTA_JOBS, settings.QUOTA_TASKS = 1, 2
+    post(operator, 2)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    assert post(operator, 2).status_code == 201
+
+
+def test_retry_counts_as_well(operator: Client, settings: Settings, leader: Leader, agent: ListAgent, submit: Submit) -> None:
+    settings.QUOTA_JOBS = 1
+    first = submit({"a": {}})
+    operator.post(f"/api/v1/jobs/{first['id']}/cancel")
+    turn(leader)
+    submit({"a": {}})
+    assert said(operator.post(f"/api/v1/jobs/{first['id']}/retry"))[:2] == (403, "over_quota")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_quota_is_exact_however_many_submit_at_once(settings: Settings, broker: Any) -> None:
+    settings.QUOTA_JOBS = 3
+    headers = as_(Role.OPERATOR)
+
+    def submit(_: int) -> int:
+        status: int = post(Client(headers=headers)).status_code
+        connection.close()
+        return status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(submit, range(16)))
+    assert sorted(statuses) == [201] * 3 + [403] * 13
+    assert Job.objects.count() == 3
