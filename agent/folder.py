@@ -6,6 +6,7 @@ an agent ever started has ended.
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import time
@@ -39,6 +40,7 @@ class Folder:
             raise InUse(f"an agent runs on {path} already (process {(path / 'lock').read_text().strip()})")
         os.truncate(self._own, 0)
         os.write(self._own, f"{os.getpid()}\n".encode())
+        self.identity = _identity(path / "identity")
         #: The lock to be kept by what outlives the agent.
         self.tree = _open(path / "tree.lock")
 
@@ -77,6 +79,15 @@ def _end(page: Path) -> None:
     if group and started < trees.start_time(group):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
+
+
+def _identity(path: Path) -> str:
+    """Return what tells this folder, and so its agent, from any other."""
+    if not path.exists():
+        aside = path.with_suffix(".new")
+        aside.write_text(secrets.token_hex(8))
+        aside.rename(path)
+    return path.read_text()
 
 
 def _open(path: Path) -> int:

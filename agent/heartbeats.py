@@ -38,6 +38,7 @@ class Heartbeats:
         self._folder = folder
         self._interval = interval
         self._number = 0
+        self._leaving = False
         self._sent: dict[int, float] = {}
         self._heard = boottime()
         self._closed = threading.Event()
@@ -66,35 +67,51 @@ class Heartbeats:
                 self._heard = max(self._heard, at)
                 self._sent = {other: sent for other, sent in self._sent.items() if other > number}
 
-    def close(self, *, leaving: bool) -> None:
-        """Send no more, but for a last one that says so when the agent leaves for good."""
+    def leave(self) -> None:
+        """Say, at once and from now on, that the agent is about to leave."""
+        self._leaving = True
+        self._send(self._figures())
+
+    def close(self) -> None:
+        """Send no more."""
         self._closed.set()
         self._thread.join(timeout=1)
-        if leaving:
-            self._send({"leaving": True})
+
+    def say_left(self) -> None:
+        """Say that nothing of this session is left; over HTTP, so that it is known before anything that comes next."""
+        if not self._send_over_http(self._next({"leaving": True, "left": True})):
+            log.warning("the server does not know that this agent has left")
 
     def _run(self) -> None:
         while not self._closed.is_set():
             try:
-                self._send(figures(self._folder))
+                self._send(self._figures())
             except Exception:
                 log.exception("heartbeat failed")
             self._closed.wait(self._interval)
 
-    def _send(self, told: dict[str, Any]) -> None:
+    def _figures(self) -> dict[str, Any]:
+        return figures(self._folder) | ({"leaving": True} if self._leaving else {})
+
+    def _next(self, told: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             self._number += 1
             number = self._number
             self._sent[number] = boottime()
-        beat = Heartbeat(self._registered.node, self._registered.session, number, told).encode()
+        return Heartbeat(self._registered.node, self._registered.session, number, told).encode()
+
+    def _send(self, told: dict[str, Any]) -> None:
+        beat = self._next(told)
         if not transport.send(self._app, HEARTBEAT_TASK, beat, HEARTBEAT_QUEUE) or self.silence > UNHEARD * self._interval:
             self._send_over_http(beat)
 
-    def _send_over_http(self, beat: dict[str, Any]) -> None:
+    def _send_over_http(self, beat: dict[str, Any]) -> bool:
         try:
             self.acknowledged(self._server.heartbeat(beat))
         except (httpx.HTTPError, Refused) as error:
             log.warning("heartbeat not heard", error=str(error))
+            return False
+        return True
 
 
 def figures(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from scheduling.indexes import IndexSet
 #: Bytes from which on the journal is written anew, and how many times what counted the last time it must hold.
 LARGE = 1 << 20
 MOSTLY_OVER = 4
+LEFT = b'{"left":true}\n'
 
 
 class Journal:
@@ -83,6 +84,10 @@ class Journal:
     def reported(self, number: int) -> None:
         """Note that all of before is in reports up to this number, or waits for an upload."""
         self.write(b'{"reported":%d}\n' % number)
+
+    def left(self) -> None:
+        """Note that nothing of the session is left."""
+        self.write(LEFT)
 
     def known(self, entries: IndexSet) -> None:
         """Note the numbers of entries that were launched before."""

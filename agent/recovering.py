@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent import output
+from agent.journal import LEFT
 from agent.output import Log, Name
 from agent.wire import STATUS, Status
 from scheduling.indexes import IndexSet
@@ -98,9 +99,9 @@ def read(journal: Path, workers: Path, *, boot: str, reported: int, cap: int) ->
 
 
 def last_session(journal: Path) -> str:
-    """Return the session that a journal is of; empty if there is none."""
+    """Return the session that a journal is of; empty if there is none, or nothing of it is left."""
     lines = _whole_lines(journal) if journal.exists() else []
-    return str(json.loads(lines[0])["session"]) if lines else ""
+    return str(json.loads(lines[0])["session"]) if lines and LEFT.strip() not in lines else ""
 
 
 class _History:

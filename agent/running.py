@@ -118,7 +118,7 @@ class Agent:
                     totals=settings.totals,
                     labels=settings.labels,
                     pool=settings.pool,
-                    info={"host": socket.gethostname(), "pid": os.getpid()},
+                    info={"host": socket.gethostname(), "pid": os.getpid(), "agent": self._folder.identity},
                     session=last_session,
                 )
             except httpx.HTTPError as error:
@@ -148,19 +148,20 @@ class Agent:
         supervisor.stop_all(Reason.FENCED, grace=self._settings.kill - self._settings.fence)
         while supervisor.busy and session.heartbeats.silence < self._settings.kill:
             supervisor.step(0.02)
-        session.close(ship=0.1, leaving=False)
+        session.close(ship=0.1)
 
     def _leave(self, session: Session) -> None:
         """Return what has not begun, let the rest end for a while, deliver all reports, and go."""
         supervisor = session.supervisor
         supervisor.leave()
+        session.heartbeats.leave()
         asked = time.monotonic()
         while not supervisor.idle and time.monotonic() < asked + self._grace + DELIVERY:
             supervisor.extend(session.heartbeats.heard + self._settings.kill)
             supervisor.step(0.02)
             if time.monotonic() > asked + self._grace:
                 supervisor.stop_all(Reason.SHUTDOWN, grace=0)
-        session.close(ship=DELIVERY, leaving=True)
+        session.close(ship=DELIVERY, left=supervisor.idle)
 
 
 def _required(variable: str) -> str:

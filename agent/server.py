@@ -71,5 +71,13 @@ class Server:
         if answer.status_code in (401, 403):
             raise Refused("the server does not accept the node token (SWITCHYARD_NODE_TOKEN)")
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
-            raise Refused(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+            raise Refused(f"{method} {path}: {answer.status_code} {_said(answer)}")
         return answer.raise_for_status()
+
+
+def _said(answer: httpx.Response) -> str:
+    """Return what the server gives as its reason."""
+    try:
+        return " ".join(error["detail"] for error in answer.json()["errors"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:300]

@@ -98,12 +98,15 @@ class Session:
         Thread(target=self._publish, name="reports", daemon=True).start()
         self.heartbeats.start()
 
-    def close(self, *, ship: float, leaving: bool) -> None:
-        """End what runs and give it a few seconds to ship the last logs."""
-        self.heartbeats.close(leaving=leaving)
+    def close(self, *, ship: float, left: bool = False) -> None:
+        """End what runs, say so if nothing of the session is left, and take a few seconds to ship the last logs."""
+        self.heartbeats.close()
         self._stop_consuming()
         self._outbox.put(None)
         self.supervisor.close()
+        if left:
+            self.journal.left()
+            self.heartbeats.say_left()
         self.shipper.close(ship)
         self.journal.close()
 

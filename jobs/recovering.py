@@ -19,6 +19,8 @@ from scheduling.lifecycle import LISTED, JobState, TaskState
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
 SILENT = 30.0
 LOST = 60.0
+#: What agents say that have gone for good, with nothing left to tell.
+LEFT = """figures @> '{"left": true}'"""
 #: Seconds by which a node's own fence comes earlier.
 MARGIN = 15.0
 
@@ -27,7 +29,8 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
     """Note signs of life, given as (node, session, figures as JSON text)."""
     values = rows.columns(nodes, 3)
     rows.execute(
-        """UPDATE nodes_node n SET heard_at = now(), figures = c.figures::jsonb
+        f"""UPDATE nodes_node n SET heard_at = now(),
+            figures = CASE WHEN n.{LEFT} THEN n.figures ELSE c.figures::jsonb END
         FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(id, session, figures)
         WHERE n.id = c.id AND n.session = c.session""",
         values,
@@ -35,7 +38,7 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
 
 
 def watch_nodes(*, listening: float, epoch: int) -> None:
-    """Mark nodes silent or heard again, and end sessions that were silent for too long or replaced.
+    """Mark nodes silent or heard again, and end sessions that were silent for too long, replaced, or ended by their agent.
 
     `listening` is for how many seconds the caller has been able to hear.
     """
@@ -55,6 +58,8 @@ def watch_nodes(*, listening: float, epoch: int) -> None:
         end_session(node, epoch=epoch, kept=frozenset(kept), blaming=listening > LOST)
     for (node,) in left:
         end_session(node, epoch=epoch, kept=None, blaming=listening > LOST)
+    for node, session in rows.fetch(f"SELECT id, session FROM nodes_node WHERE session <> '' AND {LEFT}"):
+        end_session(node, epoch=epoch, kept=frozenset(), blaming=False, only=session)
 
 
 def _lost(listening: float) -> list[tuple[int, list[int]]]:
@@ -71,15 +76,18 @@ def _lost(listening: float) -> list[tuple[int, list[int]]]:
     return found
 
 
-def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: bool) -> None:
+def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: bool, only: str | None = None) -> None:
     """Give up what stands on the node's list, but for the stages that are `kept`; without any the node has no session.
 
     With None for `kept`, the node has another session by now, and what stands there from older ones is given up.
-    `blaming` says whether the loss may be the tasks' fault: not after an outage of the control plane.
+    `blaming` says whether the loss may be the tasks' fault: not after an outage of the control plane. With `only`,
+    nothing is done if the node has another session by now.
     """
     with transaction.atomic():
         lease.check(epoch)
         ((session,),) = rows.fetch("SELECT session FROM nodes_node WHERE id = %s FOR NO KEY UPDATE", [node])
+        if only is not None and session != only:
+            return
         if kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '' WHERE id = %s", [node])
         board = Board()

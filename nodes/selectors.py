@@ -67,23 +67,26 @@ def placeable_nodes() -> list[NodeRow]:
     """Return the registered nodes in the order of their ids."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since "
+            "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since, "
+            """figures @> '{"leaving": true}' """
             "FROM nodes_node WHERE session <> '' ORDER BY id"
         )
         return [_node_row(*row) for row in cursor.fetchall()]
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:
-    slot_cpus, session, last_entry, active, paused, draining, silent_since = rest
-    unavailable = _unavailable(active=active, paused=paused, draining=draining, silent_since=silent_since)
+    slot_cpus, session, last_entry, active, paused, draining, silent_since, leaving = rest
+    unavailable = _unavailable(active=active, paused=paused, draining=draining, leaving=leaving, silent_since=silent_since)
     return NodeRow(id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, unavailable)
 
 
-def _unavailable(*, active: bool, paused: bool, draining: bool, silent_since: Any) -> str | None:
+def _unavailable(*, active: bool, paused: bool, draining: bool, leaving: bool, silent_since: Any) -> str | None:
     if not active:
         return "inactive"
     if paused:
         return "paused"
     if draining:
         return "draining"
+    if leaving:
+        return "leaving"
     return "silent" if silent_since else None

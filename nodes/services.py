@@ -36,19 +36,20 @@ def register(
 ) -> tuple[Node, bool]:
     """Give the agent of a node a session; the node is made if it is new.
 
-    An agent that presents the node's session goes on with it (True). Raises NameTaken while another session is alive.
+    An agent that presents the node's session goes on with it (True). Raises NameTaken while another agent is alive: one
+    with another data folder, which is what `agent` in `info` names.
     """
     with transaction.atomic():
         node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool, "labels": dict(labels)})
         resumed = bool(session) and node.session == session
-        if not resumed and node.session and node.heard_at and timezone.now() - node.heard_at < ALIVE and not session:
+        if not resumed and _is_alive(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
             raise NameTaken
         if not resumed:
             node.session, node.last_report = secrets.token_hex(12), 0
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = timezone.now()
-        node.silent_since = None
+        node.silent_since, node.figures = None, {}
         if same:
             node.save_without_historical_record()  # type: ignore[attr-defined]  # untyped
         else:
@@ -134,6 +135,10 @@ def _scheduler(reason: str = "", **fields: Any) -> Scheduler:
         give_reason(scheduler, reason)
         scheduler.save()
     return scheduler
+
+
+def _is_alive(node: Node) -> bool:
+    return bool(node.session and node.heard_at and timezone.now() - node.heard_at < ALIVE and not node.figures.get("left"))
 
 
 def _set_totals(node: Node, totals: Mapping[str, int]) -> None:

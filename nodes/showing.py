@@ -8,7 +8,7 @@ from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Valu
 from nodes.models import Condition, Node, NodeResource, Scheduler
 
 LARGEST_ID = 2**63 - 1
-STATES = ("READY", "PAUSING", "PAUSED", "DRAINING", "DRAINED", "SILENT", "GONE", "INACTIVE")
+STATES = ("READY", "PAUSING", "PAUSED", "DRAINING", "DRAINED", "LEAVING", "SILENT", "GONE", "INACTIVE")
 _FIELDS = (
     "id",
     "name",
@@ -31,6 +31,7 @@ _STATE = Case(
     When(active=False, then=Value("INACTIVE")),
     When(session="", then=Value("GONE")),
     When(silent_since__isnull=False, then=Value("SILENT")),
+    When(figures__leaving=True, then=Value("LEAVING")),
     When(Q(draining=True) & Q(holds=False), then=Value("DRAINED")),
     When(draining=True, then=Value("DRAINING")),
     When(Q(paused=True) & _CONFIRMED, then=Value("PAUSED")),

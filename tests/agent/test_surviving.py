@@ -166,6 +166,32 @@ def test_term_drains(agent: Agent, server: Server, tmp_path: Path) -> None:
     agent.stop()
     assert agent.process.returncode == 0
     assert "lost" not in server.ends().values()
+    assert server.http_heartbeats[-1]["figures"] == {"leaving": True, "left": True}
+
+
+def test_what_has_left_with_nothing_to_tell_begins_anew(
+    agent: Agent, server: Server, start_agent: Callable[..., Agent]
+) -> None:
+    server.launch(1, python="agent_tasks:square")
+    server.result(1)
+    server.command()
+    agent.stop()
+    start_agent()
+    first, second = server.registrations
+    assert second["session"] == ""
+    assert second["info"]["agent"] == first["info"]["agent"]
+
+
+def test_what_leaves_without_being_heard_goes_on_with_its_session(server: Server, start_agent: Callable[..., Agent]) -> None:
+    agent = start_agent("--slots", "1", "--grace", "0.1")
+    server.launch(1, python="agent_tasks:square")
+    assert server.report() is not None
+    agent.stop()
+    assert not any("left" in beat["figures"] for beat in server.http_heartbeats)
+    server.resume = True
+    start_agent()
+    assert server.registrations[1]["session"] == server.session
+    assert server.result(1) == 0
 
 
 def test_what_outlives_the_grace_of_a_stop_is_lost(start_agent: Callable[..., Agent], server: Server, tmp_path: Path) -> None:

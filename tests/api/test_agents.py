@@ -13,6 +13,7 @@ from access.roles import Role
 from artifacts.storage import storage
 from jobs.leading import Leader
 from jobs.models import Stage, Task
+from nodes.models import Node
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 
@@ -55,8 +56,27 @@ def test_registered_agent_goes_on_with_its_session(node: Client) -> None:
 
 
 def test_second_agent_of_the_same_name_is_refused(node: Client) -> None:
-    register(node)
-    assert register(node).status_code == 409
+    register(node, info={"agent": "first"})
+    for told in ({}, {"info": {"agent": "second"}}, {"info": {"agent": "second"}, "session": "of another time"}):
+        answer = register(node, **told)
+        assert answer.status_code == 409
+        assert "Another agent runs under this name" in answer.json()["errors"][0]["detail"]
+
+
+def test_an_agent_that_lost_its_session_takes_its_own_name_again(node: Client) -> None:
+    first = register(node, info={"agent": "first"}).json()
+    again = register(node, info={"agent": "first"})
+    assert again.status_code == 200
+    assert again.json()["session"] != first["session"]
+
+
+def test_the_name_of_an_agent_that_has_left_is_free(node: Client) -> None:
+    first = register(node, info={"agent": "first"}).json()
+    told = {"node": first["node"], "session": first["session"], "number": 9, "figures": {"leaving": True, "left": True}}
+    assert node.post(f"{API}/heartbeat", told, content_type="application/json").status_code == 200
+    second = register(node, info={"agent": "second"})
+    assert (second.status_code, second.json()["resumed"]) == (200, False)
+    assert Node.objects.get().figures == {}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """Submit to finish on real processes: a handful of whole paths."""
 
+import signal
+import time
+from pathlib import Path
+
 from jobs.invariants import violations
 from jobs.models import Task
+from jobs.recovering import SILENT
 from nodes.models import Node
-from scheduling.lifecycle import JobState
+from scheduling.lifecycle import JobState, TaskState
 from tests.flows.stack import Stack
 
 SQUARE = "bench.callables:square"
@@ -40,6 +45,20 @@ def test_a_callable_that_does_not_import_fails_once(stack: Stack) -> None:
     assert stack.wait(job).state == JobState.FAILED
     assert "no.such" in job.error or "No module named 'no'" in job.error
     assert Task.objects.filter(attempt__gt=0).count() == 0
+
+
+def test_an_agent_that_is_told_to_go_hands_over_at_once(stack: Stack, tmp_path: Path) -> None:
+    stack.start_agent("left", slots=1)
+    job = stack.submit({"a": {"command": f"test -e {tmp_path}/go || exec sleep 1000", "shell": True, "grace": 0.1}})
+    stack.until(lambda: Task.objects.get().state == TaskState.RUNNING, "the task runs")
+    stack.start_agent("right", slots=1)
+    (tmp_path / "go").touch()
+    begun = time.monotonic()
+    stack.kill("left", signal.SIGTERM)
+    assert stack.wait(job).state == JobState.FINISHED
+    stack.until(lambda: Node.objects.get(name="left").session == "", "the node is gone")
+    assert time.monotonic() - begun < SILENT
+    assert violations() == []
 
 
 def test_commands_run_with_what_they_are_given(stack: Stack) -> None:

@@ -10,9 +10,10 @@ from django.utils import timezone
 from agent.messages import Heartbeat
 from jobs import lease, recovering
 from jobs import services as job_services
+from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Assignment, Attempt, Job, Task
-from nodes import services
+from nodes import services, showing
 from nodes.models import Node
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
@@ -104,6 +105,28 @@ def test_a_new_session_of_its_node_ends_the_wait_for_the_old_one(
     new.listen()
     assert [attempt for _, attempt, _ in new.tasks()] == [1]
     turn(leader, new.finish(new.tasks()))
+
+
+def test_a_node_that_leaves_gets_nothing_more(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    recovering.hear([(agent.node, agent.session, '{"leaving": true}')])
+    job({"a": {}})
+    turn(leader)
+    agent.listen()
+    assert agent.tasks() == []
+    assert showing.node(str(agent.node))["state"] == "LEAVING"  # type: ignore[index]
+
+
+def test_what_a_node_held_goes_elsewhere_as_soon_as_it_has_left(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}}, disconnect_grace=600)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    recovering.hear([(agent.node, agent.session, '{"leaving": true, "left": true}')])
+    recovering.hear([(agent.node, agent.session, '{"leaving": true}')])
+    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    assert Task.objects.get().state == TaskState.CREATED
+    assert Node.objects.get().session == ""
+    assert violations() == []
 
 
 def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
