@@ -57,6 +57,12 @@ def job(id_: UUID) -> dict[str, Any] | None:
     return None
 
 
+def summary(id_: UUID) -> dict[str, Any] | None:
+    """Return of one job what lists show: where it stands, and not what it was described as."""
+    row = _joined(_FIELDS).filter(id=id_).first()
+    return completed([row])[0] if row else None
+
+
 def id_of(key: str) -> UUID | None:
     """Return the id of the job that is named by its id or its number, or None if there is none."""
     return Job.objects.filter(named(key)).values_list("id", flat=True).first()

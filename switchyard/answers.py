@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
+ENDED_TASKS = ("FINISHED", "FAILED", "CANCELED")
 LIVE_TASKS = ("DEPLOYING", "RUNNING", "CANCELING")
 
 
@@ -50,7 +51,7 @@ class StageStatus:
     @property
     def ended(self) -> int:
         """The number of tasks that have ended, however."""
-        return sum(self.tasks.get(state, 0) for state in ("FINISHED", "FAILED", "CANCELED"))
+        return sum(self.tasks.get(state, 0) for state in ENDED_TASKS)
 
     @property
     def running(self) -> int:
@@ -87,6 +88,11 @@ class JobStatus:
     infeasible: tuple[Reason, ...] = ()
     stages: tuple[StageStatus, ...] = ()
     spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tasks_ended(self) -> int:
+        """The number of tasks that have ended, however."""
+        return sum(self.tasks.get(state, 0) for state in ENDED_TASKS)
 
     @property
     def has_ended(self) -> bool:

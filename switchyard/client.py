@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -25,12 +26,14 @@ from switchyard.answers import (
     decode,
 )
 from switchyard.finding import find
-from switchyard.requesting import Requests
+from switchyard.requesting import PATIENCE, Requests
 
 T = TypeVar("T")
 Stream = Literal["stdout", "stderr"]
 PAGE = 500
 FIRST_LOOK, LONGEST_LOOK, LOOKS_GROW = 0.01, 1.0, 1.3
+#: So many stages are asked for each time that a job which is watched has moved.
+FEW_STAGES = 20
 #: How long a wait outlives a server that is away.
 WAITING_PATIENCE = 60.0
 
@@ -61,6 +64,10 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return decode(JobStatus, self._requests.send("POST", "jobs", json=description, headers=headers).json())
 
+    def summary(self, job: int | str, *, patience: float = PATIENCE) -> JobStatus:
+        """Return where a job stands, without its stages and description: small however large the job."""
+        return self._get(JobStatus, _path("jobs", job, "summary"), patience=patience)
+
     def job(self, job: int | str) -> JobStatus:
         """Return a job, by its number or id, with its stages."""
         return self._get(JobStatus, _path("jobs", job))
@@ -70,11 +77,17 @@ class Client:
         return self._list(JobStatus, "jobs", filters, limit)
 
     def watch(self, job: int | str) -> Iterator[JobStatus]:
-        """Yield the job each time it has moved, until it has ended; a server that restarts meanwhile is waited for."""
+        """Yield the job each time it has moved, until it has ended; a server that restarts meanwhile is waited for.
+
+        Its stages come along while they are few, and in any case at the end.
+        """
         last = None
         for now in self._looks(job):
-            if now != last:
-                yield now
+            if now.has_ended:
+                yield self.job(job)
+            elif now != last:
+                few = now.stages_total <= FEW_STAGES
+                yield replace(now, stages=tuple(self.stages(job))) if few else now
             last = now
 
     def wait(self, job: int | str, *, timeout: float = inf) -> JobStatus:
@@ -82,7 +95,7 @@ class Client:
         deadline = time.monotonic() + timeout
         for now in self._looks(job):
             if now.has_ended:
-                return now
+                return self.job(job)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"job {now.number} is still {now.state} after {timeout:g} s")
         raise AssertionError("the looks at a job end only when it has")
@@ -179,7 +192,7 @@ class Client:
     def _looks(self, job: int | str) -> Iterator[JobStatus]:
         pause = FIRST_LOOK
         while True:
-            now = self._get(JobStatus, _path("jobs", job), patience=WAITING_PATIENCE)
+            now = self.summary(job, patience=WAITING_PATIENCE)
             yield now
             if now.has_ended:
                 return

@@ -6,12 +6,15 @@ Builders of jobs and nodes live beside the tests that use them.
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
 import redis
+
+if TYPE_CHECKING:
+    from tests.switchyard.stacks import Running
 
 # Two cores shared by all workers: the time an example takes says nothing.
 hypothesis.settings.register_profile("switchyard", deadline=None)
@@ -35,6 +38,15 @@ def _put_back(sender: Any, **_: Any) -> None:
 
         Lease.objects.get_or_create(id=1, defaults={"expires_at": datetime.fromtimestamp(0, UTC)})
         Scheduler.objects.get_or_create(id=1)
+
+
+@pytest.fixture(scope="session")
+def whole_stack() -> Iterator["Running"]:
+    """Give a whole stack that runs, which all tests of this worker share that look from outside."""
+    from tests.switchyard.stacks import running
+
+    with running() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

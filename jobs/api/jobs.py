@@ -47,6 +47,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "cancel": Role.OPERATOR,
         "retry": Role.OPERATOR,
         "destroy": Role.OPERATOR,
+        "summary": Role.VIEWER,
         "explain": Role.VIEWER,
         "results": Role.VIEWER,
         "dag_dot": Role.VIEWER,
@@ -104,6 +105,15 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
             services.delete(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.delete", id_)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=JobSerializer)
+    @action(detail=True)
+    def summary(self, request: Request, job: str) -> Response:
+        """Show one job as lists do: small however large the job, for whoever asks often."""
+        shown = showing.summary(found_job(job))
+        if shown is None:
+            raise exceptions.NotFound
+        return Response(JobSerializer(shown).data)
 
     @extend_schema(responses=ExplanationSerializer)
     @action(detail=True)

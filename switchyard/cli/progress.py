@@ -6,10 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from switchyard.answers import JobStatus, StageStatus
 from switchyard.cli.screen import console, lasted, plain, say
-from switchyard.client import Client
-
-#: With more stages than a screen holds, one bar tells of the whole job.
-MOST_BARS = 20
+from switchyard.client import FEW_STAGES, Client
 
 
 def follow(server: Client, job: JobStatus) -> JobStatus:
@@ -38,9 +35,9 @@ def _with_bars(moves: Iterator[JobStatus], job: JobStatus) -> JobStatus:
 
 def _figures(job: JobStatus) -> Iterator[tuple[str, int, int | None, str]]:
     """Yield a name, tasks that have ended, tasks in all (None while unknown) and a word for each bar."""
-    if len(job.stages) > MOST_BARS:
-        ended = sum(stage.ended for stage in job.stages)
-        yield plain(job.name), ended, job.tasks["total"], f"{job.stages_ended} of {job.stages_total} stages"
+    if job.stages_total > FEW_STAGES:
+        # More than a screen holds, and than are asked for: one bar tells of the whole job.
+        yield plain(job.name), job.tasks_ended, job.tasks["total"], f"{job.stages_ended} of {job.stages_total} stages"
         return
     for stage in job.stages:
         yield stage.name, stage.ended, _total(stage), _word(stage)
@@ -62,8 +59,17 @@ def _word(stage: StageStatus) -> str:
 def _with_lines(moves: Iterator[JobStatus], job: JobStatus) -> JobStatus:
     known: dict[str, str] = {}
     for job in moves:
+        if job.stages_total > FEW_STAGES:
+            _say_once(known, job.name, f"{job.stages_ended} of {job.stages_total} stages ({job.tasks_ended} tasks)")
+            continue
         for stage in job.stages:
             if known.get(stage.name, "WAITING") != stage.state:
                 say(f"{stage.name}: {stage.state.lower()} ({stage.ended}/{stage.parallelism})")
                 known[stage.name] = stage.state
     return job
+
+
+def _say_once(known: dict[str, str], name: str, text: str) -> None:
+    if known.get(name) != text:
+        say(plain(f"{name}: {text}"))
+        known[name] = text

@@ -116,10 +116,9 @@ def scheduler(ctx: typer.Context, *, as_json: AsJson = False) -> None:
 
 
 def _job_row(job: JobStatus) -> tuple[Any, ...]:
-    done = sum(job.tasks.get(state, 0) for state in ("FINISHED", "FAILED", "CANCELED"))
     stages = f"{job.stages_ended}/{job.stages_total}"
     owner = job.owner or ""
-    tasks = f"{done}/{job.tasks['total']}"
+    tasks = f"{job.tasks_ended}/{job.tasks['total']}"
     return job.number, job.state, tasks, stages, job.priority, owner, ago(job.created_at), _took(job), job.name
 
 

@@ -41,6 +41,7 @@ MEANT: dict[str, dict[str, str]] = {
     JOB: {"GET": V, "DELETE": O},
     f"{JOB}/cancel": {"POST": O},
     f"{JOB}/retry": {"POST": O},
+    f"{JOB}/summary": {"GET": V},
     f"{JOB}/explain": {"GET": V},
     f"{JOB}/results": {"GET": V},
     f"{JOB}/dag.dot": {"GET": V},

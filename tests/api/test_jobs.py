@@ -223,3 +223,11 @@ def test_browser_gets_a_page(viewer: Client, submit: Submit) -> None:
     answer = viewer.get(f"/api/v1/jobs/{job['id']}", headers={"Accept": "text/html"})
     assert answer["Content-Type"].startswith("text/html")
     assert job["id"].encode() in answer.content
+
+
+def test_summary_is_what_lists_show_and_small_however_large_the_job(viewer: Client, submit: Submit) -> None:
+    job = submit({f"s{number}": {} for number in range(200)}, config={"long": "x" * 10_000})
+    shown = viewer.get(f"/api/v1/jobs/{job['number']}/summary")
+    assert shown.json() == viewer.get("/api/v1/jobs").json()["results"][0]
+    assert len(shown.content) < 1500
+    assert queries_of(viewer, f"/api/v1/jobs/{job['id']}/summary") <= 5

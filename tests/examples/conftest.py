@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.switchyard.stacks import Running, running
+from tests.switchyard.stacks import Running
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Running]:
-    """Give a running stack that the tests of this worker share."""
-    with running() as stack:
-        yield stack
+@pytest.fixture
+def stack(whole_stack: Running) -> Running:
+    """Give the running stack."""
+    return whole_stack

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from switchyard.cli import app
 from tests.switchyard.stacks import Running
 
 pytestmark = pytest.mark.timeout(240)
@@ -72,7 +75,6 @@ def test_unreachable_server_is_named_and_ends_with_4(stack: Running) -> None:
 def test_refusal_ends_with_5(stack: Running) -> None:
     assert "jobs/999999: the server knows nothing of that name" in stack.command("show", "999999").stderr
     stack.switchyard("show", "999999", status=5)
-    stack.switchyard("jobs", status=5, SWITCHYARD_TOKEN="wrong")
 
 
 def test_every_look_is_json_if_asked(stack: Running, job: Path) -> None:
@@ -141,12 +143,52 @@ def test_log_is_followed_while_the_task_writes(stack: Running, job: Path, tmp_pa
         assert following.wait(30) == 0
 
 
-def test_every_command_explains_itself(stack: Running) -> None:
+COMMANDS = [
+    *("submit", "wait", "jobs", "show", "results", "logs", "explain"),
+    *("cancel", "retry", "nodes", "scheduler", "pause", "resume", "drain"),
+]
+
+
+def test_every_command_is_listed_and_an_agent_explains_itself(stack: Running) -> None:
     listed = stack.switchyard("--help")
-    for name in ("submit", "jobs", "show", "logs", "cancel", "retry", "explain", "nodes", "pause", "resume", "drain"):
-        assert name in listed
-        assert "--help" in stack.switchyard(name, "--help")
+    assert [name for name in COMMANDS if f" {name} " not in listed] == []
+    assert "Exit status: 0 done, 1 the job failed" in " ".join(listed.split())
     assert "--server" in stack.switchyard("agent", "--help")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_and_its_options(name: str) -> None:
+    said = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert said.exit_code == 0
+    described = get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert described.help.splitlines()[0] in said.output
+    for parameter in described.params:
+        assert parameter.help, parameter.name
+        assert parameter.opts[0] in said.output or parameter.param_type_name == "argument"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("submit", "{folder}"), "cannot be read"),
+        (("submit", "{folder}/text"), "the job description is not valid"),
+        (("submit", "{folder}/files"), "nowhere.txt"),
+        (("jobs", "--state", "lost"), "state"),
+    ],
+)
+def test_wrong_input_is_named_and_ends_with_2(stack: Running, tmp_path: Path, command: tuple[str, ...], told: str) -> None:
+    (tmp_path / "text").write_bytes(b"\xff\xfe no text")
+    (tmp_path / "files").write_text("name: x\nstages:\n- {name: a, command: [ls], files: [nowhere.txt]}\n")
+    said = stack.command(*(each.format(folder=tmp_path) for each in command))
+    assert (said.returncode, said.stdout) == (2, "")
+    assert told in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_token_that_is_not_valid_says_so(stack: Running) -> None:
+    said = stack.command("jobs", SWITCHYARD_TOKEN="wrong")
+    assert said.returncode == 5
+    assert f"The token is not valid for {stack.url}" in said.stderr
 
 
 def read(stack: Running, *arguments: str | Path, status: int = 0) -> Any:
