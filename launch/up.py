@@ -14,6 +14,8 @@ from launch.config import ROOT, Config
 from launch.errors import LaunchError
 from launch.start import READY
 
+#: How long a demo waits for an agent; without any it goes on, and the job says what it lacks.
+NODE_SECONDS = 30.0
 EXAMPLE = "examples/standard-library.yaml"
 
 
@@ -68,6 +70,7 @@ def demo(config: Config) -> int:
     if status := up(config):
         return status
     token = credentials.load(config.data).token
+    processes.wait_until(lambda: web.has_a_node(config, token), NODE_SECONDS)
     env = os.environ | {"SWITCHYARD_URL": config.url, "SWITCHYARD_TOKEN": token}
     program = Path(sys.executable).with_name("switchyard")
     done = subprocess.run((program, "submit", EXAMPLE, "--wait"), env=env, cwd=ROOT, check=False)

@@ -1,11 +1,13 @@
-"""The web, from outside: is its port free, does it say that the stack is ready.
+"""The web, from outside: is its port free, does it say that the stack is ready, and that a node is there.
 
 How it is started stands in stack.
 """
 
 import http.client
+import json
 import os
 import socket
+from collections.abc import Mapping
 
 from launch.config import Config
 from launch.errors import LaunchError
@@ -28,11 +30,23 @@ def require_free_port(config: Config) -> None:
 
 def is_ready(config: Config) -> bool:
     """Ask the web whether the stack is ready."""
+    return _ask(config, "/readyz") is not None
+
+
+def has_a_node(config: Config, token: str) -> bool:
+    """Ask the web whether an agent has registered that would take work now."""
+    answer = _ask(config, "/api/v1/nodes?state=READY", {"Authorization": f"Bearer {token}"})
+    return bool(answer and json.loads(answer)["results"])
+
+
+def _ask(config: Config, path: str, headers: Mapping[str, str] | None = None) -> bytes | None:
+    """Return what the web answers, None if it does not, or says no."""
     connection = http.client.HTTPConnection(config.url.removeprefix("http://"), timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
+        connection.request("GET", path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.read() if answer.status == http.HTTPStatus.OK else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
