@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agent.messages import Heartbeat, Report
-from jobs import lease, pausing, placing, recovering, reporting, rows, stopping
+from jobs import lease, pausing, placing, recovering, reporting, rows, salvaging, stopping
 from jobs.dispatching import Dispatcher
 from jobs.inbox import Arrived, inbox
 from jobs.isolating import isolate
@@ -120,9 +120,14 @@ class Leader:
         """Apply reports; say whether that recalled tasks from nodes."""
 
         def apply(part: Sequence[Report]) -> bool:
-            applied = reporting.apply(
-                part, self._memory.measures, epoch=self.epoch, blaming=self._listening > recovering.LOST
-            )
+            blaming = self._listening > recovering.LOST
+            return confirm(part, reporting.apply(part, self._memory.measures, epoch=self.epoch, blaming=blaming))
+
+        def salvage(part: Sequence[Report]) -> bool:
+            [report] = part
+            return confirm(part, salvaging.salvage(report, self._memory.measures, epoch=self.epoch))
+
+        def confirm(part: Sequence[Report], applied: reporting.Applied) -> bool:
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
                 if isinstance(report, Arrived):
@@ -130,7 +135,8 @@ class Leader:
             return applied.recalled
 
         def blame(report: Report, reason: str) -> None:
-            log.error("report not applied", node=report.node, reason=reason)
+            log.error("report not applied, taking it apart", node=report.node, reason=reason)
+            isolate([report], salvage, lambda report, reason: log.error("report lost", node=report.node, reason=reason))
 
         return bool(reports) and any(isolate(reports, apply, blame))
 

@@ -4,7 +4,7 @@ A report's number is written in the transaction that applies it; an older number
 Older attempts, other nodes and ended tasks are ignored by the statements themselves: see ATTEMPT_GUARD.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,18 @@ class Applied:
     recalled: bool = False
 
 
-def apply(reports: Sequence[Report], measures: Measures, *, epoch: int, blaming: bool = True) -> Applied:
-    """Apply a batch of reports in one transaction; `blaming` says whether losses may be the tasks' fault."""
+def apply(
+    reports: Sequence[Report],
+    measures: Measures,
+    *,
+    epoch: int,
+    blaming: bool = True,
+    contents: Callable[[Sequence[Report]], bool] | None = None,
+) -> Applied:
+    """Apply a batch of reports in one transaction; `blaming` says whether losses may be the tasks' fault.
+
+    What the reports tell is applied by `contents`, if given (see salvaging).
+    """
     applied = Applied()
     with transaction.atomic():
         lease.check(epoch)
@@ -39,12 +49,16 @@ def apply(reports: Sequence[Report], measures: Measures, *, epoch: int, blaming:
         applied.accepted = list(_in_order(reports, last))
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted:
-            applied.recalled = _apply(applied.accepted, measures, blaming=blaming)
+            if contents:
+                applied.recalled = contents(applied.accepted)
+            else:
+                applied.recalled = apply_contents(applied.accepted, measures, blaming=blaming)
             _write_numbers(applied)
     return applied
 
 
-def _apply(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
+def apply_contents(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
+    """Apply what reports tell, in the caller's transaction; say whether that recalled tasks from nodes."""
     board = Board()
     board.lock_stages(_stages_in(reports))
     board.read_lists({report.node for report in reports})

@@ -1,0 +1,66 @@
+"""Salvaging: a report that cannot be applied is taken apart, so that it loses no more than it must and blocks no later one.
+
+Agents send a report until it is acknowledged, and all later ones wait for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import structlog
+from django.db import transaction
+
+from agent.messages import Finished, Report
+from jobs import reporting, rows
+from jobs.lease import LeaseLost
+from jobs.measuring import Measures
+from jobs.reporting import Applied
+from scheduling.retry import ExitClass
+
+log = structlog.get_logger()
+
+
+def salvage(report: Report, measures: Measures, *, epoch: int) -> Applied:
+    """Apply a report piece by piece, in one transaction; an end that cannot be recorded becomes a failure that says so."""
+
+    def contents(_: object) -> bool:
+        recalled = [_apply(piece, measures) for piece in _pieces(report)]
+        return any(recalled)
+
+    return reporting.apply([report], measures, epoch=epoch, contents=contents)
+
+
+def _apply(piece: Report, measures: Measures) -> bool:
+    """Apply a piece, or what is left to say of it; say whether that recalled tasks."""
+    for told in (piece, _failed(piece)):
+        try:
+            with transaction.atomic():
+                return reporting.apply_contents([told], measures, blaming=False)
+        except (LeaseLost, *rows.TRANSIENT):
+            raise
+        except Exception:
+            log.exception("part of a report not applied", node=piece.node, session=piece.session, number=piece.number)
+    return False
+
+
+def _pieces(report: Report) -> Iterator[Report]:
+    """Yield reports of one thing each."""
+    empty = replace(report, finished=[], others=[], starts=[], returns=[], updates=[])
+    for group in report.finished:
+        for index, begun, ended, result in zip(group.indexes, group.begun, group.ended, group.results, strict=True):
+            yield replace(empty, finished=[Finished(group.stage, group.attempt, [index], [begun], [ended], [result])])
+    yield from (replace(empty, others=[end]) for end in report.others)
+    yield from (replace(empty, starts=[start]) for start in report.starts)
+    yield from (replace(empty, returns=[returned]) for returned in report.returns)
+    yield from (replace(empty, updates=[update]) for update in report.updates)
+
+
+def _failed(piece: Report) -> Report:
+    """Return a piece that tells of an end, as a failure without what was told of it."""
+    ends = [
+        *((group.stage, group.attempt, group.indexes[0], group.begun[0], group.ended[0]) for group in piece.finished),
+        *((end["stage"], end["attempt"], end["index"], end["begun"], end["ended"]) for end in piece.others),
+    ]
+    names = ("stage", "attempt", "index", "begun", "ended")
+    more = {"outcome": "FAILED", "class": ExitClass.USER_ERROR, "error": "what it told at its end could not be recorded"}
+    others = [dict(zip(names, end, strict=True)) | more for end in ends]
+    return replace(piece, finished=[], others=others, starts=[], returns=[], updates=[])
