@@ -1,7 +1,5 @@
 """What the tests of the examples share: a stack that runs."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.switchyard.stacks import Running

@@ -1,0 +1,84 @@
+"""What holds for every route that reads: a page for browsers, and a cost that does not grow with what there is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from access import audit, tokens
+from access.identifying import Identity
+from access.roles import Role, grant
+from jobs.leading import Leader
+from jobs.models import Event, Job
+from tests.access.routes import Route, routes
+from tests.jobs.agents import ListAgent, turn
+from tests.people import user_in
+
+Submit = Callable[..., dict[str, Any]]
+READ = [
+    each for each in routes() if each.pattern.startswith("/api/v1") and "GET" in each.methods and "agent" not in each.pattern
+]
+LISTS = ["jobs", "job-types", "nodes", "events", "tokens", "users", "audit"]
+
+
+@pytest.fixture
+def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
+    """Give a job that has run, so that each route has something to show."""
+    job = submit({"a": {}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks(), result="7"))
+    return job
+
+
+def path_of(route: Route, job: dict[str, Any]) -> str:
+    known = {"job": job["id"], "stage": "a", "index": "0", "stream": "stdout", "node": "n1", "type": "job:1"}
+    return route.pattern.format_map(known)
+
+
+def test_every_route_that_reads_answers_programs_and_browsers(admin: Client, ended: dict[str, Any]) -> None:
+    found = {}
+    for route in READ:
+        for accept in ("application/json", "text/html,application/xhtml+xml,*/*;q=0.8"):
+            found[route.pattern, accept] = admin.get(path_of(route, ended), headers={"Accept": accept}).status_code
+    other = {asked: status for asked, status in found.items() if status != 200}
+    assert other == {("/api/v1/docs", "application/json"): 406}, "the Swagger page is for browsers alone"
+
+
+def test_lists_are_pages_for_browsers(admin: Client, ended: dict[str, Any]) -> None:
+    for name in [*LISTS, f"jobs/{ended['id']}/stages", f"jobs/{ended['id']}/tasks"]:
+        answer = admin.get(f"/api/v1/{name}", headers={"Accept": "text/html"})
+        assert answer["Content-Type"].startswith("text/html"), name
+
+
+def test_lists_cost_the_same_for_3_rows_and_for_30(admin: Client, submit: Submit, agent: ListAgent) -> None:
+    job = submit({f"s{number}": {"parallelism": 10} for number in range(30)})
+    paths = [f"/api/v1/{name}" for name in LISTS]
+    fill(agent, submit, 0, 3)
+    few = [queries(admin, path) for path in paths]
+    fill(agent, submit, 3, 30)
+    assert [queries(admin, path) for path in paths] == few
+    for part in ("stages", "tasks"):
+        path = f"/api/v1/jobs/{job['id']}/{part}"
+        assert queries(admin, f"{path}?limit=3") == queries(admin, f"{path}?limit=30")
+
+
+def fill(agent: ListAgent, submit: Submit, first: int, last: int) -> None:
+    for number in range(first, last):
+        ListAgent(agent.broker, f"other{number}")
+        made = Job.objects.get(id=submit({"a": {}}, type=f"kind{number}:1")["id"])
+        Event.objects.create(at=made.created_at, job=made, node_id=agent.node, kind="test", text="told")
+        user, _ = type(user_in(None)).objects.get_or_create(username=f"user{number}")
+        grant(user, Role.VIEWER)
+        tokens.create("test", role=Role.VIEWER, owner=user)
+        audit.record(Identity(user, Role.VIEWER, "token"), "test", number)
+
+
+def queries(client: Client, path: str) -> int:
+    client.get(path)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200, path
+    return len(captured)
