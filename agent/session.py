@@ -92,7 +92,7 @@ class Session:
         self.journal.commit()
         folder.empty(keep=recovered.paths)
         self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
-        self._app.task(name=COMMAND_TASK)(self._deliver)
+        self._app.task(name=COMMAND_TASK, base=transport.Unanswered)(self._deliver)
         # Before anything is sent: Celery fixes the queues of an app when it first needs one.
         self._stop_consuming: Callable[[], None] = transport.consume(self._app, [queue_of(registered.session)])
         Thread(target=self._publish, name="reports", daemon=True).start()

@@ -6,14 +6,45 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from celery import Celery
+from celery import Celery, Task
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController, state
-from kombu import Exchange, Queue
+from celery.worker.request import Request
+from kombu import Exchange, Queue, uuid
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 log = structlog.get_logger()
+#: Celery's message protocol 2 for a task without options (https://docs.celeryq.dev/en/stable/internals/protocol.html).
+#: `send_task` would add what it finds in the settings and write the arguments twice, for three times the time.
+HEADERS = {
+    "lang": "py",
+    "retries": 0,
+    "eta": None,
+    "expires": None,
+    "group": None,
+    "timelimit": [None, None],
+    "parent_id": None,
+    "argsrepr": "",
+    "kwargsrepr": "",
+    "origin": "",
+    "ignore_result": True,
+}
+NOTHING_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+class Unconfirmed(Request):
+    """A message that nothing is told of: it was taken off its queue for good, and what it said comes again if need be."""
+
+    def acknowledge(self) -> None:
+        """Leave the broker alone; telling it would take as long as all the rest."""
+        self.acknowledged = True
+
+
+class Unanswered(Task[Any, Any]):
+    """The kind of all tasks here: they hand over what they got and tell nobody."""
+
+    Request = "agent.transport:Unconfirmed"
 
 
 def broker_url(redis_url: str) -> str:
@@ -59,7 +90,7 @@ def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
     The tasks of `app` run in that thread and should only hand over what they got. Whatever becomes of the broker, the
     caller's thread goes on: connections are tried again for ever, here.
     """
-    app.conf.task_queues = [Queue(name, Exchange("", type="direct"), routing_key=name) for name in queues]
+    app.conf.task_queues = [Queue(name, Exchange("", type="direct"), routing_key=name, no_ack=True) for name in queues]
     worker = app.WorkController(
         app=app,
         pool_cls="solo",
@@ -80,10 +111,17 @@ def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
 
 def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
     """Send one message now; say whether the broker took it. Nothing depends on its arrival."""
+    id_ = uuid()
     try:
         with app.producer_pool.acquire(block=True, timeout=1) as producer:
-            to = Queue(queue)
-            app.send_task(task, args=[payload], producer=producer, queue=to, declare=[], retry=False)  # type: ignore[arg-type]
+            producer.publish(
+                ([payload], {}, NOTHING_FOLLOWS),
+                exchange="",
+                routing_key=queue,
+                serializer="json",
+                headers={**HEADERS, "task": task, "id": id_, "root_id": id_},
+                correlation_id=id_,
+            )
     except (OperationalError, RedisError, OSError) as error:
         log.warning("message not sent", task=task, error=str(error))
         return False

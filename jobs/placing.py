@@ -77,11 +77,14 @@ def _hold_job(job: UUID, reason: str) -> None:
 def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
     """Place in one transaction; only tasks of these jobs, where any are given."""
     done = Round()
+    # Read before the transaction, which most turns then do without: from CREATED, only this leader moves tasks.
+    candidates = _candidates(jobs)
+    if not candidates:
+        return done
     with transaction.atomic():
         lease.check(epoch)
         switches = scheduler_switches()
-        candidates = [] if switches.paused else _candidates(jobs)
-        if not candidates:
+        if switches.paused:
             return done
         nodes = placeable_nodes()
         board = Board()

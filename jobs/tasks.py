@@ -6,10 +6,11 @@ from typing import Any
 from celery import shared_task
 
 from agent.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat
+from agent.transport import Unanswered
 from jobs.inbox import Arrived, inbox
 
 
-@shared_task(name=REPORT_TASK)
+@shared_task(name=REPORT_TASK, base=Unanswered)
 def report(data: dict[str, Any]) -> None:
     """Take an agent's report."""
     arrived = Arrived.decode(data)
@@ -17,13 +18,13 @@ def report(data: dict[str, Any]) -> None:
     inbox.put(arrived)
 
 
-@shared_task(name=HINT_TASK)
+@shared_task(name=HINT_TASK, base=Unanswered)
 def hint(data: None) -> None:
     """Look again: something changed."""
     inbox.put(None)
 
 
-@shared_task(name=HEARTBEAT_TASK)
+@shared_task(name=HEARTBEAT_TASK, base=Unanswered)
 def heartbeat(data: dict[str, Any]) -> None:
     """Take an agent's sign of life."""
     inbox.put(Heartbeat(**data))
