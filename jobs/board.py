@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from jobs import rows, writing
+from jobs import rows, telling, writing
 from jobs.tables import (
     ASSIGNMENT_COLUMNS,
     JOB_COLUMNS,
@@ -22,8 +22,11 @@ from jobs.tables import (
     read_job,
     read_stage,
 )
+from nodes import events
+from nodes.events import Told
 from scheduling.assignment import how_many, promote
 from scheduling.indexes import IndexSet
+from scheduling.lifecycle import JobState
 
 
 class Board:
@@ -34,6 +37,9 @@ class Board:
         self.stages: dict[int, StageRow] = {}
         self.lists: dict[int, list[AssignmentRow]] = defaultdict(list)
         self.rooms: dict[int, Room] = defaultdict(Room)
+        self.ended: list[StageRow] = []
+        self.told: list[Told] = []
+        self._before: dict[UUID, tuple[JobState, bool]] = {}
 
     def lock_stages(self, ids: Iterable[int]) -> None:
         """Read these stages and lock their jobs, in the order of the jobs' ids."""
@@ -48,7 +54,8 @@ class Board:
         for row in found:
             self.stages[row[0]] = read_stage(row[:STAGE_WIDTH])
             if row[1] not in self.jobs:
-                self.jobs[row[1]] = read_job(row[STAGE_WIDTH:])
+                job = self.jobs[row[1]] = read_job(row[STAGE_WIDTH:])
+                self._before[job.id] = job.state, job.started
 
     def read_lists(self, nodes: Iterable[int]) -> None:
         """Read the lists and the room of these nodes."""
@@ -111,9 +118,18 @@ class Board:
     def write(self) -> None:
         """Write back all that changed."""
         writing.write_stages([stage for stage in self.stages.values() if stage.changed])
-        writing.write_jobs([job for job in self.jobs.values() if job.changed])
+        changed_jobs = [job for job in self.jobs.values() if job.changed]
+        writing.write_jobs(changed_jobs)
+        self._tell(changed_jobs)
         changed = [assignment for entries in self.lists.values() for assignment in entries if assignment.changed]
         writing.write_assignments([assignment for assignment in changed if assignment.id and assignment.listed])
         writing.insert_assignments([assignment for assignment in changed if not assignment.id])
         writing.delete_assignments([assignment.id for assignment in changed if assignment.id and not assignment.listed])
         writing.write_rooms({node: room for node, room in self.rooms.items() if room.changed})
+
+    def _tell(self, changed: Iterable[JobRow]) -> None:
+        told = [*self.told, *telling.of_stages(self.ended)]
+        for job in changed:
+            state, started = self._before[job.id]
+            told += telling.of_job(job, state, started=started)
+        events.record(told)

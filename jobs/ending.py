@@ -2,12 +2,13 @@
 
 import json
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.messages import Report
-from jobs import quarantine, rows
+from jobs import quarantine, rows, telling
 from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
@@ -45,6 +46,7 @@ def end_others(board: Board, reports: Iterable[Report], *, blaming: bool) -> lis
     judged = list(_judge(board, told, _current(told), _poison(told) if blaming else None))
     for item in judged:
         _note(board, item)
+    _tell(board, judged)
     return _write(judged)
 
 
@@ -152,6 +154,23 @@ def _note(board: Board, judged: Judged) -> None:
         job.changed = True
         if job.failures > job.max_failures or judged.end["class"] == ExitClass.UNLOADABLE:
             job.fail(_reason(stage, index, judged.end))
+
+
+def _tell(board: Board, judged: Iterable[Judged]) -> None:
+    """Tell of failures by stage and class."""
+    kinds: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
+    for item in judged:
+        if item.end["outcome"] == TaskState.FAILED.name and item.after != TaskState.CANCELED:
+            kinds[_kind(item)][item.end["stage"], item.end["class"] or ""] += 1
+    for kind, counted in kinds.items():
+        board.told += telling.of_tasks(kind, {(board.stages[id_], cause): n for (id_, cause), n in counted.items()})
+
+
+def _kind(item: Judged) -> str:
+    lost = item.end["class"] == ExitClass.LOST
+    if item.after == TaskState.CREATED:
+        return telling.LOST if lost else telling.RETRIED
+    return telling.QUARANTINED if lost else telling.FAILED
 
 
 def _reason(stage: StageRow, index: int, end: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from jobs import rows, stopping
 from jobs.board import Board
 from jobs.numbering import RECORD
 from jobs.tables import StageRow
+from nodes.events import Told
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, TaskState
 
@@ -25,6 +26,8 @@ def mend(board: Board) -> bool:
             stopping.cancel_unplaced([(stage, stage.unplaced)])
         elif not any(stage.counts[state] for state in LISTED):
             _renew(stage)
+            text = f"Stage {stage.name} is tried again as a whole, since not all members of the gang went on."
+            board.told.append(Told("gang_retried", text, stage.job_id))
     return told
 
 

@@ -1,6 +1,9 @@
 """Who leads: a lease row judged by the database's clock. Taking it raises the epoch that fences every write of a leader."""
 
+from django.db import transaction
+
 from jobs import rows
+from nodes import events
 
 #: Seconds that a lease lasts, and between renewals.
 LASTS = 10
@@ -13,11 +16,13 @@ class LeaseLost(Exception):
 
 def take(holder: str) -> int | None:
     """Take the lease if it is free and return the new epoch; None while another holds it."""
-    taken = rows.fetch(
-        "UPDATE jobs_lease SET holder = %s, epoch = epoch + 1, expires_at = clock_timestamp() + %s * interval '1 second' "
-        "WHERE expires_at < clock_timestamp() RETURNING epoch",
-        [holder, LASTS],
-    )
+    with transaction.atomic():
+        taken = rows.fetch(
+            "UPDATE jobs_lease SET holder = %s, epoch = epoch + 1, expires_at = clock_timestamp() + %s * interval '1 second' "
+            "WHERE expires_at < clock_timestamp() RETURNING epoch",
+            [holder, LASTS],
+        )
+        events.record(events.Told("lease_taken", f"{holder} leads from now on, in epoch {epoch}.") for (epoch,) in taken)
     return taken[0][0] if taken else None
 
 

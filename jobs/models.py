@@ -206,16 +206,6 @@ class Assignment(models.Model):
         constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
 
 
-class Event(models.Model):
-    """Something worth telling about a job or a node: never one per task."""
-
-    at = models.DateTimeField()
-    job = models.ForeignKey(Job, models.CASCADE, null=True, related_name="events")
-    node_id = models.BigIntegerField(null=True)
-    kind = models.CharField(max_length=40)
-    text = models.TextField()
-
-
 class Figure(models.Model):
     """A bucket of a histogram of the main path: how many values were at most `bound` and above the next lower one.
 

@@ -5,14 +5,16 @@ the database or a stall gives every node its full time again.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from django.db import transaction
 
-from jobs import gangs, lease, quarantine, rows, settling
+from jobs import gangs, lease, quarantine, rows, settling, telling
 from jobs.board import Board
 from jobs.moves import RANGE, Move, move
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
+from nodes import events
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
 
@@ -43,7 +45,9 @@ def watch_nodes(*, listening: float, epoch: int) -> None:
     `listening` is for how many seconds the caller has been able to hear.
     """
     heard = "least(extract(epoch FROM now() - heard_at), %s)"
-    silent = rows.fetch(f"SELECT id FROM nodes_node WHERE session <> '' AND {heard} > %s", [listening, SILENT])
+    silent = rows.fetch(
+        f"SELECT id FROM nodes_node WHERE silent_since IS NULL AND session <> '' AND {heard} > %s", [listening, SILENT]
+    )
     back = rows.fetch(
         f"SELECT id FROM nodes_node WHERE silent_since IS NOT NULL AND session <> '' AND {heard} <= %s",
         [listening, SILENT],
@@ -90,6 +94,8 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
             return
         if kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '' WHERE id = %s", [node])
+            kind, text = ("node_left", "The agent has left.") if only else ("node_lost", "The node was silent for too long.")
+            events.record([events.Told(kind, text, node=node)])
         board = Board()
         board.read_lists([node])
         gone = [a for a in board.lists[node] if (a.session != session if kept is None else a.stage not in kept)]
@@ -101,6 +107,7 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
                 board.stages[moved.stage].spend(moved.indexes)
             if moved.after == TaskState.FAILED:
                 _quarantine(board, moved)
+        _tell(board, node, moves)
         for assignment in gone:
             board.drop(node, assignment.stage, assignment.listed)
         gangs.mend(board)
@@ -145,6 +152,14 @@ def _fates(board: Board, gone: AssignmentRow, poison: IndexSet) -> list[tuple[bo
     ]
 
 
+def _tell(board: Board, node: int, moves: Iterable[Move]) -> None:
+    for kind, after in ((telling.LOST, TaskState.CREATED), (telling.QUARANTINED, TaskState.FAILED)):
+        counted = Counter({m.stage: 0 for m in moves})
+        for moved in moves:
+            counted[moved.stage] += len(moved.indexes) if moved.after == after else 0
+        board.told += telling.of_tasks(kind, {(board.stages[id_], ""): n for id_, n in counted.items() if n}, node)
+
+
 def _quarantine(board: Board, moved: Move) -> None:
     """Note on the job which of its tasks are not tried again."""
     job = board.job_of(moved.stage)
@@ -163,6 +178,8 @@ def _mark(nodes: list[int], epoch: int, *, silent: bool) -> None:
             "UPDATE nodes_node SET silent_since = CASE WHEN %s THEN coalesce(silent_since, now()) END WHERE id = ANY(%s)",
             [silent, nodes],
         )
+        kind, text = ("node_silent", "The node is silent.") if silent else ("node_back", "The node is heard again.")
+        events.record(events.Told(kind, text, node=id_) for id_ in nodes)
         board = Board()
         board.read_lists(nodes)
         assignments = [a for entries in board.lists.values() for a in entries if not a.recalled]
@@ -221,8 +238,10 @@ def expire_jobs(*, epoch: int) -> None:
             ("created_at", "started_at IS NULL", "queue", "waited longer than its queue timeout"),
             ("started_at", "started_at IS NOT NULL", "run", "ran longer than its run timeout"),
         ):
-            rows.execute(
+            found = rows.fetch(
                 f"""UPDATE jobs_job SET state = %s, error = %s WHERE ended_at IS NULL AND {condition} AND state = ANY(%s)
-                AND {column} + (spec -> 'timeouts' ->> '{name}')::float8 * interval '1 second' < now()""",
+                AND {column} + (spec -> 'timeouts' ->> '{name}')::float8 * interval '1 second' < now()
+                RETURNING id""",
                 [int(JobState.FAILING), f"the job {text}", [int(JobState.CREATED), int(JobState.RUNNING)]],
             )
+            events.record(events.Told("job_failing", f"The job {text}.", id_) for (id_,) in found)

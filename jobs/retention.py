@@ -101,7 +101,7 @@ def _delete_events(before: datetime, limit: int) -> int:
     """Delete old events that belong to no job; the others go with theirs."""
     return len(
         rows.fetch(
-            "DELETE FROM jobs_event WHERE id IN (SELECT id FROM jobs_event WHERE job_id IS NULL AND at < %s "
+            "DELETE FROM nodes_event WHERE id IN (SELECT id FROM nodes_event WHERE job_id IS NULL AND at < %s "
             "ORDER BY at LIMIT %s) RETURNING 1",
             [before, limit],
         )

@@ -10,6 +10,7 @@ from jobs import rows
 from jobs.models import Job, JobType
 from jobs.retrying import reuse
 from jobs.submitting import hint, submit
+from nodes import events
 from scheduling.errors import SwitchyardError
 from scheduling.lifecycle import JOB_ENDS, JobState
 from scheduling.spec import from_json
@@ -34,6 +35,7 @@ def cancel(id_: UUID, *, by: str) -> Job:
         if job.state in (JobState.CREATED, JobState.RUNNING, JobState.FAILING, JobState.RECONCILING):
             job.state, job.error = JobState.CANCELING, job.error or f"canceled by {by}"
             job.save(update_fields=["state", "error"])
+            events.record([events.Told("job_canceling", f"The job was canceled by {by}.", job.id)])
             transaction.on_commit(hint)
     return job
 
@@ -69,7 +71,7 @@ def delete_jobs(ids: list[UUID]) -> None:
         ("jobs_task", stages),
         ("jobs_attempt", stages),
         ("jobs_edge", "job_id = ANY(%s)"),
-        ("jobs_event", "job_id = ANY(%s)"),
+        ("nodes_event", "job_id = ANY(%s)"),
         ("jobs_stage", "job_id = ANY(%s)"),
     ):
         rows.execute(f"DELETE FROM {table} WHERE {condition}", [ids])

@@ -37,6 +37,7 @@ def end_stages(board: Board, stages: Iterable[StageRow]) -> None:
     while complete:
         for stage in complete:
             stage.ended = stage.changed = True
+            board.ended.append(stage)
             board.job_of(stage.id).stages_ended += 1
             board.job_of(stage.id).changed = True
         complete = [stage for stage in _open_consumers(board, complete) if _is_complete(stage)]

@@ -16,6 +16,7 @@ from jobs.expanding import insert_tasks
 from jobs.models import JobType
 from jobs.quotas import require_room
 from jobs.repeating import digest
+from nodes import events
 from nodes.selectors import node_views
 from scheduling.cluster import Cluster
 from scheduling.indexes import IndexSet
@@ -67,6 +68,7 @@ def submit(
         ids = _insert_stages(id_, stages, stage_specs, refused)
         _insert_edges(id_, stages, ids)
         insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
+        events.record([events.Told("job_submitted", f"The job was submitted, with {len(stages):,} stages.", id_)])
         transaction.on_commit(hint)
     return id_
 

@@ -44,7 +44,7 @@ class JobRow:
         self.state, self.changed = state, True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StageRow:
     """A stage, with what placing and counting need."""
 

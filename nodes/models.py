@@ -95,3 +95,21 @@ class Condition(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["node", "name"], name="one_row_per_node_and_condition")]
+
+
+class Event(models.Model):
+    """Something worth telling about a job or a node: never one per task. Both are named by their ids, and may be gone."""
+
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=40)
+    text = models.TextField()
+    job_id = models.UUIDField(null=True)
+    node_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["job_id", "id"], name="events_by_job", condition=Q(job_id__isnull=False)),
+            models.Index(fields=["node_id", "id"], name="events_by_node", condition=Q(node_id__isnull=False)),
+            models.Index(fields=["kind", "id"], name="events_by_kind"),
+            models.Index(fields=["at"], name="events_of_no_job", condition=Q(job_id__isnull=True)),
+        ]

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from nodes import events
 from nodes.models import Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
@@ -55,6 +56,8 @@ def register(
         else:
             node.save()
         _set_totals(node, totals)
+        how = "goes on with its session" if resumed else "began a new session"
+        events.record([events.Told("node_registered", f"The agent of the node {how}.", node=node.id)])
     return node, resumed
 
 
@@ -65,40 +68,40 @@ def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
 
 def pause(id_: int, reason: str) -> Node:
     """Start nothing more on a node; what runs goes on."""
-    return _change(id_, reason, paused=True, pause_reason=reason)
+    return _change(id_, "paused", reason, paused=True, pause_reason=reason)
 
 
 def resume(id_: int) -> Node:
     """Let a node that was paused or drained take work again."""
-    return _change(id_, paused=False, draining=False, pause_reason="")
+    return _change(id_, "resumed", paused=False, draining=False, pause_reason="")
 
 
 def drain(id_: int, reason: str) -> Node:
     """Let a node run empty."""
-    return _change(id_, reason, draining=True, pause_reason=reason)
+    return _change(id_, "drained", reason, draining=True, pause_reason=reason)
 
 
 def deactivate(id_: int, reason: str = "") -> Node:
     """Take a node out of the cluster, with its history kept."""
-    return _change(id_, reason, active=False)
+    return _change(id_, "deactivated", reason, active=False)
 
 
 def activate(id_: int) -> Node:
     """Take a node back."""
-    return _change(id_, active=True)
+    return _change(id_, "activated", active=True)
 
 
 def pause_scheduler(reason: str) -> Scheduler:
     """Start nothing more anywhere; what runs goes on."""
     with transaction.atomic():
-        scheduler = _scheduler(reason, paused=True, pause_reason=reason)
+        scheduler = _scheduler("paused", reason, paused=True, pause_reason=reason)
         Node.objects.update(pause_epoch=F("pause_epoch") + 1)
     return scheduler
 
 
 def resume_scheduler() -> Scheduler:
     """Start tasks again."""
-    return _scheduler(paused=False, pause_reason="")
+    return _scheduler("resumed", paused=False, pause_reason="")
 
 
 def set_policy(*, strategy: str | None = None, allocation: str | None = None) -> Scheduler:
@@ -113,7 +116,7 @@ def set_policy(*, strategy: str | None = None, allocation: str | None = None) ->
     return scheduler
 
 
-def _change(id_: int, reason: str = "", **fields: Any) -> Node:
+def _change(id_: int, did: str, reason: str = "", **fields: Any) -> Node:
     with transaction.atomic():
         node = Node.objects.select_for_update().filter(id=id_).first()
         if node is None:
@@ -123,10 +126,11 @@ def _change(id_: int, reason: str = "", **fields: Any) -> Node:
         node.pause_epoch += 1
         give_reason(node, reason)
         node.save(update_fields=[*fields, "pause_epoch"])
+        events.record([events.Told(f"node_{did}", _because(f"The node was {did}", reason), node=node.id)])
     return node
 
 
-def _scheduler(reason: str = "", **fields: Any) -> Scheduler:
+def _scheduler(did: str, reason: str = "", **fields: Any) -> Scheduler:
     with transaction.atomic():
         scheduler = Scheduler.objects.select_for_update().get()
         for field, value in fields.items():
@@ -134,11 +138,16 @@ def _scheduler(reason: str = "", **fields: Any) -> Scheduler:
         scheduler.pause_epoch += 1
         give_reason(scheduler, reason)
         scheduler.save()
+        events.record([events.Told(f"scheduler_{did}", _because(f"The scheduler was {did}", reason))])
     return scheduler
 
 
 def _is_alive(node: Node) -> bool:
     return bool(node.session and node.heard_at and timezone.now() - node.heard_at < ALIVE and not node.figures.get("left"))
+
+
+def _because(text: str, reason: str) -> str:
+    return f"{text}: {reason}" if reason else f"{text}."
 
 
 def _set_totals(node: Node, totals: Mapping[str, int]) -> None:

@@ -11,11 +11,13 @@ from jobs import drawing, showing, showing_stages, showing_tasks
 from jobs.explaining import explain_job
 from jobs.showing_results import result_text
 from jobs.showing_tasks import Place
+from nodes import events
 from scheduling.lifecycle import TaskState
 from status.answering import answer, missing, page
 from status.tails import tails
 
 TASKS_A_PAGE = 50
+EVENTS = 20
 SHOWN_RESULT = 20_000
 LARGEST_INDEX = 2**31 - 1
 #: Graphs of more stages are looked at less often.
@@ -36,6 +38,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         # Made by jobs.svg, which escapes whatever users wrote.
         "graph": mark_safe(drawing.picture(stages)),
         "waits": _waits(id_) if shown["ended_at"] is None else [],
+        "events": events.named(events.events().filter(job_id=id_)[:EVENTS]),
         "seconds": 2 if len(stages) <= SMALL_GRAPH else 10,
     }
     if not request.headers.get("HX-Request"):

@@ -8,6 +8,7 @@ from access.rules import PUBLIC, requires
 from jobs import selectors, showing
 from jobs import summing as jobs_summing
 from jobs.api.filters import JOB_STATES, JobFilter
+from nodes import events
 from nodes import showing as nodes_showing
 from nodes import summing as nodes_summing
 from status.answering import answer, page
@@ -15,6 +16,7 @@ from status.answering import answer, page
 RECENT = 10
 JOBS_A_PAGE = 50
 NODES_A_PAGE = 100
+EVENTS = 20
 
 
 @requires(PUBLIC)
@@ -68,6 +70,7 @@ def nodes(request: HttpRequest) -> HttpResponse:
     shown = nodes_showing.completed(rows[:NODES_A_PAGE])
     context = {
         "nodes": shown,
+        "events": events.named(events.of_nodes()[:EVENTS]),
         "scheduler": nodes_showing.scheduler(),
         "more": _with(request, after=shown[-1]["name"]) if len(rows) > NODES_A_PAGE else None,
         "first": _with(request, after=None) if after else None,

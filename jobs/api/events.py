@@ -11,8 +11,7 @@ from access.drf import Ruled
 from access.roles import Role
 from jobs.api.filters import EventFilter
 from jobs.api.serializers import EventSerializer
-from jobs.models import Event
-from nodes.showing import names_of
+from nodes import events
 
 
 class EventViewSet(Ruled, GenericViewSet[Any]):
@@ -23,11 +22,9 @@ class EventViewSet(Ruled, GenericViewSet[Any]):
     filter_backends = (DjangoFilterBackend,)
     filterset_class = EventFilter
     ordering = ("-id",)
-    queryset = Event.objects.values("id", "at", "kind", "text", "job_id", "node_id")
+    queryset = events.events()
 
     def list(self, request: Request) -> Response:
         """List events, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        names = names_of({row["node_id"] for row in page if row["node_id"] is not None})
-        shown = [row | {"job": row["job_id"], "node": names.get(row["node_id"])} for row in page]
-        return self.get_paginated_response(EventSerializer(shown, many=True).data)
+        return self.get_paginated_response(EventSerializer(events.named(page), many=True).data)

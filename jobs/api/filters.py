@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
 
-from jobs.models import Event, Job
+from jobs.models import Job
 from jobs.showing import named
 from nodes.showing import node_named
 from scheduling.lifecycle import JobState, TaskState
@@ -64,12 +64,8 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     node = django_filters.CharFilter(method="by_node", max_length=100)
     kind = django_filters.CharFilter("kind", max_length=40)
 
-    class Meta:
-        model = Event
-        fields: tuple[str, ...] = ()
-
     def by_job(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(job__in=Job.objects.filter(named(value)))
+        return queryset.filter(job_id__in=Job.objects.filter(named(value)).values("id"))
 
     def by_node(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(node_id__in=node_named(value))

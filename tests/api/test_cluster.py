@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from access.models import AuditEntry
 from jobs.leading import Leader
-from jobs.models import Event
 from nodes import services
-from nodes.models import Condition, Node
+from nodes.models import Condition, Event, Node
 from tests.jobs.agents import ListAgent, turn
 
 pytestmark = pytest.mark.django_db
@@ -134,8 +133,8 @@ def test_events_are_told_newest_first_and_by_job(viewer: Client, submit: Submit)
     node = register("n1")
     for kind, job in (("first", jobs[0]), ("second", jobs[1])):
         Event.objects.create(at=timezone.now(), kind=kind, text="it happened", job_id=job["id"], node_id=node.id)
-    assert [each["kind"] for each in viewer.get("/api/v1/events").json()["results"]] == ["second", "first"]
-    (told,) = viewer.get(f"/api/v1/events?job={jobs[0]['number']}").json()["results"]
+    assert [each["kind"] for each in viewer.get("/api/v1/events").json()["results"]][:2] == ["second", "first"]
+    (told,) = viewer.get(f"/api/v1/events?kind=first&job={jobs[0]['number']}").json()["results"]
     assert (told["job"], told["node"], told["kind"]) == (jobs[0]["id"], "n1", "first")
     assert len(viewer.get("/api/v1/events?node=n1&kind=first").json()["results"]) == 1
 

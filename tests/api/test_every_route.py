@@ -12,7 +12,8 @@ from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
 from jobs.leading import Leader
-from jobs.models import Event, Job
+from jobs.models import Job
+from nodes.models import Event
 from tests.access.routes import Route, routes
 from tests.jobs.agents import ListAgent, turn
 from tests.people import user_in
@@ -70,7 +71,7 @@ def fill(agent: ListAgent, submit: Submit, first: int, last: int) -> None:
     for number in range(first, last):
         ListAgent(agent.broker, f"other{number}")
         made = Job.objects.get(id=submit({"a": {}}, type=f"kind{number}:1")["id"])
-        Event.objects.create(at=made.created_at, job=made, node_id=agent.node, kind="test", text="told")
+        Event.objects.create(at=made.created_at, job_id=made.id, node_id=agent.node, kind="test", text="told")
         user, _ = type(user_in(None)).objects.get_or_create(username=f"user{number}")
         grant(user, Role.VIEWER)
         tokens.create("test", role=Role.VIEWER, owner=user)

@@ -267,3 +267,21 @@ def test_names_that_users_chose_are_never_markup(leader: Leader, job: Submit, vi
         shown = text(viewer, path)
         assert NASTY not in shown
         assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_what_happened_to_a_job_is_told_on_its_page(leader: Leader, agent: ListAgent, job: Submit, viewer: Client) -> None:
+    number = job({"a": {}}).number
+    run(leader, agent)
+    page = text(viewer, f"/ui/jobs/{number}")
+    assert "Stage a finished." in page
+    assert "The agent of the node began" not in page
+    (told, *_) = viewer.get(f"/api/v1/events?job={number}").json()["results"]
+    assert (told["kind"], told["node"]) == ("job_finished", None)
+
+
+def test_what_happened_to_nodes_is_told_on_their_page(leader: Leader, agent: ListAgent, job: Submit, viewer: Client) -> None:
+    job({"a": {}})
+    services.pause(agent.node, "smoke")
+    page = text(viewer, "/ui/nodes")
+    assert "The node was paused: smoke" in page
+    assert "The job was submitted" not in page

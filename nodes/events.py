@@ -1,0 +1,58 @@
+"""Events: what happened to jobs and nodes that is worth telling, for whoever works on them; never one for each task.
+
+The table stands here because both nodes and jobs write it. An event is written in the transaction of what it tells.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection
+from django.db.models import QuerySet
+
+from nodes.models import Event, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that happened, and what it happened to."""
+
+    kind: str
+    text: str
+    job: UUID | None = None
+    node: int | None = None
+
+
+def record(told: Iterable[Told]) -> None:
+    """Write what happened, by one statement."""
+    rows = [(one.kind, one.text, one.job, one.node) for one in told]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        connection.ensure_connection()
+        # On the main path: a cursor of Django's own costs more than the statement.
+        psycopg.Cursor(connection.connection).execute(
+            "INSERT INTO nodes_event (at, kind, text, job_id, node_id) SELECT now(), c.* FROM "
+            "unnest(%s::text[], %s::text[], %s::uuid[], %s::bigint[]) AS c",
+            columns,
+            prepare=True,
+        )
+
+
+def events() -> QuerySet[Event, Any]:
+    """Return what is shown of events, newest first."""
+    found: QuerySet[Event, Any] = Event.objects.order_by("-id").values("id", "at", "kind", "text", "job_id", "node_id")
+    return found
+
+
+def of_nodes() -> QuerySet[Event, Any]:
+    """Return the events of nodes and of the scheduler, newest first."""
+    return events().filter(job_id=None)
+
+
+def named(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the names of their nodes to events."""
+    rows = list(found)
+    names = dict(Node.objects.filter(id__in={row["node_id"] for row in rows if row["node_id"]}).values_list("id", "name"))
+    return [row | {"job": row["job_id"], "node": names.get(row["node_id"])} for row in rows]
