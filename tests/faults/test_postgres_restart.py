@@ -1,5 +1,6 @@
 """The database crashes and comes back with work in flight: the work goes on, and every invariant holds afterwards."""
 
+import json
 import os
 import signal
 import subprocess
@@ -33,8 +34,7 @@ def test_work_goes_on_after_the_database_crashed(tmp_path: Path) -> None:
 
 
 def _run(stack: Stack, running: services.Services, data: Path, marks: Path) -> None:
-    stack.start_web()
-    stack.start_scheduler()
+    stack.start_servers()
     stack.start_agent("only")
     work = {"name": "work", "python": "tests.faults.work:interval", "parallelism": COUNT, "args": [str(marks), 0.1]}
     job = _api(stack, "POST", "/api/v1/jobs", json={"name": "test", "stages": [work]})
@@ -55,7 +55,10 @@ def _run(stack: Stack, running: services.Services, data: Path, marks: Path) -> N
 def _stack(folder: Path, running: services.Services) -> Stack:
     env = os.environ | running.environment() | {"SWITCHYARD_SECRET_KEY": "x" * 50, "DATA_DIR": str(folder)}
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-    return Stack(folder, running.database_url, running.redis_url)
+    made = subprocess.run(
+        [sys.executable, "manage.py", "bootstrap", "--json"], cwd=ROOT, env=env, capture_output=True, check=True
+    )
+    return Stack(folder, running.database_url, running.redis_url, json.loads(made.stdout))
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """Fixtures for tests on real processes."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import redis
+from django.core.management import call_command
 from django.utils import timezone
 
 from jobs.models import Lease
@@ -16,10 +19,11 @@ from tests.flows.stack import Stack
 def stack(tmp_path: Path, database_url: str, redis_url: str, broker: redis.Redis) -> Iterator[Stack]:
     """Give a stack whose web server and scheduler run."""
     Lease.objects.update_or_create(id=1, defaults={"expires_at": timezone.now() - timedelta(days=1)})
-    stack = Stack(tmp_path, database_url, redis_url)
+    said = StringIO()
+    call_command("bootstrap", "--json", stdout=said)
+    stack = Stack(tmp_path, database_url, redis_url, json.loads(said.getvalue()))
     try:
-        stack.start_web()
-        stack.start_scheduler()
+        stack.start_servers()
         yield stack
     finally:
         stack.stop()

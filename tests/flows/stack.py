@@ -1,6 +1,5 @@
 """A stack of real processes for one test: web, scheduler workers and agents, on free ports, ended with the test."""
 
-import json
 import os
 import signal
 import socket
@@ -28,7 +27,7 @@ PATIENCE = 60.0
 class Stack:
     """Starts processes and knows them by name."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, redis_url: str, credentials: dict[str, str]) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._agents: set[str] = set()
@@ -42,11 +41,7 @@ class Stack:
             "GRANIAN_HOST": "127.0.0.1",
             "GRANIAN_PORT": str(self.port),
         }
-        made = subprocess.run(
-            [sys.executable, "manage.py", "bootstrap", "--json"],
-            cwd=ROOT, env=self.env, capture_output=True, check=True,
-        )  # fmt: skip
-        self.credentials: dict[str, str] = json.loads(made.stdout)
+        self.credentials = credentials
 
     @property
     def url(self) -> str:
@@ -60,9 +55,10 @@ class Stack:
             )
         return self.processes[name]
 
-    def start_web(self) -> None:
-        """Start the web server and wait until it answers."""
+    def start_servers(self) -> None:
+        """Start the web server and a scheduler worker, and wait until the first answers."""
         self.start("web", "-m", "granian", "--interface", "wsgi", "--no-ws", "scheduler_project.wsgi:application")
+        self.start_scheduler()
         self.until(self._answers, "the web server answers")
 
     def start_scheduler(self, name: str = "scheduler") -> subprocess.Popen[bytes]:

@@ -29,12 +29,6 @@ def free_port() -> int:
     return _free_port()
 
 
-@pytest.fixture
-def other_free_port(free_port: int) -> int:
-    """Give one more."""
-    return next(port for port in iter(_free_port, None) if port != free_port)
-
-
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -13,8 +13,10 @@ import httpx
 import pytest
 import redis
 
+from launch import services
 from launch.config import ROOT
 from launch.processes import wait_until
+from tests.flows.stack import free_port
 from tests.launch.test_up import Stack
 
 pytestmark = pytest.mark.timeout(240)
@@ -82,15 +84,17 @@ class Cluster:
         return [agent.wait(timeout=SECONDS) for agent in self._agents]
 
 
-@pytest.fixture
-def cluster(data: Path, free_port: int, other_free_port: int) -> Iterator[Cluster]:
-    stack = Stack(data, free_port)
-    try:
-        cluster = Cluster(stack, other_free_port)
-        yield cluster
-        cluster.stop_agents()
-    finally:
-        stack.run("down")
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    port = free_port()
+    with services.temporary_data() as data:
+        stack = Stack(data, port)
+        try:
+            cluster = Cluster(stack, next(other for other in iter(free_port, None) if other != port))
+            yield cluster
+            cluster.stop_agents()
+        finally:
+            stack.run("down")
 
 
 def test_a_job_runs_over_agents_that_share_nothing_but_ports(cluster: Cluster, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Stack:
         return subprocess.run(argv, env=self._env | changed, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_stack_is_ready_when_up_returns_and_gone_when_down_does(stack: Stack) -> None:
+def test_stack_is_ready_when_up_returns_not_started_twice_and_gone_when_down_returns(stack: Stack) -> None:
     said = stack.run("up")
     assert said.returncode == 0, said.stderr
     assert f"Switchyard runs at {stack.config.url}/ui/" in said.stdout
@@ -51,10 +51,20 @@ def test_stack_is_ready_when_up_returns_and_gone_when_down_does(stack: Stack) ->
     assert known is not None
     assert {each.name for each in known.processes} == {"postgres", "redis", "web", "scheduler", "agent-1"}
     assert stack.run("status").returncode == 0
+    assert_is_not_started_again(stack)
 
     assert stack.run("down").returncode == 0
     assert not any(is_alive(each.identity) for each in (known.supervisor, *known.processes))
     assert stack.run("status").stdout == f"Nothing runs in {stack.data}.\n"
+
+
+def assert_is_not_started_again(stack: Stack) -> None:
+    again = stack.run("up")
+    named = f"Already running at {stack.config.url}/ui/ (make down stops it)\n"
+    assert (again.returncode, again.stdout) == (0, named)
+    elsewhere = stack.run("up", PORT=str(stack.config.port + 1))
+    assert elsewhere.returncode == 1
+    assert f"is in use by {stack.config.url}" in elsewhere.stderr
 
 
 def test_second_start_is_quick_and_finds_what_the_first_made(stack: Stack) -> None:
@@ -66,18 +76,6 @@ def test_second_start_is_quick_and_finds_what_the_first_made(stack: Stack) -> No
     assert time.monotonic() - before < SECOND_START_SECONDS
     assert "shown this once" not in said.stdout
     assert json.loads((stack.data / "credentials.json").read_text()) == made
-
-
-def test_running_stack_is_named_and_not_started_again(stack: Stack) -> None:
-    stack.run("up")
-    again = stack.run("up")
-    assert (again.returncode, again.stdout) == (
-        0,
-        f"Already running at {stack.config.url}/ui/ (make down stops it)\n",
-    )
-    elsewhere = stack.run("up", PORT=str(stack.config.port + 1))
-    assert elsewhere.returncode == 1
-    assert f"is in use by {stack.config.url}" in elsewhere.stderr
 
 
 def test_port_in_use_is_an_error_that_says_what_to_do(stack: Stack) -> None:
