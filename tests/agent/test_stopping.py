@@ -46,7 +46,8 @@ def test_a_recall_does_not_return_what_has_ended(agent: Agent, server: Server) -
     assert server.report() is not None
     server.command(acknowledged=0, recalls=[[1, 0, [[0, 3]]]])
     server.launch(2, python="agent_tasks:square")
-    server.result(2)
+    # On a slow machine no worker may be there in time; then the second stage is given back, which is an answer too.
+    server.until(lambda: (2, 0, 0) in server.ends().keys() | server.returned())
     assert not server.returned() & server.ends().keys()
 
 
