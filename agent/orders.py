@@ -100,6 +100,8 @@ class Orders:
         """Get what a stage's tasks need beside their inputs."""
         for producer in stage.known:
             self._list.ended(producer, self._reports.results_of(producer), only=stage)
+        if stage.partial:
+            self._fetch_inputs(stage)
         digest = stage.spec.get("files_digest")
         if digest:
             stage.wanted += 1
@@ -115,14 +117,17 @@ class Orders:
             return
         self._journal.launched(command, launch.entry, launch.stage, launch.attempt, indexes)
         stage = entry.stage
-        if stage.lacks(indexes, entry.open):
-            stage.wanted += 1
-            self._fetcher.inputs(stage.id, lambda inputs: self._have_inputs(stage, inputs))
+        if not stage.wanted and stage.lacks(indexes, entry.open):
+            self._fetch_inputs(stage)
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             stage.wanted += 1
             low, high = missing.ranges[0][0], missing.ranges[-1][1]
             self._fetcher.items(stage.id, low, high, lambda items: self._have_items(stage, items))
+
+    def _fetch_inputs(self, stage: Stage) -> None:
+        stage.wanted += 1
+        self._fetcher.inputs(stage.id, lambda inputs: self._have_inputs(stage, inputs))
 
     def _recall(self, stage: int, attempt: int, wanted: IndexSet) -> IndexSet:
         """Return what has not begun, and what is not known here; return which have begun and not ended."""

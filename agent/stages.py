@@ -62,6 +62,11 @@ class Stage:
         return self.spec.get("interpreter") or "" if self.spec.get("python") else ""
 
     @property
+    def partial(self) -> bool:
+        """Say whether some of its inputs were there when it was described, but too long to be told."""
+        return any(item["fetch"] for item in self.described["inputs"])
+
+    @property
     def version(self) -> int:
         """How much its tasks are given."""
         return len(self.given)

@@ -56,6 +56,14 @@ def test_dependents_are_handed_results_on_the_spot(agent: Agent, server: Server)
     assert server.result(2) == sum(index**2 for index in range(10))
 
 
+def test_results_from_before_are_fetched_and_those_to_come_are_handed_over(agent: Agent, server: Server) -> None:
+    server.inputs[2] = {"1": ["0", "1", None]}
+    server.launch(1, first=2, python="agent_tasks:square")
+    need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
+    server.launch(2, 1, python="agent_tasks:total", inputs=[need], after=[[1, 0, 3]])
+    assert server.result(2) == 0 + 1 + 4
+
+
 def test_inputs_are_fetched_and_a_failed_one_shows(agent: Agent, server: Server) -> None:
     server.inputs[2] = {"1": ["1", None, "3"]}
     need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
