@@ -13,6 +13,7 @@ from django.utils import timezone
 from agent.messages import Heartbeat, Report
 from jobs import lease, pausing, placing, recovering, reporting, rows, salvaging, stopping
 from jobs.dispatching import Dispatcher
+from jobs.filling import Round
 from jobs.inbox import Arrived, inbox
 from jobs.isolating import isolate
 from jobs.memory import Memory
@@ -86,10 +87,12 @@ class Leader:
         if now - self._ticked >= TICK:
             self.tick()
 
-    def _place(self) -> placing.Round:
+    def _place(self) -> Round:
         begun = time.perf_counter()
         placed = placing.place_pending(self._memory, epoch=self.epoch)
         seconds = time.perf_counter() - begun
+        if placed.more:
+            inbox.put(None)
         log.debug("round", seconds=seconds, assignments=len(placed.assignments))
         if placed.assignments or placed.refused:
             self._memory.recorder.add(Figure.Name.ROUND, seconds)

@@ -36,17 +36,22 @@ class Measure:
 
 @dataclass(slots=True)
 class Queue:
-    """What waits on one node's list without a hold, and what the node could run at once."""
+    """What waits on one node's list without a hold, and what the node could run at once.
+
+    `unmeasured` are those entries of which nobody knows how long they take.
+    """
 
     node: int
     total: Mapping[str, int]
     entries: int = 0
     seconds: float = 0.0
+    unmeasured: int = 0
 
     def add(self, count: int, mean: float | None) -> None:
         """Count entries that now wait here."""
         self.entries += count
         self.seconds += count * (mean or 0.0)
+        self.unmeasured += 0 if mean else count
 
 
 def is_short(mean: float | None) -> bool:

@@ -1,0 +1,232 @@
+"""Filling: one round in memory. Holds for what fits now, places on lists for what fits soon, then what follows.
+
+Decides nothing itself (scheduling.plan and scheduling.backlog do), reads and writes nothing (jobs.placing does).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs import following
+from jobs.board import Board
+from jobs.memory import Memory
+from jobs.numbering import number
+from jobs.tables import AssignmentRow, StageRow
+from nodes.selectors import NodeRow
+from scheduling import backlog
+from scheduling.assignment import how_many
+from scheduling.backlog import Measure, Queue
+from scheduling.cluster import Cluster, NodeView
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import TaskState
+from scheduling.plan import Policy, Request, plan
+from scheduling.resources import Resources, hold
+from scheduling.spec.types import Constraint
+
+#: Seconds of work that are not divided among nodes: about as long as a message and its answer take.
+BRIEF = 0.02
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A stage with ready tasks, and what its job says about where they may go."""
+
+    stage: StageRow
+    pool: str
+    priority: int
+    number: int
+    constraints: tuple[Constraint, ...]
+    waiting_since: float
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round placed, in list order, what it refused, and whether another should look further at once."""
+
+    assignments: list[AssignmentRow] = field(default_factory=list)
+    refused: dict[int, Any] = field(default_factory=dict)
+    more: bool = False
+
+
+class Filling:
+    """One round: plans holds, then fills backlogs, then lets dependents follow."""
+
+    def __init__(self, board: Board, nodes: list[NodeRow], policy: Policy, memory: Memory, done: Round) -> None:
+        self.board = board
+        self.nodes = {node.id: node for node in nodes}
+        self.policy = policy
+        self.memory = memory
+        self.measures = memory.measures
+        self.done = done
+        self.queues: dict[int, Queue] = {}
+        #: By demand: tasks as long as this found no list to wait on.
+        self._full: dict[tuple[tuple[str, int], ...], float] = {}
+
+    def run(self, candidates: Sequence[Candidate]) -> None:
+        """Place what the candidates, in their order, may have."""
+        for candidate in candidates:
+            self.board.stages[candidate.stage.id] = candidate.stage
+        self._read_queues()
+        self._leave_reserved()
+        together = self._keep_together(candidates)
+        self._grant(candidates[together:])
+        self._leave_reserved()
+        for candidate in candidates[together:]:
+            if candidate.stage.id in self.done.refused and not candidate.stage.gang:
+                self._queue(candidate)
+        following.follow(self, [candidate.stage for candidate in candidates])
+
+    @property
+    def spare(self) -> bool:
+        """Say whether some node still has a free slot."""
+        return any(self.board.rooms[node].free.get("cpus", 0) >= self.nodes[node].slot_cpus for node in self.queues)
+
+    def add(
+        self,
+        node: int,
+        stage: StageRow,
+        count: int,
+        demand: dict[str, int],
+        held: int,
+        after: list[list[int]],
+    ) -> None:
+        """Put the lowest unplaced tasks of a stage on a node's list, the first `held` of them with a hold."""
+        source = stage.unplaced if after else stage.ready
+        indexes = source.take(count)[0]
+        stage.move(TaskState.CREATED, TaskState.SCHEDULED, indexes)
+        row = self.nodes[node]
+        for attempt, members in number(stage, indexes):
+            row.last_entry += 1
+            granted = members.take(held)[0]
+            held -= len(granted)
+            self.done.assignments.append(
+                AssignmentRow(
+                    0,
+                    node,
+                    row.session,
+                    row.last_entry,
+                    stage.id,
+                    attempt,
+                    demand,
+                    after,
+                    members,
+                    granted,
+                    IndexSet(),
+                )
+            )
+            self.done.assignments[-1].changed = True
+            self.board.lists[node].append(self.done.assignments[-1])
+            self.board.rooms[node].hold(demand, len(granted))
+
+    def waiting(self, node: int, stage: int) -> int:
+        """Count the entries of a stage that wait on a node's list."""
+        return sum(assignment.waiting for assignment in self.board.lists[node] if assignment.stage == stage)
+
+    def _read_queues(self) -> None:
+        for node in self.nodes.values():
+            if node.unavailable:
+                continue
+            self.queues[node.id] = queue = Queue(node.id, self.board.rooms[node.id].total)
+            for assignment in self.board.lists[node.id]:
+                queue.add(assignment.waiting, self.measures.of_stage(assignment.stage).mean)
+
+    def _leave_reserved(self) -> None:
+        """Let nothing wait on nodes that are kept free for a big task."""
+        reserved = {node for reservation in self.memory.reservations for node in reservation.nodes}
+        self.queues = {node: queue for node, queue in self.queues.items() if node not in reserved}
+
+    def _keep_together(self, candidates: Sequence[Candidate]) -> int:
+        """Place stages from the front that take less time than a message on one node each; return how many.
+
+        Spread out they would end no sooner, and what needs all of a stage can only follow it on one node's list.
+        """
+        for position, candidate in enumerate(candidates):
+            stage = candidate.stage
+            mean = self.measures.of_kind(stage.kind, stage.id).mean
+            nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
+            room = {node.id: how_many(stage.demand, self.board.rooms[node.id].free) for node in nodes}
+            if stage.gang or mean is None or mean * len(stage.ready) > BRIEF or not any(room.values()):
+                return position
+            node = max(room, key=lambda node: room[node])
+            waiting = max(0, len(stage.ready) - room[node])
+            self.add(node, stage, len(stage.ready), stage.demand, room[node], [])
+            self.queues[node].add(waiting, mean)
+        return len(candidates)
+
+    def _grant(self, candidates: Sequence[Candidate]) -> None:
+        views = [_view(node, self.board) for node in self.nodes.values()]
+        requests = [_request(candidate) for candidate in candidates]
+        planned = plan(
+            Cluster(views),
+            requests,
+            self.policy,
+            now=time.time(),
+            seed=self.memory.next_seed(),
+            reserved=self.memory.reservations,
+        )
+        self.memory.reservations = planned.reservations
+        for placement in planned.placements:
+            stage = self.board.stages[placement.stage]
+            demand = dict(hold(stage.demand, placement.devices))
+            self.add(placement.node, stage, placement.count, demand, placement.count, [])
+        self.done.refused = dict(planned.refusals)
+
+    def _queue(self, candidate: Candidate) -> None:
+        """Let ready tasks that found no room wait on the lists of nodes where they will fit soon."""
+        stage = candidate.stage
+        measure = self.measures.of_kind(stage.kind, stage.id)
+        kind, mean = tuple(sorted(stage.demand.items())), measure.mean or 0.0
+        if mean >= self._full.get(kind, float("inf")):
+            return
+        nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
+        allowances = [self._allowance(node.id, stage, measure) for node in nodes]
+        if not any(allowances):
+            self._full[kind] = mean
+        for node, count in zip(nodes, backlog.share(len(stage.ready), allowances), strict=True):
+            if count:
+                self.add(node.id, stage, count, stage.demand, 0, [])
+                self.queues[node.id].add(count, measure.mean)
+
+    def _allowance(self, node: int, stage: StageRow, measure: Measure) -> int:
+        """Return how many more tasks of a stage may wait on a list; what is unmeasured counts as one stage."""
+        queue = self.queues[node]
+        own = self.waiting(node, stage.id) if measure.mean else queue.unmeasured
+        return backlog.allowance(queue, stage.demand, measure, own)
+
+    def _admits(self, node: NodeRow, candidate: Candidate) -> bool:
+        return (
+            node.id in self.queues
+            and node.pool == candidate.pool
+            and "gpus" not in candidate.stage.demand
+            and all(constraint.admits(node.labels) for constraint in candidate.constraints)
+        )
+
+
+def _view(node: NodeRow, board: Board) -> NodeView:
+    room = board.rooms[node.id]
+    return NodeView(
+        id=node.id,
+        name=node.name,
+        pool=node.pool,
+        total=Resources(room.total),
+        free=Resources(room.free),
+        labels=node.labels,
+        unavailable=node.unavailable,
+        slot_cpus=node.slot_cpus,
+    )
+
+
+def _request(candidate: Candidate) -> Request:
+    return Request(
+        stage=candidate.stage.id,
+        job=candidate.number,
+        pool=candidate.pool,
+        count=len(candidate.stage.ready),
+        demand=Resources(candidate.stage.demand),
+        priority=candidate.priority,
+        submitted=candidate.number,
+        waiting_since=candidate.waiting_since,
+        constraints=candidate.constraints,
+        gang_size=len(candidate.stage.ready) if candidate.stage.gang else 0,
+    )
