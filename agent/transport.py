@@ -10,7 +10,7 @@ from celery import Celery, Task
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController, state
 from celery.worker.request import Request
-from kombu import Exchange, Queue, uuid
+from kombu import Exchange, Producer, Queue, uuid
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -30,6 +30,8 @@ HEADERS = {
     "origin": "",
     "ignore_result": True,
 }
+#: Messages of one round trip to the broker.
+BATCH = 100
 NOTHING_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
@@ -111,21 +113,31 @@ def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
 
 def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
     """Send one message now; say whether the broker took it. Nothing depends on its arrival."""
-    id_ = uuid()
+    return send_all(app, task, [(payload, queue)])
+
+
+def send_all(app: Celery, task: str, messages: Sequence[tuple[Any, str]]) -> bool:
+    """Send messages, each a payload and its queue, in one round trip; say whether the broker took them."""
     try:
-        with app.producer_pool.acquire(block=True, timeout=1) as producer:
-            producer.publish(
-                ([payload], {}, NOTHING_FOLLOWS),
-                exchange="",
-                routing_key=queue,
-                serializer="json",
-                headers={**HEADERS, "task": task, "id": id_, "root_id": id_},
-                correlation_id=id_,
-            )
+        with app.producer_pool.acquire(block=True, timeout=1) as producer, producer.batch(max_size=BATCH):
+            for payload, queue in messages:
+                _publish(producer, task, payload, queue)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("message not sent", task=task, error=str(error))
         return False
     return True
+
+
+def _publish(producer: Producer, task: str, payload: Any, queue: str) -> None:
+    id_ = uuid()
+    producer.publish(
+        ([payload], {}, NOTHING_FOLLOWS),
+        exchange="",
+        routing_key=queue,
+        serializer="json",
+        headers={**HEADERS, "task": task, "id": id_, "root_id": id_},
+        correlation_id=id_,
+    )
 
 
 def _run(worker: WorkController) -> None:

@@ -69,8 +69,13 @@ class Dispatcher:
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
         described = self._describe(by_session)
-        for session, launches in by_session.items():
-            self._send(session, launches, described, cancels.get(session, []), pauses.get(session, 0))
+        commands = [
+            self._command(session, launches, described, cancels.get(session, []), pauses.get(session, 0))
+            for session, launches in by_session.items()
+        ]
+        if commands:
+            messages = [(command.encode(), queue_of(command.session)) for command in commands]
+            transport.send_all(current_app, COMMAND_TASK, messages)
 
     def resend(self, now: float) -> None:
         """Send again what was not confirmed in time."""
@@ -95,14 +100,15 @@ class Dispatcher:
             self._sent[assignment.session].stages.discard(assignment.stage)
         self.dispatch(assignments, [])
 
-    def _send(
+    def _command(
         self,
         session: str,
         assignments: list[AssignmentRow],
         described: Mapping[int, dict[str, Any]],
         cancels: list[list[Any]],
         pause: int,
-    ) -> None:
+    ) -> Command:
+        """Make the next command for a session, and remember what it tells."""
         self._number += 1
         sent = self._sent[session]
         new = {assignment.stage for assignment in assignments} - sent.stages
@@ -116,10 +122,10 @@ class Dispatcher:
             launches=[_launch(assignment) for assignment in assignments],
             stages={stage: described[stage] for stage in new},
         )
-        transport.send(current_app, COMMAND_TASK, command.encode(), queue_of(session))
         sent.stages |= new
         if assignments:
             sent.unconfirmed[self._number] = (time.monotonic(), [assignment.id for assignment in assignments])
+        return command
 
     def _describe(self, by_session: Mapping[str, list[AssignmentRow]]) -> dict[int, dict[str, Any]]:
         """Describe the stages that some session does not know yet."""

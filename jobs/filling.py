@@ -26,6 +26,8 @@ from scheduling.spec.types import Constraint
 
 #: Seconds of work that are not divided among nodes: about as long as a message and its answer take.
 BRIEF = 0.02
+#: Tasks and entries of lists from which on the rest is left to the next round, so that reports need not wait for long.
+TASKS, ASSIGNMENTS = 4000, 100
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Filling:
         self.measures = memory.measures
         self.done = done
         self.queues: dict[int, Queue] = {}
+        self._carried = 0
         #: By demand: tasks as long as this found no list to wait on.
         self._full: dict[tuple[tuple[str, int], ...], float] = {}
 
@@ -73,6 +76,8 @@ class Filling:
         self._grant(candidates[together:])
         self._leave_reserved()
         for candidate in candidates[together:]:
+            if self.done.more:
+                break
             if candidate.stage.id in self.done.refused and not candidate.stage.gang:
                 self._queue(candidate)
         following.follow(self, [candidate.stage for candidate in candidates])
@@ -118,6 +123,8 @@ class Filling:
             self.done.assignments[-1].changed = True
             self.board.lists[node].append(self.done.assignments[-1])
             self.board.rooms[node].hold(demand, len(granted))
+        self._carried += count
+        self.done.more = self._carried >= TASKS or len(self.done.assignments) >= ASSIGNMENTS
 
     def waiting(self, node: int, stage: int) -> int:
         """Count the entries of a stage that wait on a node's list."""
@@ -181,9 +188,10 @@ class Filling:
             return
         nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
         allowances = [self._allowance(node.id, stage, measure) for node in nodes]
+        slots = [how_many(stage.demand, self.queues[node.id].total) for node in nodes]
         if not any(allowances):
             self._full[kind] = mean
-        for node, count in zip(nodes, backlog.share(len(stage.ready), allowances), strict=True):
+        for node, count in zip(nodes, backlog.spread(min(len(stage.ready), TASKS), allowances, slots), strict=True):
             if count:
                 self.add(node.id, stage, count, stage.demand, 0, [])
                 self.queues[node.id].add(count, measure.mean)
@@ -222,7 +230,7 @@ def _request(candidate: Candidate) -> Request:
         stage=candidate.stage.id,
         job=candidate.number,
         pool=candidate.pool,
-        count=len(candidate.stage.ready),
+        count=len(candidate.stage.ready) if candidate.stage.gang else min(len(candidate.stage.ready), TASKS),
         demand=Resources(candidate.stage.demand),
         priority=candidate.priority,
         submitted=candidate.number,

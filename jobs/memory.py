@@ -5,7 +5,7 @@ from jobs.recording import Recorder
 from scheduling.plan import Reservation
 
 #: Stages that a round looks at, in their order, while all room is taken; and at the most, of those that have their turn.
-FRONT, STAGES = 200, 2000
+FRONT, STAGES = 100, 2000
 #: Seconds between looks at all of them, so that each is told why it waits.
 ALL_EVERY = 10.0
 #: Seconds between writings of why stages wait.

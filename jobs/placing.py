@@ -70,7 +70,7 @@ def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
         _write_entries(filling.nodes[node] for node in {assignment.node for assignment in done.assignments})
         if memory.refusals_due(time.monotonic()):
             _write_refusals(memory, done, candidates)
-    done.more = memory.looked_at(len(candidates), limit, spare=filling.spare)
+    done.more = done.more or memory.looked_at(len(candidates), limit, spare=filling.spare)
     return done
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -197,7 +198,7 @@ def read_stage(row: Sequence[Any]) -> StageRow:
     """Make a StageRow of STAGE_COLUMNS."""
     values = list(row[:STAGE_WIDTH])
     values[5:10] = map(IndexSet.from_multirange, values[5:10])
-    values[12] = json.loads(values[12])
+    values[12] = _read_demand(values[12])
     return StageRow(*values)
 
 
@@ -209,6 +210,14 @@ def read_job(row: Sequence[Any]) -> JobRow:
 def read_assignment(row: Sequence[Any]) -> AssignmentRow:
     """Make an AssignmentRow of ASSIGNMENT_COLUMNS."""
     values = list(row)
-    values[6:8] = map(json.loads, values[6:8])
+    values[6] = _read_demand(values[6])
+    values[7] = json.loads(values[7]) if values[7] != "[]" else []
     values[8:11] = map(IndexSet.from_multirange, values[8:11])
     return AssignmentRow(*values)
+
+
+@lru_cache(maxsize=1024)
+def _read_demand(text: str) -> dict[str, int]:
+    """Read a demand. All rows that say the same share it, so nobody may change it."""
+    demand: dict[str, int] = json.loads(text)
+    return demand

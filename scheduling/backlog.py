@@ -70,6 +70,20 @@ def allowance(queue: Queue, demand: Mapping[str, int], measure: Measure, own: in
     return max(0, min(left, max(UNMEASURED, 2 * measure.count) * slots - own))
 
 
+def spread(count: int, allowances: Sequence[int], slots: Sequence[int]) -> list[int]:
+    """Divide `count` tasks among the emptiest lists, so few that each gets about two for every slot, or all it allows.
+
+    A handful of tasks on every list of a large cluster would be as many entries to write, send and read back.
+    """
+    chosen, room = set(), 0
+    for at in sorted(range(len(allowances)), key=lambda at: -allowances[at]):
+        if room >= count:
+            break
+        chosen.add(at)
+        room += min(allowances[at], 2 * slots[at])
+    return share(count, [allows if at in chosen else 0 for at, allows in enumerate(allowances)])
+
+
 def share(count: int, allowances: Sequence[int]) -> list[int]:
     """Divide `count` tasks among lists in proportion to what each allows, never above it."""
     allowed = sum(allowances)

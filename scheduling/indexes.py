@@ -10,11 +10,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 Range = tuple[int, int]
 
 _RANGE = re.compile(r"\[(-?[0-9]+),(-?[0-9]+)\)")
+#: Characters of a text that is kept with its set.
+SHORT = 40
 _MULTIRANGE = re.compile(rf"\{{(?:{_RANGE.pattern}(?:,{_RANGE.pattern})*)?\}}")
 
 
@@ -45,9 +48,7 @@ class IndexSet:
     @classmethod
     def from_multirange(cls, text: str) -> IndexSet:
         """Read PostgreSQL's canonical form, such as '{[0,5),[7,9)}'; raise ValueError for anything else."""
-        if not _MULTIRANGE.fullmatch(text):
-            raise ValueError(f"not an int4multirange: {text[:40]!r}")
-        return cls.of((int(low), int(high)) for low, high in _RANGE.findall(text))
+        return _read_short(text) if len(text) <= SHORT else _read(text)
 
     @classmethod
     def from_json(cls, data: Sequence[Sequence[int]]) -> IndexSet:
@@ -99,6 +100,16 @@ class IndexSet:
                 return IndexSet(taken), IndexSet(((low + max(count, 0), high), *self.ranges[at + 1 :]))
             count -= high - low
         return self, IndexSet()
+
+
+def _read(text: str) -> IndexSet:
+    if not _MULTIRANGE.fullmatch(text):
+        raise ValueError(f"not an int4multirange: {text[:40]!r}")
+    return IndexSet.of((int(low), int(high)) for low, high in _RANGE.findall(text))
+
+
+#: Of the thousands of rows that a round reads, most have the same few sets.
+_read_short = lru_cache(maxsize=8192)(_read)
 
 
 def _low(span: Range) -> int:
