@@ -80,7 +80,9 @@ class Filling:
                 break
             if candidate.stage.id in self.done.refused and not candidate.stage.gang:
                 self._queue(candidate)
-        following.follow(self, [candidate.stage for candidate in candidates])
+        placed = {candidate.stage.job_id for candidate in candidates if not candidate.stage.unplaced}
+        self.memory.followed = following.follow(self, placed | self.memory.followed)
+        self.done.more = self.done.more or bool(self.memory.followed)
 
     @property
     def spare(self) -> bool:

@@ -7,6 +7,7 @@ say what they come `after`; the agent starts them when that has finished, and ha
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
+from uuid import UUID
 
 from jobs import rows
 from jobs.board import Board
@@ -38,19 +39,17 @@ class Lists(Protocol):
         """Count the entries of a stage that wait on a node's list."""
 
 
-#: Stages of one job that one round may let follow.
-STAGES_A_ROUND = 1000
+#: Stages that one round reads, and that it lets follow: an agent can begin with these while the next are placed.
+STAGES_A_ROUND, FOLLOWERS = 1000, 40
 
 
-def follow(lists: Lists, placed: Iterable[StageRow]) -> None:
-    """Place the dependents of stages that are wholly on one node's list, transitively."""
-    board = lists.board
-    jobs = {stage.job_id for stage in placed if not stage.unplaced}
-    if not jobs:
-        return
-    stages = _unready_stages(jobs)
+def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
+    """Place dependents of stages that are wholly on one node's list, transitively; return the jobs that have more."""
+    board, followed = lists.board, 0
+    left: set[UUID] = set()
+    stages = _unready_stages(jobs) if jobs else []
     if not stages:
-        return
+        return left
     needs = _needs(jobs)
     homes = _homes(board)
     for stage in stages:
@@ -59,8 +58,15 @@ def follow(lists: Lists, placed: Iterable[StageRow]) -> None:
         if stage.id in lists.measures.impatient:
             continue
         node = _common_home(lists, needs[stage.id], homes)
-        if node in lists.queues and _follow_one(lists, stage, needs[stage.id], node):
+        if node not in lists.queues:
+            continue
+        if followed == FOLLOWERS:
+            left.add(stage.job_id)
+            break
+        followed += 1
+        if _follow_one(lists, stage, needs[stage.id], node):
             homes[stage.id] = {node}
+    return left
 
 
 def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]], node: int) -> bool:

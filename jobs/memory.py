@@ -1,5 +1,7 @@
 """What a leader remembers between rounds. All of it may be lost at any time: a new leader starts without."""
 
+from uuid import UUID
+
 from jobs.measuring import Measures
 from jobs.recording import Recorder
 from scheduling.plan import Reservation
@@ -20,6 +22,8 @@ class Memory:
         self.recorder = Recorder()
         self.reservations: tuple[Reservation, ...] = ()
         self.refusals: dict[int, str] = {}
+        #: Jobs of which more could follow than the last round placed.
+        self.followed: set[UUID] = set()
         self._seed = 0
         self._refusals_written = self._all_seen = 0.0
         self._spare = False

@@ -52,7 +52,7 @@ def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
     limit = memory.stages_to_look_at(time.monotonic())
     # Read before the transaction, which most turns then do without: from CREATED, only this leader moves tasks.
     candidates = _candidates(jobs, limit)
-    if not candidates:
+    if not candidates and not memory.followed:
         return done
     with transaction.atomic():
         lease.check(epoch)
@@ -147,6 +147,6 @@ def _write_refusals(memory: Memory, done: Round, candidates: Iterable[Candidate]
         rows.execute(
             """UPDATE jobs_stage s SET refusal = c.refusal::jsonb,
                 refused_at = CASE WHEN c.refusal IS NOT NULL THEN coalesce(s.refused_at, now()) END
-            FROM unnest(%s::bigint[], %s::text[]) AS c(id, refusal) WHERE s.id = c.id""",
+            FROM unnest(%s::bigint[], %b::text[]) AS c(id, refusal) WHERE s.id = c.id""",
             rows.columns(changed, 2),
         )

@@ -33,7 +33,7 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
     rows.execute(
         f"""UPDATE nodes_node n SET heard_at = now(),
             figures = CASE WHEN n.{LEFT} THEN n.figures ELSE c.figures::jsonb END
-        FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(id, session, figures)
+        FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS c(id, session, figures)
         WHERE n.id = c.id AND n.session = c.session""",
         values,
     )

@@ -123,7 +123,7 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     names = ("stages", "indexes", "attempts", "nodes", "begun", "ended", "results")
     return move(
         "unnest(%(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(nodes)s::bigint[], %(begun)s::bigint[], "
-        "%(ended)s::bigint[], %(results)s::text[]) AS told(stage_id, index, attempt, node_id, begun, ended, result)",
+        "%(ended)s::bigint[], %(results)b::text[]) AS told(stage_id, index, attempt, node_id, begun, ended, result)",
         f"{ONE} AND {ATTEMPT_GUARD}",
         """state = %(after)s, result = found.result::jsonb,
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),

@@ -33,14 +33,17 @@ def settle(board: Board, moves: Iterable[Move]) -> None:
 
 def end_stages(board: Board, stages: Iterable[StageRow]) -> None:
     """End those stages of which every task has ended, and what that completes in turn."""
+    stages = list(stages)
     complete = [stage for stage in stages if _is_complete(stage)]
+    # A whole chain may have ended at once: one question for all of it, not one for each link.
+    consumers = _Consumers(stage.id for stage in stages if complete and stage.count_ended == stage.parallelism)
     while complete:
         for stage in complete:
             stage.ended = stage.changed = True
             board.ended.append(stage)
             board.job_of(stage.id).stages_ended += 1
             board.job_of(stage.id).changed = True
-        complete = [stage for stage in _open_consumers(board, complete) if _is_complete(stage)]
+        complete = [stage for stage in _open_consumers(board, complete, consumers) if _is_complete(stage)]
     for job in board.jobs.values():
         if job.stages_ended == job.stages_total and job.state in ENDS:
             job.become(ENDS[job.state])
@@ -61,13 +64,29 @@ def _is_complete(stage: StageRow) -> bool:
     return not stage.ended and not stage.open_needs and stage.count_ended == stage.parallelism
 
 
-def _open_consumers(board: Board, complete: Iterable[StageRow]) -> list[StageRow]:
+class _Consumers:
+    """Which stages need all of a stage, read for many at a time."""
+
+    def __init__(self, stages: Iterable[int]) -> None:
+        self._known: dict[int, list[int]] = {}
+        self._read(set(stages))
+
+    def of(self, stages: Iterable[int]) -> list[int]:
+        """Return the consumers of these stages, each as often as it needs one of them."""
+        stages = list(stages)
+        self._read(set(stages) - self._known.keys())
+        return [consumer for stage in stages for consumer in self._known[stage]]
+
+    def _read(self, stages: set[int]) -> None:
+        self._known |= {stage: [] for stage in stages}
+        question = "SELECT producer_id, consumer_id FROM jobs_edge WHERE producer_id = ANY(%s) AND exchange = 'all'"
+        for producer, consumer in rows.fetch(question, [list(stages)]) if stages else ():
+            self._known[producer].append(consumer)
+
+
+def _open_consumers(board: Board, complete: Iterable[StageRow], known: _Consumers) -> list[StageRow]:
     """Count ended producers off at the stages that need all of them; make the tasks of those that read from them."""
-    edges = rows.fetch(
-        "SELECT consumer_id FROM jobs_edge WHERE producer_id = ANY(%s) AND exchange = 'all'",
-        [[stage.id for stage in complete]],
-    )
-    consumers = [consumer for (consumer,) in edges]
+    consumers = known.of(stage.id for stage in complete)
     board.lock_stages(consumers)
     opened = []
     for consumer in consumers:

@@ -34,7 +34,7 @@ def record(told: Iterable[Told]) -> None:
         # On the main path: a cursor of Django's own costs more than the statement.
         psycopg.Cursor(connection.connection).execute(
             "INSERT INTO nodes_event (at, kind, text, job_id, node_id) SELECT now(), c.* FROM "
-            "unnest(%s::text[], %s::text[], %s::uuid[], %s::bigint[]) AS c",
+            "unnest(%b::text[], %b::text[], %s::uuid[], %s::bigint[]) AS c",
             columns,
             prepare=True,
         )

@@ -81,11 +81,16 @@ def plan(
 def infeasible(cluster: Cluster, requests: Iterable[Request]) -> dict[int, Refusal]:
     """Return the stages that no registered node could ever meet, even empty: to say so at submission."""
     eligibility = Eligibility(cluster)
-    found = {
-        request.stage: refusing.infeasible(cluster, eligibility.of(request), request.demand, gang_size=request.gang_size)
-        for request in requests
-    }
-    return {stage: refusal for stage, refusal in found.items() if refusal}
+    known: dict[Hashable, Refusal | None] = {}
+    found = {}
+    for request in requests:
+        alike = (request.pool, request.demand, request.gang_size, request.constraints, request.excluded)
+        if alike not in known:
+            able = eligibility.of(request)
+            known[alike] = refusing.infeasible(cluster, able, request.demand, gang_size=request.gang_size)
+        if refusal := known[alike]:
+            found[request.stage] = refusal
+    return found
 
 
 def _by_pool(requests: Iterable[Request]) -> dict[str, list[Request]]:

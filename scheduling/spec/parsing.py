@@ -105,10 +105,16 @@ def _raise_any(found: Iterator[Fault]) -> None:
 def _written(value: Any) -> Any:
     if isinstance(value, ForeachFrom):
         return {"from": value.stage}
-    if is_dataclass(value):
-        named = ((f.name, getattr(value, f.name)) for f in fields(value))
+    names = _field_names(type(value))
+    if names is not None:
+        named = ((name, getattr(value, name)) for name in names)
         return {name: _written_field(name, held) for name, held in named if held is not None}
     return str(value) if isinstance(value, StrEnum) else value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 def _written_field(name: str, value: Any) -> Any:
