@@ -68,9 +68,10 @@ class Journal:
         """Note an end that no worker has written."""
         self.write(_line(end))
 
-    def launched(self, command: int, entry: int, stage: int, attempt: int, indexes: IndexSet) -> None:
+    def launched(self, command: int, entries: Iterable[tuple[int, int, int, IndexSet]]) -> None:
+        """Note what a command launched, each as number of the entry, stage, attempt and indexes."""
         self._highest = command
-        self.write(_line({"launched": [command, entry, stage, attempt, indexes.to_json()]}))
+        self.write(b"".join(_line({"launched": [command, *entry, indexes.to_json()]}) for *entry, indexes in entries))
 
     def returned(self, stage: int, attempt: int, indexes: IndexSet) -> None:
         self.write(_line({"returned": [stage, attempt, indexes.to_json()]}))

@@ -7,7 +7,7 @@ import structlog
 
 from agent import stops
 from agent.ends import Ends
-from agent.entries import Entries
+from agent.entries import Entries, Entry
 from agent.fetching import Fetcher
 from agent.floor import Floor
 from agent.journal import Journal
@@ -64,8 +64,9 @@ class Orders:
         for stage in fresh:
             self._prepare(stage)
         known = [launch for launch in command.launches if launch.stage in self._list.stages]
-        for launch in known:
-            self._launch(command.number, launch, now)
+        new = [entry for launch in known if (entry := self._launch(launch, now))]
+        if new:
+            self._journal.launched(command.number, ((e.number, e.stage.id, e.attempt, e.pending) for e in new))
         for stage_id, attempt, ranges in command.recalls:
             self._recall(stage_id, attempt, IndexSet.of(ranges))
         for stage_id, attempt, ranges in command.cancels:
@@ -107,15 +108,15 @@ class Orders:
             stage.wanted += 1
             self._fetcher.files(stage.id, digest, lambda folder: self._have_files(stage, folder))
 
-    def _launch(self, command: int, launch: Launch, now: float) -> None:
+    def _launch(self, launch: Launch, now: float) -> Entry | None:
+        """Put an entry on the list and return it, if it is new and the agent stays."""
         indexes = IndexSet.of(launch.ranges)
         if self.leaving:
             self._ends.give_back([(launch.stage, launch.attempt, indexes)])
-            return
+            return None
         entry = self._list.add(launch, now)
         if entry is None:
-            return
-        self._journal.launched(command, launch.entry, launch.stage, launch.attempt, indexes)
+            return None
         stage = entry.stage
         if not stage.wanted and stage.lacks(indexes, entry.open):
             self._fetch_inputs(stage)
@@ -124,6 +125,7 @@ class Orders:
             stage.wanted += 1
             low, high = missing.ranges[0][0], missing.ranges[-1][1]
             self._fetcher.items(stage.id, low, high, lambda items: self._have_items(stage, items))
+        return entry
 
     def _fetch_inputs(self, stage: Stage) -> None:
         stage.wanted += 1

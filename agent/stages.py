@@ -64,7 +64,7 @@ class Stage:
     @property
     def partial(self) -> bool:
         """Say whether some of its inputs were there when it was described, but too long to be told."""
-        return any(item["fetch"] for item in self.described["inputs"])
+        return any(item.get("fetch") for item in self.described["inputs"])
 
     @property
     def version(self) -> int:

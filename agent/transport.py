@@ -119,7 +119,7 @@ def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
 def send_all(app: Celery, task: str, messages: Sequence[tuple[Any, str]]) -> bool:
     """Send messages, each a payload and its queue, in one round trip; say whether the broker took them."""
     try:
-        with app.producer_pool.acquire(block=True, timeout=1) as producer, producer.batch(max_size=BATCH):
+        with app.producer_pool.acquire(block=True, timeout=1) as producer, producer.batch(max_size=BATCH):  # type: ignore[attr-defined]  # newer than its stubs
             for payload, queue in messages:
                 _publish(producer, task, payload, queue)
     except (OperationalError, RedisError, OSError) as error:

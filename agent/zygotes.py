@@ -28,6 +28,7 @@ class Zygote:
         self._folder = folder
         self.interpreter = interpreter
         self.forked = False
+        self._deadline = 0.0
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipe, self._pipe = os.pipe2(os.O_CLOEXEC)
         passed = [pipe, theirs.fileno(), *([keep] if keep is not None else [])]
@@ -68,11 +69,12 @@ class Zygote:
         return worker
 
     def extend(self, deadline: float) -> None:
-        """Tell the guardian until when (CLOCK_BOOTTIME) to wait for the next word."""
-        try:
-            os.write(self._pipe, DEADLINE.pack(deadline))
-        except BrokenPipeError:
+        """Tell the guardian until when (CLOCK_BOOTTIME) to wait for the next word, if that is news."""
+        if deadline == self._deadline:
             return
+        self._deadline = deadline
+        with suppress(BrokenPipeError):
+            os.write(self._pipe, DEADLINE.pack(deadline))
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield what the zygote told: workers forked and ended; at last {"gone": true}."""

@@ -105,7 +105,7 @@ def _raise_any(found: Iterator[Fault]) -> None:
 def _written(value: Any) -> Any:
     if isinstance(value, ForeachFrom):
         return {"from": value.stage}
-    names = _field_names(type(value))
+    names = _field_names(type(value))  # type: ignore[arg-type]  # a class has a hash
     if names is not None:
         named = ((name, getattr(value, name)) for name in names)
         return {name: _written_field(name, held) for name, held in named if held is not None}
@@ -113,7 +113,7 @@ def _written(value: Any) -> Any:
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...] | None:
+def _field_names(kind: type[object]) -> tuple[str, ...] | None:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
