@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.backlog import Measure, Queue, allowance, share
+from scheduling.backlog import Measure, Queue, allowance, share, spread
 
 CPU = {"cpus": 1000}
 
@@ -39,3 +39,16 @@ def test_shares_add_up_and_stay_within_what_is_allowed(count: int, allowances: l
     shares = share(count, allowances)
     assert sum(shares) == min(count, sum(allowances))
     assert all(0 <= given <= allowed for given, allowed in zip(shares, allowances, strict=True))
+
+
+@given(st.integers(0, 500), st.lists(st.tuples(st.integers(0, 100), st.integers(1, 8)), max_size=10))
+def test_what_is_spread_adds_up_and_stays_within_what_is_allowed(count: int, lists: list[tuple[int, int]]) -> None:
+    allowances = [allowed for allowed, _ in lists]
+    shares = spread(count, allowances, [slots for _, slots in lists])
+    assert all(0 <= given <= allowed for given, allowed in zip(shares, allowances, strict=True))
+    assert sum(shares) == min(count, sum(allowances))
+
+
+def test_a_few_tasks_go_to_the_emptiest_lists_two_for_every_slot() -> None:
+    assert spread(8, [5, 16, 9, 16], [2, 2, 2, 2]) == [0, 4, 0, 4]
+    assert spread(100, [5, 16, 9, 16], [2, 2, 2, 2]) == [5, 16, 9, 16]
