@@ -14,7 +14,7 @@ from tests.jobs.agents import ListAgent, turn
 Submit = Callable[..., Job]
 
 
-def nodes_of(stage: str) -> set[int]:
+def nodes_of(stage: str) -> set[int | None]:
     return set(Task.objects.filter(stage__name=stage).values_list("node_id", flat=True))
 
 
