@@ -18,6 +18,7 @@ from agent.stops import Reason
 from scheduling.indexes import IndexSet
 
 log = structlog.get_logger()
+EVERYTHING = IndexSet.span(0, 2**31 - 1)
 
 
 class Orders:
@@ -102,7 +103,7 @@ class Orders:
         for producer in stage.known:
             self._list.ended(producer, self._reports.results_of(producer), only=stage)
         if stage.partial:
-            self._fetch_inputs(stage)
+            self._fetch_inputs(stage, dict.fromkeys(stage.known, EVERYTHING))
         digest = stage.spec.get("files_digest")
         if digest:
             stage.wanted += 1
@@ -119,7 +120,7 @@ class Orders:
             return None
         stage = entry.stage
         if not stage.wanted and stage.lacks(indexes, entry.open):
-            self._fetch_inputs(stage)
+            self._fetch_inputs(stage, dict(entry.open))
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             stage.wanted += 1
@@ -127,9 +128,10 @@ class Orders:
             self._fetcher.items(stage.id, low, high, lambda items: self._have_items(stage, items))
         return entry
 
-    def _fetch_inputs(self, stage: Stage) -> None:
+    def _fetch_inputs(self, stage: Stage, awaited: Mapping[int, IndexSet]) -> None:
+        """Fetch what the server knows of a stage's inputs; those that are awaited may yet come."""
         stage.wanted += 1
-        self._fetcher.inputs(stage.id, lambda inputs: self._have_inputs(stage, inputs))
+        self._fetcher.inputs(stage.id, lambda inputs: self._have_inputs(stage, inputs, awaited))
 
     def _recall(self, stage: int, attempt: int, wanted: IndexSet) -> IndexSet:
         """Return what has not begun, and what is not known here; return which have begun and not ended."""
@@ -149,11 +151,13 @@ class Orders:
         stage.files = folder
         self._have(stage, folder)
 
-    def _have_inputs(self, stage: Stage, inputs: Mapping[int, list[str | None]] | None) -> None:
+    def _have_inputs(
+        self, stage: Stage, inputs: Mapping[int, list[str | None]] | None, awaited: Mapping[int, IndexSet]
+    ) -> None:
         for producer, texts in (inputs or {}).items():
             if producer in stage.known:
                 self._list.ended(producer, enumerate(texts), only=stage)
-        stage.fetched(inputs or {})
+        stage.fetched(inputs or {}, awaited)
         self._have(stage, inputs)
 
     def _have_items(self, stage: Stage, items: Mapping[int, Any] | None) -> None:
@@ -171,5 +175,5 @@ class Orders:
     def _give_up(self, stage: Stage) -> None:
         log.warning("what the stage needs is not to be had", stage=stage.id)
         for attempt in {entry.attempt for entry in self._list.entries if entry.stage is stage}:
-            everything = self._list.take(stage.id, attempt, IndexSet.span(0, 2**31 - 1))
+            everything = self._list.take(stage.id, attempt, EVERYTHING)
             self._ends.give_back([(stage.id, attempt, everything)])

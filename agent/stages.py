@@ -102,13 +102,13 @@ class Stage:
                 return True
         return False
 
-    def fetched(self, inputs: Mapping[int, list[str | None]]) -> None:
-        """Take all that the server knows of the inputs."""
+    def fetched(self, inputs: Mapping[int, list[str | None]], awaited: Mapping[int, IndexSet]) -> None:
+        """Take all that the server knows of the inputs; what it does not know is absent, unless it is awaited."""
         for producer, texts in inputs.items():
             if producer in self.known:
                 self.give(producer, enumerate(texts))
                 none = IndexSet.from_indexes(index for index, text in enumerate(texts) if text is None)
-                self.absent[producer] = none - self.known[producer]
+                self.absent[producer] = none - self.known[producer] - awaited.get(producer, IndexSet())
 
     def give_items(self, items: Mapping[Any, Any]) -> None:
         """Take items of foreach by index."""

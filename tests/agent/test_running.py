@@ -64,6 +64,17 @@ def test_results_from_before_are_fetched_and_those_to_come_are_handed_over(agent
     assert server.result(2) == 0 + 1 + 4
 
 
+def test_what_had_not_ended_when_it_was_fetched_is_fetched_again(agent: Agent, server: Server) -> None:
+    server.inputs[2] = {"1": ["0", "1", None]}
+    need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
+    server.launch(1, first=2, python="agent_tasks:large", args=[100_000])
+    server.launch(2, 1, python="agent_tasks:inputs", inputs=[need], after=[[1, 0, 3]])
+    server.until(lambda: (2, 0, 0) in server.returned())
+    server.inputs[2] = {"1": ["0", "1", "4"]}
+    server.launch(2, 1, python="agent_tasks:inputs", inputs=[need])
+    assert server.result(2) == {"squares": [0, 1, 4]}
+
+
 def test_inputs_are_fetched_and_a_failed_one_shows(agent: Agent, server: Server) -> None:
     server.inputs[2] = {"1": ["1", None, "3"]}
     need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
