@@ -60,7 +60,8 @@ def test_an_operator_pauses_a_node_with_a_reason_and_resumes_it(leader: Leader, 
     page.get_by_text("Pause or drain").click()
     page.get_by_label("Reason").last.fill(NASTY)
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_text(NASTY)).to_be_visible()
+    expect(page.get_by_text(f"Because: {NASTY}")).to_be_visible()
+    expect(page.get_by_text(f"The node was paused: {NASTY}")).to_be_visible()
     assert Node.objects.get().pause_reason == NASTY
     page.get_by_role("button", name="Resume n1").click()
     expect(page.get_by_role("heading", name="n1 READY")).to_be_visible()
