@@ -15,6 +15,7 @@ from jobs.measuring import Measures
 from jobs.tables import STAGE_COLUMNS, StageRow, read_stage
 from scheduling import backlog
 from scheduling.backlog import Queue
+from scheduling.lifecycle import JOB_STARTABLE
 
 
 class Lists(Protocol):
@@ -63,9 +64,11 @@ def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
         if followed == FOLLOWERS:
             left.add(stage.job_id)
             break
-        followed += 1
+        waiting = len(stage.unplaced)
         if _follow_one(lists, stage, needs[stage.id], node):
             homes[stage.id] = {node}
+        # Where the list is full nothing follows, and another round at once would change nothing.
+        followed += len(stage.unplaced) < waiting
     return left
 
 
@@ -85,10 +88,11 @@ def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]],
 def _unready_stages(jobs: Iterable[object]) -> list[StageRow]:
     """Read the jobs' stages that wait for others, producers before consumers, with those that still run."""
     found = rows.fetch(
-        f"""SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.job_id = ANY(%s) AND s.ended_at IS NULL
+        f"""SELECT {STAGE_COLUMNS} FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
+        WHERE s.job_id = ANY(%s) AND j.state = ANY(%s) AND j.held_reason = '' AND s.ended_at IS NULL
             AND s.open_needs > 0 AND NOT isempty(s.unplaced) AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
         ORDER BY s.job_id, s.position LIMIT %s""",
-        [list(jobs), STAGES_A_ROUND],
+        [list(jobs), [int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
     )
     return [read_stage(row) for row in found]
 

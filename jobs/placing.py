@@ -37,6 +37,8 @@ def place_pending(memory: Memory, *, epoch: int) -> Round:
     except (lease.LeaseLost, *rows.TRANSIENT):
         raise
     except Exception:
+        # One of these may be what fails; tried with each of the others, it would have all of them held.
+        memory.followed = set()
         jobs = [id_ for (id_,) in rows.fetch(STARTABLE_JOBS, [[int(state) for state in JOB_STARTABLE]])]
         rounds = isolate(jobs, lambda part: _round(memory, epoch, part), _hold_job)
         return Round([assignment for done in rounds for assignment in done.assignments])
