@@ -84,20 +84,27 @@ class Board:
     def hold_started(self, node: int, begun: AssignmentRow, indexes: IndexSet) -> None:
         """Hold for tasks that began without a hold, withdrawing the newest holds whose start is unreported for room."""
         room = self.rooms[node]
-        for assignment in reversed(self.lists[node]):
-            missing = len(indexes) - how_many(begun.demand, room.free)
-            idle = assignment.held - assignment.started
-            if missing <= 0:
-                break
-            if idle:
-                taken = IndexSet.from_indexes(list(idle)[-missing:])
-                assignment.held -= taken
-                assignment.changed = True
-                room.hold(assignment.demand, -len(taken))
+        if how_many(begun.demand, room.free) < len(indexes):
+            self._withdraw(node, begun.demand, len(indexes))
         granted = indexes.take(how_many(begun.demand, room.free))[0]
         begun.held |= granted
         begun.changed = True
         room.hold(begun.demand, len(granted))
+
+    def _withdraw(self, node: int, demand: dict[str, int], wanted: int) -> None:
+        """Withdraw holds until so many tasks fit; none of a gang, of which all members hold or none does."""
+        room = self.rooms[node]
+        idle = [assignment for assignment in reversed(self.lists[node]) if assignment.held - assignment.started]
+        gangs = _gangs(assignment.stage for assignment in idle)
+        for assignment in idle:
+            missing = wanted - how_many(demand, room.free)
+            if missing <= 0:
+                break
+            if assignment.stage not in gangs:
+                taken = IndexSet.from_indexes(list(assignment.held - assignment.started)[-missing:])
+                assignment.held -= taken
+                assignment.changed = True
+                room.hold(assignment.demand, -len(taken))
 
     def promote(self, node: int) -> None:
         """Grant what the node's list and room allow."""
@@ -133,3 +140,8 @@ class Board:
             state, started = self._before[job.id]
             told += telling.of_job(job, state, started=started)
         events.record(told)
+
+
+def _gangs(stages: Iterable[int]) -> set[int]:
+    found = rows.fetch("SELECT id FROM jobs_stage WHERE id = ANY(%s) AND spec ->> 'gang' = 'true'", [list(stages)])
+    return {id_ for (id_,) in found}

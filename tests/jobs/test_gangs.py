@@ -11,8 +11,9 @@ from django.utils import timezone
 from jobs import gangs, recovering, services
 from jobs.invariants import violations
 from jobs.leading import Leader
-from jobs.models import Attempt, Job, Stage, Task
+from jobs.models import Assignment, Attempt, Job, Stage, Task
 from nodes.models import Node, NodeResource
+from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
@@ -227,6 +228,23 @@ def test_without_mending_the_checker_sees_half_a_gang(
     obey(leader, other)
     running(leader, pair)
     turn(leader, *(agent.finish(agent.tasks()) for agent in pair))
+
+
+def test_what_begins_without_a_hold_leaves_a_gang_the_holds_it_has(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    turn(leader)
+    job({"b": {"resources": {"cpus": 2}}})
+    turn(leader)
+    job({"g": {"gang": True}})
+    turn(leader)
+    agent.listen()
+    a, b, member = agent.tasks()
+    # The gang's command is late: by the agent's own count there was room for both cpus of b.
+    turn(leader, agent.finish([a]))
+    turn(leader, agent.start([b]))
+    assert Assignment.objects.get(stage=member[0]).held == IndexSet.span(0, 1)
+    turn(leader, agent.finish([b]))
+    turn(leader, agent.finish([member]))
 
 
 class Chance:
