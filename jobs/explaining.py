@@ -9,7 +9,7 @@ from django.db.models import Q
 from jobs.models import Edge, Job, JobType, Stage
 from nodes.showing import scheduler
 from scheduling.explain import Facts, explain
-from scheduling.lifecycle import JobState, TaskState
+from scheduling.lifecycle import JOB_STARTABLE, LISTED, JobState, TaskState
 from scheduling.refusals import Refusal
 
 #: Jobs of a type that count toward its limit.
@@ -23,12 +23,13 @@ def explain_job(job: UUID, *, now: datetime) -> dict[str, Any] | None:
         return None
     shared = _shared(row)
     waits = _unfinished_needs(job)
+    goes_on = row.state in JOB_STARTABLE
     stages = Stage.objects.filter(job_id=job, ended_at=None).order_by("position")
-    found = stages.values("id", "name", "counts", "next_due", "refusal")
+    found = stages.values("id", "name", "counts", "next_due", "refusal", "spec__gang")
     return {
         "state": JobState(row.state).name,
         "stages": [
-            {"stage": stage["name"], "reasons": explain(_facts(dict(stage), waits, shared), now=now)}
+            {"stage": stage["name"], "reasons": explain(_facts(dict(stage), waits, shared, goes_on=goes_on), now=now)}
             for stage in found
             if stage["counts"][TaskState.CREATED] or waits.get(stage["id"])
         ],
@@ -71,6 +72,17 @@ def _unfinished_needs(job: UUID) -> dict[int, list[str]]:
     return waits
 
 
-def _facts(stage: dict[str, Any], waits: dict[int, list[str]], shared: dict[str, Any]) -> Facts:
+def _facts(stage: dict[str, Any], waits: dict[int, list[str]], shared: dict[str, Any], *, goes_on: bool) -> Facts:
     refusal = Refusal.from_dict(stage["refusal"]) if stage["refusal"] else None
-    return Facts(**shared, waits_for=tuple(waits.get(stage["id"], ())), retry_at=stage["next_due"], refusal=refusal)
+    return Facts(
+        **shared,
+        waits_for=tuple(waits.get(stage["id"], ())),
+        gang_ending=_ending(stage["counts"]) if goes_on and stage["spec__gang"] else 0,
+        retry_at=stage["next_due"],
+        refusal=refusal,
+    )
+
+
+def _ending(counts: list[int]) -> int:
+    """Count the members of a gang that are ended because another waits for the next attempt."""
+    return sum(counts[state] for state in LISTED) if counts[TaskState.CREATED] else 0

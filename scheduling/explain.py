@@ -23,6 +23,7 @@ class Facts:
     job_type_limit: int | None = None  #: set only while so many jobs of the type are running
     job_held: str | None = None
     waits_for: tuple[str, ...] = ()  #: names of unfinished stages whose results it needs
+    gang_ending: int = 0  #: members that still run of a gang of which one did not go on
     retry_at: datetime | None = None  #: when the first of the tasks that wait for another attempt is due
     jobs_ahead: int = 0  #: waiting jobs of the pool that are served first
     refusal: Refusal | None = None
@@ -55,6 +56,10 @@ def _waits(facts: Facts, now: datetime) -> Iterator[str]:
         names, more = facts.waits_for[:SHOWN_STAGES], len(facts.waits_for) - SHOWN_STAGES
         others = f" and {more:,} more" if more > 0 else ""
         yield f"It needs the results of {_plural('stage', len(facts.waits_for))} {', '.join(names)}{others}."
+    if facts.gang_ending:
+        verb = "is" if facts.gang_ending == 1 else "are"
+        others = f"{facts.gang_ending:,} {_plural('member', facts.gang_ending)} {verb} still being ended for that"
+        yield f"A member of the gang did not go on, so that all are tried again together; {others}."
     if facts.retry_at is not None and facts.retry_at > now:
         yield f"The next attempt is due in {_duration(facts.retry_at - now)}."
 

@@ -9,6 +9,7 @@ import redis
 from django.utils import timezone
 
 from jobs import gangs, recovering, services
+from jobs.explaining import explain_job
 from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
@@ -228,6 +229,40 @@ def test_without_mending_the_checker_sees_half_a_gang(
     obey(leader, other)
     running(leader, pair)
     turn(leader, *(agent.finish(agent.tasks()) for agent in pair))
+
+
+def reasons(job: Job) -> list[str]:
+    explained = explain_job(job.id, now=timezone.now())
+    assert explained is not None
+    return [reason for stage in explained["stages"] for reason in stage["reasons"]]
+
+
+def test_why_a_broken_gang_waits_is_told_until_its_others_have_ended(
+    leader: Leader, pair: list[ListAgent], job: Submit
+) -> None:
+    submitted = job({"a": GANG}, retry=AGAIN)
+    one, other = pair
+    mine, _ = running(leader, pair)
+    turn(leader, one.fail(mine[:1]))
+    assert "3 members are still being ended" in reasons(submitted)[0]
+    obey(leader, one)
+    assert "2 members are still being ended" in reasons(submitted)[0]
+    obey(leader, other)
+    assert reasons(submitted) == []
+    running(leader, pair)
+    turn(leader, *(agent.finish(agent.tasks()) for agent in pair))
+
+
+def test_a_gang_whose_job_stops_is_not_said_to_be_tried_again(leader: Leader, pair: list[ListAgent], job: Submit) -> None:
+    submitted = job({"a": GANG}, retry=AGAIN)
+    one, other = pair
+    mine, _ = running(leader, pair)
+    turn(leader, one.fail(mine[:1]))
+    services.cancel(submitted.id, by="ann")
+    assert not [reason for reason in reasons(submitted) if "gang" in reason]
+    for agent in (one, other):
+        obey(leader, agent)
+    turn(leader)
 
 
 def test_what_begins_without_a_hold_leaves_a_gang_the_holds_it_has(leader: Leader, agent: ListAgent, job: Submit) -> None:

@@ -61,6 +61,16 @@ def test_time_to_the_next_attempt_is_readable(seconds: float, words: str) -> Non
     assert explain(facts, now=NOW) == [f"The next attempt is due in {words}."]
 
 
+@pytest.mark.parametrize(
+    ("members", "words"), [(1, "1 member is still being ended"), (1200, "1,200 members are still being ended")]
+)
+def test_gang_whose_others_are_being_ended_is_tried_again_as_a_whole(members: int, words: str) -> None:
+    facts = Facts(job_type="render", gang_ending=members)
+    assert explain(facts, now=NOW) == [
+        f"A member of the gang did not go on, so that all are tried again together; {words} for that."
+    ]
+
+
 def test_attempt_that_is_due_is_no_reason_to_wait() -> None:
     (said,) = explain(Facts(job_type="render", retry_at=NOW), now=NOW)
     assert said.startswith("Nothing")
