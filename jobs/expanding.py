@@ -4,6 +4,7 @@ import json
 
 from jobs import rows
 from jobs.board import Board
+from jobs.quotas import OverQuota, require_tasks
 from jobs.results import result_texts
 from jobs.tables import StageRow
 from scheduling.indexes import IndexSet
@@ -16,16 +17,14 @@ class NotItems(Exception):
 
 
 def expand(board: Board, stage: StageRow) -> None:
-    """Create one task for each item; raises NotItems when the results are not lists or too many."""
+    """Create one task for each item; raises NotItems when the results are not lists, or too many."""
     ((source, name),) = rows.fetch(
         """SELECT p.id, p.name FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage s ON s.id = %s
         WHERE e.consumer_id = s.id AND p.name = s.spec -> 'foreach' ->> 'from'""",
         [stage.id],
     )
     items = [item for index, text in enumerate(result_texts(source)) for item in _items(text, name, index, stage.name)]
-    limit = Limits().tasks
-    if len(items) > limit:
-        raise NotItems(f"stage {stage.name}: {name} returned {len(items):,} items; at most {limit:,} are allowed")
+    _require_room(board, stage, len(items), name)
     rows.execute("UPDATE jobs_stage SET items = %s::jsonb WHERE id = %s", [json.dumps(items), stage.id])
     stage.parallelism = len(items)
     stage.counts[TaskState.CREATED] = len(items)
@@ -42,6 +41,16 @@ def insert_tasks(stages: list[tuple[int, int]]) -> None:
         FROM unnest(%s::bigint[], %s::int[]) AS c(stage_id, count), generate_series(0, c.count - 1) AS i""",
         [int(TaskState.CREATED), *rows.columns(stages, 2)],
     )
+
+
+def _require_room(board: Board, stage: StageRow, items: int, name: str) -> None:
+    limit = Limits().tasks
+    if items > limit:
+        raise NotItems(f"stage {stage.name}: {name} returned {items:,} items; at most {limit:,} are allowed")
+    try:
+        require_tasks(stage.job_id, items, board.stages)
+    except OverQuota as error:
+        raise NotItems(f"stage {stage.name} cannot run over the {items:,} items of {name}: {error}") from error
 
 
 def _items(text: str | None, name: str, index: int, stage: str) -> list[object]:

@@ -1,9 +1,13 @@
 """Quotas: how many jobs and tasks of one user may be live at once, so that nobody fills the installation alone."""
 
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.auth.models import User
 
 from jobs import rows
+from jobs.tables import StageRow
 from scheduling.errors import SwitchyardError
 from scheduling.lifecycle import TASK_ENDS
 
@@ -12,29 +16,49 @@ class OverQuota(SwitchyardError):
     """A user has as much live as one user may have."""
 
 
-def require_room(owner: int, tasks: int) -> None:
-    """Raise OverQuota if a user may not have one more live job, of so many tasks; inside the submitting transaction.
+def require_room(owner: int, *, jobs: int, tasks: int) -> None:
+    """Raise OverQuota if a user may not have so many more live jobs and tasks; inside the submitting transaction.
 
-    Tasks that are yet to be made from another stage's results are counted once they are there.
+    Tasks that are yet to be made from another stage's results are counted once they are made: see require_tasks.
     """
-    quotas = {"jobs": settings.QUOTA_JOBS, "tasks": settings.QUOTA_TASKS}
-    if not any(quotas.values()):
+    if settings.QUOTA_JOBS or settings.QUOTA_TASKS:
+        # One submission of a user at a time, so that many at once cannot each find the same room.
+        User.objects.select_for_update(no_key=True).get(pk=owner)
+        live_jobs, live_tasks = _live(owner)
+        _require("jobs", settings.QUOTA_JOBS, live_jobs + jobs)
+        _require("tasks", settings.QUOTA_TASKS, live_tasks + tasks)
+
+
+def require_tasks(job: UUID, tasks: int, unwritten: Mapping[int, StageRow]) -> None:
+    """Raise OverQuota if the owner of a job may not have so many more live tasks; inside the leader's transaction.
+
+    What is `unwritten` of stages counts, not their rows. Nobody is locked out, since the leader must not wait for a
+    submission: one at the same moment may find the same room.
+    """
+    if not settings.QUOTA_TASKS:
         return
-    # One submission of a user at a time, so that many at once cannot each find the same room.
-    User.objects.select_for_update(no_key=True).get(pk=owner)
-    live = _live(owner)
-    for what, more in (("jobs", 1), ("tasks", tasks)):
-        quota = quotas[what]
-        if quota and live[what] + more > quota:
-            limit = f"One user may have at most {quota:,} live {what} (SWITCHYARD_QUOTA_{what.upper()})"
-            raise OverQuota(f"{limit}; {live[what]:,} are there, and this would add {more:,}.")
+    ((owner,),) = rows.fetch("SELECT owner_id FROM jobs_job WHERE id = %s", [job])
+    if owner is not None:
+        own = rows.fetch(
+            "SELECT s.id FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE j.owner_id = %s AND s.id = ANY(%s)",
+            [owner, list(unwritten)],
+        )
+        here = sum(unwritten[id_].parallelism - unwritten[id_].count_ended for (id_,) in own)
+        _require("tasks", settings.QUOTA_TASKS, _live(owner, besides=list(unwritten))[1] + here + tasks)
 
 
-def _live(owner: int) -> dict[str, int]:
+def _require(what: str, quota: int, live: int) -> None:
+    if quota and live > quota:
+        limit = f"One user may have at most {quota:,} live {what} (SWITCHYARD_QUOTA_{what.upper()})"
+        raise OverQuota(f"{limit}; with this there would be {live:,}.")
+
+
+def _live(owner: int, *, besides: Sequence[int] = ()) -> tuple[int, int]:
+    """Count live jobs, and live tasks but for those of some stages."""
     ((jobs, tasks),) = rows.fetch(
-        """SELECT count(DISTINCT j.id), coalesce(sum(c.tasks) FILTER (WHERE c.state - 1 <> ALL(%s)), 0)
+        """SELECT count(DISTINCT j.id), coalesce(sum(c.tasks) FILTER (WHERE c.state - 1 <> ALL(%s) AND s.id <> ALL(%s)), 0)
         FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id, unnest(s.counts) WITH ORDINALITY AS c(tasks, state)
         WHERE j.owner_id = %s AND j.ended_at IS NULL""",
-        [[int(state) for state in TASK_ENDS], owner],
+        [[int(state) for state in TASK_ENDS], list(besides), owner],
     )
-    return {"jobs": jobs, "tasks": int(tasks)}
+    return jobs, int(tasks)

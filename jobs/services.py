@@ -8,6 +8,7 @@ from django.db import transaction
 from artifacts.storage import storage
 from jobs import rows
 from jobs.models import Job, JobType
+from jobs.quotas import require_room
 from jobs.retrying import reuse
 from jobs.submitting import hint, submit
 from nodes import events
@@ -50,6 +51,9 @@ def retry(id_: UUID, *, by: int | None) -> UUID:
             raise NothingToRetry
         new = submit(from_json(stored_spec(old)), owner=by, retried_from=old.id)
         reuse(old.id, new)
+        if by is not None:
+            # Again, since tasks made from items are there only now.
+            require_room(by, jobs=0, tasks=0)
     return new
 
 

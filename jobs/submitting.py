@@ -54,7 +54,7 @@ def submit(
     id_, stages = uuid.uuid4(), list(spec.in_order())
     with transaction.atomic(savepoint=False):
         if owner is not None:
-            require_room(owner, sum(stage.tasks or 0 for stage in stages))
+            require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for stage in stages))
         refused = _refused(spec, stages)
         values = {
             "id": id_,

@@ -43,7 +43,7 @@ def test_tasks_beyond_the_quota_are_refused(operator: Client, settings: Settings
     assert post(operator, 7).status_code == 201
     status, _, detail = said(post(operator, 4))
     assert status == 403
-    assert "at most 10 live tasks (SWITCHYARD_QUOTA_TASKS); 7 are there, and this would add 4." in detail
+    assert "at most 10 live tasks (SWITCHYARD_QUOTA_TASKS); with this there would be 11." in detail
     assert post(operator, 3).status_code == 201
 
 
@@ -59,6 +59,61 @@ def test_what_has_ended_makes_room(operator: Client, settings: Settings, leader:
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
     assert post(operator, 2).status_code == 201
+
+
+def run_over(leader: Leader, agent: ListAgent, operator: Client, result: str) -> dict[str, Any]:
+    """Submit a stage that runs once for each item of another, let that return this, and show the job."""
+    stages = [
+        {"name": "list", "python": "bench.callables:square"},
+        {"name": "each", "python": "bench.callables:square", "foreach": {"from": "list"}},
+    ]
+    posted = operator.post("/api/v1/jobs", {"name": "test", "stages": stages}, content_type="application/json").json()
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks(), result))
+    turn(leader)
+    shown: dict[str, Any] = operator.get(f"/api/v1/jobs/{posted['id']}").json()
+    return shown
+
+
+def test_items_beyond_the_quota_fail_the_job_and_name_it(
+    operator: Client, settings: Settings, leader: Leader, agent: ListAgent
+) -> None:
+    settings.QUOTA_TASKS = 3
+    job = run_over(leader, agent, operator, "[1, 2, 3, 4]")
+    assert job["state"] == "FAILED"
+    assert job["error"] == (
+        "stage each cannot run over the 4 items of list: "
+        "One user may have at most 3 live tasks (SWITCHYARD_QUOTA_TASKS); with this there would be 4."
+    )
+    assert post(operator, 3).status_code == 201
+
+
+def test_items_count_beside_what_else_the_user_has_live(
+    operator: Client, settings: Settings, leader: Leader, agent: ListAgent
+) -> None:
+    settings.QUOTA_TASKS = 3
+    stages = [{"name": "a", "python": "bench.callables:square"}]
+    body = {"name": "test", "pool": "elsewhere", "stages": stages}
+    assert operator.post("/api/v1/jobs", body, content_type="application/json").status_code == 201
+    assert run_over(leader, agent, operator, "[1, 2, 3]")["error"].endswith("with this there would be 4.")
+    assert run_over(leader, agent, operator, "[1, 2]")["state"] == "RUNNING"
+
+
+def test_retry_does_not_bring_back_more_items_than_the_quota_allows(
+    operator: Client, settings: Settings, leader: Leader, agent: ListAgent
+) -> None:
+    job = run_over(leader, agent, operator, "[1, 2, 3]")
+    operator.post(f"/api/v1/jobs/{job['id']}/cancel")
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.give_back(agent.tasks()))
+    settings.QUOTA_TASKS = 2
+    status, code, detail = said(operator.post(f"/api/v1/jobs/{job['id']}/retry"))
+    assert (status, code) == (403, "over_quota")
+    assert "with this there would be 3." in detail
+    settings.QUOTA_TASKS = 3
+    assert operator.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 201
 
 
 def test_retry_counts_as_well(operator: Client, settings: Settings, leader: Leader, agent: ListAgent, submit: Submit) -> None:
