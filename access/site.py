@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from access.identifying import BadCredentials, CsrfFailed, Identity, identify
@@ -27,6 +27,12 @@ class Site(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Lead to the one log-in page: Django's own would ask for its flag `is_staff` instead of a role."""
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+    def password_change(  # type: ignore[override]  # it leads away
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the page for everybody: Django's own knows neither lock-out nor audit."""
+        return HttpResponseRedirect(reverse("password"))
 
 
 def is_admin(request: Any) -> bool:

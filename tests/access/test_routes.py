@@ -22,6 +22,8 @@ MEANT: dict[str, dict[str, str]] = {
     "/": {"GET": PUBLIC},
     "/ui/login": {"GET": PUBLIC},
     "/ui/logout": {"GET": PUBLIC},
+    "/ui/password": {"GET": V},
+    "/ui/password/changed": {"GET": V},
     "/metrics": {"GET": V},
     "/ui/": {"GET": V},
     "/ui/jobs": {"GET": V},
