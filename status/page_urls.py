@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from status import job_pages, pages
+from status import job_pages, node_pages, pages
 
 urlpatterns = [
     path("", pages.root),
@@ -12,4 +12,5 @@ urlpatterns = [
     path("ui/jobs/<str:key>/tasks", job_pages.tasks, name="ui-tasks"),
     path("ui/jobs/<str:key>/stages/<str:stage>/tasks/<int:index>", job_pages.task, name="ui-task"),
     path("ui/nodes", pages.nodes, name="ui-nodes"),
+    path("ui/nodes/<str:key>", node_pages.node, name="ui-node"),
 ]

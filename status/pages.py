@@ -1,4 +1,4 @@
-"""Pages about the cluster as a whole: the overview, the jobs, the nodes. One job is in status.job_pages."""
+"""Pages about the cluster as a whole: the overview, the jobs, the nodes. One is in job_pages or node_pages."""
 
 from typing import Any
 

@@ -25,6 +25,12 @@ def amount(value: int, name: str) -> str:
 
 
 @register.filter
+def free(of: dict[str, int]) -> int:
+    """Return how much of a resource is not held; more may be held than there is, while a total shrinks."""
+    return max(0, of["total"] - of["held"])
+
+
+@register.filter
 def size(value: int) -> str:
     return wording.size(value)
 

@@ -31,6 +31,7 @@ MEANT: dict[str, dict[str, str]] = {
     "/ui/jobs/{key}/tasks": {"GET": V},
     "/ui/jobs/{key}/stages/{stage}/tasks/{index}": {"GET": V},
     "/ui/nodes": {"GET": V},
+    "/ui/nodes/{key}": {"GET": V},
     API: {"GET": V},
     f"{API}/schema": {"GET": V},
     f"{API}/docs": {"GET": V},

@@ -118,7 +118,7 @@ def test_a_refusal_of_the_server_is_told(
     complaints.clear()
 
 
-@pytest.mark.parametrize("path", ["", "jobs", "nodes", "jobs/{}", "jobs/{}/stages/load/tasks/0"])
+@pytest.mark.parametrize("path", ["", "jobs", "nodes", "nodes/n1", "password", "jobs/{}", "jobs/{}/stages/load/tasks/0"])
 def test_pages_fit_a_phone(leader: Leader, agent: ListAgent, job: Submit, enter: Open, path: str) -> None:
     made = job({"load": {"parallelism": 40}, "merge": {"needs": ["load"]}}, name="x" * 120)
     run(leader, agent, 2)
