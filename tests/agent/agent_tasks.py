@@ -95,9 +95,9 @@ def tidy(folder: str) -> None:
         raise
 
 
-def slow_first(task: Task, seconds: float) -> int:
+def first_waits(task: Task, folder: str) -> int:
     if task.index == 0:
-        time.sleep(seconds)
+        wait(folder)
     return task.index
 
 

@@ -1,7 +1,6 @@
 """Commands: how they are run, what they are told, what they tell, and what they leave behind."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +141,7 @@ def test_the_worker_goes_on_after_a_killed_command(agent: Agent, server: Server)
     assert server.ends()[2, 0, 0] == "null"
 
 
-def test_hundreds_of_commands_a_second(agent: Agent, server: Server) -> None:
-    server.launch(1, 10, command=["/bin/true"])
-    server.until(lambda: len(server.ends()) == 10)
-    began = time.monotonic()
-    server.launch(2, 300, command=["/bin/true"])
-    server.until(lambda: len(server.ends()) + len(server.returned()) == 310)
-    assert 300 / (time.monotonic() - began) > 100
+def test_hundreds_of_commands_end_each_for_itself(agent: Agent, server: Server) -> None:
+    server.launch(1, 300, command=["/bin/sh", "-c", "exit $((SWITCHYARD_TASK_INDEX % 2))"])
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 300)
+    assert server.ends() == {(1, 0, i): "user_error" if i % 2 else "null" for _, _, i in server.ends()}

@@ -13,7 +13,7 @@ from jobs.models import Attempt, Job, Task
 from nodes.models import Node
 from scheduling.lifecycle import JobState, TaskState
 from tests.faults.relay import Relay
-from tests.flows.stack import Stack, Watch
+from tests.flows.stack import PATIENCE, Stack, Watch
 
 pytestmark = pytest.mark.faults
 COUNT = 60
@@ -81,8 +81,8 @@ def test_a_scheduler_that_ends_well_hands_over_at_once(stack: Stack, watch: Watc
     in_flight(stack, marks)
     stack.kill("scheduler", signal.SIGTERM)
     stack.start_scheduler("next")
-    assert stack.wait(job, patience=30).state == JobState.FINISHED
-    assert stack.processes["scheduler"].wait(timeout=10) == 0
+    assert stack.wait(job).state == JobState.FINISHED
+    assert stack.processes["scheduler"].wait(timeout=PATIENCE) == 0
 
 
 def test_a_killed_worker_costs_the_task_it_ran(stack: Stack, watch: Watch, marks: Path) -> None:

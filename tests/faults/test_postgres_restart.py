@@ -84,6 +84,6 @@ def _state(stack: Stack, job: str) -> str | None:
 
 def _api(stack: Stack, method: str, path: str, **more: Any) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {stack.credentials['token']}"}
-    answer = httpx.request(method, stack.url + path, headers=headers, trust_env=False, timeout=10, **more)
+    answer = httpx.request(method, stack.url + path, headers=headers, trust_env=False, timeout=60, **more)
     decoded: dict[str, Any] = answer.raise_for_status().json()
     return decoded

@@ -64,7 +64,7 @@ class Cluster:
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
         url = f"{self.url}/api/v1/{path}"
-        return httpx.request(method, url, headers=headers, trust_env=False, timeout=10, **how).raise_for_status()
+        return httpx.request(method, url, headers=headers, trust_env=False, timeout=SECONDS, **how).raise_for_status()
 
     def start_agent(self, name: str, folder: Path) -> None:
         """Start an agent in a folder of its own, with a token of its own, by the command that operators use."""

@@ -286,11 +286,11 @@ def test_extremes_are_settled_in_two_seconds() -> None:
     lost = stages_of(*[(f"stage{at}", ["stag"]) for at in range(2_000)])
     many = stages_of(*[(f"s{at}", []) for at in range(10_001)])
     for data, accepted in [(chain, True), (circle, False), (dense, False), (lost, False), (many, False)]:
-        started = time.perf_counter()
+        started = time.thread_time()
         text = json.dumps(data)
         if accepted:
             assert len(parse(text).stages) == 10_000
         else:
             with pytest.raises(InvalidSpec):
                 parse(text)
-        assert time.perf_counter() - started < 2
+        assert time.thread_time() - started < 2

@@ -1,5 +1,6 @@
 """Metrics: read from rows, for viewers, with labels that do not grow."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_requests_are_counted_by_view(client: Client, leader: Leader) -> None:
 def test_what_a_job_took_is_told_from_rows(leader: Leader, agent: ListAgent, job: Callable[..., Job]) -> None:
     job({"a": {"parallelism": 3}})
     leader.tick()
-    before = figures()
+    before, began = figures(), time.monotonic()
     while Job.objects.get().ended_at is None:
         turn(leader)
         agent.listen()
@@ -83,7 +84,7 @@ def test_what_a_job_took_is_told_from_rows(leader: Leader, agent: ListAgent, job
     assert grown["placements_total",] == 3
     assert grown["report_lag_seconds_count",] == agent.number
     assert grown["round_seconds_count",] >= 1
-    assert 0 < grown["round_seconds_sum",] < 10
+    assert 0 < grown["round_seconds_sum",] < time.monotonic() - began
     assert grown["planning_seconds_count",] == 1
     assert grown["planning_seconds_sum",] == pytest.approx(Job.objects.get().planning_ms / 1000)
     assert told["job_seconds_count", "FINISHED"] == 1
