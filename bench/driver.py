@@ -68,7 +68,7 @@ class Driver:
     def _commands(self) -> list[Command]:
         messages: Any = self._broker.eval(TAKE_ALL, len(self._queues), *self._queues)
         bodies = [json.loads(base64.b64decode(json.loads(message)["body"])) for message in messages]
-        return [Command.decode(body[0][0]) for body in bodies]
+        return [Command.decode(json.loads(body[0][0])) for body in bodies]
 
     def _start(self, agent: SimulatedAgent, now: float) -> None:
         for task in agent.start(int(now * 1e6)):

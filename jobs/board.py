@@ -5,10 +5,12 @@ request may change them at any time (a cancel).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
-from jobs import rows, telling, writing
+from database import rows
+from jobs import telling, writing
 from jobs.tables import (
     ASSIGNMENT_COLUMNS,
     JOB_COLUMNS,
@@ -22,7 +24,7 @@ from jobs.tables import (
     read_job,
     read_stage,
 )
-from nodes import events
+from nodes import events, selectors
 from nodes.events import Told
 from scheduling.assignment import how_many, promote
 from scheduling.indexes import IndexSet
@@ -43,31 +45,43 @@ class Board:
 
     def lock_stages(self, ids: Iterable[int]) -> None:
         """Read these stages and lock their jobs, in the order of the jobs' ids."""
+        self.ask_stages(ids)()
+
+    def ask_stages(self, ids: Iterable[int]) -> rows.Answer[None]:
+        """Ask for these stages and lock their jobs, in the order of the jobs' ids."""
         missing = [id_ for id_ in set(ids) if id_ not in self.stages]
         if not missing:
-            return
-        found = rows.fetch(
+            return lambda: None
+        asked = rows.execute(
             f"SELECT {STAGE_COLUMNS}, {JOB_COLUMNS} FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id "
             "WHERE s.id = ANY(%s) ORDER BY j.id FOR NO KEY UPDATE OF j",
             [missing],
         )
-        for row in found:
-            self.stages[row[0]] = read_stage(row[:STAGE_WIDTH])
-            if row[1] not in self.jobs:
-                job = self.jobs[row[1]] = read_job(row[STAGE_WIDTH:])
-                self._before[job.id] = job.state, job.started
+        return lambda: self._take_stages(asked.fetchall())
 
     def read_lists(self, nodes: Iterable[int]) -> None:
         """Read the lists and the room of these nodes."""
+        with rows.together():
+            self.ask_lists(nodes)()
+
+    def ask_lists(self, nodes: Iterable[int]) -> rows.Answer[None]:
+        """Ask for the lists and the room of these nodes."""
         ids = list(nodes)
-        for row in rows.fetch(
+        lists = rows.execute(
             f"SELECT {ASSIGNMENT_COLUMNS} FROM jobs_assignment WHERE node_id = ANY(%s) ORDER BY entry", [ids]
-        ):
-            self.lists[row[1]].append(read_assignment(row))
-        for node, name, total, capacity, held in rows.fetch(
-            "SELECT node_id, name, total, capacity, held FROM nodes_noderesource WHERE node_id = ANY(%s)",
-            [ids],
-        ):
+        )
+        rooms = selectors.ask_resources(ids)
+
+        def take() -> None:
+            for row in lists.fetchall():
+                self.lists[row[1]].append(read_assignment(row))
+            self.take_rooms(rooms())
+
+        return take
+
+    def take_rooms(self, resources: Iterable[tuple[int, str, int, int, int]]) -> None:
+        """Note what nodes have, each resource as (node, name, total, capacity, held)."""
+        for node, name, total, capacity, held in resources:
             room = self.rooms[node]
             room.total[name], room.capacity[name], room.held[name] = total, capacity, held
 
@@ -123,16 +137,24 @@ class Board:
             room.hold(assignment.demand, count)
 
     def write(self) -> None:
-        """Write back all that changed."""
-        writing.write_stages([stage for stage in self.stages.values() if stage.changed])
+        """Write back all that changed, in one round trip."""
         changed_jobs = [job for job in self.jobs.values() if job.changed]
-        writing.write_jobs(changed_jobs)
-        self._tell(changed_jobs)
         changed = [assignment for entries in self.lists.values() for assignment in entries if assignment.changed]
-        writing.write_assignments([assignment for assignment in changed if assignment.id and assignment.listed])
-        writing.insert_assignments([assignment for assignment in changed if not assignment.id])
-        writing.delete_assignments([assignment.id for assignment in changed if assignment.id and not assignment.listed])
-        writing.write_rooms({node: room for node, room in self.rooms.items() if room.changed})
+        with rows.together():
+            writing.write_stages([stage for stage in self.stages.values() if stage.changed])
+            writing.write_jobs(changed_jobs)
+            self._tell(changed_jobs)
+            writing.write_assignments([assignment for assignment in changed if assignment.id and assignment.listed])
+            writing.delete_assignments([a.id for a in changed if a.id and not a.listed])
+            writing.write_rooms({node: room for node, room in self.rooms.items() if room.changed})
+            writing.insert_assignments([assignment for assignment in changed if not assignment.id])
+
+    def _take_stages(self, found: Iterable[Sequence[Any]]) -> None:
+        for row in found:
+            self.stages[row[0]] = read_stage(row[:STAGE_WIDTH])
+            if row[1] not in self.jobs:
+                job = self.jobs[row[1]] = read_job(row[STAGE_WIDTH:])
+                self._before[job.id] = job.state, job.started
 
     def _tell(self, changed: Iterable[JobRow]) -> None:
         told = [*self.told, *telling.of_stages(self.ended)]

@@ -16,7 +16,7 @@ from celery import current_app
 
 from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
-from jobs import rows
+from database import rows
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from scheduling.lifecycle import TaskState
 
@@ -137,39 +137,38 @@ class Dispatcher:
         }
         if not unknown:
             return {}
-        self._read_specs(unknown)
-        inputs = read_inputs(unknown)
-        return {stage: {**self._specs[stage], "inputs": inputs[stage]} for stage in unknown}
+        with rows.together():
+            asked, inputs = self._ask_specs(unknown), ask_inputs(unknown)
+            asked()
+            described = inputs()
+        return {stage: {**self._specs[stage], "inputs": described[stage]} for stage in unknown}
 
-    def _read_specs(self, stages: set[int]) -> None:
-        missing = stages - self._specs.keys()
+    def _ask_specs(self, stages: set[int]) -> rows.Answer[None]:
         if len(self._specs) > 10_000:
             self._specs.clear()
-            missing = stages
-        if missing:
-            found = rows.fetch(
-                "SELECT id, job_id::text, name, parallelism, (spec - 'files' - 'foreach')::text, (spec -> 'files')::text, "
-                "items::text, (spec -> 'foreach')::text FROM jobs_stage WHERE id = ANY(%s)",
-                [list(missing)],
-            )
-            for id_, job, name, parallelism, spec, files, items, foreach in found:
-                self._specs[id_] = {
-                    "job": job,
-                    "name": name,
-                    "parallelism": parallelism,
-                    "spec": json.loads(spec) | _left_out(files, foreach),
-                    "items": _items(items or foreach),
-                }
+        missing = stages - self._specs.keys()
+        if not missing:
+            return lambda: None
+        asked = rows.execute(
+            "SELECT id, job_id::text, name, parallelism, (spec - 'files' - 'foreach')::text, (spec -> 'files')::text, "
+            "items::text, (spec -> 'foreach')::text FROM jobs_stage WHERE id = ANY(%s)",
+            [list(missing)],
+        )
+        return lambda: self._specs.update((row[0], _spec(*row[1:])) for row in asked.fetchall())
 
 
-def read_inputs(stages: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return for each stage what its producers have given so far: results as JSON texts, or `fetch` where they are many."""
+def ask_inputs(stages: Iterable[int]) -> rows.Answer[dict[int, list[dict[str, Any]]]]:
+    """Ask what the producers of each stage have given so far: results as JSON texts, or `fetch` where they are many."""
     inputs: dict[int, list[dict[str, Any]]] = {stage: [] for stage in stages}
-    edges = rows.fetch(
+    asked = rows.execute(
         """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s]
         FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
         [int(TaskState.FINISHED) + 1, list(inputs)],
     )
+    return lambda: _inputs(inputs, asked.fetchall())
+
+
+def _inputs(inputs: dict[int, list[dict[str, Any]]], edges: list[Any]) -> dict[int, list[dict[str, Any]]]:
     given = _results({producer for _, producer, _, _, _, finished in edges if 0 < finished <= INLINE_INPUTS // 2})
     for consumer, producer, name, parallelism, exchange, finished in edges:
         known = given.get(producer, [])
@@ -185,6 +184,18 @@ def read_inputs(stages: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
             }
         )
     return inputs
+
+
+def _spec(
+    job: str, name: str, parallelism: int, spec: str, files: str | None, items: str | None, foreach: str | None
+) -> dict[str, Any]:
+    return {
+        "job": job,
+        "name": name,
+        "parallelism": parallelism,
+        "spec": json.loads(spec) | _left_out(files, foreach),
+        "items": _items(items or foreach),
+    }
 
 
 def _results(stages: set[int]) -> dict[int, list[tuple[int, str | None]]]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.messages import Report
-from jobs import quarantine, rows, telling
+from database import rows
+from jobs import quarantine, telling
 from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
@@ -67,7 +68,7 @@ def write_updates(reports: Iterable[Report]) -> None:
         rows.execute(
             """UPDATE jobs_task t SET metrics = coalesce(told.metrics::jsonb, t.metrics),
                 accumulators = coalesce(told.accumulators::jsonb, t.accumulators)
-            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %b::text[], %b::text[])
+            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[])
                 AS told(node_id, stage_id, attempt, index, metrics, accumulators)
             WHERE t.stage_id = told.stage_id AND t.index = told.index AND t.attempt = told.attempt
                 AND t.node_id = told.node_id AND t.ended_at IS NULL""",
@@ -206,8 +207,8 @@ def _write(judged: list[Judged]) -> list[Move]:
     return move(
         """unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(afters)s::smallint[],
             %(failures)s::int[], %(losses)s::int[], %(begun)s::bigint[], %(ended)s::bigint[], %(due)s::float8[],
-            %(results)b::text[], %(digests)b::text[], %(classes)b::text[], %(codes)s::int[], %(errors)b::text[],
-            %(metrics)b::text[], %(accumulators)b::text[], %(logs)b::text[])
+            %(results)s::text[], %(digests)s::text[], %(classes)s::text[], %(codes)s::int[], %(errors)s::text[],
+            %(metrics)s::text[], %(accumulators)s::text[], %(logs)s::text[])
             AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest, exit_class,
                 exit_code, error, metrics, accumulators, logs)""",
         f"{ONE} AND {ATTEMPT_GUARD}",

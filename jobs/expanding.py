@@ -2,7 +2,7 @@
 
 import json
 
-from jobs import rows
+from database import rows
 from jobs.board import Board
 from jobs.quotas import OverQuota, require_tasks
 from jobs.results import result_texts

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from jobs import rows
+from database import rows
 from jobs.models import Figure
 from jobs.recording import BOUNDS
 from scheduling.lifecycle import TaskState

@@ -4,6 +4,7 @@ Decides nothing itself (scheduling.plan and scheduling.backlog do), reads and wr
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,9 +55,19 @@ class Round:
 class Filling:
     """One round: plans holds, then fills backlogs, then lets dependents follow."""
 
-    def __init__(self, board: Board, nodes: list[NodeRow], policy: Policy, memory: Memory, done: Round) -> None:
+    def __init__(
+        self,
+        board: Board,
+        nodes: list[NodeRow],
+        lists: dict[int, dict[int, int]],
+        policy: Policy,
+        memory: Memory,
+        done: Round,
+    ) -> None:
         self.board = board
         self.nodes = {node.id: node for node in nodes}
+        #: How many tasks wait, by node and stage that stands on its list.
+        self.lists = defaultdict(dict, lists)
         self.policy = policy
         self.memory = memory
         self.measures = memory.measures
@@ -103,6 +114,7 @@ class Filling:
         indexes = source.take(count)[0]
         stage.move(TaskState.CREATED, TaskState.SCHEDULED, indexes)
         row = self.nodes[node]
+        self.lists[node][stage.id] = self.waiting(node, stage.id) + count - held
         for attempt, members in number(stage, indexes):
             row.last_entry += 1
             granted = members.take(held)[0]
@@ -130,15 +142,15 @@ class Filling:
 
     def waiting(self, node: int, stage: int) -> int:
         """Count the entries of a stage that wait on a node's list."""
-        return sum(assignment.waiting for assignment in self.board.lists[node] if assignment.stage == stage)
+        return self.lists[node].get(stage, 0)
 
     def _read_queues(self) -> None:
         for node in self.nodes.values():
             if node.unavailable:
                 continue
             self.queues[node.id] = queue = Queue(node.id, self.board.rooms[node.id].total)
-            for assignment in self.board.lists[node.id]:
-                queue.add(assignment.waiting, self.measures.of_stage(assignment.stage).mean)
+            for stage, waiting in self.lists[node.id].items():
+                queue.add(waiting, self.measures.of_stage(stage).mean)
 
     def _leave_reserved(self) -> None:
         """Let nothing wait on nodes that are kept free for a big task."""

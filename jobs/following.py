@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 from uuid import UUID
 
-from jobs import rows
+from database import rows
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.tables import STAGE_COLUMNS, StageRow, read_stage
@@ -22,6 +22,7 @@ class Lists(Protocol):
     """The nodes' lists as a round fills them."""
 
     board: Board
+    lists: defaultdict[int, dict[int, int]]
     queues: dict[int, Queue]
     measures: Measures
 
@@ -40,19 +41,19 @@ class Lists(Protocol):
         """Count the entries of a stage that wait on a node's list."""
 
 
-#: Stages that one round reads, and that it lets follow: an agent can begin with these while the next are placed.
-STAGES_A_ROUND, FOLLOWERS = 1000, 40
+#: Stages that one round reads, in all and of one job, and that it lets follow: an agent can begin with these while the
+#: next are placed.
+STAGES_A_ROUND, STAGES_A_JOB, FOLLOWERS = 1000, 100, 40
 
 
 def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
     """Place dependents of stages that are wholly on one node's list, transitively; return the jobs that have more."""
     board, followed = lists.board, 0
     left: set[UUID] = set()
-    stages = _unready_stages(jobs) if jobs else []
+    stages, needs = _unready(jobs) if jobs else ([], {})
     if not stages:
         return left
-    needs = _needs(jobs)
-    homes = _homes(board)
+    homes = _homes(lists)
     for stage in stages:
         board.stages.setdefault(stage.id, stage)
     for stage in stages:
@@ -85,34 +86,30 @@ def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]],
     return not stage.unplaced
 
 
-def _unready_stages(jobs: Iterable[object]) -> list[StageRow]:
-    """Read the jobs' stages that wait for others, producers before consumers, with those that still run."""
-    found = rows.fetch(
-        f"""SELECT {STAGE_COLUMNS} FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
-        WHERE s.job_id = ANY(%s) AND j.state = ANY(%s) AND j.held_reason = '' AND s.ended_at IS NULL
-            AND s.open_needs > 0 AND NOT isempty(s.unplaced) AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
-        ORDER BY s.job_id, s.position LIMIT %s""",
-        [list(jobs), [int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
-    )
-    return [read_stage(row) for row in found]
+def _unready(jobs: Iterable[UUID]) -> tuple[list[StageRow], dict[int, list[tuple[int, str]]]]:
+    """Read the jobs' next stages that wait for others, producers before consumers, and what all stages need."""
+    with rows.together():
+        stages = rows.execute(
+            f"""SELECT {STAGE_COLUMNS} FROM jobs_job j CROSS JOIN LATERAL (
+                SELECT * FROM jobs_stage s WHERE s.job_id = j.id AND s.ended_at IS NULL AND s.open_needs > 0
+                    AND NOT isempty(s.unplaced) AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
+                ORDER BY s.position LIMIT %s
+            ) s WHERE j.id = ANY(%s) AND j.state = ANY(%s) AND j.held_reason = '' ORDER BY j.id, s.position LIMIT %s""",
+            [STAGES_A_JOB, list(jobs), [int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
+        )
+        edges = rows.execute("SELECT consumer_id, producer_id, exchange FROM jobs_edge WHERE job_id = ANY(%s)", [list(jobs)])
+        needs = defaultdict(list)
+        for consumer, producer, exchange in edges.fetchall():
+            needs[consumer].append((producer, exchange))
+        return [read_stage(row) for row in stages.fetchall()], needs
 
 
-def _needs(jobs: Iterable[object]) -> dict[int, list[tuple[int, str]]]:
-    needs = defaultdict(list)
-    for consumer, producer, exchange in rows.fetch(
-        "SELECT consumer_id, producer_id, exchange FROM jobs_edge WHERE job_id = ANY(%s)", [list(jobs)]
-    ):
-        needs[consumer].append((producer, exchange))
-    return needs
-
-
-def _homes(board: Board) -> dict[int, set[int]]:
+def _homes(lists: Lists) -> dict[int, set[int]]:
     """Return on which nodes' lists each stage stands."""
     homes = defaultdict(set)
-    for node, assignments in board.lists.items():
-        for assignment in assignments:
-            if assignment.listed:
-                homes[assignment.stage].add(node)
+    for node, stages in lists.lists.items():
+        for stage in stages:
+            homes[stage].add(node)
     return homes
 
 

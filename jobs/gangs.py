@@ -6,7 +6,8 @@ from its counters alone, so that a leader that takes over in between goes on.
 
 from collections.abc import Iterable
 
-from jobs import rows, stopping
+from database import rows
+from jobs import stopping
 from jobs.board import Board
 from jobs.numbering import RECORD
 from jobs.tables import StageRow

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from jobs import rows
+from database import rows
 from scheduling.lifecycle import JOB_ENDS, LISTED, TASK_ENDS, TaskState
 
 
@@ -52,6 +52,10 @@ FORBIDDEN = {
         GROUP BY r.id HAVING r.held <> coalesce(sum(d.value::bigint * h.held), 0)""",
     "I6 holds and starts are of listed tasks": """
         SELECT id FROM jobs_assignment WHERE NOT held <@ listed OR NOT started <@ listed OR isempty(listed)""",
+    "I6 an assignment counts what waits": """
+        SELECT id, waiting FROM jobs_assignment WHERE waiting <>
+            (SELECT coalesce(sum(upper(x) - lower(x)), 0) FROM unnest(listed) AS x)
+            - (SELECT coalesce(sum(upper(x) - lower(x)), 0) FROM unnest(held) AS x)""",
     "I7 nothing has started before what it needs": f"""
         SELECT t.stage_id, t.index FROM jobs_task t JOIN jobs_edge e ON e.consumer_id = t.stage_id AND e.exchange = 'all'
         JOIN jobs_stage p ON p.id = e.producer_id

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import structlog
 
-from jobs import rows
+from database import rows
 from jobs.lease import LeaseLost
 
 log = structlog.get_logger()

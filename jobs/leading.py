@@ -11,13 +11,16 @@ from django.db import connection
 from django.utils import timezone
 
 from agent.messages import Heartbeat, Report
-from jobs import lease, pausing, placing, recovering, reporting, rows, salvaging, stopping
+from database import rows
+from jobs import lease, pausing, placing, recovering, reporting, salvaging, stopping
 from jobs.dispatching import Dispatcher
 from jobs.filling import Round
 from jobs.inbox import Arrived, inbox
 from jobs.isolating import isolate
 from jobs.memory import Memory
 from jobs.models import Figure
+from jobs.reporting import Applied
+from jobs.stopping import Stopped
 from jobs.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -72,20 +75,27 @@ class Leader:
         self._turned = now
         reports = [item for item in arrived if isinstance(item, Report)]
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
-        recalled = self._apply(reports)
+        applied = self._apply(reports)
         if heartbeats:
             self._hear(heartbeats)
-        stopped = stopping.stop_jobs(epoch=self.epoch)
-        if stopped.more:
-            inbox.put(None)
+        due = now - self._ticked >= TICK
+        # A request that stops a job says so by a hint, None, which may be lost.
+        hinted = due or None in arrived or not arrived
+        stopped = self._stop() if hinted or any(part.stopping for part in applied) else Stopped()
         placed = self._place()
         self.dispatcher.dispatch(
             placed.assignments,
             [*{item.session for item in reports} | {item.session for item in heartbeats}],
-            stopping.unconfirmed_cancels().cancels if recalled else stopped.cancels,
+            stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels,
         )
-        if now - self._ticked >= TICK:
+        if due:
             self.tick()
+
+    def _stop(self) -> Stopped:
+        stopped = stopping.stop_jobs(epoch=self.epoch)
+        if stopped.more:
+            inbox.put(None)
+        return stopped
 
     def _place(self) -> Round:
         begun = time.perf_counter()
@@ -119,29 +129,33 @@ class Leader:
         """For how many seconds what happened to nodes could be heard."""
         return time.monotonic() - self._listening_since
 
-    def _apply(self, reports: list[Report]) -> bool:
-        """Apply reports; say whether that recalled tasks from nodes."""
+    def _apply(self, reports: list[Report]) -> list[Applied]:
+        """Apply reports, and return what came of each part that was applied as one."""
 
-        def apply(part: Sequence[Report]) -> bool:
+        def apply(part: Sequence[Report]) -> Applied:
             blaming = self._listening > recovering.LOST
             return confirm(part, reporting.apply(part, self._memory.measures, epoch=self.epoch, blaming=blaming))
 
-        def salvage(part: Sequence[Report]) -> bool:
+        def salvage(part: Sequence[Report]) -> Applied:
             [report] = part
             return confirm(part, salvaging.salvage(report, self._memory.measures, epoch=self.epoch))
 
-        def confirm(part: Sequence[Report], applied: reporting.Applied) -> bool:
+        def confirm(part: Sequence[Report], applied: Applied) -> Applied:
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
                 if isinstance(report, Arrived):
                     self._memory.recorder.add(Figure.Name.LAG, time.monotonic() - report.arrived)
-            return applied.recalled
+            return applied
 
         def blame(report: Report, reason: str) -> None:
             log.error("report not applied, taking it apart", node=report.node, reason=reason)
-            isolate([report], salvage, lambda report, reason: log.error("report lost", node=report.node, reason=reason))
+            salvaged.extend(isolate([report], salvage, lose))
 
-        return bool(reports) and any(isolate(reports, apply, blame))
+        def lose(report: Report, reason: str) -> None:
+            log.error("report lost", node=report.node, reason=reason)
+
+        salvaged: list[Applied] = []
+        return [*isolate(reports, apply, blame), *salvaged] if reports else []
 
     def _hear(self, heartbeats: list[Heartbeat]) -> None:
         recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from jobs import rows
+from database import rows
 from nodes import events
 
 #: Seconds that a lease lasts, and between renewals.
@@ -43,5 +43,15 @@ def release(epoch: int) -> None:
 
 def check(epoch: int) -> None:
     """Hold the lease row for the rest of this transaction, or raise LeaseLost: nobody can take over while it is held."""
-    if not rows.fetch("SELECT 1 FROM jobs_lease WHERE epoch = %s FOR SHARE", [epoch]):
-        raise LeaseLost
+    ask(epoch)()
+
+
+def ask(epoch: int) -> rows.Answer[None]:
+    """Check as `check` does, when the answer is taken."""
+    held = rows.execute("SELECT 1 FROM jobs_lease WHERE epoch = %s FOR SHARE", [epoch])
+
+    def answer() -> None:
+        if not held.fetchall():
+            raise LeaseLost
+
+    return answer

@@ -185,7 +185,8 @@ class Attempt(AttemptRecord):
 class Assignment(models.Model):
     """A run of alike entries of a node's list: tasks of one stage at the same attempt number, with the same devices.
 
-    `listed` are those that have not ended, `held` those whose resources are granted, `started` those reported as begun.
+    `listed` are those that have not ended, `held` those whose resources are granted, `started` those reported as begun;
+    `waiting` counts those that are listed and not held, so that a round need not read the sets.
     `after` are the stages that must end FINISHED on this node first, as [[stage, from, to], …]. `entry` orders the list.
     """
 
@@ -199,6 +200,7 @@ class Assignment(models.Model):
     listed = IndexSetField()
     held = IndexSetField()
     started = IndexSetField()
+    waiting = models.IntegerField()
     recalled = models.BooleanField(default=False)
     placed_at = models.DateTimeField()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import rows
+from database import rows
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState, sources
 
@@ -32,7 +32,14 @@ class Move:
 
 
 def move(told: str, match: str, changes: str, before: frozenset[TaskState], values: Mapping[str, Any]) -> list[Move]:
-    """Change tasks that are in one of the states `before`, and return what moved.
+    """Change tasks as `ask` does, and return what moved."""
+    return ask(told, match, changes, before, values)()
+
+
+def ask(
+    told: str, match: str, changes: str, before: frozenset[TaskState], values: Mapping[str, Any]
+) -> rows.Answer[list[Move]]:
+    """Change tasks that are in one of the states `before`; the answer is what moved.
 
     `told` is an SQL source of rows with an alias `told`, `match` says which tasks `o` a row names, `changes` is the SET
     list for `t`, in which `found` has the told columns. `values` fills in the named parameters of all three.
@@ -47,9 +54,10 @@ def move(told: str, match: str, changes: str, before: frozenset[TaskState], valu
             RETURNING coalesce(t.node_id, 0) AS node, t.stage_id, found.before, t.state AS after, t.index
         )
         SELECT node, stage_id, before, after, range_agg(int4range(index, index + 1))::text FROM moved GROUP BY 1, 2, 3, 4"""
-    return [
+    moved = rows.execute(statement, {**values, "before": [int(state) for state in before]})
+    return lambda: [
         Move(node, stage, TaskState(old), TaskState(new), IndexSet.from_multirange(indexes))
-        for node, stage, old, new, indexes in rows.fetch(statement, {**values, "before": [int(state) for state in before]})
+        for node, stage, old, new, indexes in moved.fetchall()
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from jobs import rows
+from database import rows
 from jobs.tables import StageRow
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState

@@ -1,6 +1,6 @@
 """Pausing: which agents must give back what has not begun. A pause is settled when each has confirmed its epoch."""
 
-from jobs import rows
+from database import rows
 
 
 def unconfirmed_pauses() -> dict[str, int]:

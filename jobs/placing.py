@@ -6,20 +6,23 @@ reads the cluster and the ready stages once and writes each table once, whatever
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from jobs import lease, rows
+from database import rows
+from jobs import lease, moves
 from jobs.board import Board
 from jobs.filling import Candidate, Filling, Round
 from jobs.isolating import isolate
 from jobs.memory import Memory
-from jobs.moves import RANGE, move
+from jobs.moves import RANGE
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, StageRow, read_stage
-from nodes.selectors import NodeRow, placeable_nodes, scheduler_switches
+from nodes import selectors
+from nodes.selectors import NodeRow
 from scheduling.lifecycle import JOB_STARTABLE, TaskState
 from scheduling.plan import Policy
 from scheduling.spec.types import Constraint, Op
@@ -57,21 +60,24 @@ def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
     if not candidates and not memory.followed:
         return done
     with transaction.atomic():
-        lease.check(epoch)
-        switches = scheduler_switches()
-        if switches.paused:
-            return done
-        nodes = placeable_nodes()
         board = Board()
-        board.read_lists([node.id for node in nodes])
-        policy = Policy(allocation=switches.allocation, placement=switches.strategy)
-        filling = Filling(board, nodes, policy, memory, done)
+        with rows.together():
+            leads, switching, nodes = lease.ask(epoch), selectors.ask_switches(), selectors.ask_nodes()
+            resources, lists = selectors.ask_resources(), _ask_lists()
+            leads()
+            switches = switching()
+            if switches.paused:
+                return done
+            policy = Policy(allocation=switches.allocation, placement=switches.strategy)
+            board.take_rooms(resources())
+            filling = Filling(board, nodes(), lists(), policy, memory, done)
         filling.run(candidates)
-        _move_tasks(done)
-        board.write()
-        _write_entries(filling.nodes[node] for node in {assignment.node for assignment in done.assignments})
-        if memory.refusals_due(time.monotonic()):
-            _write_refusals(memory, done, candidates)
+        with rows.together():
+            _move_tasks(done)
+            _write_entries([filling.nodes[node] for node in {assignment.node for assignment in done.assignments}])
+            if memory.refusals_due(time.monotonic()):
+                _write_refusals(memory, done, candidates)
+            board.write()
     done.more = done.more or memory.looked_at(len(candidates), limit, spare=filling.spare)
     return done
 
@@ -94,6 +100,19 @@ def _candidates(jobs: Sequence[UUID] | None, limit: int) -> list[Candidate]:
     return [candidate for candidate in candidates if candidate.stage.startable]
 
 
+def _ask_lists() -> rows.Answer[dict[int, dict[int, int]]]:
+    """Ask how many tasks wait on lists, by node and stage; of stages that stand there with none waiting, 0."""
+    asked = rows.execute("SELECT node_id, stage_id, sum(waiting)::int FROM jobs_assignment GROUP BY 1, 2")
+
+    def answer() -> dict[int, dict[int, int]]:
+        lists: dict[int, dict[int, int]] = defaultdict(dict)
+        for node, stage, waiting in asked.fetchall():
+            lists[node][stage] = waiting
+        return lists
+
+    return answer
+
+
 def _candidate(
     stage: StageRow, pool: str, priority: int, number: int, constraints: str | None, waiting_since: float
 ) -> Candidate:
@@ -108,27 +127,26 @@ def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constra
 
 def _move_tasks(done: Round) -> None:
     """Move the chosen tasks to SCHEDULED; the statement moves only those that are CREATED."""
-    values = rows.columns(
-        (
-            (assignment.stage, low, high, assignment.node)
-            for assignment in done.assignments
-            for low, high in assignment.listed.ranges
-        ),
-        4,
-    )
-    if values[0]:
+    values = [
+        (assignment.stage, low, high, assignment.node)
+        for assignment in done.assignments
+        for low, high in assignment.listed.ranges
+    ]
+    if values:
         names = ("stages", "lows", "highs", "nodes")
-        move(
+        moves.ask(
             "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[], %(nodes)s::bigint[]) "
             "AS told(stage_id, low, high, node_id)",
             RANGE,
             "state = %(after)s, node_id = found.node_id, scheduled_at = now()",
             frozenset({TaskState.CREATED}),
-            dict(zip(names, values, strict=True), after=int(TaskState.SCHEDULED)),
+            dict(zip(names, rows.columns(values, 4), strict=True), after=int(TaskState.SCHEDULED)),
         )
 
 
-def _write_entries(nodes: Iterable[NodeRow]) -> None:
+def _write_entries(nodes: Sequence[NodeRow]) -> None:
+    if not nodes:
+        return
     rows.execute(
         "UPDATE nodes_node n SET last_entry = c.last_entry FROM unnest(%s::bigint[], %s::bigint[]) AS c(id, last_entry) "
         "WHERE n.id = c.id",
@@ -149,6 +167,6 @@ def _write_refusals(memory: Memory, done: Round, candidates: Iterable[Candidate]
         rows.execute(
             """UPDATE jobs_stage s SET refusal = c.refusal::jsonb,
                 refused_at = CASE WHEN c.refusal IS NOT NULL THEN coalesce(s.refused_at, now()) END
-            FROM unnest(%s::bigint[], %b::text[]) AS c(id, refusal) WHERE s.id = c.id""",
+            FROM unnest(%s::bigint[], %s::text[]) AS c(id, refusal) WHERE s.id = c.id""",
             rows.columns(changed, 2),
         )

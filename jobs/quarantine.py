@@ -7,7 +7,7 @@ to another node is given up in the end all the same.
 from collections import defaultdict
 from collections.abc import Iterable
 
-from jobs import rows
+from database import rows
 from scheduling.indexes import IndexSet
 
 #: Losses of a started attempt after which a task is not tried again, and after which it is not even on one node alone.

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from jobs import rows
+from database import rows
 from jobs.tables import StageRow
 from scheduling.errors import SwitchyardError
 from scheduling.lifecycle import TASK_ENDS

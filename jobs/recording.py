@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from django.db import transaction
 
-from jobs import rows
+from database import rows
 from jobs.models import Figure
 from scheduling.lifecycle import JobState
 
@@ -56,7 +56,7 @@ class Recorder:
         if self._counts:
             rows.execute(
                 """INSERT INTO jobs_figure AS f (name, label, bound, count, sum)
-                SELECT * FROM unnest(%b::text[], %b::text[], %s::float8[], %s::bigint[], %s::float8[])
+                SELECT * FROM unnest(%s::text[], %s::text[], %s::float8[], %s::bigint[], %s::float8[])
                 ON CONFLICT (name, label, bound)
                 DO UPDATE SET count = f.count + excluded.count, sum = f.sum + excluded.sum""",
                 rows.columns(((*key, count, self._sums[key]) for key, count in self._counts.items()), 5),

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from jobs import gangs, lease, quarantine, rows, settling, telling
+from database import rows
+from jobs import gangs, lease, quarantine, settling, telling
 from jobs.board import Board
 from jobs.moves import RANGE, Move, move
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
@@ -33,7 +34,7 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
     rows.execute(
         f"""UPDATE nodes_node n SET heard_at = now(),
             figures = CASE WHEN n.{LEFT} THEN n.figures ELSE c.figures::jsonb END
-        FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS c(id, session, figures)
+        FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(id, session, figures)
         WHERE n.id = c.id AND n.session = c.session""",
         values,
     )

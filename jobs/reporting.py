@@ -11,7 +11,8 @@ from typing import Any
 from django.db import transaction
 
 from agent.messages import Report
-from jobs import ending, gangs, lease, rows, settling
+from database import rows
+from jobs import ending, gangs, lease, settling
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
@@ -23,11 +24,15 @@ NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECON
 
 @dataclass(slots=True)
 class Applied:
-    """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled."""
+    """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled.
+
+    `stopping` says whether a job that it touched stops.
+    """
 
     acknowledged: dict[int, int] = field(default_factory=dict)
     accepted: list[Report] = field(default_factory=list)
     recalled: bool = False
+    stopping: bool = False
 
 
 def apply(
@@ -44,24 +49,46 @@ def apply(
     """
     applied = Applied()
     with transaction.atomic():
-        lease.check(epoch)
-        last = _lock_nodes(reports)
+        with rows.together():
+            leads, locked = lease.ask(epoch), _lock_nodes(reports)
+            board, consumers = Board(), settling.Consumers()
+            read = () if contents else _read(reports, board, consumers)
+            leads()
+            last = locked()
+            for take in read:
+                take()
         applied.accepted = list(_in_order(reports, last))
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted:
+            _write_numbers(applied)
             if contents:
                 applied.recalled = contents(applied.accepted)
             else:
-                applied.recalled = apply_contents(applied.accepted, measures, blaming=blaming)
-            _write_numbers(applied)
+                with rows.together():
+                    applied.recalled = _apply(board, consumers, applied.accepted, measures, blaming=blaming)
+        applied.stopping = bool(contents) or any(job.stopping for job in board.jobs.values())
     return applied
 
 
 def apply_contents(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
     """Apply what reports tell, in the caller's transaction; say whether that recalled tasks from nodes."""
-    board = Board()
-    board.lock_stages(_stages_in(reports))
-    board.read_lists({report.node for report in reports})
+    board, consumers = Board(), settling.Consumers()
+    with rows.together():
+        for take in _read(reports, board, consumers):
+            take()
+    return _apply(board, consumers, reports, measures, blaming=blaming)
+
+
+def _read(reports: Sequence[Report], board: Board, consumers: settling.Consumers) -> list[rows.Answer[None]]:
+    """Ask for all that these reports may change."""
+    stages = _stages_in(reports)
+    lists = board.ask_lists({report.node for report in reports})
+    return [board.ask_stages(stages), lists, consumers.ask(stages)]
+
+
+def _apply(
+    board: Board, consumers: settling.Consumers, reports: Sequence[Report], measures: Measures, *, blaming: bool
+) -> bool:
     ends = [*_finish_tasks(reports), *ending.end_others(board, reports, blaming=blaming)]
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
@@ -71,20 +98,20 @@ def apply_contents(reports: Sequence[Report], measures: Measures, *, blaming: bo
     ending.write_updates(reports)
     _add_run_time(board, reports, measures)
     recalled = gangs.mend(board)
-    settling.settle(board, [*ends, *returns])
+    settling.settle(board, [*ends, *returns], consumers)
     for node in {report.node for report in reports}:
         board.promote(node)
     board.write()
     return recalled
 
 
-def _lock_nodes(reports: Iterable[Report]) -> dict[int, tuple[str, int]]:
-    """Return session and last report number of the nodes, locked in the order of their ids."""
-    found = rows.fetch(
+def _lock_nodes(reports: Iterable[Report]) -> rows.Answer[dict[int, tuple[str, int]]]:
+    """Ask for session and last report number of the nodes, and lock them in the order of their ids."""
+    asked = rows.execute(
         "SELECT id, session, last_report FROM nodes_node WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
         [sorted({report.node for report in reports})],
     )
-    return {node: (session, number) for node, session, number in found}
+    return lambda: {node: (session, number) for node, session, number in asked.fetchall()}
 
 
 def _in_order(reports: Iterable[Report], last: dict[int, tuple[str, int]]) -> Iterable[Report]:
@@ -123,13 +150,13 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     names = ("stages", "indexes", "attempts", "nodes", "begun", "ended", "results")
     return move(
         "unnest(%(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(nodes)s::bigint[], %(begun)s::bigint[], "
-        "%(ended)s::bigint[], %(results)b::text[]) AS told(stage_id, index, attempt, node_id, begun, ended, result)",
+        "%(ended)s::bigint[], %(results)s::text[]) AS told(stage_id, index, attempt, node_id, begun, ended, result)",
         f"{ONE} AND {ATTEMPT_GUARD}",
         """state = %(after)s, result = found.result::jsonb,
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
             ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",
         live_before(TaskState.FINISHED),
-        dict(zip(names, columns, strict=True), after=int(TaskState.FINISHED)),
+        dict(zip(names, map(rows.array, columns), strict=True), after=int(TaskState.FINISHED)),
     )
 
 

@@ -1,7 +1,7 @@
 """Results of tasks as JSON texts, wherever they are kept: short ones in the row, long ones among the artifacts."""
 
 from artifacts.storage import storage
-from jobs import rows
+from database import rows
 from scheduling.lifecycle import TaskState
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from artifacts.storage import storage
-from jobs import rows
+from database import rows
 from jobs.services import delete_jobs
 from scheduling.lifecycle import TaskState
 

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from jobs import rows, settling
+from database import rows
+from jobs import settling
 from jobs.board import Board
 from jobs.expanding import insert_tasks
 from jobs.moves import Move

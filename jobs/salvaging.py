@@ -10,7 +10,8 @@ import structlog
 from django.db import transaction
 
 from agent.messages import Finished, Report
-from jobs import reporting, rows
+from database import rows
+from jobs import reporting
 from jobs.lease import LeaseLost
 from jobs.measuring import Measures
 from jobs.reporting import Applied

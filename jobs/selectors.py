@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
-from jobs import rows
+from database import rows
 from jobs.models import Edge, Lease, Stage
 from jobs.results import result_texts
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from artifacts.storage import storage
-from jobs import rows
+from database import rows
 from jobs.models import Job, JobType
 from jobs.quotas import require_room
 from jobs.retrying import reuse

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from jobs import expanding, rows
+from database import rows
+from jobs import expanding
 from jobs.board import Board
 from jobs.moves import Move
 from jobs.tables import JobRow, StageRow
@@ -19,8 +20,8 @@ ENDS = {
 }
 
 
-def settle(board: Board, moves: Iterable[Move]) -> None:
-    """Draw the consequences of tasks that moved."""
+def settle(board: Board, moves: Iterable[Move], consumers: "Consumers | None" = None) -> None:
+    """Draw the consequences of tasks that moved; some consumers may be known already."""
     touched = {}
     for move in moves:
         stage = touched[move.stage] = board.stages[move.stage]
@@ -28,15 +29,16 @@ def settle(board: Board, moves: Iterable[Move]) -> None:
             mark_started(board, stage)
             if stage.feeds_pointwise:
                 _unblock(board, stage, stage.done if stage.gang else move.indexes)
-    end_stages(board, touched.values())
+    end_stages(board, touched.values(), consumers or Consumers())
 
 
-def end_stages(board: Board, stages: Iterable[StageRow]) -> None:
+def end_stages(board: Board, stages: Iterable[StageRow], consumers: "Consumers") -> None:
     """End those stages of which every task has ended, and what that completes in turn."""
     stages = list(stages)
     complete = [stage for stage in stages if _is_complete(stage)]
-    # A whole chain may have ended at once: one question for all of it, not one for each link.
-    consumers = _Consumers(stage.id for stage in stages if complete and stage.count_ended == stage.parallelism)
+    if complete:
+        # A whole chain may have ended at once: one question for all of it, not one for each link.
+        consumers.ask(stage.id for stage in stages if stage.count_ended == stage.parallelism)()
     while complete:
         for stage in complete:
             stage.ended = stage.changed = True
@@ -64,27 +66,35 @@ def _is_complete(stage: StageRow) -> bool:
     return not stage.ended and not stage.open_needs and stage.count_ended == stage.parallelism
 
 
-class _Consumers:
+class Consumers:
     """Which stages need all of a stage, read for many at a time."""
 
-    def __init__(self, stages: Iterable[int]) -> None:
+    def __init__(self) -> None:
         self._known: dict[int, list[int]] = {}
-        self._read(set(stages))
 
     def of(self, stages: Iterable[int]) -> list[int]:
         """Return the consumers of these stages, each as often as it needs one of them."""
         stages = list(stages)
-        self._read(set(stages) - self._known.keys())
+        self.ask(stages)()
         return [consumer for stage in stages for consumer in self._known[stage]]
 
-    def _read(self, stages: set[int]) -> None:
-        self._known |= {stage: [] for stage in stages}
+    def ask(self, stages: Iterable[int]) -> rows.Answer[None]:
+        """Ask for the consumers of those stages whose are not known."""
+        unknown = [stage for stage in stages if stage not in self._known]
+        if not unknown:
+            return lambda: None
         question = "SELECT producer_id, consumer_id FROM jobs_edge WHERE producer_id = ANY(%s) AND exchange = 'all'"
-        for producer, consumer in rows.fetch(question, [list(stages)]) if stages else ():
-            self._known[producer].append(consumer)
+        asked = rows.execute(question, [unknown])
+
+        def take() -> None:
+            self._known |= {stage: [] for stage in unknown}
+            for producer, consumer in asked.fetchall():
+                self._known[producer].append(consumer)
+
+        return take
 
 
-def _open_consumers(board: Board, complete: Iterable[StageRow], known: _Consumers) -> list[StageRow]:
+def _open_consumers(board: Board, complete: Iterable[StageRow], known: Consumers) -> list[StageRow]:
     """Count ended producers off at the stages that need all of them; make the tasks of those that read from them."""
     consumers = known.of(stage.id for stage in complete)
     board.lock_stages(consumers)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
-from jobs import rows
+from database import rows
 from jobs.models import Job
 from scheduling.lifecycle import TASK_ENDS, JobState, TaskState
 

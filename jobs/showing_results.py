@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from artifacts.errors import NoSuchArtifact
 from artifacts.storage import storage
-from jobs import rows
+from database import rows
 from jobs.showing_stages import has_ended
 from scheduling.lifecycle import TaskState
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from jobs import rows
+from database import rows
 from jobs.models import Stage
 from jobs.showing import named_counts
 from scheduling.lifecycle import TaskState

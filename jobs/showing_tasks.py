@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from jobs import rows
+from database import rows
 from jobs.models import Attempt, Task
 from nodes.showing import names_of
 from scheduling.lifecycle import TaskState

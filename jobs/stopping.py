@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from jobs import lease, rows, settling
+from database import rows
+from jobs import lease, settling
 from jobs.board import Board
 from jobs.moves import RANGE, move
 from jobs.tables import STAGE_COLUMNS, AssignmentRow, StageRow, read_stage
@@ -47,7 +48,7 @@ def stop_jobs(*, epoch: int) -> Stopped:
         if not stopped.more:
             for stage in stages:
                 settling.stop_unexpanded(board.job_of(stage.id), [stage])
-        settling.end_stages(board, stages)
+        settling.end_stages(board, stages, settling.Consumers())
         board.write()
     return stopped
 

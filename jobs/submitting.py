@@ -11,7 +11,7 @@ from django.db import transaction
 
 from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
-from jobs import rows
+from database import rows
 from jobs.expanding import insert_tasks
 from jobs.models import JobType
 from jobs.quotas import require_room
@@ -116,8 +116,8 @@ def _insert_stages(
         SELECT c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
             c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0,
             c.refusal::jsonb, CASE WHEN c.refusal IS NOT NULL THEN now() END
-        FROM unnest(%s::uuid[], %s::int[], %b::text[], %b::text[], %b::text[], %s::int[], %s::int[], %s::bool[], %b::text[],
-            %b::text[], %b::text[], %b::text[])
+        FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bool[], %s::text[],
+            %s::text[], %s::text[], %s::text[])
             AS c(job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked, refusal)
         RETURNING name, id""",
         values,
@@ -153,7 +153,7 @@ def _insert_edges(job: uuid.UUID, stages: list[StageSpec], ids: dict[str, int]) 
     if edges:
         rows.execute(
             "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange) "
-            "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %b::text[])",
+            "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[])",
             rows.columns(edges, 4),
         )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs import rows
+from database import rows
 from jobs.showing import named_counts
 from scheduling.lifecycle import JobState, TaskState
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import connection
 
-from jobs import retention, rows
+from database import rows
+from jobs import retention
 
 log = structlog.get_logger()
 EVERY = timedelta(hours=1)

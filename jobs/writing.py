@@ -2,7 +2,7 @@
 
 import json
 
-from jobs import rows
+from database import rows
 from jobs.tables import AssignmentRow, JobRow, Room, StageRow
 from scheduling.lifecycle import JOB_ENDS
 
@@ -38,8 +38,8 @@ def write_stages(stages: list[StageRow]) -> None:
             counts = c.counts::int[], run_seconds = c.run_seconds,
             started_at = CASE WHEN c.started THEN coalesce(s.started_at, now()) END,
             ended_at = CASE WHEN c.ended THEN coalesce(s.ended_at, now()) END
-        FROM unnest(%s::bigint[], %s::int[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-            %s::float8[], %s::int[], %b::text[], %s::float8[], %s::bool[], %s::bool[])
+        FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::float8[], %s::int[], %s::text[], %s::float8[], %s::bool[], %s::bool[])
             AS c(id, open_needs, unplaced, blocked, delayed, spent, done, next_due, parallelism, counts, run_seconds, started,
                 ended)
         WHERE s.id = c.id""",
@@ -70,7 +70,7 @@ def write_jobs(jobs: list[JobRow]) -> None:
             error = CASE WHEN c.error = '' THEN j.error ELSE c.error END,
             started_at = CASE WHEN c.started THEN coalesce(j.started_at, now()) END,
             ended_at = CASE WHEN c.ended THEN coalesce(j.ended_at, now()) END
-        FROM unnest(%s::uuid[], %s::smallint[], %s::int[], %s::int[], %b::text[], %s::bool[], %s::bool[])
+        FROM unnest(%s::uuid[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[], %s::bool[])
             AS c(id, state, stages_ended, failures, error, started, ended)
         WHERE j.id = c.id""",
         values,
@@ -82,15 +82,16 @@ def write_assignments(assignments: list[AssignmentRow]) -> None:
         return
     values = rows.columns(
         (
-            (a.id, a.listed.to_multirange(), a.held.to_multirange(), a.started.to_multirange(), a.recalled)
+            (a.id, a.listed.to_multirange(), a.held.to_multirange(), a.started.to_multirange(), a.waiting, a.recalled)
             for a in assignments
         ),
-        5,
+        6,
     )
     rows.execute(
         """UPDATE jobs_assignment a SET listed = c.listed::int4multirange, held = c.held::int4multirange,
-            started = c.started::int4multirange, recalled = c.recalled
-        FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[], %s::bool[]) AS c(id, listed, held, started, recalled)
+            started = c.started::int4multirange, waiting = c.waiting, recalled = c.recalled
+        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bool[])
+            AS c(id, listed, held, started, waiting, recalled)
         WHERE a.id = c.id""",
         values,
     )
@@ -111,18 +112,19 @@ def insert_assignments(assignments: list[AssignmentRow]) -> None:
                 json.dumps(a.after),
                 a.listed.to_multirange(),
                 a.held.to_multirange(),
+                a.waiting,
             )
             for a in assignments
         ),
-        9,
+        10,
     )
     ids = rows.fetch(
         """INSERT INTO jobs_assignment
-            (node_id, session, entry, stage_id, attempt, demand, after, listed, held, started, recalled, placed_at)
+            (node_id, session, entry, stage_id, attempt, demand, after, listed, held, started, waiting, recalled, placed_at)
         SELECT c.node_id, c.session, c.entry, c.stage_id, c.attempt, c.demand::jsonb, c.after::jsonb,
-            c.listed::int4multirange, c.held::int4multirange, '{}', false, now()
-        FROM unnest(%s::bigint[], %b::text[], %s::bigint[], %s::bigint[], %s::int[], %b::text[], %b::text[], %b::text[],
-            %b::text[]) AS c(node_id, session, entry, stage_id, attempt, demand, after, listed, held)
+            c.listed::int4multirange, c.held::int4multirange, '{}', c.waiting, false, now()
+        FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::int[]) AS c(node_id, session, entry, stage_id, attempt, demand, after, listed, held, waiting)
         RETURNING id, node_id, entry""",
         values,
     )
@@ -145,7 +147,7 @@ def write_rooms(rooms: dict[int, Room]) -> None:
     )
     rows.execute(
         """UPDATE nodes_noderesource r SET capacity = c.capacity, held = c.held
-        FROM unnest(%s::bigint[], %b::text[], %s::bigint[], %s::bigint[]) AS c(node_id, name, capacity, held)
+        FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS c(node_id, name, capacity, held)
         WHERE r.node_id = c.node_id AND r.name = c.name""",
         values,
     )

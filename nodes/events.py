@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import connection
 from django.db.models import QuerySet
 
+from database import rows
 from nodes.models import Event, Node
 
 
@@ -27,16 +26,12 @@ class Told:
 
 def record(told: Iterable[Told]) -> None:
     """Write what happened, by one statement."""
-    rows = [(one.kind, one.text, one.job, one.node) for one in told]
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        connection.ensure_connection()
-        # On the main path: a cursor of Django's own costs more than the statement.
-        psycopg.Cursor(connection.connection).execute(
+    values = [(one.kind, one.text, one.job, one.node) for one in told]
+    if values:
+        rows.execute(
             "INSERT INTO nodes_event (at, kind, text, job_id, node_id) SELECT now(), c.* FROM "
-            "unnest(%b::text[], %b::text[], %s::uuid[], %s::bigint[]) AS c",
-            columns,
-            prepare=True,
+            "unnest(%s::text[], %s::text[], %s::uuid[], %s::bigint[]) AS c",
+            rows.columns(values, 4),
         )
 
 
@@ -53,6 +48,6 @@ def of_nodes() -> QuerySet[Event, Any]:
 
 def named(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add the names of their nodes to events."""
-    rows = list(found)
-    names = dict(Node.objects.filter(id__in={row["node_id"] for row in rows if row["node_id"]}).values_list("id", "name"))
-    return [row | {"job": row["job_id"], "node": names.get(row["node_id"])} for row in rows]
+    told = list(found)
+    names = dict(Node.objects.filter(id__in={row["node_id"] for row in told if row["node_id"]}).values_list("id", "name"))
+    return [row | {"job": row["job_id"], "node": names.get(row["node_id"])} for row in told]

@@ -5,8 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
+from database import rows
 from scheduling.cluster import NodeView
 from scheduling.resources import Resources
 
@@ -34,44 +33,48 @@ class Switches:
     allocation: str
 
 
-def scheduler_switches() -> Switches:
-    """Return the cluster-wide switches, and keep them from changing for the rest of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT paused, strategy, allocation FROM nodes_scheduler FOR SHARE")
-        return Switches(*cursor.fetchone())
+def ask_switches() -> rows.Answer[Switches]:
+    """Ask for the cluster-wide switches, and keep them from changing for the rest of the transaction."""
+    asked = rows.execute("SELECT paused, strategy, allocation FROM nodes_scheduler FOR SHARE")
+    return lambda: Switches(*asked.fetchall()[0])
+
+
+def ask_nodes() -> rows.Answer[list[NodeRow]]:
+    """Ask for the registered nodes in the order of their ids."""
+    asked = rows.execute(
+        "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since, "
+        """figures @> '{"leaving": true}' """
+        "FROM nodes_node WHERE session <> '' ORDER BY id"
+    )
+    return lambda: [_node_row(*row) for row in asked.fetchall()]
+
+
+def ask_resources(nodes: list[int] | None = None) -> rows.Answer[list[tuple[int, str, int, int, int]]]:
+    """Ask for the resources of these nodes, or of all: node, name, total, capacity and what is held of it."""
+    every = "SELECT node_id, name, total, capacity, held FROM nodes_noderesource"
+    return (rows.execute(every) if nodes is None else rows.execute(f"{every} WHERE node_id = ANY(%s)", [nodes])).fetchall
 
 
 def node_views() -> list[NodeView]:
     """Return the registered nodes with what they have and what of it is free."""
     totals: dict[int, dict[str, int]] = defaultdict(dict)
     free: dict[int, dict[str, int]] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT node_id, name, total, held FROM nodes_noderesource")
-        for node, name, total, held in cursor.fetchall():
+    with rows.together():
+        resources, nodes = ask_resources(), ask_nodes()
+        for node, name, total, _, held in resources():
             totals[node][name], free[node][name] = total, total - held
-    return [
-        NodeView(
-            id=node.id,
-            name=node.name,
-            pool=node.pool,
-            total=Resources(totals[node.id]),
-            free=Resources(free[node.id]),
-            labels=node.labels,
-            unavailable=node.unavailable,
-        )
-        for node in placeable_nodes()
-    ]
-
-
-def placeable_nodes() -> list[NodeRow]:
-    """Return the registered nodes in the order of their ids."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since, "
-            """figures @> '{"leaving": true}' """
-            "FROM nodes_node WHERE session <> '' ORDER BY id"
-        )
-        return [_node_row(*row) for row in cursor.fetchall()]
+        return [
+            NodeView(
+                id=node.id,
+                name=node.name,
+                pool=node.pool,
+                total=Resources(totals[node.id]),
+                free=Resources(free[node.id]),
+                labels=node.labels,
+                unavailable=node.unavailable,
+            )
+            for node in nodes()
+        ]
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:

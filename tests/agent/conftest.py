@@ -110,7 +110,7 @@ class Server:
             if not found:
                 return None
             body = json.loads(base64.b64decode(json.loads(found[1])["body"]))
-            report = Report.decode(body[0][0])
+            report = Report.decode(json.loads(body[0][0]))
             if report.session == self.session and report.number == self.acknowledged + 1:
                 self.acknowledged = report.number
                 self.reports.append(report)

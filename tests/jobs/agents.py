@@ -36,7 +36,7 @@ class ListAgent:
         commands = []
         while message := self.broker.rpop(queue_of(self.session)):
             body = json.loads(base64.b64decode(json.loads(message)["body"]))  # type: ignore[arg-type]
-            commands.append(Command.decode(body[0][0]))
+            commands.append(Command.decode(json.loads(body[0][0])))
         for command in commands:
             if command.session == self.session and command.number > self.seen:
                 self.seen, self.acknowledged = command.number, command.acknowledged

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from jobs import memory
+from jobs import memory, services
 from jobs.leading import Leader
 from jobs.models import Assignment, Job, Task
 from scheduling.lifecycle import JobState, TaskState
@@ -79,3 +79,17 @@ def test_a_long_chain_is_placed_in_several_rounds_without_waiting_for_a_report(
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
     assert Job.objects.get().state == JobState.FINISHED
+
+
+def test_nothing_follows_in_a_job_that_is_canceled_meanwhile(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    names = [f"s{number}" for number in range(90)]
+    submitted = job({name: {"needs": names[at - 1 : at]} if at else {} for at, name in enumerate(names)})
+    leader.turn([None])
+    placed = Assignment.objects.count()
+    assert placed < 90
+    services.cancel(submitted.id, by="ann")
+    turn(leader)
+    assert Assignment.objects.count() == placed
+    agent.listen()
+    turn(leader, agent.give_back(agent.tasks()))
+    assert Job.objects.get().state == JobState.CANCELED

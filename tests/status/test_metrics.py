@@ -1,5 +1,6 @@
 """Metrics: read from rows, for viewers, with labels that do not grow."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -75,7 +76,7 @@ def test_what_a_job_took_is_told_from_rows(leader: Leader, agent: ListAgent, job
     while Job.objects.get().ended_at is None:
         turn(leader)
         agent.listen()
-        tasks.report(agent.finish(agent.tasks()).encode())
+        tasks.report(json.dumps(agent.finish(agent.tasks()).encode()))
         turn(leader)
     leader.tick()
     leader.tick()
