@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import rows
+from database import rows
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, TaskState
 
