@@ -41,7 +41,7 @@ class Floor:
         self.room = dict(room)
         self.busy: dict[int, Worker] = {}
         self.workers: dict[int, Worker] = {}
-        self.zygotes: dict[str, Zygote] = {}
+        self.zygotes: dict[tuple[str, float], Zygote] = {}
         self.frozen = False
         self._idle: dict[Key, list[Worker]] = {}
         self._folder = folder
@@ -135,7 +135,7 @@ class Floor:
         return [worker.handed[0].entry] if worker.outstanding else []
 
     def retire_idle(self, now: float) -> None:
-        """Let workers end that have been waiting too long, or are too many."""
+        """Let workers end that have been waiting too long, or are too many; and the zygotes of few jobs that have none."""
         for key, idle in list(self._idle.items()):
             for worker in idle:
                 worker.idle_since = worker.idle_since or now
@@ -143,6 +143,9 @@ class Floor:
                 idle.pop(0).retire()
             if not idle:
                 del self._idle[key]
+        for zygote in list(self.zygotes.values()):
+            if zygote.patience and not self.of_zygote(zygote):
+                self.forget_zygote(zygote)
 
     def of_process(self, pid: int) -> list[Worker]:
         """Return the worker that is this process, if there is one."""
@@ -156,7 +159,7 @@ class Floor:
         """Drop a zygote that has ended; the next worker of its kind gets a new one."""
         self._selector.unregister(zygote.socket)
         zygote.close()
-        self.zygotes = {name: other for name, other in self.zygotes.items() if other is not zygote}
+        self.zygotes = {kind: other for kind, other in self.zygotes.items() if other is not zygote}
 
     def _spare(self) -> int:
         return sum(map(len, self._idle.values())) - len(self.busy)
@@ -179,9 +182,10 @@ class Floor:
 
     def _new_worker(self, entry: Entry) -> Worker:
         stage = entry.stage
-        zygote = self.zygotes.get(stage.interpreter)
+        kind = stage.interpreter, stage.patience
+        zygote = self.zygotes.get(kind)
         if zygote is None:
-            zygote = self.zygotes[stage.interpreter] = Zygote(self._folder, stage.interpreter, self._keep)
+            zygote = self.zygotes[kind] = Zygote(self._folder, *kind, self._keep)
             self._selector.register(zygote.socket, selectors.EVENT_READ, zygote)
         files = stage.files if stage.spec.get("python") else None
         worker = zygote.start(next(self._numbers), entry.key, stage.env(entry.devices), files)

@@ -1,7 +1,7 @@
 """Heartbeats: a thread that tells every few seconds that this agent lives, and knows when it was last heard.
 
-By Redis; over HTTP when Redis is away or nothing has been heard for a while. The fence is counted from the sending of
-the last heartbeat that was acknowledged, on the clock that goes on while the machine sleeps.
+By Redis; over HTTP when Redis is away or nothing has been heard for a while. Silence, which agent.fencing judges, is
+counted from the sending of the last heartbeat that was acknowledged, on the clock that goes on while the machine sleeps.
 """
 
 import os
@@ -23,9 +23,6 @@ log = structlog.get_logger()
 INTERVAL = 5.0
 #: Intervals without an answer after which heartbeats go over HTTP too.
 UNHEARD = 2.5
-#: Seconds from the last acknowledged heartbeat after which running tasks get TERM, and KILL.
-FENCE = 45.0
-KILL = 50.0
 
 
 class Heartbeats:

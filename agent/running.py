@@ -14,6 +14,7 @@ import structlog
 import typer
 
 from agent import heartbeats, output, recovering
+from agent.fencing import Fence
 from agent.folder import Folder, InUse
 from agent.server import Refused, Registered, Server
 from agent.session import Session, Settings
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 DELIVERY = 5.0
 #: Seconds between attempts to register.
 RETRY = 1.0
+DEFAULT = Fence()
 
 
 def main(
@@ -40,7 +42,7 @@ def main(
     pool: Annotated[str, typer.Option(help="Pool that this node belongs to.")] = "default",
     log_cap: Annotated[int, typer.Option(help="Bytes kept of each output stream of a task.")] = output.CAP,
     heartbeat: Annotated[float, typer.Option(hidden=True)] = heartbeats.INTERVAL,
-    fence: Annotated[float, typer.Option(hidden=True)] = heartbeats.FENCE,
+    fence: Annotated[float, typer.Option(hidden=True)] = DEFAULT.term,
     grace: Annotated[float, typer.Option(help="Seconds that running tasks get when the agent is stopped.")] = 10.0,
 ) -> None:
     """Run an agent on this machine until it is told to stop."""
@@ -57,8 +59,7 @@ def main(
             pool=pool,
             log_cap=log_cap,
             heartbeat=heartbeat,
-            fence=fence,
-            kill=fence * heartbeats.KILL / heartbeats.FENCE,
+            fence=Fence(fence, fence * DEFAULT.kill / DEFAULT.term),
         )
         Agent(settings, folder, grace).run()
     except (InUse, Refused) as error:
@@ -73,6 +74,7 @@ class Agent:
         self._settings = settings
         self._folder = folder
         self._grace = grace
+        self._fence = settings.fence
         self._server = Server(settings.server, settings.token)
         self._stopping = threading.Event()
         self._session: Session | None = None
@@ -131,24 +133,27 @@ class Agent:
 
     def _work(self, session: Session) -> None:
         """Work until told to stop, or cut off from the server for too long."""
-        wait, supervisor, beats = 1.0, session.supervisor, session.heartbeats
-        while not self._stopping.is_set() and beats.silence < self._settings.fence:
-            supervisor.extend(beats.heard + self._settings.kill)
+        wait, supervisor, beats, cut = 1.0, session.supervisor, session.heartbeats, False
+        while not self._stopping.is_set():
+            if cut != (beats.silence >= self._fence.term):
+                cut = not cut
+                self._cut_off(session) if cut else self._heard_again(session)
+            if cut and not (supervisor.fence(self._fence, beats.silence) and supervisor.busy):
+                session.close(ship=0.1)
+                return
+            supervisor.extend(self._fence, beats.heard)
             wait = supervisor.step(wait)
-        if self._stopping.is_set():
-            self._leave(session)
-        else:
-            self._fence(session)
+        self._leave(session)
 
-    def _fence(self, session: Session) -> None:
-        """End all that runs: the server is about to have it run elsewhere. What ended is told to the next session."""
+    def _cut_off(self, session: Session) -> None:
+        """Begin nothing more: the server is about to have it run elsewhere. What ends is told when it is heard again."""
         log.warning("cut off from the server, ending what runs", seconds=session.heartbeats.silence)
-        supervisor = session.supervisor
-        supervisor.leave()
-        supervisor.stop_all(Reason.FENCED, grace=self._settings.kill - self._settings.fence)
-        while supervisor.busy and session.heartbeats.silence < self._settings.kill:
-            supervisor.step(0.02)
-        session.close(ship=0.1)
+        session.supervisor.leave()
+
+    def _heard_again(self, session: Session) -> None:
+        """Go on with the session: what the server waited for has gone on."""
+        log.info("heard by the server again")
+        session.supervisor.come_back()
 
     def _leave(self, session: Session) -> None:
         """Return what has not begun, let the rest end for a while, deliver all reports, and go."""
@@ -157,7 +162,7 @@ class Agent:
         session.heartbeats.leave()
         asked = time.monotonic()
         while not supervisor.idle and time.monotonic() < asked + self._grace + DELIVERY:
-            supervisor.extend(session.heartbeats.heard + self._settings.kill)
+            supervisor.extend(self._fence, session.heartbeats.heard)
             supervisor.step(0.02)
             if time.monotonic() > asked + self._grace:
                 supervisor.stop_all(Reason.SHUTDOWN, grace=0)

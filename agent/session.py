@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery
 
 from agent import transport
+from agent.fencing import Fence
 from agent.fetching import Fetcher
 from agent.folder import Folder
 from agent.heartbeats import Heartbeats
@@ -38,8 +39,7 @@ class Settings:
     pool: str
     log_cap: int
     heartbeat: float
-    fence: float
-    kill: float
+    fence: Fence
 
     @property
     def whose(self) -> str:

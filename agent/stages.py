@@ -58,6 +58,11 @@ class Stage:
         return grace
 
     @property
+    def patience(self) -> float:
+        """For how many seconds its job waits for a silent node, where it says so."""
+        return float(self.described.get("disconnect_grace") or 0)
+
+    @property
     def interpreter(self) -> str:
         return self.spec.get("interpreter") or "" if self.spec.get("python") else ""
 
@@ -74,9 +79,9 @@ class Stage:
     def key(self, devices: str | None) -> tuple[Any, ...]:
         """Return what its workers must have in common."""
         if not self.spec.get("python"):
-            return ("command", devices)
+            return ("command", devices, self.patience)
         env = tuple(sorted(self.spec.get("env", {}).items()))
-        return ("python", devices, self.interpreter, self.spec.get("files_digest"), env)
+        return ("python", devices, self.interpreter, self.spec.get("files_digest"), env, self.patience)
 
     def env(self, devices: str | None) -> dict[str, str]:
         """Return the environment of its workers, beside what all have."""

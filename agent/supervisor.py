@@ -13,6 +13,7 @@ import structlog
 from agent import memory, rewriting, stops
 from agent.ends import Ends
 from agent.entries import Entries
+from agent.fencing import Fence
 from agent.fetching import Fetcher
 from agent.floor import Floor
 from agent.journal import Journal
@@ -126,6 +127,14 @@ class Supervisor:
         self._floor.frozen = self._orders.leaving = True
         self._orders.return_all()
 
+    def come_back(self) -> None:
+        """Start tasks again."""
+        self._floor.frozen = self._orders.leaving = False
+
+    def fence(self, fence: Fence, silence: float) -> bool:
+        """End what may not outlive so long a silence; say whether something runs that still may."""
+        return fence.end(self._floor.busy.values(), silence)
+
     def stop_all(self, reason: Reason, *, grace: float | None = None) -> None:
         """End all that runs, within the grace of each task, or this one if it is shorter."""
         now = time.monotonic()
@@ -135,10 +144,10 @@ class Supervisor:
                 own = worker.handed[0].entry.stage.grace
                 stops.begin(worker, status, reason, now, grace=own if grace is None else min(own, grace))
 
-    def extend(self, deadline: float) -> None:
-        """Tell the guardians until when to wait for the next word."""
+    def extend(self, fence: Fence, heard: float) -> None:
+        """Tell the guardians until when to wait for the next word, after a heartbeat of then was acknowledged."""
         for zygote in self._floor.zygotes.values():
-            zygote.extend(deadline)
+            zygote.extend(heard + fence.kill_after(zygote.patience))
 
     def close(self) -> None:
         """End everything that was started here."""

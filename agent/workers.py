@@ -53,6 +53,7 @@ class Worker:
         stages: int,
         results: int,
         page: int,
+        patience: float,
     ) -> None:
         self.zygote = zygote
         self.number = number
@@ -61,6 +62,7 @@ class Worker:
         self.pid = 0
         self.results = results
         self.page = Page(page)
+        self.patience = patience
         self.outstanding = 0
         self.ended = 0
         self.handed: deque[Handed] = deque()

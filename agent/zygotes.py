@@ -1,4 +1,7 @@
-"""The agent's side of zygotes: one for each interpreter, each below a guardian of its own, and the starting of workers."""
+"""The agent's side of zygotes, each below a guardian of its own, and the starting of workers.
+
+There is one for each interpreter, and one more for each time that jobs wait for silent nodes: a guardian has one deadline.
+"""
 
 import fcntl
 import json
@@ -24,9 +27,10 @@ PIPE = 1 << 20
 class Zygote:
     """A zygote and its guardian; both end when this process does."""
 
-    def __init__(self, folder: Path, interpreter: str, keep: int | None = None) -> None:
+    def __init__(self, folder: Path, interpreter: str, patience: float, keep: int | None = None) -> None:
         self._folder = folder
         self.interpreter = interpreter
+        self.patience = patience
         self.forked = False
         self._deadline = 0.0
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,7 +64,7 @@ class Zygote:
         unclaimed = os.open(f"/proc/self/fd/{items_read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
         os.set_blocking(results_read, False)
-        worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page)
+        worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience)
         # If the zygote is gone, the end of its socket tells, and what the worker was handed goes elsewhere.
         with suppress(OSError):
             socket.send_fds(self.socket, [json.dumps({"worker": number, "setup": str(setup)}).encode()], theirs)

@@ -150,8 +150,9 @@ class Dispatcher:
         if not missing:
             return lambda: None
         asked = rows.execute(
-            "SELECT id, job_id::text, name, parallelism, (spec - 'files' - 'foreach')::text, (spec -> 'files')::text, "
-            "items::text, (spec -> 'foreach')::text FROM jobs_stage WHERE id = ANY(%s)",
+            "SELECT s.id, job_id::text, s.name, parallelism, (s.spec - 'files' - 'foreach')::text, "
+            "(s.spec -> 'files')::text, items::text, (s.spec -> 'foreach')::text, (j.spec ->> 'disconnect_grace')::float8 "
+            "FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%s)",
             [list(missing)],
         )
         return lambda: self._specs.update((row[0], _spec(*row[1:])) for row in asked.fetchall())
@@ -187,7 +188,14 @@ def _inputs(inputs: dict[int, list[dict[str, Any]]], edges: list[Any]) -> dict[i
 
 
 def _spec(
-    job: str, name: str, parallelism: int, spec: str, files: str | None, items: str | None, foreach: str | None
+    job: str,
+    name: str,
+    parallelism: int,
+    spec: str,
+    files: str | None,
+    items: str | None,
+    foreach: str | None,
+    grace: float | None,
 ) -> dict[str, Any]:
     return {
         "job": job,
@@ -195,6 +203,7 @@ def _spec(
         "parallelism": parallelism,
         "spec": json.loads(spec) | _left_out(files, foreach),
         "items": _items(items or foreach),
+        **({"disconnect_grace": grace} if grace else {}),
     }
 
 

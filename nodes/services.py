@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,9 +12,6 @@ from nodes import events
 from nodes.models import Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
-
-#: A session heard of within this time is alive.
-ALIVE = timedelta(seconds=30)
 
 
 class NoSuchNode(SwitchyardError):
@@ -37,13 +33,13 @@ def register(
 ) -> tuple[Node, bool]:
     """Give the agent of a node a session; the node is made if it is new.
 
-    An agent that presents the node's session goes on with it (True). Raises NameTaken while another agent is alive: one
-    with another data folder, which is what `agent` in `info` names.
+    An agent that presents the node's session goes on with it (True). Raises NameTaken while another agent, one with
+    another data folder (which is what `agent` in `info` names), may run what its session has: until that has ended.
     """
     with transaction.atomic():
         node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool, "labels": dict(labels)})
         resumed = bool(session) and node.session == session
-        if not resumed and _is_alive(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
+        if not resumed and _has_session(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
             raise NameTaken
         if not resumed:
             node.session, node.last_report = secrets.token_hex(12), 0
@@ -142,8 +138,9 @@ def _scheduler(did: str, reason: str = "", **fields: Any) -> Scheduler:
     return scheduler
 
 
-def _is_alive(node: Node) -> bool:
-    return bool(node.session and node.heard_at and timezone.now() - node.heard_at < ALIVE and not node.figures.get("left"))
+def _has_session(node: Node) -> bool:
+    """Say whether a session has not been given up (see jobs.recovering): what runs in it may go on unheard."""
+    return bool(node.session) and not node.figures.get("left")
 
 
 def _because(text: str, reason: str) -> str:

@@ -91,6 +91,7 @@ class Server:
         inputs: list[dict[str, Any]] | None = None,
         items: dict[str, Any] | None = None,
         more: dict[str, Any] | None = None,
+        disconnect_grace: float | None = None,
         **spec: Any,
     ) -> None:
         """Launch tasks of a stage."""
@@ -99,6 +100,7 @@ class Server:
         described = {
             "job": "job", "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
             "inputs": inputs or [], **({"items": items} if items else {}),
+            **({"disconnect_grace": disconnect_grace} if disconnect_grace else {}),
         }  # fmt: skip
         self.command(launches=[launch], stages={stage: described}, **(more or {}))
 

@@ -17,11 +17,11 @@ from scheduling.indexes import IndexSet
 class ListAgent:
     """Keeps what it was told, and reports what the test says."""
 
-    def __init__(self, broker: redis.Redis, name: str = "n1", pool: str = "default", **totals: int) -> None:
+    def __init__(self, broker: redis.Redis, name: str = "n1", pool: str = "default", folder: str = "", **totals: int) -> None:
         self.broker = broker
         self.name = name
         self.totals = totals or {"cpus": 2000, "mem": 4096}
-        node, _ = services.register(name, totals=self.totals, labels={}, pool=pool, info={})
+        node, _ = services.register(name, totals=self.totals, labels={}, pool=pool, info={"agent": folder})
         self.node, self.session = node.id, node.session
         self.number = 0
         self.seen = 0

@@ -91,20 +91,45 @@ def test_a_job_does_not_wait_for_a_silent_node_past_its_grace(leader: Leader, ag
     assert Node.objects.get().session == ""
 
 
-def test_a_new_session_of_its_node_ends_the_wait_for_the_old_one(
+def test_a_new_session_of_its_node_ends_the_wait_for_the_old_one(leader: Leader, broker: redis.Redis, job: Submit) -> None:
+    agent = ListAgent(broker, folder="its own")
+    job({"a": {}}, disconnect_grace=600)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    silent_for(leader, 100)
+    new = ListAgent(broker, folder="its own")
+    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    turn(leader)
+    new.listen()
+    assert [attempt for _, attempt, _ in new.tasks()] == [1]
+    turn(leader, new.finish(new.tasks()))
+
+
+def test_nobody_else_takes_the_name_of_a_node_that_is_waited_for(
     leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
 ) -> None:
     job({"a": {}}, disconnect_grace=600)
     turn(leader)
     agent.listen()
     turn(leader, agent.start(agent.tasks()))
-    silent_for(leader, 100)
-    new = ListAgent(broker)
-    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    silent_for(leader, 614)
+    with pytest.raises(services.NameTaken):
+        ListAgent(broker, folder="another")
+    silent_for(leader, 616)
+    new = ListAgent(broker, folder="another")
     turn(leader)
     new.listen()
-    assert [attempt for _, attempt, _ in new.tasks()] == [1]
     turn(leader, new.finish(new.tasks()))
+
+
+def test_agents_are_told_how_long_a_job_waits_for_them(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"patient": {}}, disconnect_grace=600)
+    job({"hasty": {}})
+    turn(leader)
+    agent.listen()
+    assert {told["name"]: told.get("disconnect_grace") for told in agent.stages.values()} == {"patient": 600, "hasty": None}
+    turn(leader, agent.finish(agent.tasks()))
 
 
 def test_a_node_that_leaves_gets_nothing_more(leader: Leader, agent: ListAgent, job: Submit) -> None:
@@ -141,13 +166,12 @@ def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
     turn(leader, agent.finish(agent.tasks()))
 
 
-def test_an_agent_that_starts_anew_loses_what_its_old_session_had(
-    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
-) -> None:
+def test_an_agent_that_starts_anew_loses_what_its_old_session_had(leader: Leader, broker: redis.Redis, job: Submit) -> None:
+    ListAgent(broker, folder="its own")
     job({"a": {}})
     turn(leader)
     Node.objects.update(heard_at=timezone.now() - timedelta(seconds=31))
-    new = ListAgent(broker)
+    new = ListAgent(broker, folder="its own")
     recovering.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)
     new.listen()
