@@ -42,11 +42,12 @@ def register(
         if not resumed and _has_session(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
             raise NameTaken
         if not resumed:
-            node.session, node.last_report = secrets.token_hex(12), 0
+            # Of a session that goes on, the leader ends the silence, and with it the doubt about the tasks (jobs.recovering).
+            node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = timezone.now()
-        node.silent_since, node.figures = None, {}
+        node.figures = {}
         if same:
             node.save_without_historical_record()  # type: ignore[attr-defined]  # untyped
         else:

@@ -39,6 +39,23 @@ def test_tasks_of_a_silent_node_are_reconciling_until_it_is_heard(leader: Leader
     assert Job.objects.get().state == JobState.FINISHED
 
 
+def test_tasks_are_no_longer_reconciling_when_the_agent_goes_on_with_its_session(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()[:1]))
+    silent_for(leader, 31)
+    services.register("n1", totals=agent.totals, labels={}, pool="default", info={}, session=agent.session)
+    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RUNNING, TaskState.SCHEDULED}
+    assert Node.objects.get().silent_since is None
+    turn(leader, agent.start(agent.tasks()[1:]))
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RUNNING}
+    turn(leader, agent.finish(agent.tasks()))
+
+
 def test_a_lost_node_frees_what_it_held_and_its_tasks_are_placed_elsewhere(
     leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
 ) -> None:
