@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
 #: Errors of the connection or of a moment, not of what was asked.
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
@@ -61,9 +61,10 @@ def array(values: Iterable[Any]) -> str:
 
 def _open() -> psycopg.Connection[Any]:
     """Return the connection of this thread, a new one if it broke since the last request, as Django's cursors do."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    opened: psycopg.Connection[Any] = connection.connection
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    wrapper.close_if_health_check_failed()
+    wrapper.ensure_connection()
+    opened: psycopg.Connection[Any] = wrapper.connection
     return opened
 
 

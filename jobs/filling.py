@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jobs import following
@@ -76,6 +77,7 @@ class Filling:
         self._carried = 0
         #: By demand: tasks as long as this found no list to wait on.
         self._full: dict[tuple[tuple[str, int], ...], float] = {}
+        self._admitted: dict[tuple[str, tuple[Constraint, ...]], list[int]] = {}
 
     def run(self, candidates: Sequence[Candidate]) -> None:
         """Place what the candidates, in their order, may have."""
@@ -145,12 +147,16 @@ class Filling:
         return self.lists[node].get(stage, 0)
 
     def _read_queues(self) -> None:
+        means: dict[int, float | None] = {}
         for node in self.nodes.values():
             if node.unavailable:
                 continue
             self.queues[node.id] = queue = Queue(node.id, self.board.rooms[node.id].total)
             for stage, waiting in self.lists[node.id].items():
-                queue.add(waiting, self.measures.of_stage(stage).mean)
+                if stage not in means:
+                    means[stage] = self.measures.of_stage(stage).mean
+                if waiting:
+                    queue.add(waiting, means[stage])
 
     def _leave_reserved(self) -> None:
         """Let nothing wait on nodes that are kept free for a big task."""
@@ -165,8 +171,7 @@ class Filling:
         for position, candidate in enumerate(candidates):
             stage = candidate.stage
             mean = self.measures.of_kind(stage.kind, stage.id).mean
-            nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
-            room = {node.id: how_many(stage.demand, self.board.rooms[node.id].free) for node in nodes}
+            room = {node: how_many(stage.demand, self.board.rooms[node].free) for node in self._admitting(candidate)}
             if stage.gang or mean is None or mean * len(stage.ready) > BRIEF or not any(room.values()):
                 return position
             node = max(room, key=lambda node: room[node])
@@ -200,29 +205,40 @@ class Filling:
         kind, mean = tuple(sorted(stage.demand.items())), measure.mean or 0.0
         if mean >= self._full.get(kind, float("inf")):
             return
-        nodes = [node for node in self.nodes.values() if self._admits(node, candidate)]
-        allowances = [self._allowance(node.id, stage, measure) for node in nodes]
-        slots = [how_many(stage.demand, self.queues[node.id].total) for node in nodes]
-        if not any(allowances):
+        known = measure.mean is not None
+        queues = [self.queues[node] for node in self._admitting(candidate)]
+        queues.sort(key=lambda queue: queue.entries if known else queue.unmeasured)
+        lists = ((queue, self._allowance(queue, stage, measure), queue.slots(stage.demand)) for queue in queues)
+        shares = backlog.spread(min(len(stage.ready), TASKS), lists)
+        if not shares:
             self._full[kind] = mean
-        for node, count in zip(nodes, backlog.spread(min(len(stage.ready), TASKS), allowances, slots), strict=True):
-            if count:
-                self.add(node.id, stage, count, stage.demand, 0, [])
-                self.queues[node.id].add(count, measure.mean)
+        for queue, count in shares:
+            self.add(queue.node, stage, count, stage.demand, 0, [])
+            queue.add(count, measure.mean)
 
-    def _allowance(self, node: int, stage: StageRow, measure: Measure) -> int:
+    def _allowance(self, queue: Queue, stage: StageRow, measure: Measure) -> int:
         """Return how many more tasks of a stage may wait on a list; what is unmeasured counts as one stage."""
-        queue = self.queues[node]
-        own = self.waiting(node, stage.id) if measure.mean else queue.unmeasured
+        own = self.waiting(queue.node, stage.id) if measure.mean else queue.unmeasured
         return backlog.allowance(queue, stage.demand, measure, own)
 
-    def _admits(self, node: NodeRow, candidate: Candidate) -> bool:
-        return (
-            node.id in self.queues
-            and node.pool == candidate.pool
-            and "gpus" not in candidate.stage.demand
-            and all(constraint.admits(node.labels) for constraint in candidate.constraints)
-        )
+    def _admitting(self, candidate: Candidate) -> list[int]:
+        """Return the nodes on whose lists tasks may wait as far as pool and constraints go."""
+        if "gpus" in candidate.stage.demand:
+            return []
+        alike = (candidate.pool, candidate.constraints)
+        if alike not in self._admitted:
+            self._admitted[alike] = [
+                node.id
+                for node in self.nodes.values()
+                if node.pool == candidate.pool and all(rule.admits(node.labels) for rule in candidate.constraints)
+            ]
+        return [node for node in self._admitted[alike] if node in self.queues]
+
+
+@lru_cache(maxsize=4096)
+def _resources(amounts: tuple[tuple[str, int], ...]) -> Resources:
+    """Return amounts of which a round sees the same few again and again."""
+    return Resources(amounts)
 
 
 def _view(node: NodeRow, board: Board) -> NodeView:
@@ -231,8 +247,8 @@ def _view(node: NodeRow, board: Board) -> NodeView:
         id=node.id,
         name=node.name,
         pool=node.pool,
-        total=Resources(room.total),
-        free=Resources(room.free),
+        total=_resources(tuple(room.total.items())),
+        free=_resources(tuple(room.free.items())),
         labels=node.labels,
         unavailable=node.unavailable,
         slot_cpus=node.slot_cpus,
@@ -245,7 +261,7 @@ def _request(candidate: Candidate) -> Request:
         job=candidate.number,
         pool=candidate.pool,
         count=len(candidate.stage.ready) if candidate.stage.gang else min(len(candidate.stage.ready), TASKS),
-        demand=Resources(candidate.stage.demand),
+        demand=_resources(tuple(candidate.stage.demand.items())),
         priority=candidate.priority,
         submitted=candidate.number,
         waiting_since=candidate.waiting_since,

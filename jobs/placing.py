@@ -87,13 +87,17 @@ def _candidates(jobs: Sequence[UUID] | None, limit: int) -> list[Candidate]:
     found = rows.fetch(
         f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
             extract(epoch FROM coalesce(s.refused_at, now()))::float8
-        FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id JOIN jobs_jobtype t ON t.id = j.job_type_id
-        WHERE s.ended_at IS NULL AND s.open_needs = 0 AND NOT isempty(s.unplaced)
-            AND j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused AND (%s OR j.id = ANY(%s))
-            AND (t.max_running IS NULL OR j.started_at IS NOT NULL OR t.max_running > (
-                SELECT count(*) FROM jobs_job r WHERE r.job_type_id = t.id AND r.ended_at IS NULL
-                AND (r.started_at IS NOT NULL OR r.number < j.number)))
-        ORDER BY j.priority, j.number, s.position LIMIT %s""",
+        FROM (
+            SELECT s.id, j.id AS job FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
+                JOIN jobs_jobtype t ON t.id = j.job_type_id
+            WHERE s.ended_at IS NULL AND s.open_needs = 0 AND NOT isempty(s.unplaced)
+                AND j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused AND (%s OR j.id = ANY(%s))
+                AND (t.max_running IS NULL OR j.started_at IS NOT NULL OR t.max_running > (
+                    SELECT count(*) FROM jobs_job r WHERE r.job_type_id = t.id AND r.ended_at IS NULL
+                    AND (r.started_at IS NOT NULL OR r.number < j.number)))
+            ORDER BY j.priority, j.number, s.position LIMIT %s
+        ) first JOIN jobs_stage s ON s.id = first.id JOIN jobs_job j ON j.id = first.job
+        ORDER BY j.priority, j.number, s.position""",
         [[int(state) for state in JOB_STARTABLE], jobs is None, list(jobs or ()), limit],
     )
     candidates = [_candidate(read_stage(row), *row[STAGE_WIDTH:]) for row in found]

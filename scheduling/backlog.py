@@ -4,8 +4,9 @@ Entries without a hold cost nothing if they must be recalled, but work that wait
 so a list carries little more than what runs while a report travels.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from scheduling.assignment import how_many
 
@@ -14,6 +15,7 @@ SECONDS = 0.2
 PER_SLOT = 1024
 #: Entries a slot of a stage of which nothing has finished yet; doubles with what has.
 UNMEASURED = 16
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -46,6 +48,14 @@ class Queue:
     entries: int = 0
     seconds: float = 0.0
     unmeasured: int = 0
+    _slots: dict[tuple[tuple[str, int], ...], int] = field(default_factory=dict)
+
+    def slots(self, demand: Mapping[str, int]) -> int:
+        """Return how many tasks of this demand the node could run at once."""
+        key = tuple(demand.items())
+        if key not in self._slots:
+            self._slots[key] = min(how_many(demand, self.total), 1024)
+        return self._slots[key]
 
     def add(self, count: int, mean: float | None) -> None:
         """Count entries that now wait here."""
@@ -63,25 +73,27 @@ def allowance(queue: Queue, demand: Mapping[str, int], measure: Measure, own: in
     """Return how many more tasks of a stage may wait on this list, where `own` of them wait already."""
     if not is_short(measure.mean):
         return 0
-    slots = min(how_many(demand, queue.total), 1024)
+    slots = queue.slots(demand)
     left = PER_SLOT * slots - queue.entries
     if measure.mean:
         left = min(left, int((SECONDS * slots - queue.seconds) / measure.mean))
     return max(0, min(left, max(UNMEASURED, 2 * measure.count) * slots - own))
 
 
-def spread(count: int, allowances: Sequence[int], slots: Sequence[int]) -> list[int]:
-    """Divide `count` tasks among the emptiest lists, so few that each gets about two for every slot, or all it allows.
+def spread(count: int, lists: Iterable[tuple[T, int, int]]) -> list[tuple[T, int]]:
+    """Divide `count` tasks among the first lists, so few that each gets about two for every slot, or all it allows.
 
-    A handful of tasks on every list of a large cluster would be as many entries to write, send and read back.
+    Lists are given as (node, allowance, slots), the emptiest first, and no more of them are looked at than are needed. A
+    handful of tasks on every list of a large cluster would be as many entries to write, send and read back.
     """
-    chosen, room = set(), 0
-    for at in sorted(range(len(allowances)), key=lambda at: -allowances[at]):
+    chosen, room = [], 0
+    for node, allows, slots in lists:
+        chosen.append((node, allows))
+        room += min(allows, 2 * slots)
         if room >= count:
             break
-        chosen.add(at)
-        room += min(allowances[at], 2 * slots[at])
-    return share(count, [allows if at in chosen else 0 for at, allows in enumerate(allowances)])
+    shares = share(count, [allows for _, allows in chosen])
+    return [(node, part) for (node, _), part in zip(chosen, shares, strict=True) if part]
 
 
 def share(count: int, allowances: Sequence[int]) -> list[int]:

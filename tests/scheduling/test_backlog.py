@@ -43,12 +43,13 @@ def test_shares_add_up_and_stay_within_what_is_allowed(count: int, allowances: l
 
 @given(st.integers(0, 500), st.lists(st.tuples(st.integers(0, 100), st.integers(1, 8)), max_size=10))
 def test_what_is_spread_adds_up_and_stays_within_what_is_allowed(count: int, lists: list[tuple[int, int]]) -> None:
-    allowances = [allowed for allowed, _ in lists]
-    shares = spread(count, allowances, [slots for _, slots in lists])
-    assert all(0 <= given <= allowed for given, allowed in zip(shares, allowances, strict=True))
-    assert sum(shares) == min(count, sum(allowances))
+    allowances = dict(enumerate(allowed for allowed, _ in lists))
+    shares = spread(count, ((node, allowances[node], slots) for node, (_, slots) in enumerate(lists)))
+    assert all(0 < given <= allowances[node] for node, given in shares)
+    assert sum(given for _, given in shares) == min(count, sum(allowances.values()))
 
 
-def test_a_few_tasks_go_to_the_emptiest_lists_two_for_every_slot() -> None:
-    assert spread(8, [5, 16, 9, 16], [2, 2, 2, 2]) == [0, 4, 0, 4]
-    assert spread(100, [5, 16, 9, 16], [2, 2, 2, 2]) == [5, 16, 9, 16]
+def test_a_few_tasks_go_to_the_first_lists_two_for_every_slot() -> None:
+    lists = [("a", 16, 2), ("b", 0, 2), ("c", 16, 2), ("d", 9, 2)]
+    assert spread(8, lists) == [("a", 4), ("c", 4)]
+    assert spread(100, lists) == [("a", 16), ("c", 16), ("d", 9)]
