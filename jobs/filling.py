@@ -29,7 +29,7 @@ from scheduling.spec.types import Constraint
 #: Seconds of work that are not divided among nodes: about as long as a message and its answer take.
 BRIEF = 0.02
 #: Tasks and entries of lists from which on the rest is left to the next round, so that reports need not wait for long.
-TASKS, ASSIGNMENTS = 4000, 100
+TASKS, ASSIGNMENTS = 4000, 40
 
 
 @dataclass(slots=True)
