@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from database import rows
@@ -51,10 +50,20 @@ def jobs() -> QuerySet[Job, Any]:
 
 def job(id_: UUID) -> dict[str, Any] | None:
     """Return what is shown of one job, apart from its stages."""
-    for *values, counts in rows.fetch(_ONE, [id_]):
-        row = dict(zip((*_FULL_FIELDS, *_JOINED), values, strict=True))
-        return _complete(row | {"spec": json.loads(row["spec"])}, counts or [0] * len(TaskState))
-    return None
+    return ask_job(id_)()
+
+
+def ask_job(id_: UUID) -> rows.Answer[dict[str, Any] | None]:
+    """Ask for what is shown of one job."""
+    asked = rows.execute(_ONE, [id_])
+
+    def answer() -> dict[str, Any] | None:
+        for *values, counts in asked.fetchall():
+            row = dict(zip((*_FULL_FIELDS, *_JOINED), values, strict=True))
+            return _complete(row | {"spec": json.loads(row["spec"])}, counts or [0] * len(TaskState))
+        return None
+
+    return answer
 
 
 def summary(id_: UUID) -> dict[str, Any] | None:
@@ -115,13 +124,11 @@ def _complete(row: dict[str, Any], counts: Sequence[int]) -> dict[str, Any]:
 
 def _counts(ids: list[UUID]) -> dict[UUID, list[int]]:
     found: dict[UUID, list[int]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.job_id, c.state - 1, sum(c.tasks) "
-            "FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) "
-            "WHERE s.job_id = ANY(%s) GROUP BY 1, 2",
-            [ids],
-        )
-        for id_, state, tasks in cursor.fetchall():
-            found.setdefault(id_, [0] * len(TaskState))[state] = int(tasks)
+    counted = rows.fetch(
+        "SELECT s.job_id, c.state - 1, sum(c.tasks) FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) "
+        "WHERE s.job_id = ANY(%s) GROUP BY 1, 2",
+        [ids],
+    )
+    for id_, state, tasks in counted:
+        found.setdefault(id_, [0] * len(TaskState))[state] = int(tasks)
     return found

@@ -29,8 +29,20 @@ _FIELDS = (
 
 def stages(job: UUID) -> list[dict[str, Any]]:
     """Return what is shown of each stage of a job, by position."""
-    found = rows.fetch(f"SELECT {', '.join(_FIELDS)} FROM jobs_stage WHERE job_id = %s ORDER BY position", [job])
-    return complete_stages(job, (_decoded(dict(zip(_FIELDS, row, strict=True))) for row in found))
+    with rows.together():
+        return ask_stages(job)()
+
+
+def ask_stages(job: UUID) -> rows.Answer[list[dict[str, Any]]]:
+    """Ask for what is shown of each stage of a job, by position."""
+    asked = rows.execute(f"SELECT {', '.join(_FIELDS)} FROM jobs_stage WHERE job_id = %s ORDER BY position", [job])
+    needs = _ask_needs(job)
+
+    def answer() -> list[dict[str, Any]]:
+        found, needed = (_decoded(dict(zip(_FIELDS, row, strict=True))) for row in asked.fetchall()), needs()
+        return [_shown(row, needed.get(row["id"], [])) for row in found]
+
+    return answer
 
 
 def stages_of(job: UUID) -> QuerySet[Stage, Any]:
@@ -41,14 +53,14 @@ def stages_of(job: UUID) -> QuerySet[Stage, Any]:
 
 def complete_stages(job: UUID, found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add to rows of stages their state, their counters by name, what they need and why they wait."""
-    needs = _needs(job)
+    needs = _ask_needs(job)()
     return [_shown(row, needs.get(row["id"], [])) for row in found]
 
 
 def stage(job: UUID, name: str) -> dict[str, Any] | None:
     """Return what is shown of one stage, with its description."""
     row = Stage.objects.filter(job_id=job, name=name).values(*_FIELDS, "spec").first()
-    return _shown(row, _needs(job).get(row["id"], [])) if row else None
+    return _shown(row, _ask_needs(job)().get(row["id"], [])) if row else None
 
 
 def stage_ids(job: UUID) -> dict[str, int]:
@@ -72,16 +84,20 @@ def infeasible(shown: list[dict[str, Any]]) -> list[dict[str, str]]:
     return [{"stage": stage["name"], "reason": " ".join(stage["refusal"])} for stage in shown if stage["infeasible"]]
 
 
-def _needs(job: UUID) -> dict[int, list[dict[str, str]]]:
-    needs: dict[int, list[dict[str, str]]] = {}
-    edges = rows.fetch(
+def _ask_needs(job: UUID) -> rows.Answer[dict[int, list[dict[str, str]]]]:
+    asked = rows.execute(
         "SELECT e.consumer_id, p.name, e.exchange FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id "
         "WHERE e.job_id = %s ORDER BY e.id",
         [job],
     )
-    for consumer, producer, exchange in edges:
-        needs.setdefault(consumer, []).append({"stage": producer, "exchange": exchange})
-    return needs
+
+    def answer() -> dict[int, list[dict[str, str]]]:
+        needs: dict[int, list[dict[str, str]]] = {}
+        for consumer, producer, exchange in asked.fetchall():
+            needs.setdefault(consumer, []).append({"stage": producer, "exchange": exchange})
+        return needs
+
+    return answer
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ INSERT_JOB = """WITH type AS (SELECT id FROM jobs_jobtype WHERE name = %(type)s 
     SELECT %(id)s, nextval('jobs_job_number'), %(name)s, type.id, %(owner)s::int, %(priority)s::int, %(pool)s,
         %(spec)s::jsonb, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
         %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now()
-    FROM type"""
+    FROM type RETURNING 1"""
 
 
 def submit(
@@ -64,11 +64,16 @@ def submit(
             "retried_from": retried_from,
             "planning_ms": (time.perf_counter() - begun) * 1000,
         }
-        _insert_job(spec, stored, values)
-        ids = _insert_stages(id_, stages, stage_specs, refused)
-        _insert_edges(id_, stages, ids)
-        insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
-        events.record([events.Told("job_submitted", f"The job was submitted, with {len(stages):,} stages.", id_)])
+        with rows.together():
+            inserted, ids = _insert_job(spec, stored, values), _insert_stages(id_, stages, stage_specs, refused)
+            _insert_edges(id_, stages, ids)
+            insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
+            events.record([events.Told("job_submitted", f"The job was submitted, with {len(stages):,} stages.", id_)])
+            known = inserted()
+        if not known:
+            # What refers to the job may be there before it: references are checked at the end.
+            JobType.objects.get_or_create(name=_type(spec)[0], version=_type(spec)[1])
+            _insert_job(spec, stored, values)
         transaction.on_commit(hint)
     return id_
 
@@ -78,8 +83,13 @@ def hint() -> None:
     transport.send(current_app, HINT_TASK, None, HINT_QUEUE)
 
 
-def _insert_job(spec: JobSpec, stored: dict[str, Any], values: dict[str, Any]) -> None:
-    name, version = (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
+def _type(spec: JobSpec) -> tuple[str, str]:
+    return (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
+
+
+def _insert_job(spec: JobSpec, stored: dict[str, Any], values: dict[str, Any]) -> rows.Answer[list[Any]]:
+    """Store the job if its type is known; the answer is empty if it is not."""
+    name, version = _type(spec)
     told = values | {
         "type": name,
         "version": version,
@@ -91,9 +101,7 @@ def _insert_job(spec: JobSpec, stored: dict[str, Any], values: dict[str, Any]) -
         "max_failures": spec.max_failures,
         "stages": len(spec.stages),
     }
-    if not rows.execute(INSERT_JOB, told).rowcount:
-        JobType.objects.get_or_create(name=name, version=version)
-        rows.execute(INSERT_JOB, told)
+    return rows.execute(INSERT_JOB, told).fetchall
 
 
 def _insert_stages(

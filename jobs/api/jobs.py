@@ -21,6 +21,7 @@ from rest_framework.viewsets import GenericViewSet
 from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
+from database import rows
 from jobs import drawing, services, showing
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
@@ -29,7 +30,7 @@ from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, Job
 from jobs.explaining import explain_job
 from jobs.repeating import made_before
 from jobs.showing_results import results_by_stage
-from jobs.showing_stages import infeasible, last_stages, stages
+from jobs.showing_stages import ask_stages, infeasible, last_stages
 from jobs.submitting import submit
 from scheduling.spec import Limits, parse
 
@@ -176,8 +177,9 @@ def _at(id_: UUID, request: Request, code: int) -> Response:
 
 
 def _in_full(id_: UUID) -> Any:
-    shown = showing.job(id_)
+    with rows.together():
+        job, its_stages = showing.ask_job(id_), ask_stages(id_)
+        shown, found = job(), its_stages()
     if shown is None:
         raise exceptions.NotFound
-    found = stages(id_)
     return shaped(JobInFullSerializer, shown | {"stages": found, "infeasible": infeasible(found)})
