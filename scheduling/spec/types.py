@@ -149,7 +149,7 @@ def _command_kind(value: object) -> str | None:
 
 
 Foreach = Annotated[
-    Annotated[tuple[Json, ...], Tag("<list>")] | Annotated[ForeachFrom, Tag("<from>")],
+    Annotated[tuple[Json, ...], Field(min_length=1), Tag("<list>")] | Annotated[ForeachFrom, Tag("<from>")],
     Discriminator(
         _foreach_kind,
         custom_error_type="switchyard",

@@ -45,6 +45,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "resource that is a list": (job(stage(resources={"cpus": [1]})), "stages[0].resources", "cpus must be a number"),
     "no parallelism": (job(stage(parallelism=0)), "stages[0].parallelism", "1 or more"),
     "negative parallelism": (job(stage(parallelism=-1)), "stages[0].parallelism", "1 or more"),
+    "no items": (job(stage(foreach=[])), "stages[0].foreach", "must not be empty"),
     "too much parallelism": (job(stage(parallelism=1_000_001)), "stages", "at most 1,000,000"),
     "parallelism that is a text": (job(stage(parallelism="many")), "stages[0].parallelism", "whole number, not text"),
     "parallelism that is a fraction": (job(stage(parallelism=1.5)), "stages[0].parallelism", "whole"),

@@ -140,7 +140,6 @@ def test_number_of_tasks_comes_from_parallelism_or_foreach() -> None:
     assert stage().tasks == 1
     assert stage(parallelism=7).tasks == 7
     assert stage(foreach=["a", {"b": 1}, None]).tasks == 3
-    assert stage(foreach=[]).tasks == 0
 
 
 def test_foreach_from_a_stage_makes_it_an_upstream_once() -> None:

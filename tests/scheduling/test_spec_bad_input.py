@@ -39,6 +39,7 @@ def stage_fault(limits: Limits | None = None, **fields: Any) -> Fault:
         ({"command": None}, "", "must have either command or python"),
         ({"python": "a:b"}, "", "must have either command or python"),
         ({"command": []}, "command", "must not be empty"),
+        ({"foreach": []}, "foreach", "must not be empty"),
         ({"command": [""]}, "command[0]", "must name a program"),
         ({"command": ["sleep", 5]}, "command[1]", 'must be text: write it in quotes, "5"'),
         ({"command": {"a": 1}}, "command", "must be a list such as"),

@@ -30,7 +30,7 @@ runs = st.one_of(
 )
 sizes = st.one_of(
     st.fixed_dictionaries({}, optional={"parallelism": st.integers(1, 99)}),
-    st.fixed_dictionaries({"foreach": st.lists(values, max_size=3)}),
+    st.fixed_dictionaries({"foreach": st.lists(values, min_size=1, max_size=3)}),
 )
 others = st.fixed_dictionaries(
     {},
