@@ -14,16 +14,30 @@ from scheduling.spec.fields import NAME_PATTERN
 
 LARGEST_TOTAL = 2**53
 LARGEST_ID = 2**63 - 1
+LONGEST_RESOURCE = 40
+
+
+class TotalsField(serializers.DictField):
+    """How much a node has of each resource."""
+
+    child = serializers.IntegerField(min_value=0, max_value=LARGEST_TOTAL)
+
+    def to_internal_value(self, data: Any) -> dict[str, int]:
+        totals: dict[str, int] = super().to_internal_value(data)
+        for name in totals:
+            if not 0 < len(name) <= LONGEST_RESOURCE:
+                raise serializers.ValidationError(f"A resource's name has 1 to {LONGEST_RESOURCE} characters.")
+        return totals
 
 
 class RegistrationSerializer(serializers.Serializer[Any]):
     """An agent, what its node has, and the session that it had."""
 
     name = serializers.RegexField(rf"\A(?:{NAME_PATTERN})\Z", max_length=100)
-    totals = serializers.DictField(child=serializers.IntegerField(min_value=0, max_value=LARGEST_TOTAL))
+    totals = TotalsField()
     labels = serializers.DictField(child=serializers.CharField(max_length=100, allow_blank=True), default=dict)
     pool = serializers.RegexField(rf"\A(?:{NAME_PATTERN})\Z", max_length=100, default="default")
-    info = serializers.JSONField(default=dict)
+    info = serializers.DictField(default=dict)
     session = serializers.CharField(max_length=40, allow_blank=True, default="")
 
 
@@ -33,7 +47,7 @@ class HeartbeatSerializer(serializers.Serializer[Any]):
     node = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     session = serializers.CharField(max_length=40)
     number = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
-    figures = serializers.JSONField(default=dict)
+    figures = serializers.DictField(default=dict)
 
 
 class RegisterView(Ruled, APIView):

@@ -55,6 +55,25 @@ def test_registered_agent_goes_on_with_its_session(node: Client) -> None:
     assert first["session"] == again["session"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("info", "x"), ("info", [["a", "b"]]), ("totals", {"x" * 41: 1}), ("totals", {"": 1}), ("labels", "x")],
+)
+def test_registration_of_the_wrong_shape_is_refused_by_field(node: Client, field: str, value: Any) -> None:
+    answer = register(node, **{field: value})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == field
+    assert not Node.objects.exists()
+
+
+@pytest.mark.parametrize("figures", ["x", 5, True, [["a", "b"]]])
+def test_heartbeat_with_figures_that_are_no_object_is_refused(node: Client, figures: Any) -> None:
+    first = register(node).json()
+    told = {"node": first["node"], "session": first["session"], "number": 1, "figures": figures}
+    answer = node.post(f"{API}/heartbeat", told, content_type="application/json")
+    assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "figures")
+
+
 def test_second_agent_of_the_same_name_is_refused(node: Client) -> None:
     register(node, info={"agent": "first"})
     for told in ({}, {"info": {"agent": "second"}}, {"info": {"agent": "second"}, "session": "of another time"}):
