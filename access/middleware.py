@@ -76,13 +76,14 @@ def _refusal(request: HttpRequest, rule: Role) -> HttpResponse | None:
         return answers.unidentified(str(error))
     except CsrfFailed as error:
         return answers.error(403, "permission_denied", str(error))
+    if identity and identity.role and identity.role.includes(rule):
+        return None
+    # Who is known by the place alone may be somebody with a greater role who has not logged in yet.
+    if (identity is None or identity.via == "loopback") and (login := _login_page(request)):
+        return HttpResponseRedirect(f"{login}?next={quote(request.get_full_path())}")
     if identity is None:
-        if login := _login_page(request):
-            return HttpResponseRedirect(f"{login}?next={quote(request.get_full_path())}")
         return answers.unidentified("Authentication credentials were not provided.")
-    if identity.role is None or not identity.role.includes(rule):
-        return answers.error(403, "permission_denied", f"This needs the role {rule}.")
-    return None
+    return answers.error(403, "permission_denied", f"This needs the role {rule}.")
 
 
 def _login_page(request: HttpRequest) -> str | None:

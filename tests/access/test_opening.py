@@ -125,3 +125,15 @@ def test_process_that_listens_elsewhere_opens_nothing(client: Client) -> None:
         assert client.get(ME, **LOCAL).status_code == 401
     listens_on_loopback_only.cache_clear()
     assert client.get(ME, **LOCAL).status_code == 200
+
+
+def test_browser_on_the_open_loopback_can_log_in_to_the_admin(client: Client) -> None:
+    answer = client.get("/admin/", **LOCAL)
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/admin/")
+    page = client.get(answer["Location"], follow=True, **LOCAL)
+    assert page.status_code == 200
+    assert b'name="password"' in page.content
+
+
+def test_change_in_the_admin_from_the_open_loopback_is_refused(client: Client) -> None:
+    assert client.post("/admin/", **LOCAL).status_code == 403
