@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
 
 from database import rows
 from jobs.models import Job
@@ -34,7 +36,8 @@ _FIELDS = (
 _FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "spec")
 _JOINED = ("type", "type_version", "owner_name")
 #: One job by its id, and the sums of its stages' counters.
-_ONE = f"""SELECT {", ".join(f"j.{field}" for field in _FULL_FIELDS)}, t.name, t.version, u.username, (
+_ONE = f"""SELECT {", ".join(f"j.{field}" for field in _FULL_FIELDS)}, t.name, t.version,
+    coalesce(j.spec ->> 'owner', u.username), (
         SELECT array_agg(c.tasks ORDER BY c.state) FROM (
             SELECT c.state, sum(c.tasks)::bigint AS tasks
             FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) WHERE s.job_id = j.id GROUP BY 1
@@ -109,7 +112,7 @@ def _joined(fields: Sequence[str]) -> QuerySet[Job, Any]:
         *fields,
         type=F("job_type__name"),
         type_version=F("job_type__version"),
-        owner_name=F("owner__username"),
+        owner_name=Coalesce(KeyTextTransform("owner", "spec"), F("owner__username"), output_field=TextField()),
     )
     return found
 

@@ -39,7 +39,7 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
 
     search = django_filters.CharFilter(method="by_search", max_length=200)
     state = django_filters.MultipleChoiceFilter(choices=JOB_STATES, method="by_state")
-    owner = django_filters.CharFilter("owner__username", max_length=150)
+    owner = django_filters.CharFilter("owner_name", max_length=200)
     type = django_filters.CharFilter("job_type__name", max_length=100)
     name = django_filters.CharFilter("name", max_length=200)
     pool = django_filters.CharFilter("pool", max_length=100)

@@ -36,6 +36,15 @@ def test_submitted_yaml_is_a_job_at_its_location(operator: Client) -> None:
     assert [stage["name"] for stage in shown["stages"]] == ["a"]
 
 
+def test_owner_is_who_the_description_names(operator: Client) -> None:
+    submitted = post(operator, YAML + "owner: ada\n", "application/yaml").json()
+    post(operator, YAML, "application/yaml")
+    found = operator.get("/api/v1/jobs?owner=ada").json()["results"]
+    assert [(job["id"], job["owner"]) for job in found] == [(submitted["id"], "ada")]
+    assert submitted["owner"] == operator.get(f"/api/v1/jobs/{submitted['id']}/summary").json()["owner"] == "ada"
+    assert len(operator.get("/api/v1/jobs?owner=operator").json()["results"]) == 1
+
+
 def test_same_key_gives_the_same_job(operator: Client) -> None:
     first, second = (post(operator, YAML, "application/yaml", **{"Idempotency-Key": "k"}) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 200)
