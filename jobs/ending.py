@@ -177,8 +177,16 @@ def _kind(item: Judged) -> str:
 def _reason(stage: StageRow, index: int, end: Mapping[str, Any]) -> str:
     if end["class"] == ExitClass.LOST:
         return quarantine.reason(stage.name, IndexSet.span(index, index + 1))
-    error = (end.get("error") or end["class"] or "").strip()[-SHOWN:]
-    return f"task {index} of stage {stage.name} failed: {error}"
+    error = (end.get("error") or end["class"] or "").strip()
+    return f"task {index} of stage {stage.name} failed: {_last_lines(error)}"
+
+
+def _last_lines(error: str) -> str:
+    """Return the end of an error, from the beginning of a line where it has several."""
+    if len(error) <= SHOWN:
+        return error
+    shown = error[-SHOWN:]
+    return "…\n" + (shown.partition("\n")[2] or shown)
 
 
 def _write(judged: list[Judged]) -> list[Move]:

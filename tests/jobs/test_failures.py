@@ -81,6 +81,16 @@ def test_a_backoff_keeps_a_task_from_being_placed_until_it_is_over(leader: Leade
     turn(leader, agent.finish(agent.tasks()))
 
 
+def test_a_job_repeats_the_last_whole_lines_of_a_long_error(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    error = "Traceback:\n" + "  a line of it\n" * 100 + "ValueError: no"
+    turn(leader, agent.fail(placed(leader, agent), error=error))
+    first, *shown = the_job()[1].splitlines()
+    assert first == "task 0 of stage a failed: …"
+    assert set(shown[:-1]) == {"  a line of it"}
+    assert shown[-1] == "ValueError: no"
+
+
 def test_a_callable_that_does_not_load_fails_the_job_at_once(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 2}}, retry=RETRY, max_failures=100)
     tasks = placed(leader, agent)
