@@ -25,6 +25,7 @@ MEANT: dict[str, dict[str, str]] = {
     "/ui/password": {"GET": V},
     "/ui/password/changed": {"GET": V},
     "/metrics": {"GET": V},
+    "/ui": {"GET": PUBLIC},
     "/ui/": {"GET": V},
     "/ui/jobs": {"GET": V},
     "/ui/jobs/{key}": {"GET": V},

@@ -75,6 +75,11 @@ def test_browsers_are_led_from_the_root_to_the_pages(client: Client) -> None:
     assert client.get("/", headers={"Accept": "application/json"}).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/ui", "/ui/jobs/", "/ui/nodes/"])
+def test_pages_are_found_with_a_slash_at_the_end_and_without(viewer: Client, path: str) -> None:
+    assert viewer.get(path, headers={"Accept": "text/html"}, follow=True).status_code == 200
+
+
 def test_an_empty_installation_says_what_to_do(leader: Leader, viewer: Client) -> None:
     assert "switchyard submit" in text(viewer, "/ui/")
     assert "switchyard submit" in text(viewer, "/ui/jobs")
