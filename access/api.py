@@ -18,6 +18,7 @@ from access import audit, tokens
 from access.drf import Ruled, identity_of
 from access.models import AuditEntry, Token
 from access.roles import PEOPLE, Role, role_of
+from access.strict import StrictSerializer
 
 LARGEST_ID = 2**63 - 1
 
@@ -48,7 +49,7 @@ class NewTokenSerializer(TokenSerializer):
     token = serializers.CharField()
 
 
-class WantedTokenSerializer(serializers.Serializer[Any]):
+class WantedTokenSerializer(StrictSerializer):
     """A token to be made; an agent's has no owner, any other needs one."""
 
     name = serializers.CharField(max_length=100)

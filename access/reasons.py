@@ -1,14 +1,14 @@
 """The reason that an operator gives with a change."""
 
-from typing import Any
-
 from rest_framework import serializers
 from rest_framework.request import Request
+
+from access.strict import StrictSerializer
 
 LONGEST = 250
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(StrictSerializer):
     """Why something is paused or taken out."""
 
     reason = serializers.CharField(max_length=LONGEST, required=False, allow_blank=True, default="")

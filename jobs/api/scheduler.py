@@ -13,6 +13,7 @@ from access import audit
 from access.drf import Ruled, identity_of
 from access.reasons import LONGEST
 from access.roles import Role
+from access.strict import StrictSerializer
 from jobs import selectors
 from jobs.api.serializers import LeaderSerializer
 from jobs.submitting import hint
@@ -22,13 +23,18 @@ from scheduling.allocation.base import ALGORITHMS
 from scheduling.placement.base import STRATEGIES
 
 
-class ChangesSerializer(serializers.Serializer[Any]):
+class ChangesSerializer(StrictSerializer):
     """What may be changed of the scheduler."""
 
     paused = serializers.BooleanField(required=False)
     pause_reason = serializers.CharField(max_length=LONGEST, allow_blank=True, required=False)
     strategy = serializers.ChoiceField(sorted(STRATEGIES), required=False)
     allocation = serializers.ChoiceField(sorted(ALGORITHMS), required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("pause_reason") and not attrs.get("paused"):
+            raise serializers.ValidationError({"pause_reason": ["goes with paused: true"]})
+        return attrs
 
 
 class SchedulerSerializer(serializers.Serializer[Any]):

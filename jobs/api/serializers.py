@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from access.strict import StrictSerializer
 from scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [state.name for state in JobState]
@@ -194,7 +195,7 @@ class JobTypeSerializer(serializers.Serializer[Any]):
     running = serializers.IntegerField()
 
 
-class LimitSerializer(serializers.Serializer[Any]):
+class LimitSerializer(StrictSerializer):
     """How many jobs of a type may run at once; null for any number."""
 
     max_running = serializers.IntegerField(min_value=0, max_value=1_000_000, allow_null=True)

@@ -108,11 +108,21 @@ def test_scheduler_is_paused_and_set(operator: Client, leader: Leader) -> None:
     assert AuditEntry.objects.filter(action="scheduler.change").count() == 2
 
 
-@pytest.mark.parametrize("change", [{"strategy": "best"}, {"allocation": ""}, {"paused": "perhaps"}])
+@pytest.mark.parametrize(
+    "change", [{"strategy": "best"}, {"allocation": ""}, {"paused": "perhaps"}, {"pause": True}, {"pause_reason": "dust"}]
+)
 def test_odd_setting_of_the_scheduler_is_refused(operator: Client, leader: Leader, change: dict[str, Any]) -> None:
     answer = patch(operator, SCHEDULER, change)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["attr"] in change
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nodes/m1/pause", "/api/v1/nodes/m1/drain"])
+def test_misspelled_reason_is_refused(operator: Client, leader: Leader, path: str) -> None:
+    register("m1")
+    answer = operator.post(path, {"raeson": "dust"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "raeson")
+    assert operator.get("/api/v1/nodes/m1").json()["state"] == "READY"
 
 
 def test_job_type_is_paused_resumed_and_limited(operator: Client, submit: Submit) -> None:
