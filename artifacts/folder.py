@@ -23,13 +23,15 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Folder:
-    """Keeps bytes below one folder of the server, which all web processes share."""
+    """Keeps bytes below one folder of the server, which all web processes share and nobody else may read."""
 
     def __init__(self, root: Path, *, largest_artifact: int, largest_log: int) -> None:
         self._artifacts = root / "artifacts"
         self._logs = root / "task-logs"
         self._largest_artifact = largest_artifact
         self._largest_log = largest_log
+        for folder in (self._artifacts, self._logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def read(self, digest: str) -> bytes:
         try:

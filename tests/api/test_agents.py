@@ -1,6 +1,7 @@
 """What agents ask over HTTP: sessions, heartbeats, inputs, files, items, artifacts, logs; and how people read the logs."""
 
 import hashlib
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
+from artifacts.folder import Folder
 from artifacts.storage import storage
 from jobs.leading import Leader
 from jobs.models import Stage, Task
@@ -220,3 +222,12 @@ def test_log_has_ended_when_all_that_was_written_is_there(
     append(node, stage_of(job), 0, b"all\n")
     assert viewer.get(log)["X-Log-Ended"] == "true"
     assert viewer.get(log.replace("stdout", "stderr"))["X-Log-Ended"] == "true"
+
+
+def test_nobody_else_on_the_machine_reads_artifacts_and_logs(tmp_path: Path) -> None:
+    kept = Folder(tmp_path, largest_artifact=9, largest_log=9)
+    kept.write(hashlib.sha256(b"abc").hexdigest(), [b"abc"])
+    assert {folder.name: stat.S_IMODE(folder.stat().st_mode) for folder in tmp_path.iterdir()} == {
+        "artifacts": 0o700,
+        "task-logs": 0o700,
+    }
