@@ -102,6 +102,8 @@ class Stage:
             needed = IndexSet.span(0, size)
             if item.get("exchange") == "pointwise":
                 needed = _overlapping(indexes, size, self.described["parallelism"])
+            if after.get(producer) == needed:
+                continue
             here = self.known[producer] | self.absent.get(producer, IndexSet())
             if needed - here - after.get(producer, IndexSet()):
                 return True

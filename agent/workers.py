@@ -14,6 +14,8 @@ from agent.wire import ITEM, Page, pack_items
 Key = tuple[Any, ...]
 #: Bytes of a description that go through the pipe, which holds as many of them as a worker has tasks.
 INLINE = 8 * 1024
+#: Bytes that a pipe holds; a larger buffer would cost more than what is read into it.
+PIPE = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -134,7 +136,7 @@ class Worker:
     def read(self) -> bytes:
         """Return whole lines that the worker has written, b"" if there are none now."""
         try:
-            data = self._partial + os.read(self.results, 1 << 20)
+            data = self._partial + os.read(self.results, PIPE)
         except BlockingIOError:
             return b""
         whole, newline, self._partial = data.rpartition(b"\n")
@@ -143,7 +145,7 @@ class Worker:
     def is_mute(self) -> bool:
         """Say whether the pipe that it writes to is closed at its end."""
         try:
-            data = os.read(self.results, 1 << 16)
+            data = os.read(self.results, PIPE)
         except BlockingIOError:
             return False
         self._partial += data
