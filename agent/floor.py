@@ -52,6 +52,11 @@ class Floor:
         self._numbers = itertools.count(1 + max((int(path.name) for path in (folder / "workers").glob("*")), default=0))
         self._keep = keep
 
+    @property
+    def ahead(self) -> bool:
+        """Say whether some worker has more to do than what it runs."""
+        return any(worker.outstanding > 1 for worker in self.busy.values())
+
     def feed(self) -> None:
         """Start what the list and the room allow."""
         if self.frozen:

@@ -12,6 +12,8 @@ from scheduling.indexes import IndexSet
 RESEND = 1.0
 #: Seconds for which a mere confirmation waits for something to go with.
 CONFIRM = 0.2
+#: Seconds for which news waits for more while more waits to be run here: a report costs as much as many ends in it.
+HOLD = 0.015
 #: Bytes, about, from which on what happens goes into another report: messages stay under 1 MiB.
 FULL = 400_000
 #: Bytes counted for a task beside its result.
@@ -43,7 +45,7 @@ class Reports:
         self._next = self._new()
         self._size = 0
         self._sent_at = 0.0
-        self._unconfirmed_since = 0.0
+        self._unconfirmed_since = self._news_since = 0.0
         self._seen: list[int] = []
         self._full: float = FULL
         self.pause = 0
@@ -137,13 +139,18 @@ class Reports:
         self._full = FULL
         self._close()
 
-    def flush(self, now: float) -> float:
-        """Send what is due; return in how many seconds to look again."""
+    def flush(self, now: float, *, more: bool) -> float:
+        """Send what is due; return in how many seconds to look again. `more` says whether more waits to be run here."""
         if self._unacknowledged:
             if now - self._sent_at >= RESEND:
                 self._transmit(now, self._unacknowledged)
             return RESEND
-        if not self._has_news():
+        if self._has_news():
+            self._news_since = self._news_since or now
+            left = self._news_since + HOLD - now
+            if more and left > 0:
+                return left
+        else:
             if not self._unconfirmed_since:
                 return RESEND
             if now - self._unconfirmed_since < CONFIRM:
@@ -169,7 +176,7 @@ class Reports:
         self._mark(self._number)
         self._unacknowledged.append(report)
         self._groups, self._next, self._size = {}, self._new(), 0
-        self._unconfirmed_since = 0.0
+        self._unconfirmed_since = self._news_since = 0.0
         self._transmit(time.monotonic(), [report])
 
     def _new(self) -> Report:

@@ -109,7 +109,7 @@ class Supervisor:
             self._watch.look(now)
             self._floor.feed()
             self._tidy()
-        wait = self._reports.flush(now)
+        wait = self._reports.flush(now, more=bool(self._list.entries) or self._floor.ahead)
         return min(wait, LONG) if self._floor.busy or self._list.entries else wait
 
     @property

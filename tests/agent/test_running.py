@@ -1,10 +1,13 @@
 """Running: Python tasks from launch to report, and what they may not return."""
 
 import hashlib
+import itertools
 import json
+from collections.abc import Callable
 
 import pytest
 
+from agent.reports import HOLD
 from tests.agent.conftest import Agent, Server
 
 
@@ -160,3 +163,12 @@ def test_an_interpreter_that_is_not_there_is_told_once(agent: Agent, server: Ser
     server.launch(1, 10, python="agent_tasks:square", interpreter="/no/such/python")
     assert "cannot be started" in server.end(1)["error"]
     server.until(lambda: len(server.ends()) + len(server.returned()) == 10)
+
+
+def test_news_waits_for_more_while_there_is_more_to_run(start_agent: Callable[..., Agent], server: Server) -> None:
+    start_agent("--slots", "1")
+    server.launch(1, 100, command="true", shell=True)
+    server.until(lambda: len(server.ends()) == 100)
+    sent = [report.sent for report in server.reports if report.finished or report.others]
+    # The last ones are sent at once: nothing more was to be run.
+    assert all(after - before >= HOLD * 1e6 for before, after in itertools.pairwise(sent[:-2]))

@@ -161,9 +161,10 @@ def test_term_drains(agent: Agent, server: Server, tmp_path: Path) -> None:
     agent.process.send_signal(signal.SIGTERM)
     server.until(lambda: len(server.returned()) >= 28)
     (tmp_path / "go").touch()
-    server.until(lambda: len(server.ends()) + len(server.returned()) == 30)
+    server.until(lambda: agent.process.poll() is not None)
     agent.stop()
     assert agent.process.returncode == 0
+    assert len(server.ends()) + len(server.returned()) == 30
     assert "lost" not in server.ends().values()
     assert server.http_heartbeats[-1]["figures"] == {"leaving": True, "left": True}
 
@@ -184,8 +185,10 @@ def test_what_has_left_with_nothing_to_tell_begins_anew(
 def test_what_leaves_without_being_heard_goes_on_with_its_session(server: Server, start_agent: Callable[..., Agent]) -> None:
     agent = start_agent("--slots", "1", "--grace", "0.1")
     server.launch(1, python="agent_tasks:square")
-    # Taken and never acknowledged; the first report may tell of the start alone.
+    # The report of the end is taken and never acknowledged; one before it may tell that the command has arrived.
+    assert server.report() is not None
     while not server.ends():
+        server.command()
         assert server.report() is not None
     agent.stop()
     assert not any("left" in beat["figures"] for beat in server.http_heartbeats)
