@@ -50,45 +50,49 @@ def apply(
     applied = Applied()
     with transaction.atomic():
         with rows.together():
-            leads, locked = lease.ask(epoch), _lock_nodes(reports)
-            board, consumers = Board(), settling.Consumers()
-            read = () if contents else _read(reports, board, consumers)
+            leads, locked, changing = lease.ask(epoch), _lock_nodes(reports), None if contents else _Changing(reports)
             leads()
             last = locked()
-            for take in read:
-                take()
+            if changing:
+                changing.take()
         applied.accepted = list(_in_order(reports, last))
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted:
             _write_numbers(applied)
             if contents:
                 applied.recalled = contents(applied.accepted)
-            else:
+            elif changing:
                 with rows.together():
-                    applied.recalled = _apply(board, consumers, applied.accepted, measures, blaming=blaming)
-        applied.stopping = bool(contents) or any(job.stopping for job in board.jobs.values())
+                    applied.recalled = _apply(changing, applied.accepted, measures, blaming=blaming)
+        applied.stopping = changing is None or any(job.stopping for job in changing.board.jobs.values())
     return applied
 
 
 def apply_contents(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
     """Apply what reports tell, in the caller's transaction; say whether that recalled tasks from nodes."""
-    board, consumers = Board(), settling.Consumers()
     with rows.together():
-        for take in _read(reports, board, consumers):
-            take()
-    return _apply(board, consumers, reports, measures, blaming=blaming)
+        changing = _Changing(reports)
+        changing.take()
+    return _apply(changing, reports, measures, blaming=blaming)
 
 
-def _read(reports: Sequence[Report], board: Board, consumers: settling.Consumers) -> list[rows.Answer[None]]:
-    """Ask for all that these reports may change."""
-    stages = _stages_in(reports)
-    lists = board.ask_lists({report.node for report in reports})
-    return [board.ask_stages(stages), lists, consumers.ask(stages)]
+class _Changing:
+    """What these reports may change; asked for at once, and there once it is taken."""
+
+    def __init__(self, reports: Sequence[Report]) -> None:
+        self.board, self.consumers = Board(), settling.Consumers()
+        stages = _stages_in(reports)
+        lists = self.board.ask_lists({report.node for report in reports})
+        self._asked = (self.board.ask_stages(stages), lists, self.consumers.ask(stages))
+
+    def take(self) -> None:
+        """Wait for the answers."""
+        for answer in self._asked:
+            answer()
 
 
-def _apply(
-    board: Board, consumers: settling.Consumers, reports: Sequence[Report], measures: Measures, *, blaming: bool
-) -> bool:
+def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
+    board = changing.board
     ends = [*_finish_tasks(reports), *ending.end_others(board, reports, blaming=blaming)]
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
@@ -98,7 +102,7 @@ def _apply(
     ending.write_updates(reports)
     _add_run_time(board, reports, measures)
     recalled = gangs.mend(board)
-    settling.settle(board, [*ends, *returns], consumers)
+    settling.settle(board, [*ends, *returns], changing.consumers)
     for node in {report.node for report in reports}:
         board.promote(node)
     board.write()

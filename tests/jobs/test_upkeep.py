@@ -100,6 +100,7 @@ def test_deleting_is_begun_once_an_hour(keeper: Leader, clock: Clock, ended: Cal
 def test_what_cannot_be_swept_leaves_the_loop_working(
     keeper: Leader, clock: Clock, agent: ListAgent, job: Submit, kept: Storage, tmp_path: Path
 ) -> None:
+    (tmp_path / "task-logs").rmdir()
     (tmp_path / "task-logs").write_text("no folder")
     clock.now += timedelta(minutes=2)
     keeper.tick()
