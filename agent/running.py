@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import httpx
 import structlog
 import typer
+from redis.exceptions import AuthenticationError, RedisError
 
-from agent import heartbeats, output, recovering
+from agent import heartbeats, output, recovering, transport
 from agent.fencing import Fence
 from agent.folder import Folder, InUse
 from agent.server import Refused, Registered, Server
@@ -115,6 +116,7 @@ class Agent:
         settings = self._settings
         while not self._stopping.is_set():
             try:
+                self._reach_broker(needed=not last_session)
                 registered = self._server.register(
                     name=settings.name,
                     totals=settings.totals,
@@ -123,13 +125,26 @@ class Agent:
                     info={"host": socket.gethostname(), "pid": os.getpid(), "agent": self._folder.identity},
                     session=last_session,
                 )
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, RedisError) as error:
                 log.warning("not registered, trying again", server=settings.server, error=str(error))
                 self._stopping.wait(RETRY)
             else:
                 log.info("registered", name=settings.name, node=registered.node, resumed=registered.resumed)
                 return registered
         return None
+
+    def _reach_broker(self, *, needed: bool) -> None:
+        """Look whether commands will arrive: a node that is heard over HTTP alone would be given tasks for nothing.
+
+        What runs in the last session is not to be given up for a broker that is away, so that it need not answer then.
+        """
+        try:
+            transport.reach(self._settings.redis_url)
+        except AuthenticationError as error:
+            raise Refused(f"the broker does not accept the password (REDIS_URL): {error}") from error
+        except RedisError:
+            if needed:
+                raise
 
     def _work(self, session: Session) -> None:
         """Work until told to stop, or cut off from the server for too long."""

@@ -88,6 +88,12 @@ def broker_url(redis_url: str) -> str:
     return f"redis+socket://{parts.path}?virtual_host={database}"
 
 
+def reach(redis_url: str) -> None:
+    """Ask the broker for an answer; raises RedisError, and of those AuthenticationError for a wrong password."""
+    with Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as client:
+        client.ping()
+
+
 def celery_settings() -> dict[str, Any]:
     """Return the settings that both Celery apps share: JSON only, no results, no events, bounded waits."""
     return {

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +123,24 @@ def test_a_bad_token_is_a_clear_end(start_agent: Callable[..., Agent], server: S
     agent = start_agent(env={"SWITCHYARD_NODE_TOKEN": "wrong"})
     assert agent.process.wait(timeout=SECONDS) == 3
     assert "SWITCHYARD_NODE_TOKEN" in agent.stop()
+
+
+def test_a_bad_password_of_the_broker_is_a_clear_end(start_agent: Callable[..., Agent], server: Server) -> None:
+    mark = "&" if "?" in server.redis_url else "?"
+    agent = start_agent(env={"REDIS_URL": f"{server.redis_url}{mark}username=nobody&password=wrong"})
+    assert agent.process.wait(timeout=SECONDS) == 3
+    assert "REDIS_URL" in agent.stop()
+    assert server.registrations == []
+
+
+def test_an_agent_that_no_command_would_reach_is_no_node_yet(server: Server, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(SECONDS)
+        agent = Agent(server, tmp_path, env={"REDIS_URL": f"redis://127.0.0.1:{listener.getsockname()[1]}/0"})
+        for _ in range(2):
+            listener.accept()[0].close()
+    agent.stop()
+    assert server.registrations == []
 
 
 def test_settings_of_django_in_the_environment_mean_nothing_to_an_agent(
