@@ -1,7 +1,6 @@
 """Identifying: who sends a request; one way for our API, the wires and the pages. What they may do: rules."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,33 +42,34 @@ class CsrfFailed(SwitchyardError):
     """The session's cookie came without the CSRF token that proves that a page of ours sent the request."""
 
 
-def identify(request: HttpRequest) -> Identity | None:
-    """Return who sends a request, or None if it says nothing about it.
+def identify(request: HttpRequest, *, sessions: bool = True) -> Identity | None:
+    """Return who sends a request, or None if it says nothing about it; without `sessions`, cookies say nothing.
 
     Raises BadCredentials for an Authorization header that is wrong in any way, whatever else there is, LockedOut
     after too many of them with passwords, and CsrfFailed for a change that rests on a cookie alone.
     """
-    if not hasattr(request, _KEPT_AS):
-        setattr(request, _KEPT_AS, _outcome(request))
-    kept: Identity | SwitchyardError | None = getattr(request, _KEPT_AS)
+    name = _KEPT_AS if sessions else f"{_KEPT_AS}_without_session"
+    if not hasattr(request, name):
+        setattr(request, name, _outcome(request, sessions=sessions))
+    kept: Identity | SwitchyardError | None = getattr(request, name)
     if isinstance(kept, SwitchyardError):
         raise kept
     return kept
 
 
-def _outcome(request: HttpRequest) -> Identity | SwitchyardError | None:
+def _outcome(request: HttpRequest, *, sessions: bool) -> Identity | SwitchyardError | None:
     """Return an error as well, so that a password is looked at once a request."""
     try:
-        return _identify(request)
+        return _identify(request, sessions=sessions)
     except SwitchyardError as error:
         return error
 
 
-def _identify(request: HttpRequest) -> Identity | None:
+def _identify(request: HttpRequest, *, sessions: bool) -> Identity | None:
     header = request.META.get("HTTP_AUTHORIZATION")
     if header is not None:
         return _by_header(request, header)
-    return _by_session(request) or _by_loopback(request)
+    return (_by_session(request) if sessions else None) or _by_loopback(request)
 
 
 def _by_header(request: HttpRequest, header: str) -> Identity:
@@ -96,7 +96,8 @@ def _by_token(secret: str) -> Identity:
 def _by_password(request: HttpRequest, value: str) -> Identity:
     try:
         name, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
+        # Not ASCII, not base64 or not UTF-8.
         raise BadCredentials from error
     if not colon or "\x00" in name:
         raise BadCredentials

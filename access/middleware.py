@@ -10,12 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from rest_framework.permissions import BasePermission
 
-from access import answers
+from access import answers, guarding
 from access.drf import ByRole
-from access.identifying import BadCredentials, CsrfFailed, identify
-from access.passwords import LockedOut
-from access.roles import Role
-from access.rules import PUBLIC, rule_of
+from access.guarding import Refusal
+from access.rules import rule_of
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -40,7 +38,7 @@ class Clean:
 
 
 class Gate:
-    """Let requests pass to a plain view only by the view's rule; views of DRF have theirs in drf.ByRole."""
+    """Let requests pass to a plain view only by the view's rule; views of DRF and those of wires guard themselves."""
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
@@ -49,16 +47,13 @@ class Gate:
         return self._respond(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> HttpResponse | None:
-        if is_guarded_by_drf(view):
+        if is_guarded_by_drf(view) or guards_itself(view):
             return None
         match = request.resolver_match
         assert match is not None, "Django resolves a path before it asks middleware about the view"
         rule = rule_of(view, app_names=match.app_names, url_name=match.url_name)
-        if rule == PUBLIC:
-            return None
-        if not isinstance(rule, Role):
-            return answers.error(403, "permission_denied", "This route is closed: it names no role.")
-        return _refusal(request, rule)
+        refused = guarding.judge(request, rule)
+        return _answer(request, refused) if isinstance(refused, Refusal) else None
 
 
 def is_guarded_by_drf(view: Callable[..., Any]) -> bool:
@@ -67,23 +62,19 @@ def is_guarded_by_drf(view: Callable[..., Any]) -> bool:
     return ByRole in permissions
 
 
-def _refusal(request: HttpRequest, rule: Role) -> HttpResponse | None:
-    try:
-        identity = identify(request)
-    except LockedOut as error:
-        return answers.locked(str(error), error.seconds)
-    except BadCredentials as error:
-        return answers.unidentified(str(error))
-    except CsrfFailed as error:
-        return answers.error(403, "permission_denied", str(error))
-    if identity and identity.role and identity.role.includes(rule):
-        return None
-    # Who is known by the place alone may be somebody with a greater role who has not logged in yet.
-    if (identity is None or identity.via == "loopback") and (login := _login_page(request)):
+def guards_itself(view: Callable[..., Any]) -> bool:
+    """Say whether a plain view asks for the role by itself."""
+    return issubclass(getattr(view, "view_class", object), guarding.Guarded)
+
+
+def _answer(request: HttpRequest, refused: Refusal) -> HttpResponse:
+    if refused.status == 429:
+        return answers.locked(refused.detail, refused.seconds)
+    if refused.unproven and (login := _login_page(request)):
         return HttpResponseRedirect(f"{login}?next={quote(request.get_full_path())}")
-    if identity is None:
-        return answers.unidentified("Authentication credentials were not provided.")
-    return answers.error(403, "permission_denied", f"This needs the role {rule}.")
+    if refused.status == 403:
+        return answers.error(403, "permission_denied", refused.detail)
+    return answers.unidentified(refused.detail)
 
 
 def _login_page(request: HttpRequest) -> str | None:

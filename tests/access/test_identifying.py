@@ -73,6 +73,11 @@ def test_password_identifies(client: Client) -> None:
     assert client.get(ME, headers=basic("viewer\x00", PASSWORD)).status_code == 401
 
 
+@pytest.mark.parametrize("told", ["é", "====", "bm8tY29sb24=", "/w==", ""])
+def test_a_password_that_cannot_be_read_is_refused(client: Client, told: str) -> None:
+    assert client.get(ME, headers={"Authorization": f"Basic {told}"}).status_code == 401
+
+
 def test_challenge_names_the_scheme(client: Client) -> None:
     assert client.get(ME)["WWW-Authenticate"].startswith("Bearer")
     assert client.get("/metrics")["WWW-Authenticate"].startswith("Bearer")

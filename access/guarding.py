@@ -1,0 +1,66 @@
+"""Guarding: may the sender of a request do what a rule asks for; if not, why not, in nobody's words yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from django.http import HttpRequest
+
+from access.identifying import BadCredentials, CsrfFailed, Identity, identify
+from access.passwords import LockedOut
+from access.roles import Role
+from access.rules import PUBLIC, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The status of a refusal and its reason; `seconds` is how long not to try again.
+
+    `unproven` says that the sender may be somebody with a greater role who has not logged in yet.
+    """
+
+    status: int
+    detail: str
+    seconds: int = 0
+    unproven: bool = False
+
+
+ANONYMOUS = Refusal(401, "Authentication credentials were not provided.", unproven=True)
+CLOSED = Refusal(403, "This route is closed: it names no role.")
+
+
+class Guarded:
+    """A class of plain views that guard themselves, so that they refuse in their own words; cookies do not count."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {}
+
+    def guard(self, request: HttpRequest) -> Identity | Refusal | None:
+        """Return who sends a request, None for nobody in particular, or why the view must not be asked."""
+        return judge(request, self.rule_for(request.method or ""), sessions=False)
+
+    def rule_for(self, method: str) -> Rule | None:
+        """Return the rule of a method; one that the view lacks needs a viewer, who is told so."""
+        name = "get" if method == "HEAD" else method.lower()
+        return self.rules.get(name, Role.VIEWER if self.rules else None)
+
+
+def judge(request: HttpRequest, rule: Rule | None, *, sessions: bool = True) -> Identity | Refusal | None:
+    """Return who sends a request (None: nobody, and nobody needs to be known), or why a rule refuses it."""
+    if rule == PUBLIC:
+        return None
+    if not isinstance(rule, Role):
+        return CLOSED
+    try:
+        identity = identify(request, sessions=sessions)
+    except LockedOut as error:
+        return Refusal(429, str(error), error.seconds)
+    except BadCredentials as error:
+        return Refusal(401, str(error))
+    except CsrfFailed as error:
+        return Refusal(403, str(error))
+    if identity is None:
+        return ANONYMOUS
+    if identity.role is None or not identity.role.includes(rule):
+        # On the open loopback people are known by the place alone.
+        return Refusal(403, f"This needs the role {rule}.", unproven=identity.via == "loopback")
+    return identity
