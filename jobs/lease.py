@@ -18,8 +18,8 @@ def take(holder: str) -> int | None:
     """Take the lease if it is free and return the new epoch; None while another holds it."""
     with transaction.atomic():
         taken = rows.fetch(
-            "UPDATE jobs_lease SET holder = %s, epoch = epoch + 1, expires_at = clock_timestamp() + %s * interval '1 second' "
-            "WHERE expires_at < clock_timestamp() RETURNING epoch",
+            "UPDATE jobs_lease SET holder = %s, epoch = epoch + 1, taken_at = clock_timestamp(), "
+            "expires_at = clock_timestamp() + %s * interval '1 second' WHERE expires_at < clock_timestamp() RETURNING epoch",
             [holder, LASTS],
         )
         events.record(events.Told("lease_taken", f"{holder} leads from now on, in epoch {epoch}.") for (epoch,) in taken)

@@ -20,6 +20,7 @@ class Lease(models.Model):
 
     holder = models.CharField(max_length=100, blank=True)
     epoch = models.BigIntegerField(default=0)
+    taken_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
 
     class Meta:

@@ -20,7 +20,7 @@ BOUNDS = {
     ROUND: _SHORT,
     LAG: _SHORT,
     PLANNING: _SHORT,
-    JOB: (0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, INFINITY),
+    JOB: (0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, INFINITY),
     Figure.Name.PLACEMENTS: (INFINITY,),
 }
 #: Ended jobs that one tick takes into account.

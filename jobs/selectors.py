@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q
@@ -43,15 +44,16 @@ def items_of(stage: int, low: int, high: int) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class LeaderRow:
-    """Who leads, or led last."""
+    """Who leads, or led last, and since when."""
 
     holder: str
     epoch: int
+    taken_at: datetime | None
     alive: bool
 
 
 def leader() -> LeaderRow:
     """Return the holder of the lease, and whether it holds it still by the database's clock."""
     alive = ExpressionWrapper(Q(expires_at__gt=Now()), BooleanField())
-    row = Lease.objects.values_list("holder", "epoch", alive).first()
-    return LeaderRow(*row) if row else LeaderRow("", 0, alive=False)
+    row = Lease.objects.values_list("holder", "epoch", "taken_at", alive).first()
+    return LeaderRow(*row) if row else LeaderRow("", 0, None, alive=False)

@@ -13,7 +13,7 @@ from jobs.retrying import reuse
 from jobs.submitting import hint, submit
 from nodes import events
 from scheduling.errors import SwitchyardError
-from scheduling.lifecycle import JOB_ENDS, JobState
+from scheduling.lifecycle import JOB_ENDS, JOB_TRANSITIONS, JobState
 from scheduling.spec import from_json
 
 
@@ -33,7 +33,7 @@ def cancel(id_: UUID, *, by: str) -> Job:
     """Ask a job to stop. A job that has ended or stops already is left as it is."""
     with transaction.atomic():
         job = _locked(id_)
-        if job.state in (JobState.CREATED, JobState.RUNNING, JobState.FAILING, JobState.RECONCILING):
+        if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
             job.state, job.error = JobState.CANCELING, job.error or f"canceled by {by}"
             job.save(update_fields=["state", "error"])
             events.record([events.Told("job_canceling", f"The job was canceled by {by}.", job.id)])

@@ -108,7 +108,7 @@ def _shown(row: dict[str, Any], needs: list[dict[str, str]]) -> dict[str, Any]:
     refusal = Refusal.from_dict(row["refusal"]) if row["refusal"] else None
     waits = row["ended_at"] is None and refusal is not None
     return row | {
-        "state": _state(row["counts"], open_needs=row["open_needs"], ended=row["ended_at"] is not None),
+        "state": state_of(row["counts"], open_needs=row["open_needs"], ended=row["ended_at"] is not None),
         "tasks": named_counts(row["counts"]),
         "needs": needs,
         "refusal": sentences(refusal) if waits and refusal else [],
@@ -116,7 +116,7 @@ def _shown(row: dict[str, Any], needs: list[dict[str, str]]) -> dict[str, Any]:
     }
 
 
-def _state(counts: Sequence[int], *, open_needs: int, ended: bool) -> str:
+def state_of(counts: Sequence[int], *, open_needs: int, ended: bool) -> str:
     """Say in one word where a stage stands; it has no state of its own beside those of its tasks."""
     if ended:
         return "FAILED" if counts[TaskState.FAILED] else "CANCELED" if counts[TaskState.CANCELED] else "FINISHED"

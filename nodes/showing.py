@@ -53,6 +53,12 @@ def node(key: str) -> dict[str, Any] | None:
     return completed([row])[0] if row else None
 
 
+def node_by_name(name: str) -> dict[str, Any] | None:
+    """Return what is shown of the node with this very name."""
+    row = nodes().filter(name=name).first()
+    return completed([row])[0] if row else None
+
+
 def completed(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add resources and conditions to rows of nodes, by two queries for all."""
     ids = [row["id"] for row in found]

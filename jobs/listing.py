@@ -1,0 +1,81 @@
+"""Listing: all jobs at once, or one, as plain tuples, for whoever shows every job on one page; by one query a piece.
+
+Lists that go by pages, with filters, are in showing.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from database import rows
+from scheduling.lifecycle import JobState, TaskState
+
+#: Jobs that one query reads.
+JOBS_A_PIECE = 10_000
+_NO_NUMBER = 2**63 - 1
+
+
+class Line(NamedTuple):
+    """What one line tells of a job; times are milliseconds since 1970, None for what has not happened.
+
+    `finished_stages` are those of which every task finished, `failed_stage` is the position of the first of which one
+    failed, `over_failures` says that it failed for that, and `results` counts the results of the stages that no other needs.
+    """
+
+    id: UUID
+    number: int
+    name: str
+    state: JobState
+    error: str
+    over_failures: bool
+    stages: int
+    finished_stages: int
+    failed_stage: int | None
+    results: int
+    created: int
+    started: int | None
+    ended: int | None
+
+
+_FIELDS = """j.id, j.number, j.name, j.state, j.error, j.failures > j.max_failures, j.stages_total,
+    coalesce(s.finished, 0), s.failed, coalesce(s.results, 0)::bigint, (date_part('epoch', j.created_at) * 1000)::bigint,
+    (date_part('epoch', j.started_at) * 1000)::bigint, (date_part('epoch', j.ended_at) * 1000)::bigint"""
+_STAGES = """SELECT s.job_id,
+        count(*) FILTER (
+            WHERE s.ended_at IS NOT NULL AND s.counts[%(failed)s] = 0 AND s.counts[%(canceled)s] = 0) AS finished,
+        min(s.position) FILTER (WHERE s.counts[%(failed)s] > 0) AS failed,
+        sum(s.counts[%(finished)s]) FILTER (WHERE e.producer_id IS NULL) AS results
+    FROM {jobs} JOIN jobs_stage s ON s.job_id = j.id
+    LEFT JOIN (SELECT DISTINCT e.producer_id FROM {jobs} JOIN jobs_edge e ON e.job_id = j.id) e ON e.producer_id = s.id
+    GROUP BY s.job_id"""
+_COLUMNS = "id, number, name, state, error, failures, max_failures, stages_total, created_at, started_at, ended_at"
+_PIECE = f"""WITH j AS MATERIALIZED (
+        SELECT {_COLUMNS} FROM jobs_job WHERE number < %(before)s ORDER BY number DESC LIMIT %(limit)s
+    )
+    SELECT {_FIELDS} FROM j LEFT JOIN ({_STAGES.format(jobs="j")}) s ON s.job_id = j.id ORDER BY j.number DESC"""
+_ONE = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE id = %(id)s)
+    SELECT {_FIELDS} FROM j LEFT JOIN ({_STAGES.format(jobs="j")}) s ON s.job_id = j.id"""
+#: The places of states in an array of counters, which PostgreSQL counts from 1.
+_PLACES = {state.name.lower(): state + 1 for state in (TaskState.FINISHED, TaskState.FAILED, TaskState.CANCELED)}
+
+
+def pieces() -> Iterator[list[Line]]:
+    """Yield all jobs, newest first."""
+    before = _NO_NUMBER
+    while True:
+        found = rows.fetch(_PIECE, {"before": before, "limit": JOBS_A_PIECE, **_PLACES})
+        yield [_line(row) for row in found]
+        if len(found) < JOBS_A_PIECE:
+            return
+        before = found[-1][1]
+
+
+def line(id_: UUID) -> Line | None:
+    """Return the line of one job."""
+    found = rows.fetch(_ONE, {"id": id_, **_PLACES})
+    return _line(found[0]) if found else None
+
+
+def _line(row: tuple[Any, ...]) -> Line:
+    made = Line(*row)
+    return made._replace(state=JobState(made.state))
