@@ -15,7 +15,7 @@ import psutil
 import structlog
 from celery import Celery
 
-from agent import transport
+from agent import machine, transport
 from agent.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, Heartbeat
 from agent.server import Refused, Registered, Server
 
@@ -113,11 +113,14 @@ class Heartbeats:
 
 def figures(folder: Path) -> dict[str, Any]:
     """Return what a node tells of itself; reads no disk but the size of the file system."""
+    memory = psutil.virtual_memory()
     return {
         "load": os.getloadavg()[0],
         "cpu": psutil.cpu_percent(),
-        "mem_available": psutil.virtual_memory().available >> 20,
+        "mem_total": memory.total >> 20,
+        "mem_available": memory.available >> 20,
         "disk_free": psutil.disk_usage(str(folder)).free >> 20,
+        "process": machine.process(),
     }
 
 

@@ -14,7 +14,7 @@ import structlog
 import typer
 from redis.exceptions import AuthenticationError, RedisError
 
-from agent import heartbeats, output, recovering, transport
+from agent import heartbeats, machine, output, recovering, transport
 from agent.fencing import Fence
 from agent.folder import Folder, InUse
 from agent.server import Refused, Registered, Server
@@ -122,7 +122,7 @@ class Agent:
                     totals=settings.totals,
                     labels=settings.labels,
                     pool=settings.pool,
-                    info={"host": socket.gethostname(), "pid": os.getpid(), "agent": self._folder.identity},
+                    info=self._info(),
                     session=last_session,
                 )
             except (httpx.HTTPError, RedisError) as error:
@@ -145,6 +145,10 @@ class Agent:
         except RedisError:
             if needed:
                 raise
+
+    def _info(self) -> dict[str, Any]:
+        process = {"host": socket.gethostname(), "pid": os.getpid(), "agent": self._folder.identity}
+        return process | {"machine": machine.facts(self._folder.path)}
 
     def _work(self, session: Session) -> None:
         """Work until told to stop, or cut off from the server for too long."""
