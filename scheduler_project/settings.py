@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "wires.middleware.InTheirWords",
     "access.middleware.Clean",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -61,6 +62,8 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+#: The foreign APIs that are spoken, each a folder in wires/.
+WIRES = ("ballista",)
 ROOT_URLCONF = "scheduler_project.urls"
 APPEND_SLASH = False
 TEMPLATES = [
@@ -95,6 +98,8 @@ LOGIN_REDIRECT_URL = "/ui/"
 LOGOUT_REDIRECT_URL = "login"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
+#: Origins of pages that may read the answers of wires (wires.cors).
+CORS_ORIGINS = env.list("SWITCHYARD_CORS_ORIGINS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("SWITCHYARD_TRUSTED_ORIGINS", default=[])
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"

@@ -14,6 +14,7 @@ urlpatterns = [
     re_path("^api/v1/docs/?$", documenting.DocsView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("nodes.urls")),
     path("api/v1/", include("jobs.urls")),
+    path("", include("wires.urls")),
 ]
 
 handler400 = plain_errors.bad_request

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from access.middleware import guards_itself
+
 SAMPLES = {
     "job": str(UUID(int=1)),
     "index": "0",
@@ -16,6 +18,7 @@ SAMPLES = {
     "type": "none:1",
     "node": "nowhere",
     "key": str(UUID(int=1)),
+    "executor": "nowhere",
 }
 
 
@@ -36,7 +39,7 @@ class Route(NamedTuple):
     def methods(self) -> list[str]:
         """The methods that the view takes, apart from HEAD and OPTIONS; plain views do not tell, so GET."""
         actions: dict[str, str] = getattr(self.view, "actions", None) or {}
-        shown = getattr(self.view, "cls", None)
+        shown = getattr(self.view, "cls", None) or (self.view.view_class if guards_itself(self.view) else None)  # type: ignore[attr-defined]
         handled = actions or {name for name in ("get", "post", "put", "patch", "delete") if hasattr(shown, name)}
         # The first request adds HEAD to a viewset's actions.
         return sorted({name.upper() for name in handled} - {"HEAD"}) or ["GET"]

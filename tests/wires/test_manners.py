@@ -1,0 +1,169 @@
+"""How wires take requests as such: who asks, by which verb, in which encoding, from which page; never an error of ours."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from hypothesis import HealthCheck, given, settings, strategies
+from pytest_django import Settings
+
+from access.roles import Role
+from tests.access.routes import routes
+from tests.people import as_, user_in
+from tests.wires.speakers import Speaker
+from wires.base import WireView
+from wires.registry import owner, wires
+
+pytestmark = pytest.mark.django_db
+
+ORIGIN = "https://ui.example.org"
+OF_WIRES = [route for route in routes() if issubclass(getattr(route.view, "view_class", object), WireView)]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"]
+#: What stands in the place of an id: characters that a path may have, and what is hard to read.
+IDS = strategies.one_of(
+    strategies.text(strategies.characters(exclude_characters="/?#", exclude_categories=["Cs"]), min_size=1, max_size=50),
+    strategies.sampled_from(
+        ["0", "-1", "9" * 40, "1e9", "null", "%00", "%ff", "..", "{}", "a" * 3000, "00000000000000000000000000000001"]
+    ),
+    strategies.integers().map(str),
+    strategies.uuids().map(str),
+)
+BODIES = strategies.one_of(
+    strategies.binary(max_size=200),
+    strategies.sampled_from([b"", b"{", b"null", b"[]", b'{"a": NaN}', b"[" * 5000, b"\xff\xfe", b'"\\ud800"', b"a=1&b=2"]),
+)
+TYPES = [
+    "application/json",
+    "text/plain",
+    "multipart/form-data",
+    "multipart/form-data; boundary=x",
+    "application/x-www-form-urlencoded",
+    "nonsense",
+    "",
+]
+ACCEPTS = ["application/json", "text/html", "image/png", "nonsense", "*/*;q=0", ""]
+
+
+def test_every_route_of_a_wire_belongs_to_it() -> None:
+    assert OF_WIRES
+    for route in OF_WIRES:
+        assert owner(route.path) is route.view.view_class.wire, route  # type: ignore[attr-defined]
+    assert owner("/api/v1/jobs") is None
+    assert owner("/api/v1") is None
+    assert owner("/healthz") is None
+
+
+def test_the_words_for_who_may_not_ask_are_the_wires_own(speaker: Speaker, anonymous: Client, viewer: Client) -> None:
+    answer = anonymous.generic(*speaker.reading)
+    assert (answer.status_code, speaker.is_error(401, answer)) == (401, True)
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    answer = Client(headers={"Authorization": "Bearer wrong"}).generic(*speaker.reading)
+    assert (answer.status_code, speaker.is_error(401, answer)) == (401, True)
+    answer = viewer.generic(*speaker.changing)
+    assert (answer.status_code, speaker.is_error(403, answer)) == (403, True)
+
+
+def test_a_cookie_identifies_nobody(speaker: Speaker) -> None:
+    client = Client()
+    client.force_login(user_in(Role.ADMIN))
+    for request in (speaker.reading, speaker.changing):
+        assert client.generic(*request).status_code == 401
+
+
+def test_what_leads_nowhere_is_told_in_its_words(speaker: Speaker, anonymous: Client) -> None:
+    for path in (speaker.nowhere, f"{speaker.nowhere}/", f"{speaker.nowhere}%00"):
+        answer = anonymous.get(path)
+        assert (answer.status_code, speaker.is_error(404, answer)) == (404, True), path
+
+
+def test_an_unreadable_query_is_told_in_its_words(speaker: Speaker, viewer: Client) -> None:
+    answer = viewer.get(f"{speaker.reading[1]}?a=%00")
+    assert (answer.status_code, speaker.is_error(400, answer)) == (400, True)
+
+
+def test_a_body_beyond_all_measure_is_refused_in_its_words(speaker: Speaker, operator: Client, settings: Settings) -> None:
+    settings.LARGEST_BODY = 10
+    answer = operator.generic(*speaker.changing, b"x" * 11)
+    assert (answer.status_code, speaker.is_error(413, answer)) == (413, True)
+
+
+def test_a_wrong_verb_is_answered_as_the_wire_does(speaker: Speaker, viewer: Client) -> None:
+    method, status = speaker.wrong_verb
+    answer = viewer.generic(method, speaker.reading[1])
+    assert answer.status_code == status
+    assert answer.content == b"" if status == 405 else speaker.is_error(status, answer)
+
+
+def test_nothing_is_negotiated(speaker: Speaker, viewer: Client) -> None:
+    plain = viewer.generic(*speaker.reading)
+    for accept in ACCEPTS:
+        answer = viewer.generic(*speaker.reading, b"\xff{", content_type="application/x-nonsense", headers={"Accept": accept})
+        assert (answer.status_code, answer.content) == (plain.status_code, plain.content)
+
+
+def test_named_origins_may_read_and_others_only_with_a_token(
+    speaker: Speaker, anonymous: Client, viewer: Client, settings: Settings
+) -> None:
+    settings.CORS_ORIGINS = [ORIGIN]
+    method, path = speaker.reading
+    assert viewer.generic(method, path, headers={"Origin": ORIGIN})["Access-Control-Allow-Origin"] == ORIGIN
+    assert anonymous.generic(method, path, headers={"Origin": ORIGIN})["Access-Control-Allow-Origin"] == ORIGIN
+    assert viewer.generic(method, path, headers={"Origin": "https://other"})["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Origin" not in anonymous.generic(method, path, headers={"Origin": "https://other"})
+
+
+def test_a_preflight_of_a_named_origin_is_answered_without_credentials(
+    speaker: Speaker, anonymous: Client, settings: Settings
+) -> None:
+    settings.CORS_ORIGINS = [ORIGIN]
+    method, path = speaker.changing
+    asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization"}
+    answer = anonymous.options(path, headers={"Origin": ORIGIN, **asked})
+    assert answer.status_code == 204
+    assert answer["Access-Control-Allow-Origin"] == ORIGIN
+    assert method in answer["Access-Control-Allow-Methods"]
+    assert answer["Access-Control-Allow-Headers"] == "authorization"
+    assert anonymous.options(path, headers={"Origin": "https://other", **asked}).status_code == 401
+
+
+def test_the_open_loopback_serves_this_machine_and_no_page_of_another_site(
+    speaker: Speaker, anonymous: Client, settings: Settings
+) -> None:
+    settings.SWITCHYARD_OPEN_ON_LOOPBACK, settings.CORS_ORIGINS = "operator", [ORIGIN]
+    local = {"Host": "localhost:8000"}
+    assert anonymous.generic(*speaker.reading, headers=local).status_code == 200
+    for foreign in ({"Origin": ORIGIN}, {"Sec-Fetch-Site": "cross-site"}):
+        assert anonymous.generic(*speaker.reading, headers={**local, **foreign}).status_code == 401
+
+
+@pytest.mark.parametrize("route", OF_WIRES, ids=lambda route: route.pattern)
+def test_no_request_makes_a_wire_fail(route: Any) -> None:
+    headers = [as_(Role.ADMIN), as_(Role.VIEWER), {"Authorization": "Basic \xff"}, {}]
+    client = Client()
+
+    @settings(max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(
+        method=strategies.sampled_from(METHODS),
+        ids=strategies.lists(IDS, min_size=4, max_size=4),
+        query=strategies.text(max_size=30),
+        body=BODIES,
+        type_=strategies.sampled_from(TYPES),
+        accept=strategies.sampled_from(ACCEPTS),
+        sender=strategies.sampled_from(headers),
+    )
+    def attempt(
+        method: str, ids: list[str], query: str, body: bytes, type_: str, accept: str, sender: dict[str, str]
+    ) -> None:
+        path = route.pattern
+        for name, value in zip(("{job}", "{stage}", "{executor}", "{key}"), ids, strict=True):
+            path = path.replace(name, value)
+        asked = {"Accept": accept, **sender}
+        answer = client.generic(method, f"{path}?{query}", body, content_type=type_, headers=asked)
+        assert answer.status_code < 500, (method, path, query, body)
+        assert answer.status_code not in (406, 415, 301, 302, 303, 307, 308)
+
+    attempt()
+
+
+def test_there_are_wires_to_test() -> None:
+    assert {wire.name for wire in wires()} == {route.view.view_class.wire.name for route in OF_WIRES}  # type: ignore[attr-defined]

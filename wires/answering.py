@@ -1,0 +1,33 @@
+"""Answering with JSON: plain values at once, long lists in pieces, so that their length costs no memory."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+#: Characters from which on an answer is streamed: about ten thousand rows.
+STREAMED = 2_500_000
+
+
+def compact(value: Any) -> str:
+    """Return a value as JSON without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def answer(value: Any, status: int = 200, *, content_type: str = "application/json") -> HttpResponse:
+    """Return an answer that is one JSON value."""
+    return HttpResponse(compact(value), status=status, content_type=content_type)
+
+
+def in_pieces(texts: Iterator[str], *, content_type: str = "application/json") -> HttpResponseBase:
+    """Return an answer of texts that are made while they are sent, if they are many."""
+    held, size = [], 0
+    for text in texts:
+        held.append(text)
+        size += len(text)
+        if size > STREAMED:
+            return StreamingHttpResponse(chain(held, texts), content_type=content_type)
+    return HttpResponse("".join(held), content_type=content_type)

@@ -1,0 +1,34 @@
+"""Ballista's errors: an object with the status, its usual name and what is known; plain text for what cannot be read."""
+
+import re
+from http import HTTPStatus
+
+from django.http import HttpResponse
+
+from wires.answering import answer
+from wires.registry import Wire
+from wires.statuses import STATUSES
+
+TEXT = "text/plain; charset=utf-8"
+
+
+def error(status: int, detail: str) -> HttpResponse:
+    """Return an error; a 400 is the words alone, as of its framework when it cannot read a path or a query."""
+    if status == HTTPStatus.BAD_REQUEST:
+        return HttpResponse(detail or HTTPStatus.BAD_REQUEST.phrase, status=status, content_type=TEXT)
+    known = {"error": detail} if detail else {}
+    return answer({"http_code": status, "reason": HTTPStatus(status).phrase, **known}, status)
+
+
+def wrong_verb() -> HttpResponse:
+    """Return the answer to a method that a route does not take."""
+    return HttpResponse(status=HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+WIRE = Wire(
+    name="ballista",
+    owns=re.compile(r"/api/(?!v1(?:/|\Z))"),
+    statuses=STATUSES,
+    error=error,
+    wrong_verb=wrong_verb,
+)

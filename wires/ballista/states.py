@@ -1,0 +1,83 @@
+"""Ballista's words for our states, each table total: a state of ours that is missing here fails the tests. Pure."""
+
+from enum import StrEnum
+
+from scheduling.lifecycle import JobState, TaskState
+from scheduling.retry import ExitClass
+
+
+class Status(StrEnum):
+    """What becomes of a job. A canceled one has failed; `Invalid` is for none of ours."""
+
+    QUEUED = "Queued"
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+
+
+#: A job that ends or waits to be decided about is still running: nothing of ours is told as ended before it has.
+JOBS = {
+    JobState.CREATED: Status.QUEUED,
+    JobState.RUNNING: Status.RUNNING,
+    JobState.FAILING: Status.RUNNING,
+    JobState.FAILED: Status.FAILED,
+    JobState.CANCELING: Status.RUNNING,
+    JobState.CANCELED: Status.FAILED,
+    JobState.FINISHED: Status.COMPLETED,
+    JobState.RESTARTING: Status.RUNNING,
+    JobState.SUSPENDING: Status.RUNNING,
+    JobState.SUSPENDED: Status.QUEUED,
+    JobState.RECONCILING: Status.RUNNING,
+}
+
+STAGES = {
+    "WAITING": "Unresolved",
+    "READY": "Resolved",
+    "RUNNING": "Running",
+    "FINISHED": "Successful",
+    "FAILED": "Failed",
+    "CANCELED": "Failed",
+}
+
+RUNNING, SUCCESSFUL, FAILED = "Running", "Successful", "Failed"
+#: Of a task; None for a partition that no executor works on yet, which is a null in the list of tasks.
+TASKS = {
+    TaskState.CREATED: None,
+    TaskState.SCHEDULED: None,
+    TaskState.DEPLOYING: RUNNING,
+    TaskState.RUNNING: RUNNING,
+    TaskState.FINISHED: SUCCESSFUL,
+    TaskState.CANCELING: RUNNING,
+    TaskState.CANCELED: FAILED,
+    TaskState.FAILED: FAILED,
+    TaskState.RECONCILING: RUNNING,
+}
+
+#: Why a task failed, by how its last attempt ended.
+REASONS = {
+    ExitClass.USER_ERROR: "ExecutionError",
+    ExitClass.TIMEOUT: "TaskKilled",
+    ExitClass.OUT_OF_MEMORY: "TaskKilled",
+    ExitClass.KILLED: "TaskKilled",
+    ExitClass.LOST: "ExecutorLost",
+    ExitClass.UNLOADABLE: "ExecutionError",
+}
+KILLED, UNKNOWN = "TaskKilled", "Failed"
+
+#: Which nodes are executors: those whose agent is there, or may come back.
+EXECUTORS = {
+    "READY": True,
+    "PAUSING": True,
+    "PAUSED": True,
+    "DRAINING": True,
+    "DRAINED": True,
+    "LEAVING": True,
+    "SILENT": True,
+    "GONE": False,
+    "INACTIVE": False,
+}
+
+#: The operator that runs what a stage runs, and the one that reads what goes along an edge.
+PROGRAMS = {"command": "CommandExec", "python": "PythonExec"}
+READERS = {"all": "ShuffleReader", "pointwise": "PointwiseReader"}
+WRITER = "ShuffleWriter"

@@ -1,0 +1,181 @@
+"""Ballista's routes: parse, ask one selector or service, encode."""
+
+from time import time
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from access import audit
+from access.roles import Role
+from jobs import drawing, figures, listing, selectors, services, showing
+from jobs.showing_plans import Plan, plans
+from jobs.showing_times import courses
+from nodes import showing as nodes
+from scheduling.lifecycle import JobState
+from wires.answering import answer, in_pieces
+from wires.ballista import decode
+from wires.ballista.encode import executors, metrics, scheduler, stages
+from wires.ballista.encode import jobs as encode
+from wires.ballista.encode.plans import job_dot, number, stage_dot
+from wires.ballista.errors import TEXT, WIRE
+from wires.base import WireView
+from wires.reading import NotThere
+
+
+class BallistaView(WireView):
+    """A view of this wire, for viewers."""
+
+    wire = WIRE
+    rules = {"get": Role.VIEWER}
+
+
+class AskedByPostView(BallistaView):
+    """A view that older clients ask by POST; it reads all the same."""
+
+    rules = {"get": Role.VIEWER, "post": Role.VIEWER}
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        raise NotImplementedError
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer as to a GET; the body does not count."""
+        return self.get(request)
+
+
+class StateView(AskedByPostView):
+    """The scheduler."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Say since when it leads, and what it can do."""
+        return answer(scheduler.state(selectors.leader().taken_at))
+
+
+class VersionView(BallistaView):
+    """The release that is spoken."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Name it."""
+        return answer(scheduler.version())
+
+
+class ExecutorsView(AskedByPostView):
+    """All nodes."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """List them, by name."""
+        found = [node for node in nodes.nodes() if executors.is_executor(node)]
+        return answer([executors.executor(node) for node in nodes.completed(found)])
+
+
+class ExecutorView(BallistaView):
+    """One node."""
+
+    def get(self, request: HttpRequest, executor: str) -> HttpResponse:
+        """Show it."""
+        found = nodes.node_by_name(executor)
+        if found is None or not executors.is_executor(found):
+            raise NotThere
+        return answer(executors.executor(found))
+
+
+class JobsView(AskedByPostView):
+    """All jobs."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        """List them, newest first."""
+        return in_pieces(encode.jobs(listing.pieces()))
+
+
+class JobView(BallistaView):
+    """One job."""
+
+    rules = {"get": Role.VIEWER, "patch": Role.OPERATOR}
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Show it with its plans."""
+        format_ = decode.plan_format(request.GET.get("plan_format"))
+        id_ = _found(job)
+        line = listing.line(id_)
+        if line is None:
+            raise NotThere
+        return answer(encode.job_in_full(line, plans(id_), format_))
+
+    def patch(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Ask it to stop; the body does not count."""
+        id_ = _found(job)
+        with transaction.atomic():
+            after = services.cancel(id_, by=self.sender.name)
+            audit.record(self.sender, "job.cancel", id_)
+        status, body = encode.cancelled(JobState(after.state))
+        return answer(body, status)
+
+
+class StagesView(BallistaView):
+    """The stages of a job."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponseBase:
+        """List them with all their tasks."""
+        format_ = decode.plan_format(request.GET.get("plan_format"))
+        found = plans(_found(job))
+        tasks = courses([plan.id for plan in found if plan.begun])
+        return in_pieces(stages.stages(found, tasks, format_, now=round(time() * 1000)))
+
+
+class ConfigView(BallistaView):
+    """The settings of a job."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Tell them, by name."""
+        found = showing.job(_found(job))
+        if found is None:
+            raise NotThere
+        return answer(encode.config(found))
+
+
+class DotView(BallistaView):
+    """The graph of a job."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Draw it in the language of Graphviz."""
+        return HttpResponse(job_dot(plans(_found(job))), content_type=TEXT)
+
+
+class SvgView(BallistaView):
+    """The picture of a job's graph."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Draw it."""
+        return drawing.svg_response(_found(job))
+
+
+class StageDotView(BallistaView):
+    """The graph of a stage."""
+
+    def get(self, request: HttpRequest, job: str, stage: str) -> HttpResponse:
+        """Draw it in the language of Graphviz."""
+        wanted = decode.stage_number(stage)
+        return HttpResponse(stage_dot(_stage(plans(_found(job)), wanted)), content_type=TEXT)
+
+
+class MetricsView(BallistaView):
+    """The scheduler's metrics."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell them as they are now."""
+        return HttpResponse(metrics.text(figures.counted(), figures.pending()), content_type=metrics.CONTENT_TYPE)
+
+
+def _found(key: str) -> UUID:
+    id_ = showing.id_of(key)
+    if id_ is None:
+        raise NotThere
+    return id_
+
+
+def _stage(found: list[Plan], wanted: int) -> Plan:
+    for plan in found:
+        if number(plan) == wanted:
+            return plan
+    raise NotThere(f"There is no stage {wanted}.")

@@ -1,0 +1,36 @@
+"""Our errors as HTTP has them. Each wire takes this table and changes what its documentation has otherwise."""
+
+from access.identifying import BadCredentials, CsrfFailed
+from access.passwords import LockedOut
+from artifacts import errors as artifacts
+from jobs import services as jobs
+from jobs.layout import NoLayout
+from jobs.quotas import OverQuota
+from jobs.repeating import KeyReused
+from nodes import services as nodes
+from scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
+from wires.reading import NotThere, Unreadable
+
+STATUSES: dict[type[SwitchyardError], int] = {
+    Unreadable: 400,
+    InvalidSpec: 400,
+    Cyclic: 400,
+    artifacts.WrongDigest: 400,
+    artifacts.Gap: 409,
+    BadCredentials: 401,
+    CsrfFailed: 403,
+    OverQuota: 403,
+    NotThere: 404,
+    jobs.NoSuchJob: 404,
+    nodes.NoSuchNode: 404,
+    artifacts.NoSuchArtifact: 404,
+    artifacts.NotADigest: 404,
+    jobs.StillLive: 409,
+    jobs.NothingToRetry: 409,
+    nodes.NameTaken: 409,
+    TooLarge: 413,
+    artifacts.TooManyBytes: 413,
+    KeyReused: 422,
+    NoLayout: 422,
+    LockedOut: 429,
+}

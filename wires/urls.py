@@ -1,0 +1,6 @@
+"""Routes of all wires; no path is in two of them."""
+
+from django.conf import settings
+from django.urls import include, path
+
+urlpatterns = [path("", include(f"wires.{name}.urls")) for name in settings.WIRES]
