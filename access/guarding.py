@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from access.identifying import BadCredentials, CsrfFailed, Identity, identify
@@ -36,7 +37,11 @@ class Guarded:
 
     def guard(self, request: HttpRequest) -> Identity | Refusal | None:
         """Return who sends a request, None for nobody in particular, or why the view must not be asked."""
-        return judge(request, self.rule_for(request.method or ""), sessions=False)
+        request.user = AnonymousUser()
+        known = judge(request, self.rule_for(request.method or ""))
+        if isinstance(known, Identity) and known.user:
+            request.user = known.user
+        return known
 
     def rule_for(self, method: str) -> Rule | None:
         """Return the rule of a method; one that the view lacks needs a viewer, who is told so."""
@@ -44,14 +49,14 @@ class Guarded:
         return self.rules.get(name, Role.VIEWER if self.rules else None)
 
 
-def judge(request: HttpRequest, rule: Rule | None, *, sessions: bool = True) -> Identity | Refusal | None:
+def judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
     """Return who sends a request (None: nobody, and nobody needs to be known), or why a rule refuses it."""
     if rule == PUBLIC:
         return None
     if not isinstance(rule, Role):
         return CLOSED
     try:
-        identity = identify(request, sessions=sessions)
+        identity = identify(request)
     except LockedOut as error:
         return Refusal(429, str(error), error.seconds)
     except BadCredentials as error:

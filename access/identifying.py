@@ -42,34 +42,33 @@ class CsrfFailed(SwitchyardError):
     """The session's cookie came without the CSRF token that proves that a page of ours sent the request."""
 
 
-def identify(request: HttpRequest, *, sessions: bool = True) -> Identity | None:
-    """Return who sends a request, or None if it says nothing about it; without `sessions`, cookies say nothing.
+def identify(request: HttpRequest) -> Identity | None:
+    """Return who sends a request, or None if it says nothing about it.
 
     Raises BadCredentials for an Authorization header that is wrong in any way, whatever else there is, LockedOut
     after too many of them with passwords, and CsrfFailed for a change that rests on a cookie alone.
     """
-    name = _KEPT_AS if sessions else f"{_KEPT_AS}_without_session"
-    if not hasattr(request, name):
-        setattr(request, name, _outcome(request, sessions=sessions))
-    kept: Identity | SwitchyardError | None = getattr(request, name)
+    if not hasattr(request, _KEPT_AS):
+        setattr(request, _KEPT_AS, _outcome(request))
+    kept: Identity | SwitchyardError | None = getattr(request, _KEPT_AS)
     if isinstance(kept, SwitchyardError):
         raise kept
     return kept
 
 
-def _outcome(request: HttpRequest, *, sessions: bool) -> Identity | SwitchyardError | None:
+def _outcome(request: HttpRequest) -> Identity | SwitchyardError | None:
     """Return an error as well, so that a password is looked at once a request."""
     try:
-        return _identify(request, sessions=sessions)
+        return _identify(request)
     except SwitchyardError as error:
         return error
 
 
-def _identify(request: HttpRequest, *, sessions: bool) -> Identity | None:
+def _identify(request: HttpRequest) -> Identity | None:
     header = request.META.get("HTTP_AUTHORIZATION")
     if header is not None:
         return _by_header(request, header)
-    return (_by_session(request) if sessions else None) or _by_loopback(request)
+    return _by_session(request) or _by_loopback(request)
 
 
 def _by_header(request: HttpRequest, header: str) -> Identity:

@@ -11,7 +11,7 @@ from database import rows
 from scheduling.lifecycle import JobState, TaskState
 
 #: Jobs that one query reads.
-JOBS_A_PIECE = 10_000
+JOBS_A_PIECE = 5_000
 _NO_NUMBER = 2**63 - 1
 
 
@@ -22,7 +22,7 @@ class Line(NamedTuple):
     failed, `over_failures` says that it failed for that, and `results` counts the results of the stages that no other needs.
     """
 
-    id: UUID
+    id: str
     number: int
     name: str
     state: JobState
@@ -37,26 +37,26 @@ class Line(NamedTuple):
     ended: int | None
 
 
-_FIELDS = """j.id, j.number, j.name, j.state, j.error, j.failures > j.max_failures, j.stages_total,
-    coalesce(s.finished, 0), s.failed, coalesce(s.results, 0)::bigint, (date_part('epoch', j.created_at) * 1000)::bigint,
-    (date_part('epoch', j.started_at) * 1000)::bigint, (date_part('epoch', j.ended_at) * 1000)::bigint"""
-_STAGES = """SELECT s.job_id,
-        count(*) FILTER (
-            WHERE s.ended_at IS NOT NULL AND s.counts[%(failed)s] = 0 AND s.counts[%(canceled)s] = 0) AS finished,
-        min(s.position) FILTER (WHERE s.counts[%(failed)s] > 0) AS failed,
-        sum(s.counts[%(finished)s]) FILTER (WHERE e.producer_id IS NULL) AS results
-    FROM {jobs} JOIN jobs_stage s ON s.job_id = j.id
-    LEFT JOIN (SELECT DISTINCT e.producer_id FROM {jobs} JOIN jobs_edge e ON e.job_id = j.id) e ON e.producer_id = s.id
-    GROUP BY s.job_id"""
 _COLUMNS = "id, number, name, state, error, failures, max_failures, stages_total, created_at, started_at, ended_at"
-_PIECE = f"""WITH j AS MATERIALIZED (
-        SELECT {_COLUMNS} FROM jobs_job WHERE number < %(before)s ORDER BY number DESC LIMIT %(limit)s
-    )
-    SELECT {_FIELDS} FROM j LEFT JOIN ({_STAGES.format(jobs="j")}) s ON s.job_id = j.id ORDER BY j.number DESC"""
-_ONE = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE id = %(id)s)
-    SELECT {_FIELDS} FROM j LEFT JOIN ({_STAGES.format(jobs="j")}) s ON s.job_id = j.id"""
+_LINES = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE {{which}})
+    SELECT j.id::text, j.number, j.name, j.state, j.error, j.failures > j.max_failures, j.stages_total,
+        coalesce(s.finished, 0), s.failed, coalesce(s.results, 0)::bigint, (date_part('epoch', j.created_at) * 1000)::bigint,
+        (date_part('epoch', j.started_at) * 1000)::bigint, (date_part('epoch', j.ended_at) * 1000)::bigint
+    FROM j LEFT JOIN (
+        SELECT s.job_id,
+            count(*) FILTER (
+                WHERE s.ended_at IS NOT NULL AND s.counts[%(failed)s] = 0 AND s.counts[%(canceled)s] = 0) AS finished,
+            min(s.position) FILTER (WHERE s.counts[%(failed)s] > 0) AS failed,
+            sum(s.counts[%(finished)s]) FILTER (
+                WHERE NOT EXISTS (SELECT FROM jobs_edge e WHERE e.producer_id = s.id)) AS results
+        FROM jobs_stage s WHERE s.job_id IN (SELECT id FROM j) GROUP BY s.job_id
+    ) s ON s.job_id = j.id ORDER BY j.number DESC"""
+_PIECE = _LINES.format(which="number < %(before)s ORDER BY number DESC LIMIT %(limit)s")
+_ONE = _LINES.format(which="id = %(id)s")
 #: The places of states in an array of counters, which PostgreSQL counts from 1.
 _PLACES = {state.name.lower(): state + 1 for state in (TaskState.FINISHED, TaskState.FAILED, TaskState.CANCELED)}
+
+_STATES = {int(state): state for state in JobState}
 
 
 def pieces() -> Iterator[list[Line]]:
@@ -77,5 +77,5 @@ def line(id_: UUID) -> Line | None:
 
 
 def _line(row: tuple[Any, ...]) -> Line:
-    made = Line(*row)
-    return made._replace(state=JobState(made.state))
+    id_, number, name, state, *rest = row
+    return Line(id_, number, name, _STATES[state], *rest)

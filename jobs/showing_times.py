@@ -11,7 +11,7 @@ from jobs.showing_tasks import BEFORE_ALL, Place
 from scheduling.lifecycle import TaskState
 
 #: Tasks that one query reads.
-TASKS_A_PIECE = 10_000
+TASKS_A_PIECE = 20_000
 
 
 class Course(NamedTuple):
@@ -31,6 +31,8 @@ _QUESTION = """SELECT stage_id, index, state, (date_part('epoch', scheduled_at) 
     (date_part('epoch', started_at) * 1000)::bigint, (date_part('epoch', ended_at) * 1000)::bigint, exit_class, error
     FROM jobs_task WHERE stage_id = ANY(%s) AND (stage_id, index) > (%s, %s) ORDER BY stage_id, index LIMIT %s"""
 
+_STATES = {int(state): state for state in TaskState}
+
 
 def courses(stages: Collection[int]) -> Iterator[Course]:
     """Yield the tasks of these stages by stage and index."""
@@ -38,7 +40,7 @@ def courses(stages: Collection[int]) -> Iterator[Course]:
     while stages:
         found = rows.fetch(_QUESTION, [list(stages), *after, TASKS_A_PIECE])
         for stage, task, state, *rest in found:
-            yield Course(stage, task, TaskState(state), *rest)
+            yield Course(stage, task, _STATES[state], *rest)
         if len(found) < TASKS_A_PIECE:
             return
         after = Place(found[-1][0], found[-1][1])

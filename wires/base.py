@@ -7,7 +7,6 @@ its Content-Type and Accept say; cookies identify nobody, so that no CSRF token 
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, RawPostDataException, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.decorators import classonlymethod
@@ -76,7 +75,6 @@ class WireView(Guarded, View):
         if isinstance(known, Refusal):
             return self.wire.refused(known)
         self.identity = known
-        request.user = known.user if known and known.user else AnonymousUser()
         if (request.method or "") not in self.methods:
             return self.wire.wrong_verb()
         try:

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from access.models import AuditEntry
@@ -18,6 +16,7 @@ from tests.jobs.agents import ListAgent, turn
 from tests.wires.speakers import Speaker
 
 Submit = Callable[..., dict[str, Any]]
+Statements = Callable[[Client, str], int]
 Placed = Callable[[], list[tuple[int, int, int]]]
 
 
@@ -87,6 +86,7 @@ def test_an_ended_job_is_not_canceled(speaker: Speaker, operator: Client, submit
     Job.objects.update(state=state, ended_at=timezone.now())
     assert not speaker.cancel(operator, job["id"])
     assert Job.objects.get().state == state
+    assert not AuditEntry.objects.filter(action="job.cancel").exists()
 
 
 def test_a_viewer_cancels_nothing(speaker: Speaker, viewer: Client, submit: Submit) -> None:
@@ -156,25 +156,34 @@ def test_every_kind_of_stage_is_shown(speaker: Speaker, viewer: Client, operator
         assert viewer.get(page.format(id=id_)).status_code == 200, page
 
 
-def test_ten_thousand_tasks_cost_no_more_queries_than_ten(
-    speaker: Speaker, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
+def test_ten_thousand_tasks_cost_no_more_statements_than_ten(
+    speaker: Speaker,
+    viewer: Client,
+    submit: Submit,
+    leader: Leader,
+    agent: ListAgent,
+    placed: Placed,
+    statements: Statements,
 ) -> None:
     small, large = submit({"a": {"parallelism": 10}}), submit({"a": {"parallelism": 10_000}})
     while tasks := placed():
         turn(leader, agent.finish(tasks))
     assert speaker.tasks(viewer, large["id"]) == 10_000
     for page in speaker.pages:
-        assert queries(viewer, page.format(id=large["id"])) == queries(viewer, page.format(id=small["id"])), page
+        cost = statements(viewer, page.format(id=small["id"]))
+        assert statements(viewer, page.format(id=large["id"])) == cost, page
 
 
-def test_a_list_of_thirty_jobs_costs_no_more_queries_than_three(speaker: Speaker, viewer: Client, submit: Submit) -> None:
+def test_a_list_of_thirty_jobs_costs_no_more_statements_than_one_of_three(
+    speaker: Speaker, viewer: Client, submit: Submit, statements: Statements
+) -> None:
     _, path = speaker.reading
     for _ in range(3):
         submit({"a": {}, "b": {"needs": ["a"]}})
-    few = queries(viewer, path)
+    few = statements(viewer, path)
     for _ in range(27):
         submit({"a": {}, "b": {"needs": ["a"]}})
-    assert queries(viewer, path) == few
+    assert statements(viewer, path) == few
     assert len(speaker.jobs(viewer)) == 30
 
 
@@ -189,12 +198,3 @@ def test_reading_changes_nothing(speaker: Speaker, viewer: Client, submit: Submi
 
 def snapshot() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Job, Stage, Task, Node, AuditEntry)]
-
-
-def queries(client: Client, path: str) -> int:
-    b"".join(client.get(path))
-    with CaptureQueriesContext(connection) as captured:
-        answer = client.get(path)
-        b"".join(answer)
-    assert answer.status_code == 200, path
-    return len(captured)

@@ -50,6 +50,7 @@ def test_every_route_of_a_wire_belongs_to_it() -> None:
         assert owner(route.path) is route.view.view_class.wire, route  # type: ignore[attr-defined]
     assert owner("/api/v1/jobs") is None
     assert owner("/api/v1") is None
+    assert owner("/apis") is None
     assert owner("/healthz") is None
 
 
@@ -85,6 +86,16 @@ def test_a_body_beyond_all_measure_is_refused_in_its_words(speaker: Speaker, ope
     settings.LARGEST_BODY = 10
     answer = operator.generic(*speaker.changing, b"x" * 11)
     assert (answer.status_code, speaker.is_error(413, answer)) == (413, True)
+
+
+def test_a_fault_of_ours_is_told_in_its_words(speaker: Speaker, viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("forced")
+
+    monkeypatch.setattr(WireView, "_handled", fail)
+    viewer.raise_request_exception = False
+    answer = viewer.generic(*speaker.reading)
+    assert (answer.status_code, speaker.is_error(500, answer)) == (500, True)
 
 
 def test_a_wrong_verb_is_answered_as_the_wire_does(speaker: Speaker, viewer: Client) -> None:

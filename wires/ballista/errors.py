@@ -27,7 +27,7 @@ def wrong_verb() -> HttpResponse:
 
 WIRE = Wire(
     name="ballista",
-    owns=re.compile(r"/api/(?!v1(?:/|\Z))"),
+    owns=re.compile(r"/api(?!/v1(?:/|\Z))(?:/|\Z)"),
     statuses=STATUSES,
     error=error,
     wrong_verb=wrong_verb,

@@ -13,7 +13,7 @@ from jobs import drawing, figures, listing, selectors, services, showing
 from jobs.showing_plans import Plan, plans
 from jobs.showing_times import courses
 from nodes import showing as nodes
-from scheduling.lifecycle import JobState
+from scheduling.lifecycle import JOB_ENDS, JobState
 from wires.answering import answer, in_pieces
 from wires.ballista import decode
 from wires.ballista.encode import executors, metrics, scheduler, stages
@@ -106,9 +106,10 @@ class JobView(BallistaView):
         """Ask it to stop; the body does not count."""
         id_ = _found(job)
         with transaction.atomic():
-            after = services.cancel(id_, by=self.sender.name)
-            audit.record(self.sender, "job.cancel", id_)
-        status, body = encode.cancelled(JobState(after.state))
+            after = JobState(services.cancel(id_, by=self.sender.name).state)
+            if after not in JOB_ENDS:
+                audit.record(self.sender, "job.cancel", id_)
+        status, body = encode.cancelled(after)
         return answer(body, status)
 
 

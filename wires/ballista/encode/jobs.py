@@ -33,7 +33,7 @@ def job(line: "Line") -> dict[str, Any]:
     status = JOBS[line.state]
     queued = status is Status.QUEUED
     return {
-        "job_id": str(line.id),
+        "job_id": line.id,
         "job_name": line.name,
         "job_status": _sentence(line, status),
         "status": status.value,
