@@ -12,7 +12,7 @@ from tests.access.routes import routes
 from tests.people import as_, user_in
 from tests.wires.speakers import Speaker
 from wires.base import WireView
-from wires.registry import owner, wires
+from wires.registry import owner
 
 pytestmark = pytest.mark.django_db
 
@@ -174,7 +174,3 @@ def test_no_request_makes_a_wire_fail(route: Any) -> None:
         assert answer.status_code not in (406, 415, 301, 302, 303, 307, 308)
 
     attempt()
-
-
-def test_there_are_wires_to_test() -> None:
-    assert {wire.name for wire in wires()} == {route.view.view_class.wire.name for route in OF_WIRES}  # type: ignore[attr-defined]
