@@ -1,6 +1,8 @@
 """Ballista's routes: parse, ask one selector or service, encode."""
 
+from collections.abc import Mapping
 from time import time
+from typing import ClassVar
 from uuid import UUID
 
 from django.db import transaction
@@ -9,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from access import audit
 from access.roles import Role
+from access.rules import Rule
 from jobs import drawing, figures, listing, selectors, services, showing
 from jobs.showing_plans import Plan, plans
 from jobs.showing_times import courses
@@ -23,33 +26,27 @@ from wires.ballista.errors import TEXT, WIRE
 from wires.base import WireView
 from wires.reading import NotThere
 
+#: Older clients ask some routes by POST, with a body that does not count; they read all the same.
+ASKED_BY_POST: Mapping[str, Rule] = {"get": Role.VIEWER, "post": Role.VIEWER}
+
 
 class BallistaView(WireView):
     """A view of this wire, for viewers."""
 
     wire = WIRE
-    rules = {"get": Role.VIEWER}
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER}
 
 
-class AskedByPostView(BallistaView):
-    """A view that older clients ask by POST; it reads all the same."""
-
-    rules = {"get": Role.VIEWER, "post": Role.VIEWER}
-
-    def get(self, request: HttpRequest) -> HttpResponseBase:
-        raise NotImplementedError
-
-    def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer as to a GET; the body does not count."""
-        return self.get(request)
-
-
-class StateView(AskedByPostView):
+class StateView(BallistaView):
     """The scheduler."""
+
+    rules = ASKED_BY_POST
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Say since when it leads, and what it can do."""
         return answer(scheduler.state(selectors.leader().taken_at))
+
+    post = get
 
 
 class VersionView(BallistaView):
@@ -60,13 +57,17 @@ class VersionView(BallistaView):
         return answer(scheduler.version())
 
 
-class ExecutorsView(AskedByPostView):
+class ExecutorsView(BallistaView):
     """All nodes."""
+
+    rules = ASKED_BY_POST
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List them, by name."""
         found = [node for node in nodes.nodes() if executors.is_executor(node)]
         return answer([executors.executor(node) for node in nodes.completed(found)])
+
+    post = get
 
 
 class ExecutorView(BallistaView):
@@ -80,12 +81,16 @@ class ExecutorView(BallistaView):
         return answer(executors.executor(found))
 
 
-class JobsView(AskedByPostView):
+class JobsView(BallistaView):
     """All jobs."""
+
+    rules = ASKED_BY_POST
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """List them, newest first."""
         return in_pieces(encode.jobs(listing.pieces()))
+
+    post = get
 
 
 class JobView(BallistaView):

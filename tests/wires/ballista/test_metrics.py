@@ -1,6 +1,7 @@
 """Ballista's metrics: the eight of its documentation, true at the moment of asking."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_times_fall_into_their_buckets(viewer: Client, submit: Submit) -> None:
         Job.objects.filter(id=id_).update(
             state=JobState.FINISHED,
             ended_at=timezone.now(),
-            created_at=timezone.now() - timezone.timedelta(seconds=seconds),  # type: ignore[attr-defined]
+            created_at=timezone.now() - timedelta(seconds=seconds),
             planning_ms=planning,
         )
     found = samples(viewer)
