@@ -18,7 +18,6 @@ class Summary:
 
 def summary() -> Summary:
     """Return the numbers of jobs and of live jobs' tasks by state, and of live jobs that are held."""
-    jobs = rows.fetch("SELECT state, count(*) FROM jobs_job GROUP BY 1 ORDER BY 1")
     counts = [0] * len(TaskState)
     for state, tasks in rows.fetch(
         "SELECT c.state - 1, sum(c.tasks)::bigint FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id, "
@@ -26,4 +25,10 @@ def summary() -> Summary:
     ):
         counts[state] = tasks
     ((held,),) = rows.fetch("SELECT count(*) FROM jobs_job WHERE ended_at IS NULL AND held_reason <> ''")
-    return Summary({JobState(state).name: number for state, number in jobs}, named_counts(counts), held)
+    return Summary(jobs_by_state(), named_counts(counts), held)
+
+
+def jobs_by_state() -> dict[str, int]:
+    """Return the numbers of jobs by the name of their state."""
+    found = rows.fetch("SELECT state, count(*) FROM jobs_job GROUP BY 1 ORDER BY 1")
+    return {JobState(state).name: number for state, number in found}

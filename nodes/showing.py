@@ -78,6 +78,11 @@ def names_of(ids: Collection[int]) -> dict[int, str]:
     return dict(Node.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
 
 
+def all_names() -> dict[int, str]:
+    """Return the names of all nodes by id."""
+    return dict(Node.objects.values_list("id", "name"))
+
+
 def node_named(key: str) -> QuerySet[Node, Any]:
     """Return the ids of the nodes with this id or name, at most one."""
     found: QuerySet[Node, Any] = Node.objects.filter(_named(key)).values("id")

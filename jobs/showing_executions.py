@@ -1,0 +1,106 @@
+"""Showing executions: attempts of a stage's tasks with all that they told, as plain tuples, piece by piece."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from database import rows
+from jobs.showing_times import TASKS_A_PIECE
+from scheduling.lifecycle import TaskState
+
+
+class Execution(NamedTuple):
+    """An attempt of a task; times are milliseconds since 1970, None for what has not happened."""
+
+    task: int
+    state: TaskState
+    attempt: int
+    node: int | None
+    scheduled: int | None
+    started: int | None
+    ended: int | None
+    metrics: Mapping[str, Any]
+    accumulators: Mapping[str, Any]
+
+
+class Failure(NamedTuple):
+    """An attempt that failed, of which task of which stage, and when, in milliseconds since 1970."""
+
+    stage: str
+    tasks: int
+    task: int
+    node: int | None
+    at: int | None
+    error: str
+
+
+class Accumulator(NamedTuple):
+    """A sum that tasks add to; `whole` says that all that was added were whole numbers."""
+
+    name: str
+    value: float
+    whole: bool
+
+
+_MS = "(date_part('epoch', {0}) * 1000)::bigint"
+_FIELDS = f"""index, state, attempt, node_id, {_MS.format("scheduled_at")}, {_MS.format("started_at")},
+    {_MS.format("ended_at")}, metrics::text, accumulators::text"""
+_PIECE = f"SELECT {_FIELDS} FROM jobs_task WHERE stage_id = %s AND index > %s ORDER BY index LIMIT %s"
+_CURRENT = f"SELECT {_FIELDS} FROM jobs_task WHERE stage_id = %s AND index = %s"
+_OLDER = f"SELECT {_FIELDS} FROM jobs_attempt WHERE stage_id = %s AND index = %s AND attempt = %s"
+_FAILED = f"""SELECT s.name, s.parallelism, f.index, f.node_id, {_MS.format("f.ended_at")},
+    coalesce(nullif(f.error, ''), f.exit_class, '')
+    FROM jobs_stage s CROSS JOIN LATERAL (
+        SELECT index, node_id, ended_at, error, exit_class FROM jobs_task WHERE stage_id = s.id AND state = %(failed)s
+        UNION ALL
+        SELECT index, node_id, ended_at, error, exit_class FROM jobs_attempt WHERE stage_id = s.id AND state = %(failed)s
+    ) f WHERE s.job_id = %(job)s ORDER BY f.ended_at DESC NULLS LAST, s.position, f.index LIMIT %(limit)s"""
+_SUMS = """SELECT a.key, sum((a.value #>> '{}')::numeric)::float8, sum((a.value #>> '{}')::numeric)::text,
+    bool_and(a.value::text !~ '[.eE]')
+    FROM jobs_task t, jsonb_each(CASE WHEN jsonb_typeof(t.accumulators) = 'object' THEN t.accumulators END) a
+    WHERE t.stage_id = ANY(%s) AND t.accumulators IS NOT NULL AND jsonb_typeof(a.value) = 'number'
+    GROUP BY 1 ORDER BY 1"""
+_STATES = {int(state): state for state in TaskState}
+
+
+def executions(stage: int) -> Iterator[Execution]:
+    """Yield the current attempt of each task of a stage, by index."""
+    after = -1
+    while True:
+        found = rows.fetch(_PIECE, [stage, after, TASKS_A_PIECE])
+        yield from map(_execution, found)
+        if len(found) < TASKS_A_PIECE:
+            return
+        after = found[-1][0]
+
+
+def execution(stage: int, task: int, attempt: int | None = None) -> Execution | None:
+    """Return an attempt of a task, without a number its current one; None if there is none."""
+    current = [_execution(row) for row in rows.fetch(_CURRENT, [stage, task])]
+    if not current or attempt in (None, current[0].attempt):
+        return current[0] if current else None
+    older = rows.fetch(_OLDER, [stage, task, attempt])
+    return _execution(older[0]) if older else None
+
+
+def failures(job: UUID, *, limit: int) -> list[Failure]:
+    """Return the attempts of a job that failed, the last ones first."""
+    values = {"failed": int(TaskState.FAILED), "job": job, "limit": limit}
+    return [Failure(*row) for row in rows.fetch(_FAILED, values)]
+
+
+def accumulated(stages: list[int]) -> list[Accumulator]:
+    """Return what the tasks of these stages have added up, by name."""
+    found = rows.fetch(_SUMS, [stages])
+    return [Accumulator(name, int(text) if whole else value, whole) for name, value, text, whole in found]
+
+
+def _execution(row: tuple[Any, ...]) -> Execution:
+    task, state, attempt, node, scheduled, started, ended, metrics, accumulators = row
+    return Execution(task, _STATES[state], attempt, node, scheduled, started, ended, _object(metrics), _object(accumulators))
+
+
+def _object(text: str | None) -> Mapping[str, Any]:
+    value = json.loads(text) if text else None
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,80 @@
+"""Jobs counted by the states of their tasks, what their stages read and wrote, and what their attempts told."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from jobs import tallying
+from jobs.leading import Leader
+from jobs.models import Attempt, Job, Stage, Task
+from jobs.showing_executions import accumulated, execution, executions, failures
+from jobs.showing_progress import NOTHING, Flow, flows, stage, stages
+from scheduling.lifecycle import JobState, TaskState
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+NOBODY = UUID(int=1)
+
+
+def test_a_tally_adds_up_the_tasks_of_all_stages(job: Submit, leader: Leader, agent: ListAgent) -> None:
+    first, second = job({"a": {"parallelism": 3}, "b": {"needs": ["a"]}}), job({"a": {}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()[:1]))
+    (newest, oldest), *_ = tallying.tallies()
+    assert (newest.id, oldest.id) == (str(second.id), str(first.id))
+    assert (sum(oldest.counts), oldest.counts[TaskState.FINISHED], oldest.state) == (4, 1, JobState.RUNNING)
+    assert oldest.changed >= oldest.created
+    assert tallying.tally(first.id) == oldest
+    assert tallying.states() == [(newest.id, newest.state), (oldest.id, oldest.state)]
+    assert tallying.entered(first.id) == {}
+
+
+def test_what_there_is_not_has_no_tally(transactional_db: None) -> None:
+    assert list(tallying.tallies()) == [[]]
+    assert tallying.tally(NOBODY) is None
+    assert tallying.state(NOBODY) is None
+    assert stages(NOBODY) == []
+    assert stage(NOBODY, 1) is None
+    assert execution(1, 0) is None
+
+
+def test_jobs_beyond_a_piece_follow_in_the_next(job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallying, "JOBS_A_PIECE", 2)
+    made = [str(job({"a": {}}).id) for _ in range(3)]
+    assert [[tally.id for tally in piece] for piece in tallying.tallies()] == [[made[2], made[1]], [made[0]]]
+
+
+def test_flows_are_complete_when_every_task_that_has_begun_has_told(job: Submit, leader: Leader, agent: ListAgent) -> None:
+    made = job({"a": {"parallelism": 2}})
+    id_ = Stage.objects.get().id
+    assert flows([id_, 0]) == {id_: NOTHING, 0: NOTHING}
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    Task.objects.filter(index=0).update(metrics={"read_bytes": 1.5, "write_bytes": -1, "read_records": 1e30})
+    Task.objects.filter(index=1).update(metrics={"read_bytes": 2.5, "write_bytes": "x"})
+    assert flows([id_])[id_] == (Flow(4, True), Flow(0, False), Flow(2**63 - 1, False), Flow(0, False))
+    assert [each.name for each in stages(made.id)] == ["a"]
+
+
+def test_attempts_are_found_by_their_number(job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    id_ = Stage.objects.get().id
+    Task.objects.filter(index=1).update(attempt=1)
+    Attempt.objects.create(stage_id=id_, index=1, attempt=0, state=TaskState.FAILED, error="no", accumulators={"x": 1})
+    assert [each.attempt for each in executions(id_)] == [0, 1]
+    older = execution(id_, 1, 0)
+    assert older is not None
+    assert (older.state, older.accumulators) == (TaskState.FAILED, {"x": 1})
+    assert execution(id_, 1, 2) is None
+    assert [(each.stage, each.task, each.error) for each in failures(Job.objects.get().id, limit=5)] == [("a", 1, "no")]
+
+
+def test_sums_keep_whole_numbers_whole(job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    id_ = Stage.objects.get().id
+    Task.objects.filter(index=0).update(accumulators={"big": 2**60, "half": 1, "none": None})
+    Task.objects.filter(index=1).update(accumulators={"big": 1, "half": 0.5})
+    assert [tuple(each) for each in accumulated([id_])] == [("big", 2**60 + 1, True), ("half", 1.5, False)]
