@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 #: The foreign APIs that are spoken, each a folder in wires/.
-WIRES = ("ballista",)
+WIRES = ("ballista", "flink")
 ROOT_URLCONF = "scheduler_project.urls"
 APPEND_SLASH = False
 TEMPLATES = [

@@ -1,6 +1,5 @@
 """Answering with JSON: plain values at once, long lists in pieces, so that their length costs no memory."""
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -8,13 +7,10 @@ from typing import Any
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from wires.writing import compact
+
 #: Characters from which on an answer is streamed: about ten thousand rows.
 STREAMED = 2_500_000
-
-
-def compact(value: Any) -> str:
-    """Return a value as JSON without spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def answer(value: Any, status: int = 200, *, content_type: str = "application/json") -> HttpResponse:

@@ -19,6 +19,9 @@ SAMPLES = {
     "node": "nowhere",
     "key": str(UUID(int=1)),
     "executor": "nowhere",
+    "vertex": "0" * 32,
+    "subtask": "0",
+    "trigger": "0" * 32,
 }
 
 
@@ -62,6 +65,7 @@ def _walk(patterns: list[Any], prefix: str, app_names: tuple[str, ...]) -> Itera
 
 def _readable(pattern: str) -> str:
     """Turn both kinds of Django's patterns into one with names in braces."""
+    pattern = pattern.replace("(?:v1/)?", "")
     named = re.sub(r"\(\?P<(\w+)>(?:\[[^\]]*\](?:\{[\d,]+\})?:?|[^()\[])*\)", r"{\1}", pattern)
     named = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", named)
     return re.sub(r"/\?(\\Z|\$)$", "", named).replace("\\Z", "").replace("\\", "").strip("^$")

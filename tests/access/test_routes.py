@@ -15,6 +15,9 @@ from tests.people import as_
 V, O, A, N = Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.AGENT  # noqa: E741
 API = "/api/v1"
 JOB, TASKS = f"{API}/jobs/{{job}}", f"{API}/jobs/{{job}}/stages/{{stage}}/tasks"
+F_JOB = "/jobs/{job}"
+VERTEX = f"{F_JOB}/vertices/{{vertex}}"
+SUBTASK = f"{VERTEX}/subtasks/{{subtask}}"
 #: What each route means, by method. Django's admin is one group: see test_admin.
 MEANT: dict[str, dict[str, str]] = {
     "/healthz": {"GET": PUBLIC},
@@ -90,7 +93,50 @@ MEANT: dict[str, dict[str, str]] = {
     "/api/job/{job}/dot_svg": {"GET": V},
     "/api/job/{job}/stage/{stage}/dot": {"GET": V},
     "/api/metrics": {"GET": V},
+    "/cluster": {"DELETE": A},
+    "/config": {"GET": V},
+    "/datasets": {"GET": V},
+    "/jars": {"GET": V},
+    "/jobs": {"GET": V, "POST": O},
+    "/jobs/overview": {"GET": V},
+    F_JOB: {"GET": V, "PATCH": O},
+    f"{F_JOB}/accumulators": {"GET": V},
+    f"{F_JOB}/cancel": {"GET": O, "DELETE": O},
+    f"{F_JOB}/checkpoints": {"GET": V},
+    f"{F_JOB}/checkpoints/config": {"GET": V},
+    f"{F_JOB}/checkpoints/details/{{checkpoint}}": {"GET": V},
+    f"{F_JOB}/checkpoints/details/{{checkpoint}}/subtasks/{{vertex}}": {"GET": V},
+    f"{F_JOB}/config": {"GET": V},
+    f"{F_JOB}/exceptions": {"GET": V},
+    f"{F_JOB}/execution-result": {"GET": V},
+    f"{F_JOB}/plan": {"GET": V},
+    f"{F_JOB}/rescaling": {"PATCH": O},
+    f"{F_JOB}/rescaling/{{trigger}}": {"GET": V},
+    f"{F_JOB}/savepoints": {"POST": O},
+    f"{F_JOB}/savepoints/{{trigger}}": {"GET": V},
+    f"{F_JOB}/status": {"GET": V},
+    f"{F_JOB}/stop": {"GET": O, "DELETE": O, "POST": O},
+    f"{F_JOB}/vertices": {"GET": V},
+    VERTEX: {"GET": V},
+    f"{VERTEX}/accumulators": {"GET": V},
+    f"{VERTEX}/backpressure": {"GET": V},
+    f"{VERTEX}/subtasks/accumulators": {"GET": V},
+    SUBTASK: {"GET": V},
+    f"{SUBTASK}/attempts/{{attempt}}": {"GET": V},
+    f"{SUBTASK}/attempts/{{attempt}}/accumulators": {"GET": V},
+    f"{VERTEX}/subtasktimes": {"GET": V},
+    f"{VERTEX}/taskmanagers": {"GET": V},
+    f"{VERTEX}/watermarks": {"GET": V},
+    f"{F_JOB}/yarn-cancel": {"GET": O},
+    f"{F_JOB}/yarn-stop": {"GET": O},
+    "/overview": {"GET": V},
+    "/savepoint-disposal": {"POST": O},
+    "/savepoint-disposal/{trigger}": {"GET": V},
+    "/taskmanagers": {"GET": V},
+    "/taskmanagers/{node}": {"GET": V},
 }
+#: What the server refuses to everybody who may ask.
+REFUSED = {"/cluster"}
 CALLERS = (None, V, O, A, N)
 OURS = [route for route in routes() if "admin" not in route.app_names]
 CALLS = [(route, method) for route in OURS for method in route.methods]
@@ -135,7 +181,7 @@ def test_rules_hold_on_every_route(caller: Role | None) -> None:
 
 def _is_right(status: int, rule: str, caller: Role | None, route: Route) -> bool:
     if rule == PUBLIC or (caller and caller.includes(Role(rule))):
-        return status not in (401, 403)
+        return status == 403 if route.pattern in REFUSED else status not in (401, 403)
     if caller is None:
         return status == (302 if route.path.startswith("/ui/") else 401)
     return status == 403

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.test import Client
 
@@ -19,6 +20,8 @@ class Speaker(Protocol):
     words: Mapping[JobState, str]
     #: Requests about a job that there is not; each is a 404.
     unknown: list[tuple[str, str]]
+    #: What it says of an id that no job could have.
+    malformed: int
     #: A request that viewers may send, and one that they may not.
     reading: tuple[str, str]
     changing: tuple[str, str]
@@ -72,6 +75,7 @@ class Ballista:
         "/api/job/{id}/dot_svg",
         "/api/job/{id}/stage/1/dot",
     ]
+    malformed = 404
     unknown = [("PATCH", f"/api/job/{UNKNOWN}"), *(("GET", page.format(id=UNKNOWN)) for page in pages)]
     reading = ("GET", "/api/jobs")
     changing = ("PATCH", f"/api/job/{UNKNOWN}")
@@ -101,4 +105,65 @@ class Ballista:
         return bool(answer.status_code == status and answer.json()["http_code"] == status and answer.json()["reason"])
 
 
-SPEAKERS: list[Speaker] = [Ballista()]
+class Flink:
+    """Flink's monitoring API, 1.5."""
+
+    name = "flink"
+    words: Mapping[JobState, str] = {
+        JobState.CREATED: "CREATED",
+        JobState.RUNNING: "RUNNING",
+        JobState.FAILING: "FAILING",
+        JobState.FAILED: "FAILED",
+        JobState.CANCELING: "CANCELLING",
+        JobState.CANCELED: "CANCELED",
+        JobState.FINISHED: "FINISHED",
+        JobState.RESTARTING: "RESTARTING",
+        JobState.SUSPENDING: "SUSPENDING",
+        JobState.SUSPENDED: "SUSPENDED",
+        JobState.RECONCILING: "RECONCILING",
+    }
+    pages = [
+        "/jobs/{id}",
+        "/jobs/{id}?legacy=true",
+        "/v1/jobs/{id}/vertices/",
+        "/jobs/{id}/accumulators",
+        "/jobs/{id}/config",
+        "/jobs/{id}/exceptions",
+        "/jobs/{id}/execution-result",
+        "/jobs/{id}/plan",
+        "/jobs/{id}/status",
+    ]
+    malformed = 400
+    unknown = [
+        ("PATCH", f"/jobs/{UNKNOWN}"),
+        ("GET", f"/jobs/{UNKNOWN}/yarn-cancel"),
+        ("DELETE", f"/jobs/{UNKNOWN}/cancel"),
+        *(("GET", page.format(id=UNKNOWN)) for page in pages if "legacy" not in page),
+    ]
+    reading = ("GET", "/jobs/overview")
+    changing = ("PATCH", f"/jobs/{UNKNOWN}")
+    wrong_verb = ("DELETE", 404)
+    nowhere = "/jobs/nowhere/nowhere"
+
+    def jobs(self, client: Client) -> dict[str, str]:
+        return {str(UUID(job["jid"])): job["state"] for job in client.get("/jobs/overview").json()["jobs"]}
+
+    def state(self, client: Client, id_: str) -> str:
+        word: str = client.get(f"/jobs/{UUID(id_).hex}").json()["state"]
+        return word
+
+    def tasks(self, client: Client, id_: str) -> int:
+        vertices = client.get(f"/jobs/{id_}").json()["vertices"]
+        details = [client.get(f"/jobs/{id_}/vertices/{vertex['id']}") for vertex in vertices]
+        return sum(len(json.loads(b"".join(detail))["subtasks"]) for detail in details)
+
+    def cancel(self, client: Client, id_: str) -> bool:
+        answer = client.patch(f"/jobs/{id_}")
+        assert answer.status_code in (202, 404)
+        return bool(answer.status_code == 202)
+
+    def is_error(self, status: int, answer: Any) -> bool:
+        return bool(answer.status_code == status and [type(each) for each in answer.json()["errors"]] == [str])
+
+
+SPEAKERS: list[Speaker] = [Ballista(), Flink()]

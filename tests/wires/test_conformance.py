@@ -99,12 +99,13 @@ def test_a_viewer_cancels_nothing(speaker: Speaker, viewer: Client, submit: Subm
 @pytest.mark.parametrize(
     "id_", ["00000000-0000-0000-0000-000000000001", "99999999", "9" * 30, "QsshxvN", "%20", "..%2f", "é", "-1"]
 )
-def test_what_is_not_there_is_a_404_in_its_words(speaker: Speaker, operator: Client, submit: Submit, id_: str) -> None:
+def test_what_is_not_there_is_told_in_its_words(speaker: Speaker, operator: Client, submit: Submit, id_: str) -> None:
     submit({"a": {}})
+    known = {404} if id_.endswith("-000000000001") else {404, speaker.malformed}
     for method, path in speaker.unknown:
         answer = operator.generic(method, path.replace("00000000-0000-0000-0000-000000000001", id_))
-        assert answer.status_code == 404, (method, path, id_)
-        assert speaker.is_error(404, answer), (method, path, id_)
+        assert answer.status_code in known, (method, path, id_)
+        assert speaker.is_error(answer.status_code, answer), (method, path, id_)
 
 
 @pytest.mark.django_db

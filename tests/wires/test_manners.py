@@ -1,5 +1,6 @@
 """How wires take requests as such: who asks, by which verb, in which encoding, from which page; never an error of ours."""
 
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.django_db
 
 ORIGIN = "https://ui.example.org"
 OF_WIRES = [route for route in routes() if issubclass(getattr(route.view, "view_class", object), WireView)]
+#: Routes that say 503 to what is not there yet.
+SWITCHED_OFF = {"/jobs/{job}/rescaling", "/jobs/{job}/savepoints", "/jobs/{job}/stop", "/savepoint-disposal"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"]
 #: What stands in the place of an id: characters that a path may have, and what is hard to read.
 IDS = strategies.one_of(
@@ -28,6 +31,8 @@ IDS = strategies.one_of(
     strategies.integers().map(str),
     strategies.uuids().map(str),
 )
+#: As many as the longest path has.
+PARTS = 4
 BODIES = strategies.one_of(
     strategies.binary(max_size=200),
     strategies.sampled_from([b"", b"{", b"null", b"[]", b'{"a": NaN}', b"[" * 5000, b"\xff\xfe", b'"\\ud800"', b"a=1&b=2"]),
@@ -155,7 +160,7 @@ def test_no_request_makes_a_wire_fail(route: Any) -> None:
     @settings(max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(
         method=strategies.sampled_from(METHODS),
-        ids=strategies.lists(IDS, min_size=4, max_size=4),
+        ids=strategies.lists(IDS, min_size=PARTS, max_size=PARTS),
         query=strategies.text(max_size=30),
         body=BODIES,
         type_=strategies.sampled_from(TYPES),
@@ -165,12 +170,12 @@ def test_no_request_makes_a_wire_fail(route: Any) -> None:
     def attempt(
         method: str, ids: list[str], query: str, body: bytes, type_: str, accept: str, sender: dict[str, str]
     ) -> None:
-        path = route.pattern
-        for name, value in zip(("{job}", "{stage}", "{executor}", "{key}"), ids, strict=True):
-            path = path.replace(name, value)
+        left = iter(ids)
+        path = re.sub(r"\{\w+\}", lambda _: next(left), route.pattern)
         asked = {"Accept": accept, **sender}
         answer = client.generic(method, f"{path}?{query}", body, content_type=type_, headers=asked)
-        assert answer.status_code < 500, (method, path, query, body)
+        known = (503,) if route.pattern in SWITCHED_OFF else ()
+        assert answer.status_code < 500 or answer.status_code in known, (method, path, query, body)
         assert answer.status_code not in (406, 415, 301, 302, 303, 307, 308)
 
     attempt()

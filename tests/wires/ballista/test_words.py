@@ -12,7 +12,7 @@ from scheduling.spec.types import Exchange
 from wires.ballista import states
 from wires.ballista.errors import WIRE
 
-OURS = ("access.", "artifacts.", "nodes.", "jobs.", "scheduling.", "wires.")
+OURS = ("access.", "artifacts.", "nodes.", "jobs.", "scheduling.", "wires.reading")
 
 
 def errors() -> list[type[SwitchyardError]]:

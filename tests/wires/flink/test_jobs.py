@@ -1,0 +1,276 @@
+"""Jobs in Flink's words: times, counts, what was read and written, what was added up, why they failed, how they end."""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from access.models import AuditEntry
+from jobs.leading import Leader
+from jobs.models import Attempt, Job, Task
+from scheduling.lifecycle import JobState, TaskState
+from tests.jobs.agents import turn
+from tests.wires.flink.test_recorded import recorded
+
+pytestmark = pytest.mark.django_db
+
+Ids = dict[str, str]
+Told = Callable[..., Any]
+Submit = Callable[..., dict[str, Any]]
+DESCRIBED = json.dumps({"name": "sent", "stages": [{"name": "a", "command": ["true"]}]}).encode()
+UNKNOWN = "0" * 32
+
+
+def test_a_job_that_waits_has_begun_with_its_submission_and_its_vertices_have_not(told: Told, submit: Submit) -> None:
+    made = submit({"a": {"parallelism": 3}})
+    job = told(f"/jobs/{made['id']}")
+    assert (job["state"], job["end-time"], job["timestamps"]["RUNNING"]) == ("CREATED", -1, 0)
+    assert job["start-time"] == job["timestamps"]["CREATED"] <= job["now"]
+    assert job["duration"] == job["now"] - job["start-time"]
+    (vertex,) = job["vertices"]
+    assert (vertex["status"], vertex["start-time"], vertex["end-time"], vertex["duration"]) == ("CREATED", -1, -1, -1)
+    assert vertex["tasks"]["CREATED"] == 3
+    assert vertex["metrics"]["read-bytes-complete"] is True
+    assert job["status-counts"]["CREATED"] == 1
+
+
+def test_a_running_job_sums_up_what_its_tasks_told(told: Told, running: Ids) -> None:
+    job = told(f"/jobs/{running['job']}")
+    read, write = job["vertices"]
+    assert (job["state"], job["timestamps"]["RUNNING"] > 0) == ("RUNNING", True)
+    assert (read["status"], read["tasks"]["RUNNING"], read["end-time"]) == ("RUNNING", 2, -1)
+    assert {name: value for name, value in read["metrics"].items() if not name.endswith("complete")} == {
+        "read-bytes": 20,
+        "write-bytes": 40,
+        "read-records": 6,
+        "write-records": 8,
+    }
+    assert read["metrics"]["read-bytes-complete"] is True
+    assert job["status-counts"] | {"RUNNING": 1, "CREATED": 1} == job["status-counts"]
+    assert (write["status"], write["start-time"]) == ("CREATED", -1)
+
+
+def test_what_a_task_does_not_tell_is_not_complete(told: Told, running: Ids) -> None:
+    Task.objects.filter(index=1).update(metrics={"read_bytes": "many", "progress": 1})
+    read, _ = told(f"/jobs/{running['job']}")["vertices"]
+    assert (read["metrics"]["read-bytes"], read["metrics"]["read-bytes-complete"]) == (10, False)
+
+
+def test_the_overview_counts_tasks_by_the_states_of_old_and_new_releases(told: Told, running: Ids) -> None:
+    (row,) = told("/v1/jobs/overview/")["jobs"]
+    assert row["jid"] == running["job"]
+    tasks = row["tasks"]
+    assert (tasks["total"], tasks["running"]) == (3, 2)
+    assert tasks["pending"] == tasks["created"] + tasks["scheduled"] == 1
+    assert row["last-modification"] >= row["start-time"]
+
+
+def test_a_graph_names_what_each_vertex_reads(told: Told, running: Ids) -> None:
+    write, read = told(f"/jobs/{running['job']}/plan")["plan"]["nodes"]
+    assert read["id"] == running["v0"]
+    assert "inputs" not in read
+    assert [(each["num"], each["id"], each["ship_strategy"]) for each in write["inputs"]] == [(0, read["id"], "BROADCAST")]
+    assert told(f"/jobs/{running['job']}")["plan"]["nodes"] == [write, read]
+
+
+def test_settings_are_texts(told: Told, submit: Submit) -> None:
+    made = submit({"a": {}}, config={"colour": "green", "depth": {"a": [1]}})
+    config = told(f"/jobs/{made['id']}/config")["execution-config"]
+    assert config["user-config"] == {"colour": "green", "depth": '{"a": [1]}'}
+
+
+def test_accumulators_are_summed_up_and_typed(told: Told, running: Ids) -> None:
+    found = told(f"/jobs/{running['job']}/accumulators?includeSerializedValue=true")
+    expected = [
+        {"name": "letters", "type": "LongCounter", "value": "14"},
+        {"name": "weight", "type": "DoubleCounter", "value": "3.0"},
+    ]
+    assert found["user-task-accumulators"] == expected
+    assert json.loads(b64decode(found["serialized-user-task-accumulators"]["letters"])) == 14
+    vertex = told(f"/jobs/{running['job']}/vertices/{running['v0']}/accumulators")
+    assert vertex == {"id": running["v0"], "user-accumulators": expected}
+
+
+def test_what_is_no_number_is_no_accumulator(told: Told, running: Ids) -> None:
+    Task.objects.filter(index=1).update(accumulators={"letters": "x", "weight": None})
+    Task.objects.filter(index=0).update(accumulators=[1])
+    assert told(f"/jobs/{running['job']}/accumulators")["user-task-accumulators"] == []
+
+
+def test_a_failed_job_tells_why_and_where(told: Told, failed: Ids) -> None:
+    found = told(f"/jobs/{failed['job']}/exceptions")
+    assert "RuntimeError: boom" in found["root-exception"]
+    assert found["timestamp"] > 0
+    assert {(each["task"], each["location"]) for each in found["all-exceptions"]} == {
+        ("read (1/2)", "n1:0"),
+        ("read (2/2)", "n1:0"),
+    }
+    result = told(f"/jobs/{failed['job']}/execution-result")["job-execution-result"]
+    assert (result["application-status"], "RuntimeError: boom" in result["failure-cause"]["stack-trace"]) == ("FAILED", True)
+
+
+def test_at_most_twenty_failures_are_shown(told: Told, failed: Ids) -> None:
+    stage = int(failed["v0"], 16)
+    older = [Attempt(stage_id=stage, index=0, attempt=n, state=TaskState.FAILED, error=f"no {n}") for n in range(30, 60)]
+    Attempt.objects.bulk_create(older)
+    found = told(f"/jobs/{failed['job']}/exceptions")
+    assert (len(found["all-exceptions"]), found["truncated"]) == (20, True)
+    assert found["all-exceptions"][0]["exception"] == "RuntimeError: boom"
+
+
+def test_a_result_is_in_progress_until_the_job_has_ended(told: Told, running: Ids, finish: Callable[[], None]) -> None:
+    path = f"/jobs/{running['job']}/execution-result"
+    assert told(path) == {"status": {"id": "IN_PROGRESS"}}
+    finish()
+    ended = told(path)
+    assert ended["status"] == {"id": "COMPLETED"}
+    assert ended["job-execution-result"]["application-status"] == "SUCCEEDED"
+    assert "failure-cause" not in ended["job-execution-result"]
+
+
+def test_the_overview_of_the_cluster_counts_slots_and_jobs(
+    told: Told, operator: Client, running: Ids, submit: Submit, leader: Leader
+) -> None:
+    operator.patch(f"/jobs/{submit({'a': {}})['id']}")
+    turn(leader)
+    found = told("/overview")
+    assert (found["taskmanagers"], found["slots-total"], found["slots-available"]) == (1, 2, 0)
+    assert (found["jobs-running"], found["jobs-cancelled"], found["jobs-finished"]) == (1, 1, 0)
+    assert found["flink-version"] == "1.5.0"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/jobs/{job}"),
+        ("PATCH", "/jobs/{job}?mode=cancel"),
+        ("GET", "/jobs/{job}/yarn-cancel"),
+        ("GET", "/v1/jobs/{job}/cancel/"),
+        ("DELETE", "/jobs/{job}/cancel"),
+    ],
+)
+def test_each_way_to_cancel_cancels(operator: Client, submit: Submit, method: str, path: str) -> None:
+    made = submit({"a": {}})
+    answer = operator.generic(method, path.format(job=made["id"].upper()))
+    assert (answer.status_code, answer.json()) == (202, {})
+    assert Job.objects.get().state == JobState.CANCELING
+    assert AuditEntry.objects.filter(action="job.cancel", target=made["id"]).count() == 1
+
+
+@pytest.mark.parametrize("path", ["/jobs/{job}/yarn-cancel", "/jobs/{job}/cancel"])
+def test_a_head_changes_nothing(operator: Client, viewer: Client, submit: Submit, path: str) -> None:
+    made = submit({"a": {}})
+    assert operator.head(path.format(job=made["id"])).status_code == 404
+    assert viewer.get(path.format(job=made["id"])).status_code == 403
+    assert Job.objects.get().state == JobState.CREATED
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/jobs/{job}?mode=stop"),
+        ("GET", "/jobs/{job}/yarn-stop"),
+        ("GET", "/jobs/{job}/stop"),
+        ("DELETE", "/jobs/{job}/stop"),
+    ],
+)
+def test_no_job_is_stoppable(operator: Client, submit: Submit, method: str, path: str) -> None:
+    made = submit({"a": {}})
+    assert operator.generic(method, path.format(job=made["id"])).status_code == 409
+    assert operator.generic(method, path.format(job=UNKNOWN)).status_code == 404
+    assert Job.objects.get().state == JobState.CREATED
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/jobs/xyz", 400),
+        ("/jobs/{job}/vertices/xyz", 400),
+        ("/jobs/{job}/vertices/" + UNKNOWN, 404),
+        ("/jobs/{job}/vertices/" + "f" * 32, 404),
+        ("/jobs/{job}/vertices/" + UNKNOWN + "/backpressure", 404),
+        ("/jobs/{job}/vertices/{v0}/subtasks/-1", 400),
+        ("/jobs/{job}/vertices/{v0}/subtasks/2", 404),
+        ("/jobs/{job}/vertices/{v0}/subtasks/9999999999", 404),
+        ("/jobs/{job}/vertices/{v0}/subtasks/0/attempts/7", 404),
+        ("/jobs/{job}/vertices/{v0}/subtasks/0/attempts/x", 400),
+        ("/jobs/{job}/checkpoints", 404),
+        ("/jobs/{job}/savepoints/" + UNKNOWN, 404),
+        ("/jobs/" + UNKNOWN + "/execution-result", 404),
+        ("/taskmanagers/localhost:1-a", 404),
+        ("/v2/jobs", 404),
+        ("/v1/nowhere", 404),
+    ],
+)
+def test_what_cannot_be_answered_says_so(viewer: Client, running: Ids, path: str, status: int) -> None:
+    answer = viewer.get(path.format(**running))
+    assert answer.status_code == status
+    if not path.startswith("/v2"):
+        assert [type(text) for text in answer.json()["errors"]] == [str]
+
+
+def test_an_unknown_mode_is_refused(operator: Client, submit: Submit) -> None:
+    assert operator.patch(f"/jobs/{submit({'a': {}})['id']}?mode=bogus").status_code == 400
+
+
+def test_a_wrong_verb_leads_nowhere_as_recorded(viewer: Client) -> None:
+    answer = viewer.put("/jobs")
+    assert (answer.status_code, answer.json()) == (404, recorded("err_method")["body"])
+
+
+def test_what_is_switched_off_says_so(operator: Client, submit: Submit) -> None:
+    job = submit({"a": {}})["id"]
+    for method, path in (
+        ("PATCH", f"/jobs/{job}/rescaling?parallelism=2"),
+        ("POST", f"/jobs/{job}/savepoints/"),
+        ("POST", f"/jobs/{job}/stop"),
+        ("POST", "/savepoint-disposal"),
+    ):
+        assert operator.generic(method, path, b"{}").status_code == 503, path
+
+
+def sent(**files: bytes) -> dict[str, Any]:
+    """Return files as a form sends them, each named as its field."""
+    return {name: SimpleUploadedFile(f"{name}.json", content) for name, content in files.items()}
+
+
+def test_a_job_is_submitted_as_a_file_that_the_request_names(operator: Client, told: Told) -> None:
+    request = json.dumps({"jobGraphFileName": "file_1.json", "jobJarFileNames": []})
+    answer = operator.post("/v1/jobs", {"request": request, **sent(file_0=b"{", file_1=DESCRIBED)})
+    assert answer.status_code == 202, answer.content
+    (url,) = answer.json().values()
+    assert told(url)["name"] == "sent"
+    assert AuditEntry.objects.filter(action="job.submit").count() == 1
+
+
+def test_a_request_that_is_a_file_itself_counts_too(operator: Client) -> None:
+    request = b'{"jobGraphFileName": "file_0.json"}'
+    assert operator.post("/jobs", sent(request=request, file_0=DESCRIBED)).status_code == 202
+    assert operator.post("/jobs", sent(file_0=DESCRIBED)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"request": "{}"},
+        {"request": '{"jobGraphFileName": "none"}', **sent(file_0=DESCRIBED)},
+        {"request": '{"jobGraphFileName": 1}', **sent(file_0=DESCRIBED)},
+        {"request": "{", **sent(file_0=DESCRIBED)},
+        sent(file_0=b'{"name": 1}'),
+        sent(file_0=b"\xff"),
+        sent(file_0=DESCRIBED, file_1=DESCRIBED),
+    ],
+)
+def test_what_describes_no_job_is_refused(operator: Client, form: dict[str, Any]) -> None:
+    assert operator.post("/jobs", form).status_code == 400
+    assert not Job.objects.exists()
+
+
+def test_a_viewer_submits_nothing_and_nobody_shuts_down_the_cluster(viewer: Client, admin: Client) -> None:
+    assert viewer.post("/jobs", sent(file_0=DESCRIBED)).status_code == 403
+    assert admin.delete("/cluster").status_code == 403

@@ -1,0 +1,62 @@
+"""From what Flink's clients send to plain values. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from wires.reading import Unreadable
+
+LEGACY = "application/vnd.flink.legacy+json"
+
+
+class Mode(StrEnum):
+    """How a job is to end."""
+
+    CANCEL = "cancel"
+    STOP = "stop"
+
+
+def is_legacy(accept: str, query: Mapping[str, str]) -> bool:
+    """Say whether a request asks for the older shapes."""
+    return LEGACY in accept or is_true(query.get("legacy"))
+
+
+def is_true(given: str | None) -> bool:
+    """Read a boolean of a query; whatever is not `true` is false."""
+    return (given or "").lower() == "true"
+
+
+def mode(given: str | None) -> Mode:
+    """Return how a job is to end."""
+    try:
+        return Mode((given or Mode.CANCEL).lower())
+    except ValueError as error:
+        raise query_unreadable("mode", given or "") from error
+
+
+def query_unreadable(name: str, given: str) -> Unreadable:
+    """Return the error of a parameter of a query that cannot be read."""
+    return Unreadable(
+        f'Bad request, could not parse parameters: Cannot resolve query parameter ({name}) from value "{given:.100}".'
+    )
+
+
+def graph_file(request: bytes, files: Iterable[str]) -> str:
+    """Return which of the files that were sent describes the job: the one that is named, or the only one."""
+    names, wanted = list(files), _named(request)
+    if wanted is None and len(names) == 1:
+        return names[0]
+    if wanted is None or wanted not in names:
+        raise Unreadable("The file of the job description was not sent.")
+    return wanted
+
+
+def _named(request: bytes) -> str | None:
+    try:
+        told = json.loads(request or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("Request did not match expected format JobSubmitRequestBody.") from error
+    name = told.get("jobGraphFileName") if isinstance(told, dict) else 0
+    if name is not None and not isinstance(name, str):
+        raise Unreadable("Request did not match expected format JobSubmitRequestBody.")
+    return name

@@ -1,0 +1,100 @@
+"""The shapes of Flink's older API, made of the new ones. Pure."""
+
+from typing import Any
+
+Shape = dict[str, Any]
+_NO_JOB = ("SUSPENDING", "SUSPENDED", "RECONCILING")
+_NO_TASK = ("RECONCILING",)
+_TASKS = ("total", "pending", "running", "finished", "canceling", "canceled", "failed")
+_SHORT_ID = 16
+
+
+def config(new: Shape) -> Shape:
+    """Return the settings without features."""
+    return _without(new, "features")
+
+
+def overview(new: Shape) -> Shape:
+    """Return the sums without the release."""
+    return _without(new, "flink-version", "flink-commit")
+
+
+def row(new: Shape) -> Shape:
+    """Return a job of the list, with what has not begun as one number."""
+    return new | {"tasks": {name: new["tasks"][name] for name in _TASKS}}
+
+
+def job(new: Shape) -> Shape:
+    """Return a job in full, by fewer states."""
+    return _without(new, "isStoppable") | {
+        "timestamps": _without(new["timestamps"], *_NO_JOB),
+        "vertices": [with_io(vertex) | {"tasks": _without(vertex["tasks"], *_NO_TASK)} for vertex in new["vertices"]],
+        "status-counts": _without(new["status-counts"], *_NO_TASK),
+    }
+
+
+def job_config(new: Shape) -> Shape:
+    """Return a job's settings without those that it brought along."""
+    return new | {"execution-config": _without(new["execution-config"], "user-config")}
+
+
+def plan(new: Shape) -> Shape:
+    """Return a graph that nothing is wrapped around."""
+    inner: Shape = new["plan"]
+    return inner
+
+
+def exceptions(new: Shape) -> Shape:
+    """Return failures without times."""
+    found = [_without(each, "timestamp") for each in new["all-exceptions"]]
+    return _without(new, "timestamp") | {"all-exceptions": found}
+
+
+def job_accumulators(new: Shape) -> Shape:
+    """Return a job's accumulators, none serialized."""
+    found = [_typed(each) for each in new["user-task-accumulators"]]
+    return _without(new, "serialized-user-task-accumulators") | {"user-task-accumulators": found}
+
+
+def accumulators(new: Shape) -> Shape:
+    """Return the accumulators of a vertex or of a subtask."""
+    return new | {"user-accumulators": [_typed(each) for each in new["user-accumulators"]]}
+
+
+def attempt_accumulators(new: Shape) -> Shape:
+    """Return the accumulators of an attempt, by a shorter id."""
+    return accumulators(new) | {"id": new["id"][-_SHORT_ID:]}
+
+
+def subtasks_accumulators(new: Shape) -> Shape:
+    """Return the accumulators of each subtask."""
+    return new | {"subtasks": [accumulators(each) for each in new["subtasks"]]}
+
+
+def listed_subtask(new: Shape) -> Shape:
+    """Return a subtask of a vertex, by its host alone."""
+    return with_io(_without(new, "start_time")) | {"host": new["host"].partition(":")[0]}
+
+
+def taskmanagers(new: Shape) -> Shape:
+    """Return the sums of a vertex by node, by fewer states."""
+    told = [with_io(each) | {"status-counts": _without(each["status-counts"], *_NO_TASK)} for each in new["taskmanagers"]]
+    return new | {"taskmanagers": told}
+
+
+def times(new: Shape) -> Shape:
+    """Return when a subtask entered each state, by fewer states."""
+    return new | {"timestamps": _without(new["timestamps"], *_NO_TASK)}
+
+
+def with_io(new: Shape) -> Shape:
+    """Return something without saying whether what it read and wrote is complete."""
+    return new | {"metrics": {name: value for name, value in new["metrics"].items() if not name.endswith("-complete")}}
+
+
+def _typed(new: Shape) -> Shape:
+    return new | {"value": f"{new['type']} {new['value']}"}
+
+
+def _without(new: Shape, *names: str) -> Shape:
+    return {name: value for name, value in new.items() if name not in names}

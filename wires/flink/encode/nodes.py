@@ -1,0 +1,108 @@
+"""Nodes as Flink's taskmanagers. What an agent does not tell is 0: clients miss no field."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scheduling.resources import CPUS, MEM
+from wires.flink import ids
+from wires.flink.encode.measures import LARGEST, NONE
+from wires.flink.states import TASKMANAGERS
+
+MIB = 1024 * 1024
+Node = Mapping[str, Any]
+
+
+def is_taskmanager(node: Node) -> bool:
+    """Say whether a node is shown at all."""
+    return TASKMANAGERS[node["state"]]
+
+
+def taskmanagers(nodes: Iterable[Node]) -> dict[str, Any]:
+    """Return the nodes that are there."""
+    return {"taskmanagers": [taskmanager(node) for node in nodes]}
+
+
+def in_full(node: Node) -> dict[str, Any]:
+    """Return a node with the memory of its agent's process."""
+    return taskmanager(node) | {"metrics": _metrics(node)}
+
+
+def taskmanager(node: Node) -> dict[str, Any]:
+    """Return a node; `timeSinceLastHeartbeat` is when it was last heard."""
+    total, free = slots(node)
+    return {
+        "id": ids.node_id(node["id"]),
+        "path": f"{_text(_object(node['info']).get('host')) or node['hostname'] or node['name']}/{node['name']}",
+        "dataPort": 0,
+        "timeSinceLastHeartbeat": round(node["heard_at"].timestamp() * 1000) if node["heard_at"] else 0,
+        "slotsNumber": total,
+        "freeSlots": free,
+        "hardware": _hardware(node),
+    }
+
+
+def slots(node: Node) -> tuple[int, int]:
+    """Return how many slots a node has, and how many of them are free."""
+    cpus, each = node["resources"].get(CPUS, {"total": 0, "held": 0}), max(node["slot_cpus"], 1)
+    return cpus["total"] // each, max(cpus["total"] - cpus["held"], 0) // each
+
+
+def process(node: Node) -> dict[str, int]:
+    """Return the memory of an agent's process, in bytes."""
+    told = _object(_object(node["figures"]).get("process"))
+    return {name: _number(told.get(name)) for name in ("rss", "vms", "peak_rss", "peak_vms")}
+
+
+def memory(node: Node) -> tuple[int, int]:
+    """Return the memory of a node's machine and what of it is available, in bytes."""
+    figures = _object(node["figures"])
+    managed = _bytes(node["resources"].get(MEM, {"total": 0})["total"])
+    return _bytes(figures.get("mem_total")) or managed, _bytes(figures.get("mem_available"))
+
+
+def load(node: Node) -> float:
+    """Return the share of a machine's processors that is busy."""
+    value = _object(node["figures"]).get("cpu")
+    return min(max(value / 100, 0.0), 1.0) if isinstance(value, int | float) else 0.0
+
+
+def _hardware(node: Node) -> dict[str, int]:
+    machine, (physical, available) = _object(_object(node["info"]).get("machine")), memory(node)
+    return {
+        "cpuCores": _number(machine.get("physical_cores")) or node["resources"].get(CPUS, {"total": 0})["total"] // 1000,
+        "physicalMemory": physical,
+        "freeMemory": available,
+        "managedMemory": _bytes(node["resources"].get(MEM, {"total": 0})["total"]),
+    }
+
+
+def _metrics(node: Node) -> dict[str, Any]:
+    told = process(node)
+    return {
+        "heapUsed": told["rss"],
+        "heapCommitted": told["vms"],
+        "heapMax": memory(node)[0],
+        "nonHeapUsed": 0,
+        "nonHeapCommitted": 0,
+        "nonHeapMax": NONE,
+        **{f"{kind}{name}": 0 for kind in ("direct", "mapped") for name in ("Count", "Used", "Max")},
+        "memorySegmentsAvailable": 0,
+        "memorySegmentsTotal": 0,
+        "garbageCollectors": [],
+    }
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _bytes(mib: object) -> int:
+    return min(_number(mib) * MIB, LARGEST)
+
+
+def _number(value: object) -> int:
+    return min(int(value), LARGEST) if isinstance(value, int | float) and value >= 0 else 0

@@ -1,0 +1,112 @@
+"""What came of a job: accumulators, failures, its result. What Flink serializes for Java is base64 of JSON here."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scheduling.lifecycle import JobState
+from wires.flink import ids, states
+from wires.flink.encode.vertices import address, host
+from wires.writing import compact
+
+if TYPE_CHECKING:
+    from jobs.showing_executions import Accumulator, Execution, Failure
+    from jobs.showing_progress import Progress
+    from jobs.tallying import Tally
+
+Names = Mapping[int, str]
+#: Failures that are shown.
+SHOWN = 20
+_FAILED = (JobState.FAILING, JobState.FAILED)
+
+
+def of_job(found: Sequence["Accumulator"], *, serialized: bool) -> dict[str, Any]:
+    """Return a job's accumulators."""
+    return {
+        "job-accumulators": [],
+        "user-task-accumulators": [_accumulator(*each) for each in found],
+        "serialized-user-task-accumulators": _serialized(found) if serialized else {},
+    }
+
+
+def of_vertex(stage: "Progress", found: Iterable["Accumulator"]) -> dict[str, Any]:
+    """Return a vertex's accumulators."""
+    return {"id": ids.vertex_id(stage.id), "user-accumulators": [_accumulator(*each) for each in found]}
+
+
+def of_subtasks(stage: "Progress", found: Iterable["Execution"], names: Names) -> dict[str, Any]:
+    """Return the accumulators of each subtask of a vertex."""
+    rows = [
+        {"subtask": each.task, "attempt": each.attempt, "host": host(each.node, names), "user-accumulators": _own(each)}
+        for each in found
+    ]
+    return {"id": ids.vertex_id(stage.id), "parallelism": stage.tasks, "subtasks": rows}
+
+
+def of_attempt(stage: int, found: "Execution") -> dict[str, Any]:
+    """Return the accumulators of one attempt."""
+    return {
+        "subtask": found.task,
+        "attempt": found.attempt,
+        "id": ids.execution_id(stage, found.task, found.attempt),
+        "user-accumulators": _own(found),
+    }
+
+
+def exceptions(tally: "Tally", failed_at: int | None, found: Sequence["Failure"], names: Names) -> dict[str, Any]:
+    """Return why a job fails or failed, and the attempts that failed, of which `found` has one more than is shown."""
+    failed = tally.state in _FAILED
+    return {
+        "root-exception": (tally.error or "unknown") if failed else None,
+        "timestamp": (failed_at or tally.ended or tally.changed) if failed else None,
+        "all-exceptions": [_exception(each, names) for each in found[:SHOWN]],
+        "truncated": len(found) > SHOWN,
+    }
+
+
+def result(tally: "Tally", found: Sequence["Accumulator"]) -> dict[str, Any]:
+    """Return a job's result, once it has ended."""
+    if tally.state not in states.RESULTS:
+        return {"status": {"id": "IN_PROGRESS"}}
+    told: dict[str, Any] = {
+        "id": ids.job_id(tally.id),
+        "application-status": states.RESULTS[tally.state],
+        "accumulator-results": _serialized(found),
+        "net-runtime": max((tally.ended or tally.created) - tally.created, 0),
+    }
+    if tally.state is not JobState.FINISHED:
+        told["failure-cause"] = cause(tally.error)
+    return {"status": {"id": "COMPLETED"}, "job-execution-result": told}
+
+
+def cause(error: str) -> dict[str, str]:
+    """Return an error as the cause of a failure; its class is what stands before its first colon, if that is one word."""
+    word, colon, _ = error.partition(":")
+    class_ = word if colon and word.isidentifier() else "JobExecutionException"
+    return {"class": class_, "stack-trace": error, "serialized-throwable": _base64(error)}
+
+
+def _accumulator(name: str, value: float, whole: bool) -> dict[str, str]:  # noqa: FBT001  the fields of Accumulator
+    return {"name": name, "type": "LongCounter" if whole else "DoubleCounter", "value": str(value)}
+
+
+def _own(found: "Execution") -> list[dict[str, str]]:
+    numbers = [(name, value) for name, value in found.accumulators.items() if isinstance(value, int | float)]
+    return [_accumulator(name, value, isinstance(value, int)) for name, value in sorted(numbers)]
+
+
+def _serialized(found: Iterable["Accumulator"]) -> dict[str, str]:
+    return {each.name: _base64(each.value) for each in found}
+
+
+def _exception(failure: "Failure", names: Names) -> dict[str, Any]:
+    return {
+        "exception": failure.error,
+        "task": f"{failure.stage} ({failure.task + 1}/{failure.tasks})",
+        "location": address(failure.node, names),
+        "timestamp": failure.at or 0,
+    }
+
+
+def _base64(value: Any) -> str:
+    return b64encode(compact(value).encode()).decode()

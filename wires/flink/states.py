@@ -1,0 +1,38 @@
+"""Flink's words for our states, each table total: a state of ours that is missing here fails the tests. Pure."""
+
+from scheduling.lifecycle import JobState, TaskState
+
+#: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
+JOBS = {state: "CANCELLING" if state is JobState.CANCELING else state.name for state in JobState}
+TASKS = {state: state.name for state in TaskState}
+
+#: Which nodes are taskmanagers, and whether their free slots are on offer.
+TASKMANAGERS = {
+    "READY": True,
+    "PAUSING": True,
+    "PAUSED": True,
+    "DRAINING": True,
+    "DRAINED": True,
+    "LEAVING": True,
+    "SILENT": False,
+    "GONE": False,
+    "INACTIVE": False,
+}
+
+#: How an edge hands on results: everything to everybody, or from task to task.
+SHIPPING = {"all": "BROADCAST", "pointwise": "FORWARD"}
+EXCHANGES = {"all": "blocking", "pointwise": "pipelined_bounded"}
+OPERATORS = {"command": "Command", "python": "Python"}
+
+#: How an ended job is told by its result.
+RESULTS = {JobState.FINISHED: "SUCCEEDED", JobState.FAILED: "FAILED", JobState.CANCELED: "CANCELED"}
+
+
+def vertex(counts: tuple[int, ...], *, ended: bool) -> TaskState:
+    """Return the state of a stage by those of its tasks, as Flink sums them up; one that ended without tasks is FINISHED."""
+    for state in (TaskState.FAILED, TaskState.CANCELING, TaskState.CANCELED, TaskState.RECONCILING, TaskState.RUNNING):
+        if counts[state]:
+            return state
+    if ended or (counts[TaskState.FINISHED] and counts[TaskState.FINISHED] == sum(counts)):
+        return TaskState.FINISHED
+    return TaskState.RUNNING if counts[TaskState.FINISHED] else TaskState.CREATED

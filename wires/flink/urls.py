@@ -1,0 +1,62 @@
+"""Flink's routes, in the order of its documentation, each at the root and under /v1, with or without a slash at the end."""
+
+from django.urls import URLPattern, re_path
+
+from wires.base import WireView
+from wires.flink.views import changing, cluster, jobs, nodes, vertices
+
+JOB = "jobs/(?P<job>[^/]+)"
+CHECKPOINTS = f"{JOB}/checkpoints"
+VERTEX = f"{JOB}/vertices/(?P<vertex>[^/]+)"
+SUBTASK = f"{VERTEX}/subtasks/(?P<subtask>[^/]+)"
+ATTEMPT = f"{SUBTASK}/attempts/(?P<attempt>[^/]+)"
+NODE = "taskmanagers/(?P<node>[^/]+)"
+
+
+def _route(path: str, view: type[WireView]) -> URLPattern:
+    return re_path(f"^(?:v1/)?{path}/?$", view.as_view())
+
+
+urlpatterns = [
+    _route("cluster", cluster.ClusterView),
+    _route("config", cluster.ConfigView),
+    _route("datasets", cluster.DatasetsView),
+    _route("jars", cluster.JarsView),
+    _route("jobs", jobs.JobsView),
+    _route("jobs/overview", jobs.JobsOverviewView),
+    _route(JOB, jobs.JobView),
+    _route(f"{JOB}/accumulators", jobs.AccumulatorsView),
+    _route(f"{JOB}/cancel", changing.CancelView),
+    _route(CHECKPOINTS, jobs.CheckpointsView),
+    _route(f"{CHECKPOINTS}/config", jobs.CheckpointsView),
+    _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)", jobs.CheckpointsView),
+    _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)/subtasks/(?P<vertex>[^/]+)", jobs.CheckpointsView),
+    _route(f"{JOB}/config", jobs.ConfigView),
+    _route(f"{JOB}/exceptions", jobs.ExceptionsView),
+    _route(f"{JOB}/execution-result", jobs.ExecutionResultView),
+    _route(f"{JOB}/plan", jobs.PlanView),
+    _route(f"{JOB}/rescaling", changing.RescalingView),
+    _route(f"{JOB}/rescaling/(?P<trigger>[^/]+)", changing.PollView),
+    _route(f"{JOB}/savepoints", changing.SavepointsView),
+    _route(f"{JOB}/savepoints/(?P<trigger>[^/]+)", changing.PollView),
+    _route(f"{JOB}/status", jobs.StatusView),
+    _route(f"{JOB}/stop", changing.StopView),
+    _route(f"{JOB}/vertices", jobs.VerticesView),
+    _route(VERTEX, vertices.VertexView),
+    _route(f"{VERTEX}/accumulators", vertices.AccumulatorsView),
+    _route(f"{VERTEX}/backpressure", vertices.BackpressureView),
+    _route(f"{VERTEX}/subtasks/accumulators", vertices.SubtasksAccumulatorsView),
+    _route(SUBTASK, vertices.SubtaskView),
+    _route(ATTEMPT, vertices.SubtaskView),
+    _route(f"{ATTEMPT}/accumulators", vertices.AttemptAccumulatorsView),
+    _route(f"{VERTEX}/subtasktimes", vertices.TimesView),
+    _route(f"{VERTEX}/taskmanagers", vertices.ByNodeView),
+    _route(f"{VERTEX}/watermarks", vertices.WatermarksView),
+    _route(f"{JOB}/yarn-cancel", changing.YarnCancelView),
+    _route(f"{JOB}/yarn-stop", changing.YarnStopView),
+    _route("overview", cluster.OverviewView),
+    _route("savepoint-disposal", changing.DisposalView),
+    _route("savepoint-disposal/(?P<trigger>[^/]+)", changing.PollView),
+    _route("taskmanagers", nodes.TaskmanagersView),
+    _route(NODE, nodes.TaskmanagerView),
+]

@@ -1,0 +1,105 @@
+"""What all views of this wire share: who may ask, the two shapes, and finding what a path names."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from http import HTTPStatus
+from time import time
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from access.roles import Role
+from access.rules import Rule
+from jobs import tallying
+from jobs.showing_progress import Progress, stage
+from nodes import showing as nodes
+from wires.answering import answer, in_pieces
+from wires.base import WireView
+from wires.flink import decode, ids
+from wires.flink.encode.nodes import is_taskmanager
+from wires.flink.errors import JSON, WIRE
+from wires.reading import NotThere
+
+Shape = Callable[[dict[str, Any]], dict[str, Any]]
+TEXT = "text/plain; charset=UTF-8"
+
+
+class FlinkView(WireView):
+    """A view of this wire, for viewers."""
+
+    wire = WIRE
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a request; errors of the older API are plain text."""
+        made = super().dispatch(request, *args, **kwargs)
+        if self.legacy and isinstance(made, HttpResponse) and made.status_code >= HTTPStatus.BAD_REQUEST:
+            made.content, made["Content-Type"] = json.loads(made.content)["errors"][0], TEXT
+        return made
+
+    @cached_property
+    def legacy(self) -> bool:
+        """Say whether the older shapes are asked for."""
+        return decode.is_legacy(self.request.headers.get("Accept", ""), self.request.GET)
+
+    def shape(self, older: Shape) -> Shape:
+        """Return what makes a new shape the one that is asked for."""
+        return older if self.legacy else _as_it_is
+
+    def told(self, new: Any, older: Shape | None = None, status: int = HTTPStatus.OK) -> HttpResponse:
+        """Return an answer in the shape that is asked for."""
+        return answer(older(new) if older and self.legacy else new, status, content_type=JSON)
+
+    def in_pieces(self, texts: Iterator[str]) -> HttpResponseBase:
+        """Return an answer that is made while it is sent, if it is long."""
+        return in_pieces(texts, content_type=JSON)
+
+
+def now_ms() -> int:
+    """Return the time, in milliseconds since 1970."""
+    return round(time() * 1000)
+
+
+def existing_job(given: str) -> UUID:
+    """Return the id of a job that there is."""
+    id_ = ids.to_job(given)
+    if tallying.state(id_) is None:
+        raise no_job(given)
+    return id_
+
+
+def found_job(given: str) -> tallying.Tally:
+    """Return the job that a path names."""
+    found = tallying.tally(ids.to_job(given))
+    if found is None:
+        raise no_job(given)
+    return found
+
+
+def found_stage(job: str, vertex: str) -> Progress:
+    """Return the stage that a path names."""
+    id_, stage_id = ids.to_job(job), ids.to_stage(vertex)
+    found = stage(id_, stage_id)
+    if found is None:
+        raise NotThere("JobVertex ID not found") if tallying.state(id_) is not None else no_job(job)
+    return found
+
+
+def found_node(given: str) -> dict[str, Any]:
+    """Return the node that a path names, if it is there."""
+    found = nodes.node(str(ids.to_node(given)))
+    if found is None or not is_taskmanager(found):
+        raise NotThere(f"No TaskExecutor registered under {given:.100}.")
+    return found
+
+
+def no_job(given: str) -> NotThere:
+    """Return the error of a job that there is not."""
+    return NotThere(f"Job {given:.100} not found")
+
+
+def _as_it_is(new: dict[str, Any]) -> dict[str, Any]:
+    return new

@@ -1,0 +1,172 @@
+"""What changes jobs: submitting and cancelling them, also by the GETs that Flink prescribes; and what is switched off."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+
+from access import audit
+from access.roles import Role
+from access.rules import Rule
+from jobs import services, tallying
+from jobs.submitting import submit
+from scheduling.lifecycle import JOB_ENDS
+from scheduling.spec import Limits, parse
+from wires.flink import decode, ids
+from wires.flink.errors import NotStoppable, SwitchedOff
+from wires.flink.views.base import FlinkView
+from wires.reading import NotThere, Unreadable
+
+CHANGES: Mapping[str, Rule] = {"get": Role.OPERATOR, "delete": Role.OPERATOR}
+
+
+class SubmittingView(FlinkView):
+    """Takes new jobs."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.OPERATOR}
+    largest_body = settings.LARGEST_BODY
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Submit the job that one of the files describes, in JSON or YAML."""
+        self.body()
+        spec = parse(_description(request), limits=Limits(**settings.DESCRIPTION_LIMITS))
+        with transaction.atomic():
+            id_ = submit(spec, owner=self.sender.user.pk if self.sender.user else None)
+            audit.record(self.sender, "job.submit", id_, name=spec.name)
+        return self.told({"jobUrl": f"/jobs/{ids.job_id(id_)}"}, status=HTTPStatus.ACCEPTED)
+
+
+class EndingView(FlinkView):
+    """Ends jobs."""
+
+    def cancelled(self, job: str) -> HttpResponse:
+        """Ask a job to stop all that it does; that may take a while."""
+        id_ = _live(job)
+        with transaction.atomic():
+            services.cancel(id_, by=self.sender.name)
+            audit.record(self.sender, "job.cancel", id_)
+        return self.told({}, status=HTTPStatus.ACCEPTED)
+
+    def stopped(self, job: str) -> HttpResponse:
+        """Refuse: no job can let only its sources end."""
+        _live(job)
+        raise NotStoppable
+
+    def head(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Refuse: a HEAD would change what its GET does."""
+        return self.wire.wrong_verb()
+
+
+class CancelView(EndingView):
+    """The cancel of the older API."""
+
+    rules = CHANGES
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Ask a job to stop."""
+        return self.cancelled(job)
+
+    delete = get
+
+
+class YarnCancelView(EndingView):
+    """A cancel for proxies that pass nothing but GET."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.OPERATOR}
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Ask a job to stop."""
+        return self.cancelled(job)
+
+
+class StopView(EndingView):
+    """The stop of the older API, and of the newer one, which takes a savepoint."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {**CHANGES, "post": Role.OPERATOR}
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Refuse to end a job gracefully."""
+        return self.stopped(job)
+
+    delete = get
+
+    def post(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Refuse: there are no savepoints."""
+        raise SwitchedOff
+
+
+class YarnStopView(EndingView):
+    """A stop for proxies that pass nothing but GET."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.OPERATOR}
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Refuse to end a job gracefully."""
+        return self.stopped(job)
+
+
+class RescalingView(FlinkView):
+    """A change of a job's parallelism."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"patch": Role.OPERATOR}
+
+    def patch(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Refuse."""
+        ids.to_job(job)
+        raise SwitchedOff("Rescaling is temporarily disabled.")
+
+
+class SavepointsView(FlinkView):
+    """Savepoints of a job."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
+
+    def post(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Refuse."""
+        ids.to_job(job)
+        raise SwitchedOff("There are no savepoints.")
+
+
+class DisposalView(FlinkView):
+    """Disposal of a savepoint."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Refuse."""
+        raise SwitchedOff("There are no savepoints.")
+
+
+class PollView(FlinkView):
+    """Something that was triggered; nothing can be."""
+
+    def get(self, request: HttpRequest, trigger: str, job: str = "0" * 32) -> HttpResponse:
+        """Say that it is not known."""
+        ids.to_job(job)
+        raise NotThere(f"Operation not found under key {trigger:.100}")
+
+
+def _live(job: str) -> UUID:
+    id_ = ids.to_job(job)
+    if tallying.state(id_) in (None, *JOB_ENDS):
+        raise NotThere("Job could not be found.")
+    return id_
+
+
+def _description(request: HttpRequest) -> bytes:
+    """Return the file that describes the job; its name stands in a part `request`, which may be a field or a file."""
+    try:
+        told, files = request.POST.get("request"), request.FILES
+    except (MultiPartParserError, BadRequest, SuspiciousOperation, UnicodeError, ValueError) as error:
+        raise Unreadable("Could not read the request.") from error
+    parts = [(name, file) for name in files for file in files.getlist(name)]
+    named = [told.encode()] if told is not None else [file.read() for name, file in parts if name == "request"]
+    sent = {file.name or name: file for name, file in parts if name != "request"}
+    described: bytes = sent[decode.graph_file(b"".join(named), sent)].read()
+    return described
