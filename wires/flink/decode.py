@@ -1,12 +1,14 @@
 """From what Flink's clients send to plain values. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from wires.reading import Unreadable
 
 LEGACY = "application/vnd.flink.legacy+json"
+_RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 
 
 class Mode(StrEnum):
@@ -14,6 +16,15 @@ class Mode(StrEnum):
 
     CANCEL = "cancel"
     STOP = "stop"
+
+
+class Aggregation(StrEnum):
+    """What may be made of the values of several things."""
+
+    MIN = "min"
+    MAX = "max"
+    AVG = "avg"
+    SUM = "sum"
 
 
 def is_legacy(accept: str, query: Mapping[str, str]) -> bool:
@@ -49,6 +60,32 @@ def graph_file(request: bytes, files: Iterable[str]) -> str:
     if wanted is None or wanted not in names:
         raise Unreadable("The file of the job description was not sent.")
     return wanted
+
+
+def listed(given: str | None) -> list[str] | None:
+    """Return the parts of a list with commas, or None for none."""
+    return [part for part in given.split(",") if part] if given else None
+
+
+def aggregations(given: str | None) -> list[Aggregation]:
+    """Return what is to be made of values; without a word everything."""
+    try:
+        return [Aggregation(part.lower()) for part in listed(given) or Aggregation]
+    except ValueError as error:
+        raise query_unreadable("agg", given or "") from error
+
+
+def ranges(given: str | None) -> list[range] | None:
+    """Return the subtasks that a list of numbers and of closed ranges names, such as 0,2-4; None for all."""
+    parts = listed(given)
+    return None if parts is None else [_range(part) for part in parts]
+
+
+def _range(part: str) -> range:
+    found = _RANGE.fullmatch(part)
+    if not found:
+        raise query_unreadable("subtasks", part)
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
 def _named(request: bytes) -> str | None:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, re_path
 
 from wires.base import WireView
-from wires.flink.views import changing, cluster, jobs, nodes, vertices
+from wires.flink.views import changing, cluster, jobs, manager, metrics, nodes, vertices
 
 JOB = "jobs/(?P<job>[^/]+)"
 CHECKPOINTS = f"{JOB}/checkpoints"
@@ -22,7 +22,15 @@ urlpatterns = [
     _route("config", cluster.ConfigView),
     _route("datasets", cluster.DatasetsView),
     _route("jars", cluster.JarsView),
+    _route("jobmanager/config", manager.ConfigView),
+    _route("jobmanager/log", manager.LogView),
+    _route("jobmanager/logs", manager.LogsView),
+    _route("jobmanager/logs/(?P<file>[^/]+)", manager.LogView),
+    _route("jobmanager/metrics", metrics.ManagerView),
+    _route("jobmanager/stdout", manager.StdoutView),
+    _route("jobmanager/thread-dump", manager.ThreadDumpView),
     _route("jobs", jobs.JobsView),
+    _route("jobs/metrics", metrics.JobsView),
     _route("jobs/overview", jobs.JobsOverviewView),
     _route(JOB, jobs.JobView),
     _route(f"{JOB}/accumulators", jobs.AccumulatorsView),
@@ -34,6 +42,7 @@ urlpatterns = [
     _route(f"{JOB}/config", jobs.ConfigView),
     _route(f"{JOB}/exceptions", jobs.ExceptionsView),
     _route(f"{JOB}/execution-result", jobs.ExecutionResultView),
+    _route(f"{JOB}/metrics", metrics.JobView),
     _route(f"{JOB}/plan", jobs.PlanView),
     _route(f"{JOB}/rescaling", changing.RescalingView),
     _route(f"{JOB}/rescaling/(?P<trigger>[^/]+)", changing.PollView),
@@ -45,10 +54,13 @@ urlpatterns = [
     _route(VERTEX, vertices.VertexView),
     _route(f"{VERTEX}/accumulators", vertices.AccumulatorsView),
     _route(f"{VERTEX}/backpressure", vertices.BackpressureView),
+    _route(f"{VERTEX}/metrics", metrics.VertexView),
+    _route(f"{VERTEX}/subtasks/metrics", metrics.SubtasksView),
     _route(f"{VERTEX}/subtasks/accumulators", vertices.SubtasksAccumulatorsView),
     _route(SUBTASK, vertices.SubtaskView),
     _route(ATTEMPT, vertices.SubtaskView),
     _route(f"{ATTEMPT}/accumulators", vertices.AttemptAccumulatorsView),
+    _route(f"{SUBTASK}/metrics", metrics.SubtaskView),
     _route(f"{VERTEX}/subtasktimes", vertices.TimesView),
     _route(f"{VERTEX}/taskmanagers", vertices.ByNodeView),
     _route(f"{VERTEX}/watermarks", vertices.WatermarksView),
@@ -58,5 +70,12 @@ urlpatterns = [
     _route("savepoint-disposal", changing.DisposalView),
     _route("savepoint-disposal/(?P<trigger>[^/]+)", changing.PollView),
     _route("taskmanagers", nodes.TaskmanagersView),
+    _route("taskmanagers/metrics", metrics.TaskmanagersView),
     _route(NODE, nodes.TaskmanagerView),
+    _route(f"{NODE}/log", nodes.LogView),
+    _route(f"{NODE}/logs", nodes.LogsView),
+    _route(f"{NODE}/logs/(?P<file>[^/]+)", nodes.LogView),
+    _route(f"{NODE}/metrics", metrics.TaskmanagerView),
+    _route(f"{NODE}/stdout", nodes.StdoutView),
+    _route(f"{NODE}/thread-dump", nodes.ThreadDumpView),
 ]

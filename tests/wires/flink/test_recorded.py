@@ -17,6 +17,8 @@ Ids = dict[str, str]
 Told = Callable[..., Any]
 #: Questions by the name of the file; what users named stands in these objects.
 OPEN = {"user-config", "accumulator-results"}
+#: Metrics of collectors and of whole processes that agents do not tell.
+OF_A_JVM = ("Status.JVM.GarbageCollector.", "Status.JVM.CPU.Time", "Status.JVM.Threads.")
 #: What sources lack.
 OPTIONAL = {"inputs"}
 WHILE_RUNNING = {
@@ -39,6 +41,14 @@ WHILE_RUNNING = {
     "stream_v0_subtasks_accumulators": "/jobs/{job}/vertices/{v0}/subtasks/accumulators",
     "stream_v0_subtasktimes": "/jobs/{job}/vertices/{v0}/subtasktimes",
     "stream_v0_taskmanagers": "/jobs/{job}/vertices/{v0}/taskmanagers",
+    "jobs_metrics_list": "/jobs/metrics",
+    "jobs_metrics_get": "/jobs/metrics?get=uptime,restartingTime",
+    "stream_v0_metrics_get": "/jobs/{job}/vertices/{v0}/metrics?get=0.numRecordsIn",
+    "stream_v0_subtasks_metrics_get_numRecordsIn_numRecordsOut": (
+        "/jobs/{job}/vertices/{v0}/subtasks/metrics?get=numRecordsIn,numRecordsOut"
+    ),
+    "taskmanager_metrics_list": "/taskmanagers/{node}/metrics",
+    "taskmanagers_metrics_get": "/taskmanagers/metrics?get=Status.JVM.Memory.Heap.Used",
     "taskmanager": "/taskmanagers/{node}",
     "taskmanagers": "/taskmanagers",
 }
@@ -99,6 +109,13 @@ def test_a_failed_job_is_told_of_as_recorded(told: Told, failed: Ids, name: str)
     theirs, ours = recorded(name)["body"], told(ONCE_FAILED[name].format(**failed))
     assert_same_top(theirs, ours)
     assert_fits(theirs, ours)
+
+
+@pytest.mark.parametrize("name", ["jobs_metrics_list", "taskmanager_metrics_list"])
+def test_metrics_have_the_recorded_names(told: Told, running: Ids, name: str) -> None:
+    theirs = {metric["id"] for metric in recorded(name)["body"]}
+    ours = {metric["id"] for metric in told(WHILE_RUNNING[name].format(**running))}
+    assert {each for each in theirs - ours if not each.startswith(OF_A_JVM)} == set()
 
 
 def test_backpressure_of_what_does_not_run_is_told_as_recorded(told: Told, running: Ids) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
@@ -39,16 +39,7 @@ class OverviewView(FlinkView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Count nodes, slots and jobs."""
-        found = taskmanagers()
-        room = [slots(node) for node in found]
-        told = cluster.overview(
-            summing.jobs_by_state(),
-            taskmanagers=len(found),
-            slots=sum(total for total, _ in room),
-            free=sum(free for _, free in room),
-            ours=version("switchyard"),
-        )
-        return self.told(told, legacy.overview)
+        return self.told(overview(), legacy.overview)
 
 
 class JarsView(FlinkView):
@@ -65,3 +56,16 @@ class DatasetsView(FlinkView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """List them."""
         return self.told({"dataSets": []})
+
+
+def overview() -> dict[str, Any]:
+    """Return the sums of the cluster."""
+    found = taskmanagers()
+    room = [slots(node) for node in found]
+    return cluster.overview(
+        summing.jobs_by_state(),
+        taskmanagers=len(found),
+        slots=sum(total for total, _ in room),
+        free=sum(free for _, free in room),
+        ours=version("switchyard"),
+    )

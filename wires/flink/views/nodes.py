@@ -4,9 +4,11 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from nodes import showing
+from nodes import events, showing
+from wires.flink.encode import manager
 from wires.flink.encode import nodes as encode
-from wires.flink.views.base import FlinkView, found_node
+from wires.flink.views.base import TEXT, FlinkView, found_node
+from wires.flink.views.manager import SHOWN, log_response
 
 
 class TaskmanagersView(FlinkView):
@@ -25,6 +27,44 @@ class TaskmanagerView(FlinkView):
         return self.told(encode.in_full(found_node(node)))
 
 
+class LogView(FlinkView):
+    """What happened to a node."""
+
+    def get(self, request: HttpRequest, node: str, file: str = manager.LOG) -> HttpResponse:
+        """Tell it, a line for each event."""
+        return log_response(_told(node), file)
+
+
+class LogsView(FlinkView):
+    """The logs of a node."""
+
+    def get(self, request: HttpRequest, node: str) -> HttpResponse:
+        """List them."""
+        return self.told(manager.logs(_told(node)))
+
+
+class StdoutView(FlinkView):
+    """What an agent wrote besides; nothing of it is sent."""
+
+    def get(self, request: HttpRequest, node: str) -> HttpResponse:
+        """Tell nothing."""
+        found_node(node)
+        return HttpResponse("", content_type=TEXT)
+
+
+class ThreadDumpView(FlinkView):
+    """The threads of an agent, of which it does not tell."""
+
+    def get(self, request: HttpRequest, node: str) -> HttpResponse:
+        """List none."""
+        found_node(node)
+        return self.told(manager.threads(()))
+
+
 def taskmanagers() -> list[dict[str, Any]]:
     """Return the nodes that are there, by name."""
     return showing.completed([node for node in showing.nodes() if encode.is_taskmanager(node)])
+
+
+def _told(node: str) -> list[dict[str, Any]]:
+    return list(events.events().filter(node_id=found_node(node)["id"])[:SHOWN])

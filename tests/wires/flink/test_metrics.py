@@ -1,0 +1,99 @@
+"""Metrics: of one thing as texts, of several as sums; of what there is not an empty list."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from jobs.models import Task
+from nodes.models import Node
+from tests.wires.flink.conftest import TOLD
+
+pytestmark = pytest.mark.django_db
+
+Ids = dict[str, str]
+Told = Callable[..., Any]
+UNKNOWN = "0" * 32
+
+
+def test_a_vertex_tells_what_each_task_told(told: Told, running: Ids) -> None:
+    path = f"/jobs/{running['job']}/vertices/{running['v0']}/metrics"
+    names = {f"{task}.{name}" for task in (0, 1) for name in (*TOLD, "numBytesIn", "numRecordsOut")}
+    assert names <= {each["id"] for each in told(path)}
+    wanted = told(f"{path}?get=1.numRecordsOut,nothing,0.write_bytes")
+    assert wanted == [{"id": "1.numRecordsOut", "value": "4"}, {"id": "0.write_bytes", "value": "20.0"}]
+
+
+def test_a_task_tells_the_same_without_its_index(told: Told, running: Ids) -> None:
+    path = f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/1/metrics"
+    assert told(f"{path}?get=numRecordsIn") == [{"id": "numRecordsIn", "value": "3"}]
+
+
+def test_tasks_are_summed_up_or_those_that_are_named(told: Told, running: Ids) -> None:
+    Task.objects.filter(index=1).update(metrics={"read_records": 5, "word": "x"})
+    path = f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/metrics"
+    everything = {"id": "numRecordsIn", "min": 3.0, "max": 5.0, "avg": 4.0, "sum": 8.0}
+    assert told(f"{path}?get=numRecordsIn,word,nothing") == [everything]
+    assert told(f"{path}?get=numRecordsIn&subtasks=0-1,7") == [everything]
+    assert told(f"{path}?get=numRecordsIn&subtasks=1&agg=max,sum") == [{"id": "numRecordsIn", "max": 5.0, "sum": 5.0}]
+    assert told(f"{path}?get=numRecordsIn&subtasks=9") == []
+
+
+def test_live_jobs_are_summed_up_or_those_that_are_named(told: Told, running: Ids, finish: Callable[[], None]) -> None:
+    assert told("/jobs/metrics?get=uptime")[0]["max"] >= 0
+    finish()
+    assert told("/jobs/metrics") == []
+    assert told(f"/jobs/metrics?get=fullRestarts&jobs={running['job']}&agg=min") == [{"id": "fullRestarts", "min": 0.0}]
+    (up,) = told(f"/v1/jobs/{running['job']}/metrics/?get=uptime")
+    assert int(up["value"]) >= 0
+
+
+def test_nodes_tell_the_memory_of_their_agents(told: Told, running: Ids) -> None:
+    Node.objects.update(figures={"process": {"rss": 5, "vms": 7}, "cpu": 50, "mem_total": 1})
+    get = "Status.JVM.Memory.Heap.Used,Status.JVM.CPU.Load,Status.JVM.Memory.Heap.Max"
+    assert [each["value"] for each in told(f"/taskmanagers/{running['node']}/metrics?get={get}")] == ["5", "0.5", "1048576"]
+    node = f"/taskmanagers/metrics?get=Status.JVM.Memory.Heap.Used&agg=sum&taskmanagers={running['node']}"
+    assert told(node) == [{"id": "Status.JVM.Memory.Heap.Used", "sum": 5.0}]
+
+
+def test_the_cluster_tells_its_slots(told: Told, running: Ids) -> None:
+    get = "taskSlotsTotal,numRegisteredTaskManagers,numRunningJobs"
+    assert [each["value"] for each in told(f"/jobmanager/metrics?get={get}")] == ["2", "1", "1"]
+    assert int(told("/jobmanager/metrics?get=Status.JVM.Memory.Heap.Used")[0]["value"]) > 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/jobs/{UNKNOWN}/metrics?get=uptime",
+        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/metrics",
+        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/metrics",
+        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/0/metrics",
+        f"/taskmanagers/{UNKNOWN}/metrics",
+        f"/taskmanagers/metrics?taskmanagers={UNKNOWN}",
+        f"/jobs/metrics?jobs={UNKNOWN}",
+    ],
+)
+def test_what_there_is_not_has_no_metrics(told: Told, path: str) -> None:
+    assert told(path) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/jobs/metrics?agg=bogus",
+        "/jobs/metrics?jobs=zz",
+        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/metrics?subtasks=a",
+        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/metrics?subtasks=1-",
+        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/x/metrics",
+        "/jobs/x/metrics",
+    ],
+)
+def test_what_cannot_be_read_is_refused(viewer: Client, path: str) -> None:
+    assert viewer.get(path).status_code == 400
+
+
+def test_numbers_beyond_all_measure_are_left_out_of_sums(told: Told, running: Ids) -> None:
+    Task.objects.filter(index=0).update(metrics={"huge": 10**400})
+    assert told(f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/metrics?get=huge") == []

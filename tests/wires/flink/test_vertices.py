@@ -1,0 +1,123 @@
+"""Vertices, subtasks and attempts; and the shapes of the older API."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from jobs.models import Attempt
+from scheduling.lifecycle import TaskState
+
+pytestmark = pytest.mark.django_db
+
+Ids = dict[str, str]
+Told = Callable[..., Any]
+
+
+def test_a_vertex_shows_its_subtasks_with_both_names_of_the_start(told: Told, running: Ids) -> None:
+    found = told(f"/jobs/{running['job']}/vertices/{running['v0'].upper()}")
+    assert (found["name"], found["parallelism"], [each["subtask"] for each in found["subtasks"]]) == ("read", 2, [0, 1])
+    first = found["subtasks"][0]
+    assert (first["status"], first["attempt"], first["host"], first["end-time"]) == ("RUNNING", 0, "n1:0", -1)
+    assert first["start_time"] == first["start-time"] > 0
+    assert (first["metrics"]["read-bytes"], first["metrics"]["read-bytes-complete"]) == (10, True)
+
+
+def test_a_subtask_that_waits_is_nowhere(told: Told, running: Ids) -> None:
+    write = told(f"/jobs/{running['job']}")["vertices"][1]["id"]
+    (waiting,) = told(f"/jobs/{running['job']}/vertices/{write}")["subtasks"]
+    assert (waiting["start-time"], waiting["duration"]) == (-1, -1)
+
+
+def test_an_older_attempt_stays_readable(told: Told, running: Ids) -> None:
+    stage = int(running["v0"], 16)
+    Attempt.objects.create(stage_id=stage, index=0, attempt=5, state=TaskState.FAILED, accumulators={"x": 1.5})
+    path = f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/0/attempts/5"
+    assert (told(path)["attempt"], told(path)["status"], told(path)["host"]) == (5, "FAILED", "(unassigned)")
+    added = told(f"{path}/accumulators")
+    assert added["user-accumulators"] == [{"name": "x", "type": "DoubleCounter", "value": "1.5"}]
+    assert len(added["id"]) == 32
+
+
+def test_times_are_those_of_each_state_that_was_entered(told: Told, running: Ids) -> None:
+    (first, _) = told(f"/jobs/{running['job']}/vertices/{running['v0']}/subtasktimes")["subtasks"]
+    times = first["timestamps"]
+    assert 0 < times["CREATED"] <= times["SCHEDULED"]
+    assert times["RUNNING"] > 0
+    assert (times["FINISHED"], first["host"]) == (0, "n1")
+
+
+def test_tasks_are_summed_up_by_node(told: Told, running: Ids) -> None:
+    (node,) = told(f"/jobs/{running['job']}/vertices/{running['v0']}/taskmanagers")["taskmanagers"]
+    assert (node["host"], node["status"], node["status-counts"]["RUNNING"]) == ("n1:0", "RUNNING", 2)
+    assert (node["metrics"]["write-records"], node["metrics"]["write-records-complete"]) == (8, True)
+
+
+def test_each_subtask_tells_what_it_added(told: Told, running: Ids) -> None:
+    found = told(f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/accumulators")["subtasks"]
+    assert [each["user-accumulators"][0]["value"] for each in found] == ["7", "7"]
+
+
+def test_backpressure_is_told_at_once(told: Told, running: Ids) -> None:
+    found = told(f"/jobs/{running['job']}/vertices/{running['v0']}/backpressure")
+    assert (found["status"], [each["ratio"] for each in found["subtasks"]]) == ("ok", [0.0, 0.0])
+
+
+def test_what_there_is_none_of_is_empty(told: Told, running: Ids) -> None:
+    assert told(f"/jobs/{running['job']}/vertices/{running['v0']}/watermarks") == []
+    assert told("/datasets") == {"dataSets": []}
+    assert told("/jars/")["files"] == []
+    assert told("/config")["features"]["web-submit"] is False
+
+
+def older(viewer: Client, path: str) -> Any:
+    """Return an answer in the older shape."""
+    answer = viewer.get(path, headers={"Accept": "application/vnd.flink.legacy+json"})
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_the_older_shapes_lack_what_came_later(viewer: Client, running: Ids) -> None:
+    job = f"/jobs/{running['job']}"
+    vertex = f"{job}/vertices/{running['v0']}"
+    assert "features" not in older(viewer, "/config")
+    assert "flink-version" not in older(viewer, "/overview")
+    (row,) = older(viewer, "/jobs/overview")["jobs"]
+    assert set(row["tasks"]) == {"total", "pending", "running", "finished", "canceling", "canceled", "failed"}
+    shown = older(viewer, job)
+    assert "isStoppable" not in shown
+    assert (len(shown["timestamps"]), len(shown["status-counts"]), len(shown["vertices"][0]["tasks"])) == (8, 8, 8)
+    assert set(shown["vertices"][0]["metrics"]) == {"read-bytes", "write-bytes", "read-records", "write-records"}
+    assert set(older(viewer, f"{job}/plan")) == {"jid", "name", "nodes"}
+    assert "user-config" not in older(viewer, f"{job}/config")["execution-config"]
+    assert set(older(viewer, f"{job}/exceptions")) == {"root-exception", "all-exceptions", "truncated"}
+    added = older(viewer, f"{job}/accumulators")
+    assert set(added) == {"job-accumulators", "user-task-accumulators"}
+    assert added["user-task-accumulators"][0]["value"] == "LongCounter 14"
+    subtask = older(viewer, vertex)["subtasks"][0]
+    assert (subtask["host"], "start_time" in subtask, len(subtask["metrics"])) == ("n1", False, 4)
+    assert older(viewer, f"{vertex}/accumulators")["user-accumulators"][1]["value"] == "DoubleCounter 3.0"
+    assert older(viewer, f"{vertex}/subtasks/accumulators")["subtasks"][0]["user-accumulators"][0]["value"] == "LongCounter 7"
+    assert len(older(viewer, f"{vertex}/subtasks/0/attempts/0/accumulators")["id"]) == 16
+    assert len(older(viewer, f"{vertex}/subtasks/0")["metrics"]) == 4
+    assert len(older(viewer, f"{vertex}/subtasktimes")["subtasks"][0]["timestamps"]) == 8
+    assert len(older(viewer, f"{vertex}/taskmanagers")["taskmanagers"][0]["status-counts"]) == 8
+
+
+def test_the_older_errors_are_plain_text(viewer: Client) -> None:
+    answer = viewer.get(f"/jobs/{'0' * 32}?legacy=true")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/plain; charset=UTF-8")
+    assert answer.content == f"Job {'0' * 32} not found".encode()
+
+
+def test_ten_thousand_subtasks_cost_no_more_statements_than_ten(
+    viewer: Client, submit: Callable[..., dict[str, Any]], statements: Callable[[Client, str], int]
+) -> None:
+    pages = ("", "/subtasks/accumulators", "/subtasktimes", "/taskmanagers", "/metrics?get=0.a", "/accumulators")
+    costs = []
+    for tasks in (10, 10_000):
+        made = submit({"a": {"parallelism": tasks}})["id"]
+        (vertex,) = viewer.get(f"/jobs/{made}").json()["vertices"]
+        costs.append([statements(viewer, f"/jobs/{made}/vertices/{vertex['id']}{page}") for page in pages])
+    assert costs[0] == costs[1]

@@ -1,0 +1,126 @@
+"""Metrics by Flink's names: those of one thing as texts, those of many as sums, least, largest and mean."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scheduling.lifecycle import JOB_ENDS
+from wires.flink.decode import Aggregation
+from wires.flink.encode import nodes
+
+if TYPE_CHECKING:
+    from jobs.showing_executions import Execution
+    from jobs.tallying import Tally
+
+Metrics = Mapping[str, Any]
+#: Flink's names of what tasks tell by ours.
+TASKS = {
+    "numBytesIn": "read_bytes",
+    "numBytesOut": "write_bytes",
+    "numRecordsIn": "read_records",
+    "numRecordsOut": "write_records",
+}
+_CHECKPOINTS = (
+    "numberOfCompletedCheckpoints",
+    "numberOfFailedCheckpoints",
+    "numberOfInProgressCheckpoints",
+    "totalNumberOfCheckpoints",
+    "lastCheckpointDuration",
+    "lastCheckpointSize",
+    "lastCheckpointAlignmentBuffered",
+    "lastCheckpointRestoreTimestamp",
+)
+#: What a JVM has, and no process of ours.
+_OF_A_JVM = (
+    *(f"Status.JVM.Memory.NonHeap.{name}" for name in ("Used", "Committed", "Max")),
+    *(
+        f"Status.JVM.Memory.{kind}.{name}"
+        for kind in ("Direct", "Mapped")
+        for name in ("Count", "MemoryUsed", "TotalCapacity")
+    ),
+    *(f"Status.{of}.{name}MemorySegments" for of in ("Network", "Shuffle.Netty") for name in ("Available", "Total")),
+    "Status.JVM.ClassLoader.ClassesLoaded",
+    "Status.JVM.ClassLoader.ClassesUnloaded",
+)
+#: Beyond this a value is no use to anybody, and no number to some.
+_LARGEST = 10**300
+_AGGREGATE: dict[Aggregation, Callable[[Sequence[float]], float]] = {
+    Aggregation.MIN: min,
+    Aggregation.MAX: max,
+    Aggregation.AVG: lambda values: sum(values) / len(values),
+    Aggregation.SUM: sum,
+}
+
+
+def plain(found: Metrics, wanted: Sequence[str] | None) -> list[dict[str, str]]:
+    """Return the names of metrics, or the values of those that are wanted and there."""
+    if wanted is None:
+        return [{"id": name} for name in found]
+    return [{"id": name, "value": str(found[name])} for name in wanted if name in found]
+
+
+def aggregated(found: Iterable[Metrics], wanted: Sequence[str] | None, kinds: Iterable[Aggregation]) -> list[dict[str, Any]]:
+    """Return the names of the metrics of several things, or what comes of the values of those that are wanted."""
+    things = list(found)
+    if wanted is None:
+        return [{"id": name} for name in dict.fromkeys(name for thing in things for name in thing)]
+    values = {name: [thing[name] for thing in things if _is_number(thing.get(name))] for name in wanted}
+    return [
+        {"id": name, **{kind.value: float(_AGGREGATE[kind](numbers)) for kind in kinds}}
+        for name, numbers in values.items()
+        if numbers
+    ]
+
+
+def of_job(tally: "Tally", now: int) -> dict[str, Any]:
+    """Return the metrics of a job."""
+    until = now if tally.ended is None else tally.ended
+    up = max(until - tally.started, 0) if tally.started is not None else 0
+    times = {"uptime": up, "downtime": 0, "restartingTime": 0, "fullRestarts": 0}
+    return {**times, **dict.fromkeys(_CHECKPOINTS, 0), "lastCheckpointExternalPath": "n/a"}
+
+
+def is_live(tally: "Tally") -> bool:
+    """Say whether a job is one of those whose metrics are summed up when none is named."""
+    return tally.state not in JOB_ENDS
+
+
+def of_task(found: "Execution") -> dict[str, Any]:
+    """Return the metrics of a task: those that Flink has too by its names, and all by their own."""
+    told = {name: found.metrics[ours] for name, ours in TASKS.items() if ours in found.metrics}
+    return {**told, **found.metrics}
+
+
+def of_vertex(found: Iterable["Execution"]) -> dict[str, Any]:
+    """Return the metrics of all tasks of a vertex, each with the task's index before its name."""
+    return {f"{each.task}.{name}": value for each in found for name, value in of_task(each).items()}
+
+
+def of_node(node: nodes.Node) -> dict[str, Any]:
+    """Return the metrics of a node: the memory of its agent, and its machine's load."""
+    return _process(nodes.process(node), heap_max=nodes.memory(node)[0]) | {"Status.JVM.CPU.Load": nodes.load(node)}
+
+
+def of_manager(overview: Mapping[str, Any], process: Mapping[str, int | float], heap_max: int) -> dict[str, Any]:
+    """Return the metrics of the cluster and of the process that answers; `overview` is as told to dashboards."""
+    return {
+        "taskSlotsTotal": overview["slots-total"],
+        "taskSlotsAvailable": overview["slots-available"],
+        "numRegisteredTaskManagers": overview["taskmanagers"],
+        "numRunningJobs": overview["jobs-running"],
+        **_process(process, heap_max=heap_max),
+        "Status.JVM.CPU.Time": round(process["cpu_seconds"] * 10**9),
+        "Status.JVM.Threads.Count": process["threads"],
+    }
+
+
+def _process(process: Mapping[str, Any], *, heap_max: int) -> dict[str, Any]:
+    return {
+        "Status.JVM.Memory.Heap.Used": process["rss"],
+        "Status.JVM.Memory.Heap.Committed": process["vms"],
+        "Status.JVM.Memory.Heap.Max": heap_max,
+        **dict.fromkeys(_OF_A_JVM, 0),
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST

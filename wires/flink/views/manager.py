@@ -1,0 +1,65 @@
+"""The scheduler as Flink's jobmanager."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from nodes import events
+from status import configuration, process
+from wires.flink.encode import manager
+from wires.flink.views.base import TEXT, FlinkView
+from wires.reading import NotThere
+
+#: Events that a log goes back to.
+SHOWN = 1000
+
+
+class ConfigView(FlinkView):
+    """The settings of this installation."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell those that are in effect, without secrets."""
+        return self.told(manager.config(configuration.effective()))
+
+
+class LogView(FlinkView):
+    """What happened to nodes and to the scheduler."""
+
+    def get(self, request: HttpRequest, file: str = manager.LOG) -> HttpResponse:
+        """Tell it, a line for each event."""
+        return log_response(_told(), file)
+
+
+class LogsView(FlinkView):
+    """The logs that there are."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """List them."""
+        return self.told(manager.logs(_told()))
+
+
+class StdoutView(FlinkView):
+    """What was written besides; nothing is."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell nothing."""
+        return HttpResponse("", content_type=TEXT)
+
+
+class ThreadDumpView(FlinkView):
+    """The threads of the process that answers."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Say where each of them stands."""
+        return self.told(manager.threads(process.stacks().items()))
+
+
+def log_response(newest_first: list[dict[str, Any]], file: str) -> HttpResponse:
+    """Return events as a log, if that is the one that is asked for."""
+    if file != manager.LOG:
+        raise NotThere(f"The file {file:.100} does not exist.")
+    return HttpResponse(manager.log(newest_first), content_type=TEXT)
+
+
+def _told() -> list[dict[str, Any]]:
+    return list(events.of_nodes()[:SHOWN])

@@ -1,0 +1,119 @@
+"""Metrics: of one thing, or of several with what comes of them. Of what there is not there are none: an empty list."""
+
+from collections.abc import Iterable
+
+import psutil
+from django.http import HttpRequest, HttpResponse
+
+from jobs import tallying
+from jobs.showing_executions import Execution, execution, executions
+from jobs.showing_progress import stage
+from nodes import showing
+from status import process
+from wires.flink import decode, ids
+from wires.flink.encode import metrics
+from wires.flink.encode.nodes import is_taskmanager
+from wires.flink.views.base import FlinkView, now_ms
+from wires.flink.views.cluster import overview
+from wires.flink.views.nodes import taskmanagers
+
+
+class MetricsView(FlinkView):
+    """Tells metrics as the query asks."""
+
+    def plain(self, found: metrics.Metrics) -> HttpResponse:
+        """Return the metrics of one thing."""
+        return self.told(metrics.plain(found, decode.listed(self.request.GET.get("get"))))
+
+    def aggregated(self, found: Iterable[metrics.Metrics]) -> HttpResponse:
+        """Return what comes of the metrics of several things."""
+        wanted, kinds = decode.listed(self.request.GET.get("get")), decode.aggregations(self.request.GET.get("agg"))
+        return self.told(metrics.aggregated(found, wanted, kinds))
+
+
+class ManagerView(MetricsView):
+    """The cluster, and the process that answers."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell of it."""
+        return self.plain(metrics.of_manager(overview(), process.figures(), psutil.virtual_memory().total))
+
+
+class JobsView(MetricsView):
+    """Several jobs."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Sum up live jobs, or those that are named."""
+        named = decode.listed(request.GET.get("jobs"))
+        wanted = None if named is None else {str(ids.to_job(each)) for each in named}
+        now = now_ms()
+        found = (tally for tallies in tallying.tallies() for tally in tallies)
+        return self.aggregated(
+            metrics.of_job(tally, now)
+            for tally in found
+            if (metrics.is_live(tally) if wanted is None else tally.id in wanted)
+        )
+
+
+class JobView(MetricsView):
+    """One job."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Tell of it."""
+        found = tallying.tally(ids.to_job(job))
+        return self.plain(metrics.of_job(found, now_ms()) if found else {})
+
+
+class VertexView(MetricsView):
+    """One vertex."""
+
+    def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
+        """Tell of each of its tasks."""
+        return self.plain(metrics.of_vertex(_executions(job, vertex)))
+
+
+class SubtasksView(MetricsView):
+    """The tasks of a vertex."""
+
+    def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
+        """Sum up all of them, or those that are named."""
+        wanted = decode.ranges(request.GET.get("subtasks"))
+        return self.aggregated(
+            metrics.of_task(each)
+            for each in _executions(job, vertex)
+            if wanted is None or any(each.task in some for some in wanted)
+        )
+
+
+class SubtaskView(MetricsView):
+    """One task."""
+
+    def get(self, request: HttpRequest, job: str, vertex: str, subtask: str) -> HttpResponse:
+        """Tell of it."""
+        found_in, index = stage(ids.to_job(job), ids.to_stage(vertex)), ids.to_index("subtaskindex", subtask)
+        found = execution(found_in.id, index) if found_in else None
+        return self.plain(metrics.of_task(found) if found else {})
+
+
+class TaskmanagersView(MetricsView):
+    """Several nodes."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Sum up all of them, or those that are named."""
+        wanted = decode.listed(request.GET.get("taskmanagers"))
+        found = [node for node in taskmanagers() if wanted is None or ids.node_id(node["id"]) in wanted]
+        return self.aggregated(metrics.of_node(node) for node in found)
+
+
+class TaskmanagerView(MetricsView):
+    """One node."""
+
+    def get(self, request: HttpRequest, node: str) -> HttpResponse:
+        """Tell of it."""
+        found = showing.node(str(ids.to_node(node)))
+        return self.plain(metrics.of_node(found) if found and is_taskmanager(found) else {})
+
+
+def _executions(job: str, vertex: str) -> Iterable[Execution]:
+    found = stage(ids.to_job(job), ids.to_stage(vertex))
+    return executions(found.id) if found else ()
