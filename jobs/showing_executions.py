@@ -11,7 +11,10 @@ from scheduling.lifecycle import TaskState
 
 
 class Execution(NamedTuple):
-    """An attempt of a task; times are milliseconds since 1970, None for what has not happened."""
+    """An attempt of a task; times are milliseconds since 1970, None for what has not happened.
+
+    What it told is kept as it was stored, and read when it is asked for.
+    """
 
     task: int
     state: TaskState
@@ -20,8 +23,18 @@ class Execution(NamedTuple):
     scheduled: int | None
     started: int | None
     ended: int | None
-    metrics: Mapping[str, Any]
-    accumulators: Mapping[str, Any]
+    stored_metrics: str | None
+    stored_accumulators: str | None
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The present values that it told."""
+        return _object(self.stored_metrics)
+
+    @property
+    def accumulators(self) -> Mapping[str, Any]:
+        """The sums that it told."""
+        return _object(self.stored_accumulators)
 
 
 class Failure(NamedTuple):
@@ -97,8 +110,8 @@ def accumulated(stages: list[int]) -> list[Accumulator]:
 
 
 def _execution(row: tuple[Any, ...]) -> Execution:
-    task, state, attempt, node, scheduled, started, ended, metrics, accumulators = row
-    return Execution(task, _STATES[state], attempt, node, scheduled, started, ended, _object(metrics), _object(accumulators))
+    task, state, *rest = row
+    return Execution(task, _STATES[state], *rest)
 
 
 def _object(text: str | None) -> Mapping[str, Any]:

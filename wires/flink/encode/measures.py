@@ -1,6 +1,7 @@
 """What is told alike of jobs, vertices and subtasks: times, counts by state, what was read and written."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from scheduling.lifecycle import TaskState
@@ -19,6 +20,7 @@ FLOWS = {
     "read-records": "read_records",
     "write-records": "write_records",
 }
+_IO = tuple(told for name in FLOWS for told in (name, f"{name}-complete"))
 LARGEST = 2**63 - 1
 #: What was read or written, and whether all that could tell has told.
 Told = tuple[int, bool]
@@ -39,15 +41,13 @@ def counts(found: Sequence[int]) -> dict[str, int]:
 
 def io(flows: "Flows | Sequence[Told]") -> dict[str, Any]:
     """Return what was read and written."""
-    told: dict[str, Any] = {}
-    for name, (total, complete) in zip(FLOWS, flows, strict=True):
-        told |= {name: total, f"{name}-complete": complete}
-    return told
+    return dict(zip(_IO, chain.from_iterable(flows), strict=True))
 
 
 def flows_of(found: "Execution") -> list[Told]:
     """Return what one attempt read and wrote; one that has not begun has read nothing, and that is known."""
-    return [_flow(found.metrics, name, begun=found.started is not None) for name in FLOWS.values()]
+    metrics, begun = found.metrics, found.started is not None
+    return [_flow(metrics.get(name), begun=begun) for name in FLOWS.values()]
 
 
 def together(found: Iterable[Sequence[Told]]) -> list[Told]:
@@ -56,8 +56,7 @@ def together(found: Iterable[Sequence[Told]]) -> list[Told]:
     return [(min(sum(value for value, _ in column), LARGEST), all(known for _, known in column)) for column in columns]
 
 
-def _flow(metrics: Mapping[str, Any], name: str, *, begun: bool) -> Told:
-    value = metrics.get(name)
+def _flow(value: object, *, begun: bool) -> Told:
     if isinstance(value, int | float):
         return int(max(min(value, LARGEST), 0)), True
     return 0, not begun

@@ -86,8 +86,8 @@ def is_live(tally: "Tally") -> bool:
 
 def of_task(found: "Execution") -> dict[str, Any]:
     """Return the metrics of a task: those that Flink has too by its names, and all by their own."""
-    told = {name: found.metrics[ours] for name, ours in TASKS.items() if ours in found.metrics}
-    return {**told, **found.metrics}
+    metrics = found.metrics
+    return {**{name: metrics[ours] for name, ours in TASKS.items() if ours in metrics}, **metrics}
 
 
 def of_vertex(found: Iterable["Execution"]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A vertex: its subtasks, their times, and the nodes that they run on."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,8 @@ def _timestamps(found: "Execution", created: int) -> dict[str, int]:
 
 
 def _on_node(node: int | None, found: list["Execution"], names: Names, *, now: int) -> dict[str, Any]:
-    tally = tuple(sum(each.state is state for each in found) for state in TaskState)
+    tasks = Counter(each.state for each in found)
+    tally = tuple(tasks[state] for state in TaskState)
     started = [each.started for each in found if each.started is not None]
     over = all(each.state in TASK_ENDS for each in found)
     ended = max((each.ended for each in found if each.ended is not None), default=None) if over else None
