@@ -27,6 +27,8 @@ from scheduling.lifecycle import JOB_STARTABLE, TaskState
 from scheduling.plan import Policy
 from scheduling.spec.types import Constraint, Op
 
+#: In which order stages have their turn: by priority, then as operators have chosen.
+_TURN = "j.priority, j.number * (SELECT CASE allocation WHEN 'lifo' THEN -1 ELSE 1 END FROM nodes_scheduler), s.position"
 STARTABLE_JOBS = "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) AND held_reason = '' ORDER BY number"
 
 
@@ -95,9 +97,9 @@ def _candidates(jobs: Sequence[UUID] | None, limit: int) -> list[Candidate]:
                 AND (t.max_running IS NULL OR j.started_at IS NOT NULL OR t.max_running > (
                     SELECT count(*) FROM jobs_job r WHERE r.job_type_id = t.id AND r.ended_at IS NULL
                     AND (r.started_at IS NOT NULL OR r.number < j.number)))
-            ORDER BY j.priority, j.number, s.position LIMIT %s
+            ORDER BY {_TURN} LIMIT %s
         ) first JOIN jobs_stage s ON s.id = first.id JOIN jobs_job j ON j.id = first.job
-        ORDER BY j.priority, j.number, s.position""",
+        ORDER BY {_TURN}""",
         [[int(state) for state in JOB_STARTABLE], jobs is None, list(jobs or ()), limit],
     )
     candidates = [_candidate(read_stage(row), *row[STAGE_WIDTH:]) for row in found]

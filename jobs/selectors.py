@@ -51,6 +51,11 @@ class LeaderRow:
     taken_at: datetime | None
     alive: bool
 
+    @property
+    def host(self) -> str:
+        """Return the machine on which it runs; holders are named after that and their process."""
+        return self.holder.rsplit(":", 1)[0]
+
 
 def leader() -> LeaderRow:
     """Return the holder of the lease, and whether it holds it still by the database's clock."""

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from nodes.remembering import History
 
@@ -14,6 +15,10 @@ class Scheduler(models.Model):
     pause_epoch = models.BigIntegerField(default=0)
     strategy = models.CharField(max_length=40, default="bias")
     allocation = models.CharField(max_length=40, default="fifo")
+    #: How many processes should take messages (one leads and takes them all, so that this is only remembered).
+    message_handlers = models.PositiveSmallIntegerField(default=1)
+    #: What the leader logs from (jobs.surveying); the environment says what holds until this is changed.
+    log_level = models.CharField(max_length=10, default="INFO")
     updated_at = models.DateTimeField(auto_now=True)
     history = History(excluded_fields=["pause_epoch", "updated_at"])
 
@@ -43,6 +48,9 @@ class Node(models.Model):
     registered_at = models.DateTimeField(null=True)
     info = models.JSONField(default=dict)
     figures = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    deactivated_at = models.DateTimeField(null=True)
     #: Of what people decide; what an agent reports changes too often to be worth it.
     history = History(
         excluded_fields=[
@@ -56,6 +64,9 @@ class Node(models.Model):
             "registered_at",
             "info",
             "figures",
+            "created_at",
+            "changed_at",
+            "deactivated_at",
         ]
     )
 

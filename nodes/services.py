@@ -46,7 +46,7 @@ def register(
             node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
-        node.registered_at = node.heard_at = timezone.now()
+        node.registered_at = node.heard_at = node.changed_at = timezone.now()
         node.figures = {}
         if same:
             node.save_without_historical_record()  # type: ignore[attr-defined]  # untyped
@@ -78,14 +78,19 @@ def drain(id_: int, reason: str) -> Node:
     return _change(id_, "drained", reason, draining=True, pause_reason=reason)
 
 
+def explain_pause(id_: int, reason: str) -> Node:
+    """Say why a node is paused, or will be."""
+    return _change(id_, "explained", reason, pause_reason=reason)
+
+
 def deactivate(id_: int, reason: str = "") -> Node:
     """Take a node out of the cluster, with its history kept."""
-    return _change(id_, "deactivated", reason, active=False)
+    return _change(id_, "deactivated", reason, active=False, deactivated_at=timezone.now())
 
 
 def activate(id_: int) -> Node:
     """Take a node back."""
-    return _change(id_, "activated", active=True)
+    return _change(id_, "activated", active=True, deactivated_at=None)
 
 
 def pause_scheduler(reason: str) -> Scheduler:
@@ -101,11 +106,10 @@ def resume_scheduler() -> Scheduler:
     return _scheduler("resumed", paused=False, pause_reason="")
 
 
-def set_policy(*, strategy: str | None = None, allocation: str | None = None) -> Scheduler:
-    """Choose how tasks are placed, and how room is divided among jobs."""
-    chosen = {"strategy": strategy, "allocation": allocation}
+def set_policy(**chosen: str | int | None) -> Scheduler:
+    """Choose how tasks are placed (`strategy`), how room is divided among jobs (`allocation`), and what is logged."""
     with transaction.atomic():
-        scheduler = Scheduler.objects.select_for_update().get()
+        scheduler = _locked_scheduler()
         for field, value in chosen.items():
             if value is not None:
                 setattr(scheduler, field, value)
@@ -121,15 +125,16 @@ def _change(id_: int, did: str, reason: str = "", **fields: Any) -> Node:
         for field, value in fields.items():
             setattr(node, field, value)
         node.pause_epoch += 1
+        node.changed_at = timezone.now()
         give_reason(node, reason)
-        node.save(update_fields=[*fields, "pause_epoch"])
+        node.save(update_fields=[*fields, "pause_epoch", "changed_at"])
         events.record([events.Told(f"node_{did}", _because(f"The node was {did}", reason), node=node.id)])
     return node
 
 
 def _scheduler(did: str, reason: str = "", **fields: Any) -> Scheduler:
     with transaction.atomic():
-        scheduler = Scheduler.objects.select_for_update().get()
+        scheduler = _locked_scheduler()
         for field, value in fields.items():
             setattr(scheduler, field, value)
         scheduler.pause_epoch += 1
@@ -137,6 +142,10 @@ def _scheduler(did: str, reason: str = "", **fields: Any) -> Scheduler:
         scheduler.save()
         events.record([events.Told(f"scheduler_{did}", _because(f"The scheduler was {did}", reason))])
     return scheduler
+
+
+def _locked_scheduler() -> Scheduler:
+    return Scheduler.objects.select_for_update().get_or_create(id=1)[0]
 
 
 def _has_session(node: Node) -> bool:

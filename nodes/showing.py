@@ -25,7 +25,11 @@ _FIELDS = (
     "registered_at",
     "info",
     "figures",
+    "created_at",
+    "changed_at",
+    "deactivated_at",
 )
+_SWITCHES = ("paused", "pause_reason", "strategy", "allocation", "message_handlers", "log_level", "updated_at")
 _CONFIRMED = Q(confirmed_pause__gte=F("pause_epoch"))
 _STATE = Case(
     When(active=False, then=Value("INACTIVE")),
@@ -97,7 +101,9 @@ def resources_by_node() -> list[tuple[str, str, int, int]]:
 
 def scheduler() -> dict[str, Any]:
     """Return the cluster-wide switches, and whether a pause has been confirmed by every agent with a session."""
-    row = Scheduler.objects.values("paused", "pause_reason", "strategy", "allocation", "updated_at").get()
+    found = Scheduler.objects.values(*_SWITCHES)
+    # Without the row nothing would work, so it is made again as it is made at first.
+    row: dict[str, Any] = found.first() or found.get(id=Scheduler.objects.get_or_create(id=1)[0].id)
     state = "RUNNING"
     if row["paused"]:
         unconfirmed = Node.objects.exclude(session="").filter(~_CONFIRMED).exists()

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from scheduling.allocation.fifo import fifo
+from scheduling.allocation.lifo import lifo
 from scheduling.allocation.request import Allowance, Request
 
 Algorithm: TypeAlias = Callable[[Sequence[Request]], list[Allowance]]
 
-ALGORITHMS: dict[str, Algorithm] = {"fifo": fifo}
+ALGORITHMS: dict[str, Algorithm] = {"fifo": fifo, "lifo": lifo}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from jobs.leading import Leader
 from jobs.models import Assignment, Job, Stage, Task
 from nodes.models import NodeResource
+from nodes.services import set_policy
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
@@ -31,6 +32,18 @@ def test_a_job_runs_to_its_end(leader: Leader, agent: ListAgent, job: Submit) ->
     assert list(Task.objects.values_list("result", flat=True)) == [7, 7, 7]
     assert not Assignment.objects.exists()
     assert held() == 0
+
+
+def test_the_latest_submission_goes_first_where_that_is_chosen(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    set_policy(allocation="lifo")
+    job({"a": {}}, priority=50)
+    job({"b": {"parallelism": 3}})
+    job({"c": {"parallelism": 3}})
+    turn(leader)
+    agent.listen()
+    names = dict(Stage.objects.values_list("id", "name"))
+    assert [names[stage] for stage, _, _ in agent.tasks()] == ["a", "c", "c", "c", "b", "b", "b"]
+    turn(leader, agent.finish(agent.tasks()))
 
 
 def test_only_what_fits_is_held_and_the_rest_waits_on_the_list(leader: Leader, agent: ListAgent, job: Submit) -> None:

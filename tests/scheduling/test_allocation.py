@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from scheduling.allocation.base import ALGORITHMS
 from scheduling.allocation.fifo import fifo
+from scheduling.allocation.lifo import lifo
 from scheduling.allocation.request import Request
 from scheduling.allocation.reserving import Reservation, choose, still_valid
 from scheduling.cluster import Cluster, NodeView
@@ -45,6 +46,11 @@ def test_fifo_serves_by_priority_then_submission_then_ids_and_allows_all() -> No
     served = fifo(wanted)
     assert [allowance.request.stage for allowance in served] == [4, 3, 2, 1]
     assert [allowance.count for allowance in served] == [5, 5, 5, 5]
+
+
+def test_lifo_serves_by_priority_then_the_latest_submission() -> None:
+    wanted = [request(1, 5, submitted=2), request(2, 5, submitted=1), request(4, 5, submitted=0, priority=1)]
+    assert [allowance.request.stage for allowance in lifo(wanted)] == [4, 1, 2]
 
 
 def test_node_with_the_largest_share_already_free_is_reserved() -> None:
