@@ -1,5 +1,6 @@
 """Every setting of an installation, read from the environment; odd values stop the start with a clear error."""
 
+import tomllib
 from pathlib import Path
 
 import environ
@@ -10,6 +11,8 @@ from scheduler_project import logs
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
+#: The version of this product; it runs from the folder that says so.
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 DEBUG = env.bool("SWITCHYARD_DEBUG", default=False)
 #: Good enough on loopback alone; anywhere else the server does not start with it (access.checks).
@@ -63,7 +66,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 #: The foreign APIs that are spoken, each a folder in wires/.
-WIRES = ("ballista", "flink")
+WIRES = ("ballista", "flink", "scale")
 ROOT_URLCONF = "scheduler_project.urls"
 APPEND_SLASH = False
 TEMPLATES = [

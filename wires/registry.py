@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +19,7 @@ _ANSWERED = "_switchyard_answered"
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What all views of a wire share, made in its module `errors`.
+    """What all views of a wire share, made in its module `errors`; one that tells errors in two ways has two of them.
 
     `owns` matches the beginnings of its paths, `statuses` says with which status an error of ours is told, `error`
     makes the body (an empty detail: none is known) and `wrong_verb` answers a method that a route does not take.
@@ -51,7 +52,11 @@ class Wire:
 @cache
 def wires() -> tuple[Wire, ...]:
     """Return the wires of this installation."""
-    return tuple(import_module(f"wires.{name}.errors").WIRE for name in settings.WIRES)
+    return tuple(wire for name in settings.WIRES for wire in _made_by(import_module(f"wires.{name}.errors")))
+
+
+def _made_by(errors: ModuleType) -> tuple[Wire, ...]:
+    return getattr(errors, "WIRES", None) or (errors.WIRE,)
 
 
 def owner(path: str) -> Wire | None:

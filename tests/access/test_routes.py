@@ -153,6 +153,14 @@ MEANT: dict[str, dict[str, str]] = {
     "/savepoint-disposal/{trigger}": {"GET": V},
     "/taskmanagers": {"GET": V},
     "/taskmanagers/{node}": {"GET": V},
+    "/scheduler": {"GET": V, "PATCH": O},
+    "/v4/scheduler": {"GET": V, "PATCH": O},
+    "/v5/scheduler": {"GET": V, "PATCH": O},
+    "/status": {"GET": V},
+    "/v4/status": {"GET": V},
+    "/v5/status": {"GET": V},
+    "/v6/scheduler": {"GET": V, "PATCH": O},
+    "/v6/version": {"GET": PUBLIC},
 }
 #: What the server refuses to everybody who may ask.
 REFUSED = {"/cluster"}

@@ -16,12 +16,6 @@ class Speaker(Protocol):
     """One wire, as the shared tests ask of it."""
 
     name: str
-    #: Its word for each state of a job.
-    words: Mapping[JobState, str]
-    #: Requests about a job that there is not; each is a 404.
-    unknown: list[tuple[str, str]]
-    #: What it says of an id that no job could have.
-    malformed: int
     #: A request that viewers may send, and one that they may not.
     reading: tuple[str, str]
     changing: tuple[str, str]
@@ -29,6 +23,20 @@ class Speaker(Protocol):
     wrong_verb: tuple[str, int]
     #: A path of this wire that leads nowhere.
     nowhere: str
+
+    def is_error(self, status: int, answer: Any) -> bool:
+        """Say whether an answer is an error with this status in the words of the wire."""
+
+
+class JobSpeaker(Speaker, Protocol):
+    """A wire that tells of single jobs."""
+
+    #: Its word for each state of a job.
+    words: Mapping[JobState, str]
+    #: Requests about a job that there is not; each is a 404.
+    unknown: list[tuple[str, str]]
+    #: What it says of an id that no job could have.
+    malformed: int
     #: Paths that tell of one job, by a format with `id`.
     pages: list[str]
 
@@ -43,9 +51,6 @@ class Speaker(Protocol):
 
     def cancel(self, client: Client, id_: str) -> bool:
         """Ask a job to stop; say whether that was accepted."""
-
-    def is_error(self, status: int, answer: Any) -> bool:
-        """Say whether an answer is an error with this status in the words of the wire."""
 
 
 class Ballista:
@@ -166,4 +171,20 @@ class Flink:
         return bool(answer.status_code == status and [type(each) for each in answer.json()["errors"]] == [str])
 
 
-SPEAKERS: list[Speaker] = [Ballista(), Flink()]
+class Scale:
+    """NGA Scale, which here tells of jobs in numbers alone."""
+
+    name = "scale"
+    reading = ("GET", "/scheduler/")
+    changing = ("PATCH", "/scheduler/")
+    wrong_verb = ("DELETE", 405)
+    nowhere = "/v6/nowhere"
+
+    def is_error(self, status: int, answer: Any) -> bool:
+        if status in (400, 500):
+            return str(answer["Content-Type"]) == "text/plain; charset=utf-8"
+        return bool(answer.status_code == status and answer.json().keys() == {"detail"})
+
+
+OF_JOBS: list[JobSpeaker] = [Ballista(), Flink()]
+SPEAKERS: list[Speaker] = [*OF_JOBS, Scale()]

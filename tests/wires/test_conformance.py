@@ -13,31 +13,38 @@ from jobs.models import Job, Stage, Task
 from nodes.models import Node
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
-from tests.wires.speakers import Speaker
+from tests.wires.speakers import OF_JOBS, JobSpeaker
 
 Submit = Callable[..., dict[str, Any]]
 Statements = Callable[[Client, str], int]
 Placed = Callable[[], list[tuple[int, int, int]]]
 
 
-def word(speaker: Speaker, client: Client, id_: str) -> str:
+@pytest.fixture(params=OF_JOBS, ids=lambda speaker: speaker.name)
+def speaker(request: pytest.FixtureRequest) -> JobSpeaker:
+    """Give each wire that tells of single jobs."""
+    found: JobSpeaker = request.param
+    return found
+
+
+def word(speaker: JobSpeaker, client: Client, id_: str) -> str:
     """Return the word for a job's state, which the list and the job itself agree on."""
     shown = speaker.state(client, id_)
     assert speaker.jobs(client)[id_] == shown
     return shown
 
 
-def test_a_job_submitted_to_us_is_seen_at_once(speaker: Speaker, viewer: Client, submit: Submit) -> None:
+def test_a_job_submitted_to_us_is_seen_at_once(speaker: JobSpeaker, viewer: Client, submit: Submit) -> None:
     job = submit({"a": {}})
     assert word(speaker, viewer, job["id"]) == speaker.words[JobState.CREATED]
 
 
-def test_without_jobs_the_list_is_empty(speaker: Speaker, viewer: Client) -> None:
+def test_without_jobs_the_list_is_empty(speaker: JobSpeaker, viewer: Client) -> None:
     assert speaker.jobs(viewer) == {}
 
 
 def test_a_job_is_seen_to_run_and_to_finish(
-    speaker: Speaker, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
+    speaker: JobSpeaker, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
 ) -> None:
     job = submit({"a": {"parallelism": 2}, "b": {"needs": ["a"]}})
     turn(leader, agent.start(placed()[:1]))
@@ -48,7 +55,7 @@ def test_a_job_is_seen_to_run_and_to_finish(
 
 
 def test_a_job_is_seen_to_fail(
-    speaker: Speaker, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
+    speaker: JobSpeaker, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
 ) -> None:
     job = submit({"a": {}, "b": {"needs": ["a"]}})
     turn(leader, agent.fail(placed()[:1], error="ValueError: no"))
@@ -59,7 +66,7 @@ def test_a_job_is_seen_to_fail(
 
 
 def test_a_job_is_canceled_by_the_wire(
-    speaker: Speaker, operator: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
+    speaker: JobSpeaker, operator: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
 ) -> None:
     job = submit({"a": {"parallelism": 3}})
     tasks = placed()
@@ -72,7 +79,9 @@ def test_a_job_is_canceled_by_the_wire(
     assert AuditEntry.objects.filter(action="job.cancel", target=job["id"]).count() == 1
 
 
-def test_a_job_that_waits_is_canceled_by_the_wire(speaker: Speaker, operator: Client, submit: Submit, leader: Leader) -> None:
+def test_a_job_that_waits_is_canceled_by_the_wire(
+    speaker: JobSpeaker, operator: Client, submit: Submit, leader: Leader
+) -> None:
     job = submit({"a": {}})
     assert speaker.cancel(operator, job["id"])
     turn(leader)
@@ -81,7 +90,7 @@ def test_a_job_that_waits_is_canceled_by_the_wire(speaker: Speaker, operator: Cl
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("state", [JobState.FINISHED, JobState.FAILED, JobState.CANCELED])
-def test_an_ended_job_is_not_canceled(speaker: Speaker, operator: Client, submit: Submit, state: JobState) -> None:
+def test_an_ended_job_is_not_canceled(speaker: JobSpeaker, operator: Client, submit: Submit, state: JobState) -> None:
     job = submit({"a": {}})
     Job.objects.update(state=state, ended_at=timezone.now())
     assert not speaker.cancel(operator, job["id"])
@@ -89,7 +98,7 @@ def test_an_ended_job_is_not_canceled(speaker: Speaker, operator: Client, submit
     assert not AuditEntry.objects.filter(action="job.cancel").exists()
 
 
-def test_a_viewer_cancels_nothing(speaker: Speaker, viewer: Client, submit: Submit) -> None:
+def test_a_viewer_cancels_nothing(speaker: JobSpeaker, viewer: Client, submit: Submit) -> None:
     job = submit({"a": {}})
     method, path = speaker.changing
     assert viewer.generic(method, path.replace("00000000-0000-0000-0000-000000000001", job["id"])).status_code == 403
@@ -99,7 +108,9 @@ def test_a_viewer_cancels_nothing(speaker: Speaker, viewer: Client, submit: Subm
 @pytest.mark.parametrize(
     "id_", ["00000000-0000-0000-0000-000000000001", "99999999", "9" * 30, "QsshxvN", "%20", "..%2f", "é", "-1"]
 )
-def test_what_is_not_there_is_told_in_its_words(speaker: Speaker, operator: Client, submit: Submit, id_: str) -> None:
+def test_what_is_not_there_is_told_in_its_words(
+    speaker: JobSpeaker, operator: Client, submit: Submit, id_: str
+) -> None:
     submit({"a": {}})
     known = {404} if id_.endswith("-000000000001") else {404, speaker.malformed}
     for method, path in speaker.unknown:
@@ -110,7 +121,7 @@ def test_what_is_not_there_is_told_in_its_words(speaker: Speaker, operator: Clie
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("state", JobState, ids=lambda state: state.name)
-def test_every_state_of_a_job_has_a_word(speaker: Speaker, viewer: Client, submit: Submit, state: JobState) -> None:
+def test_every_state_of_a_job_has_a_word(speaker: JobSpeaker, viewer: Client, submit: Submit, state: JobState) -> None:
     job = submit({"a": {}, "b": {"needs": ["a"]}})
     Job.objects.update(state=state, started_at=timezone.now())
     assert word(speaker, viewer, job["id"]) == speaker.words[state]
@@ -122,7 +133,7 @@ def test_every_state_of_a_job_has_a_word(speaker: Speaker, viewer: Client, submi
 @pytest.mark.parametrize("started", [True, False])
 @pytest.mark.parametrize("state", TaskState, ids=lambda state: state.name)
 def test_every_state_of_a_task_has_a_word(
-    speaker: Speaker, viewer: Client, submit: Submit, state: TaskState, started: bool
+    speaker: JobSpeaker, viewer: Client, submit: Submit, state: TaskState, started: bool
 ) -> None:
     job = submit({"a": {}})
     counts = [int(each == state) for each in TaskState]
@@ -134,7 +145,7 @@ def test_every_state_of_a_task_has_a_word(
 
 
 @pytest.mark.django_db
-def test_every_kind_of_stage_is_shown(speaker: Speaker, viewer: Client, operator: Client) -> None:
+def test_every_kind_of_stage_is_shown(speaker: JobSpeaker, viewer: Client, operator: Client) -> None:
     stages = [
         {"name": "list", "python": "bench.callables:square", "parallelism": 2},
         {
@@ -158,7 +169,7 @@ def test_every_kind_of_stage_is_shown(speaker: Speaker, viewer: Client, operator
 
 
 def test_ten_thousand_tasks_cost_no_more_statements_than_ten(
-    speaker: Speaker,
+    speaker: JobSpeaker,
     viewer: Client,
     submit: Submit,
     leader: Leader,
@@ -176,7 +187,7 @@ def test_ten_thousand_tasks_cost_no_more_statements_than_ten(
 
 
 def test_a_list_of_thirty_jobs_costs_no_more_statements_than_one_of_three(
-    speaker: Speaker, viewer: Client, submit: Submit, statements: Statements
+    speaker: JobSpeaker, viewer: Client, submit: Submit, statements: Statements
 ) -> None:
     _, path = speaker.reading
     for _ in range(3):
@@ -188,7 +199,7 @@ def test_a_list_of_thirty_jobs_costs_no_more_statements_than_one_of_three(
     assert len(speaker.jobs(viewer)) == 30
 
 
-def test_reading_changes_nothing(speaker: Speaker, viewer: Client, submit: Submit) -> None:
+def test_reading_changes_nothing(speaker: JobSpeaker, viewer: Client, submit: Submit) -> None:
     job = submit({"a": {}})
     before = snapshot()
     for page in speaker.pages:

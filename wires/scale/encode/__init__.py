@@ -1,0 +1,1 @@
+"""From our values to what clients of Scale read. Pure."""
