@@ -63,6 +63,12 @@ def node_by_name(name: str) -> dict[str, Any] | None:
     return completed([row])[0] if row else None
 
 
+def dated() -> list[dict[str, Any]]:
+    """Return what people decided about each node, and when that was."""
+    fields = ("id", "name", "active", "paused", "draining", "pause_reason", "created_at", "changed_at", "deactivated_at")
+    return list(Node.objects.values(*fields))
+
+
 def completed(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add resources and conditions to rows of nodes, by two queries for all."""
     ids = [row["id"] for row in found]

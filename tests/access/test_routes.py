@@ -161,6 +161,10 @@ MEANT: dict[str, dict[str, str]] = {
     "/v5/status": {"GET": V},
     "/v6/scheduler": {"GET": V, "PATCH": O},
     "/v6/version": {"GET": PUBLIC},
+    "/v5/nodes": {"GET": V},
+    "/v5/nodes/{node}": {"GET": V, "PATCH": O},
+    "/v6/nodes": {"GET": V},
+    "/v6/nodes/{node}": {"GET": V, "PATCH": O},
 }
 #: What the server refuses to everybody who may ask.
 REFUSED = {"/cluster"}

@@ -12,8 +12,15 @@ _OLDER = [
         re_path(rf"^{prefix}status/?\Z", views.OlderStatusView.as_view()),
     )
 ]
+_NODES = [
+    re_path(r"^v5/nodes/?\Z", views.OlderNodesView.as_view()),
+    re_path(r"^v5/nodes/(?P<node>[^/]+)/?\Z", views.OlderNodeView.as_view()),
+    re_path(r"^v6/nodes/?\Z", views.NodesView.as_view()),
+    re_path(r"^v6/nodes/(?P<node>[^/]+)/?\Z", views.NodeView.as_view()),
+]
 urlpatterns = [
     *_OLDER,
     re_path(r"^v6/scheduler/?\Z", views.SchedulerView.as_view()),
+    *_NODES,
     re_path(r"^v6/version/?\Z", views.VersionView.as_view()),
 ]
