@@ -4,13 +4,14 @@ Only the leader writes stages, assignments and resources, so reading them takes 
 request may change them at any time (a cancel).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from database import rows
 from jobs import telling, writing
+from jobs.outcomes import Ends
 from jobs.tables import (
     ASSIGNMENT_COLUMNS,
     JOB_COLUMNS,
@@ -41,6 +42,7 @@ class Board:
         self.rooms: dict[int, Room] = defaultdict(Room)
         self.ended: list[StageRow] = []
         self.told: list[Told] = []
+        self.ends: Ends = Counter()
         self._before: dict[UUID, tuple[JobState, bool]] = {}
 
     def lock_stages(self, ids: Iterable[int]) -> None:

@@ -47,6 +47,7 @@ def end_others(board: Board, reports: Iterable[Report], *, blaming: bool) -> lis
     judged = list(_judge(board, told, _current(told), _poison(told) if blaming else None))
     for item in judged:
         _note(board, item)
+        _tally(board, item)
     _tell(board, judged)
     return _write(judged)
 
@@ -135,7 +136,7 @@ def _decide_lost(job: JobRow, judged: Judged, poison: Mapping[int, IndexSet] | N
 def _decide(stage: StageRow, job: JobRow, judged: Judged) -> None:
     """Count a failure and decide whether the task is tried again."""
     judged.failures += 1
-    failure = Failure(ExitClass(judged.end["class"]), judged.end.get("exit_code"), tuple(judged.end.get("exceptions") or ()))
+    failure = _failure(judged.end)
     task = stage.id << 20 | judged.end["index"]
     verdict = decide(retry_from_json(job.retry), failure, failures=judged.failures, task=task, seed=job.number)
     if isinstance(verdict, Retry) and not job.stopping:
@@ -155,6 +156,17 @@ def _note(board: Board, judged: Judged) -> None:
         job.changed = True
         if job.failures > job.max_failures or judged.end["class"] == ExitClass.UNLOADABLE:
             job.fail(_reason(stage, index, judged.end))
+
+
+def _tally(board: Board, judged: Judged) -> None:
+    """Count an end, unless its task was canceled, or fell with another member of its gang."""
+    if judged.after != TaskState.CANCELED:
+        failure = None if judged.end["outcome"] == TaskState.FINISHED.name else _failure(judged.end)
+        board.ends[judged.node, judged.end["stage"], failure] += 1
+
+
+def _failure(end: Mapping[str, Any]) -> Failure:
+    return Failure(ExitClass(end["class"]), end.get("exit_code"), tuple(end.get("exceptions") or ()))
 
 
 def _tell(board: Board, judged: Iterable[Judged]) -> None:

@@ -21,6 +21,7 @@ from jobs.memory import Memory
 from jobs.models import Figure
 from jobs.reporting import Applied
 from jobs.stopping import Stopped
+from jobs.surveying import Surveyor
 from jobs.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ class Leader:
         self.epoch = epoch
         self.dispatcher = Dispatcher(epoch)
         self.upkeep = Upkeep(clock())
+        self.surveyor = Surveyor()
         self._clock = clock
         self._memory = Memory()
         self._renewed = self._turned = self._listening_since = time.monotonic()
@@ -108,6 +110,7 @@ class Leader:
             self._memory.recorder.add(Figure.Name.ROUND, seconds)
             tasks = sum(len(assignment.listed) for assignment in placed.assignments)
             self._memory.recorder.add(Figure.Name.PLACEMENTS, 0, count=tasks)
+            self._memory.tally.place(len({assignment.node for assignment in placed.assignments}), tasks)
         return placed
 
     def tick(self) -> None:
@@ -122,6 +125,7 @@ class Leader:
             lease.renew(self.epoch)
             self._renewed = now
         self._memory.recorder.write()
+        self.surveyor.step(self._memory.tally, epoch=self.epoch)
         self.upkeep.step(self._clock())
 
     @property
@@ -141,6 +145,7 @@ class Leader:
             return confirm(part, salvaging.salvage(report, self._memory.measures, epoch=self.epoch))
 
         def confirm(part: Sequence[Report], applied: Applied) -> Applied:
+            self._memory.tally.report(applied.accepted, applied.ends)
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
                 if isinstance(report, Arrived):
@@ -158,6 +163,7 @@ class Leader:
         return [*isolate(reports, apply, blame), *salvaged] if reports else []
 
     def _hear(self, heartbeats: list[Heartbeat]) -> None:
+        self._memory.tally.offers += len(heartbeats)
         recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])
         for beat in heartbeats:
             self.dispatcher.hear(beat.session, beat.number)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from jobs.measuring import Measures
+from jobs.outcomes import Tally
 from jobs.recording import Recorder
 from scheduling.plan import Reservation
 
@@ -20,6 +21,7 @@ class Memory:
     def __init__(self) -> None:
         self.measures = Measures()
         self.recorder = Recorder()
+        self.tally = Tally()
         self.reservations: tuple[Reservation, ...] = ()
         self.refusals: dict[int, str] = {}
         #: Jobs of which more could follow than the last round placed.

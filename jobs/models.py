@@ -35,6 +35,8 @@ class JobType(models.Model):
     paused = models.BooleanField(default=False)
     pause_reason = models.CharField(max_length=250, blank=True)
     max_running = models.IntegerField(null=True, blank=True)
+    #: What is at fault, by exit code, exception or class, where this type knows better (scheduling.failing).
+    failure_categories = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "version"], name="one_row_per_job_type")]
@@ -232,3 +234,28 @@ class Figure(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "label", "bound"], name="one_row_per_bucket")]
+
+
+class Ended(models.Model):
+    """How many attempts of jobs of a type ended on a node in five minutes, and how (jobs.outcomes)."""
+
+    node_id = models.BigIntegerField()
+    job_type = models.ForeignKey(JobType, models.CASCADE, related_name="+", db_index=False)
+    block = models.DateTimeField()
+    outcome = models.CharField(max_length=10)
+    count = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node_id", "job_type", "block", "outcome"], name="one_row_per_block_and_outcome")
+        ]
+
+
+class Survey(models.Model):
+    """The one row of figures and rates that the leader writes every few seconds (jobs.surveying)."""
+
+    at = models.DateTimeField()
+    document = models.JSONField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="survey_is_a_singleton")]

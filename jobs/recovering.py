@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from database import rows
-from jobs import gangs, lease, quarantine, settling, telling
+from jobs import gangs, lease, outcomes, quarantine, settling, telling
 from jobs.board import Board
 from jobs.moves import RANGE, Move, move
+from jobs.outcomes import Ends
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from nodes import events
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
+from scheduling.retry import ExitClass, Failure
 
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
 SILENT = 30.0
@@ -109,6 +111,7 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
             if moved.after == TaskState.FAILED:
                 _quarantine(board, moved)
         _tell(board, node, moves)
+        outcomes.write(_ends(node, gone, moves))
         for assignment in gone:
             board.drop(node, assignment.stage, assignment.listed)
         gangs.mend(board)
@@ -159,6 +162,17 @@ def _tell(board: Board, node: int, moves: Iterable[Move]) -> None:
         for moved in moves:
             counted[moved.stage] += len(moved.indexes) if moved.after == after else 0
         board.told += telling.of_tasks(kind, {(board.stages[id_], ""): n for id_, n in counted.items() if n}, node)
+
+
+def _ends(node: int, gone: Iterable[AssignmentRow], moves: Iterable[Move]) -> Ends:
+    """Return how many attempts that had begun were lost, but for those that were to end anyway."""
+    begun = {(a.stage, a.entry): a.started for a in gone}
+    ends: Ends = Counter()
+    for moved in moves:
+        if moved.after != TaskState.CANCELED:
+            lost = sum(len(started & moved.indexes) for (stage, _), started in begun.items() if stage == moved.stage)
+            ends[node, moved.stage, Failure(ExitClass.LOST)] += lost
+    return ends
 
 
 def _quarantine(board: Board, moved: Move) -> None:

@@ -4,6 +4,7 @@ A report's number is written in the transaction that applies it; an older number
 Older attempts, other nodes and ended tasks are ignored by the statements themselves: see ATTEMPT_GUARD.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from jobs import ending, gangs, lease, settling
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
+from jobs.outcomes import Ends
 from scheduling.lifecycle import TaskState
 
 #: States that an agent may confirm as never started.
@@ -26,13 +28,14 @@ NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECON
 class Applied:
     """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled.
 
-    `stopping` says whether a job that it touched stops.
+    `stopping` says whether a job that it touched stops. `ends` are those of attempts.
     """
 
     acknowledged: dict[int, int] = field(default_factory=dict)
     accepted: list[Report] = field(default_factory=list)
     recalled: bool = False
     stopping: bool = False
+    ends: Ends = field(default_factory=Counter)
 
 
 def apply(
@@ -64,6 +67,7 @@ def apply(
             elif changing:
                 with rows.together():
                     applied.recalled = _apply(changing, applied.accepted, measures, blaming=blaming)
+        applied.ends = changing.board.ends if changing else Ends()
         applied.stopping = changing is None or any(job.stopping for job in changing.board.jobs.values())
     return applied
 
@@ -93,7 +97,10 @@ class _Changing:
 
 def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
     board = changing.board
-    ends = [*_finish_tasks(reports), *ending.end_others(board, reports, blaming=blaming)]
+    finished = _finish_tasks(reports)
+    for moved in finished:
+        board.ends[moved.node, moved.stage, None] += len(moved.indexes)
+    ends = [*finished, *ending.end_others(board, reports, blaming=blaming)]
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
     _move(board, returns, off_list=True)

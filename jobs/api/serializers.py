@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from access.strict import StrictSerializer
+from scheduling.failing import Category
 from scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [state.name for state in JobState]
@@ -192,13 +193,24 @@ class JobTypeSerializer(serializers.Serializer[Any]):
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
     max_running = serializers.IntegerField(allow_null=True)
+    failure_categories = serializers.DictField(child=serializers.CharField())
     running = serializers.IntegerField()
 
 
 class LimitSerializer(StrictSerializer):
-    """How many jobs of a type may run at once; null for any number."""
+    """How many jobs of a type may run at once (null: any number); what is at fault when one of its tasks fails.
 
-    max_running = serializers.IntegerField(min_value=0, max_value=1_000_000, allow_null=True)
+    The latter by exit code ("3"), exception ("InvalidData") or class ("timeout"), where the class alone says it wrong.
+    """
+
+    max_running = serializers.IntegerField(min_value=0, max_value=1_000_000, allow_null=True, required=False)
+    failure_categories = serializers.DictField(child=serializers.ChoiceField([*Category]), required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Accept what says something."""
+        if not attrs:
+            raise serializers.ValidationError("Give max_running, failure_categories, or both.")
+        return attrs
 
 
 class LeaderSerializer(serializers.Serializer[Any]):

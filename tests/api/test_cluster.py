@@ -189,3 +189,16 @@ def test_api_describes_itself_without_any_other_host(viewer: Client, path: str) 
     assert answer.status_code == 200
     assert b"cdn." not in answer.content
     assert b"jsdelivr" not in answer.content
+
+
+@pytest.mark.django_db
+def test_a_job_type_says_what_is_at_fault(operator: Client, submit: Callable[..., Any]) -> None:
+    submit({"a": {}}, type={"name": "kind"})
+    path = "/api/v1/job-types/kind:1"
+    told = {"failure_categories": {"3": "data", "timeout": "system"}}
+    assert (
+        operator.patch(path, told, content_type="application/json").json()["failure_categories"] == told["failure_categories"]
+    )
+    for wrong in ({}, {"failure_categories": {"3": "fate"}}, {"failure_categories": [1]}):
+        assert operator.patch(path, wrong, content_type="application/json").status_code == 400
+    assert operator.get(path).json()["failure_categories"] == told["failure_categories"]

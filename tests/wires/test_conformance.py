@@ -108,9 +108,7 @@ def test_a_viewer_cancels_nothing(speaker: JobSpeaker, viewer: Client, submit: S
 @pytest.mark.parametrize(
     "id_", ["00000000-0000-0000-0000-000000000001", "99999999", "9" * 30, "QsshxvN", "%20", "..%2f", "é", "-1"]
 )
-def test_what_is_not_there_is_told_in_its_words(
-    speaker: JobSpeaker, operator: Client, submit: Submit, id_: str
-) -> None:
+def test_what_is_not_there_is_told_in_its_words(speaker: JobSpeaker, operator: Client, submit: Submit, id_: str) -> None:
     submit({"a": {}})
     known = {404} if id_.endswith("-000000000001") else {404, speaker.malformed}
     for method, path in speaker.unknown:
