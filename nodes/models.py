@@ -1,5 +1,7 @@
 """The cluster's tables. States of a node are derived from its facts (see scheduling.lifecycle), never stored twice."""
 
+import uuid
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -19,8 +21,9 @@ class Scheduler(models.Model):
     message_handlers = models.PositiveSmallIntegerField(default=1)
     #: What the leader logs from (jobs.surveying); the environment says what holds until this is changed.
     log_level = models.CharField(max_length=10, default="INFO")
+    installation = models.UUIDField(default=uuid.uuid4, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
-    history = History(excluded_fields=["pause_epoch", "updated_at"])
+    history = History(excluded_fields=["pause_epoch", "installation", "updated_at"])
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="scheduler_is_a_singleton")]

@@ -21,6 +21,7 @@ _FIELDS = (
     "pause_reason",
     "draining",
     "slot_cpus",
+    "session",
     "heard_at",
     "registered_at",
     "info",
@@ -29,7 +30,16 @@ _FIELDS = (
     "changed_at",
     "deactivated_at",
 )
-_SWITCHES = ("paused", "pause_reason", "strategy", "allocation", "message_handlers", "log_level", "updated_at")
+_SWITCHES = (
+    "paused",
+    "pause_reason",
+    "strategy",
+    "allocation",
+    "message_handlers",
+    "log_level",
+    "installation",
+    "updated_at",
+)
 _CONFIRMED = Q(confirmed_pause__gte=F("pause_epoch"))
 _STATE = Case(
     When(active=False, then=Value("INACTIVE")),

@@ -160,6 +160,7 @@ MEANT: dict[str, dict[str, str]] = {
     "/v4/status": {"GET": V},
     "/v5/status": {"GET": V},
     "/v6/scheduler": {"GET": V, "PATCH": O},
+    "/v6/status": {"GET": V},
     "/v6/version": {"GET": PUBLIC},
     "/v5/nodes": {"GET": V},
     "/v5/nodes/{node}": {"GET": V, "PATCH": O},

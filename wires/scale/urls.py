@@ -21,6 +21,7 @@ _NODES = [
 urlpatterns = [
     *_OLDER,
     re_path(r"^v6/scheduler/?\Z", views.SchedulerView.as_view()),
+    re_path(r"^v6/status/?\Z", views.StatusView.as_view()),
     *_NODES,
     re_path(r"^v6/version/?\Z", views.VersionView.as_view()),
 ]

@@ -13,7 +13,8 @@ from django.utils import timezone
 from access import audit
 from access.roles import Role
 from access.rules import PUBLIC, Rule
-from jobs import figures, selectors
+from database.versions import migrated_at
+from jobs import figures, selectors, showing_survey
 from jobs.submitting import hint
 from nodes import services
 from nodes import showing as nodes
@@ -24,11 +25,16 @@ from wires.reading import NotThere
 from wires.scale import decode
 from wires.scale.encode import nodes as of_nodes
 from wires.scale.encode import scheduler as encode
+from wires.scale.encode import status as of_status
 from wires.scale.errors import OLDER, WIRE
 from wires.scale.states import QUEUE_MODES
 
 #: What is done to a node, as the audit calls it; how, and what is audited with it.
 Change = tuple[str, Callable[[int], object], dict[str, str]]
+#: Seconds for which a survey counts, and the header that says why there is none; the texts are those of Scale 7.
+FRESH = 12.0
+REASON = "X-Status-Reason"
+MISSING, STALE = "Status is missing. Scheduler may be down.", "Status is over 12 seconds old"
 OURS = {theirs: ours for ours, theirs in QUEUE_MODES.items()}
 
 
@@ -94,6 +100,32 @@ class SchedulerView(ScaleView):
         """Pause or resume it, or choose how it works."""
         _change_scheduler(self, decode.scheduler(self.body()))
         return HttpResponse(status=204)
+
+
+class StatusView(ScaleView):
+    """The whole cluster."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell of it, unless the last survey is missing or too old: then only why, in a header."""
+        survey = showing_survey.survey()
+        if survey is None or survey.age_seconds > FRESH:
+            return HttpResponse(status=204, headers={REASON: MISSING if survey is None else STALE})
+        return answer(
+            of_status.status(
+                of_status.Cluster(
+                    at=survey.at,
+                    rates=survey.rates,
+                    switches=nodes.scheduler(),
+                    host=_host(),
+                    master=_master(request),
+                    migrated=migrated_at(),
+                    types=[(each.id, each.name, each.version) for each in showing_survey.types()],
+                    nodes=nodes.completed(list(nodes.nodes())),
+                    running=showing_survey.running(),
+                    ended=survey.ended,
+                )
+            )
+        )
 
 
 class NodesView(ScaleView):

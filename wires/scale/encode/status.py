@@ -1,0 +1,152 @@
+"""The status of the cluster in the shape of v6: states as they are now, figures and rates as last surveyed. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from wires.scale.encode import executions, resources
+from wires.scale.encode.nodes import iso
+from wires.scale.encode.scheduler import Address
+from wires.scale.states import SCHEDULER, WORDS, of_node
+
+#: What is counted in a second, in Scale's words; an offer is a heartbeat of an agent.
+RATES = {
+    "task_updates_per_sec": "task_updates",
+    "new_offers_per_sec": "offers",
+    "jobs_finished_per_sec": "jobs_finished",
+    "jobs_launched_per_sec": "jobs_launched",
+    "tasks_launched_per_sec": "tasks_launched",
+    "offers_launched_per_sec": "offers_taken",
+    "tasks_finished_per_sec": "tasks_finished",
+}
+#: Types of jobs have no picture of their own: a gear.
+ICON = "f013"
+MESSAGES = {"name": "messaging", "title": "Messaging", "description": "Applies what agents report"}
+HANDLER = {"type": "message-handler", "title": "Message Handler", "description": "Applies what agents report", "count": 1}
+HEALTH = {
+    "type": "health-check",
+    "title": "Health Check",
+    "description": "Looks after the machine every few seconds",
+    "count": 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """All that is told. `host` is where a scheduler leads, None while none does; `types` are id, name and version."""
+
+    at: datetime
+    rates: Mapping[str, float]
+    switches: Mapping[str, Any]
+    host: str | None
+    master: Address
+    migrated: datetime | None
+    types: Sequence[tuple[int, str, str]]
+    nodes: Sequence[Mapping[str, Any]]
+    running: Iterable[tuple[int, int, int]]
+    ended: Iterable[tuple[int, int, str, int]]
+
+
+def status(cluster: Cluster) -> dict[str, Any]:
+    """Tell of the whole cluster."""
+    stopped = bool(cluster.switches["paused"])
+    states = {
+        row["id"]: of_node(row["state"], [one["kind"] for one in row["conditions"]], stopped=stopped) for row in cluster.nodes
+    }
+    amounts = {
+        row["id"]: resources.amounts(row["resources"], states[row["id"]], counts=_counts(row)) for row in cluster.nodes
+    }
+    counted = executions.counted(cluster.running, cluster.ended)
+    handling = _handling(cluster)
+    return {
+        "timestamp": iso(cluster.at),
+        "scheduler": _scheduler(cluster),
+        "system": _system(cluster),
+        "num_offers": sum(resources.offers(of) for of in amounts.values()),
+        "resources": resources.told(resources.together(amounts.values())),
+        "job_types": [_type(*each) for each in cluster.types],
+        "nodes": [
+            {
+                **_node(row),
+                "state": WORDS[states[row["id"]]].told,
+                **_conditions(row),
+                "node_tasks": [HEALTH] if _is_heard(row) else [],
+                "system_tasks": [HANDLER] if row["id"] == handling else [],
+                "num_offers": resources.offers(amounts[row["id"]]),
+                "resources": resources.told(amounts[row["id"]]),
+                "job_executions": executions.told(counted[row["id"]]),
+            }
+            for row in cluster.nodes
+        ],
+    }
+
+
+def _scheduler(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "metrics": {theirs: _rate(cluster.rates[ours]) for theirs, ours in RATES.items()},
+        "hostname": cluster.host or cluster.master.hostname,
+        "mesos": {
+            "framework_id": str(cluster.switches["installation"]),
+            "master_hostname": cluster.master.hostname,
+            "master_port": cluster.master.port,
+        },
+        "state": SCHEDULER[bool(cluster.switches["paused"])].told,
+        "warnings": [],
+    }
+
+
+def _rate(value: float) -> float:
+    """Round a rate as Scale does: the larger, the less exactly."""
+    if value > 100:
+        return float(round(value))
+    return round(value, 1 if value > 10 else 2)
+
+
+def _system(cluster: Cluster) -> dict[str, Any]:
+    counts = {"actual_count": int(cluster.host is not None), "desired_count": cluster.switches["message_handlers"]}
+    return {
+        "database_update": {"is_completed": True, "completed": iso(cluster.migrated)},
+        "services": [{**MESSAGES, **counts}],
+    }
+
+
+def _type(id_: int, name: str, version: str) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "version": version,
+        "title": name,
+        "description": "",
+        "is_system": False,
+        "icon_code": ICON,
+    }
+
+
+def _node(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": row["id"], "hostname": row["name"], "agent_id": row["session"], "is_active": row["active"]}
+
+
+def _conditions(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{kind}s": [_condition(one) for one in row["conditions"] if one["kind"] == kind] for kind in ("error", "warning")
+    }
+
+
+def _condition(one: Mapping[str, Any]) -> dict[str, Any]:
+    texts = {name: one[name] for name in ("name", "title", "description")}
+    return texts | {"started": iso(one["started_at"]), "last_updated": iso(one["updated_at"])}
+
+
+def _counts(row: Mapping[str, Any]) -> bool:
+    """Say whether what a node has is the cluster's: it is active, and has an agent."""
+    return bool(row["active"] and row["session"])
+
+
+def _is_heard(row: Mapping[str, Any]) -> bool:
+    return row["state"] not in ("GONE", "SILENT") and bool(row["session"])
+
+
+def _handling(cluster: Cluster) -> int | None:
+    """Return the node on whose machine the leader runs, which takes all messages; the first, if there are several."""
+    return next((row["id"] for row in cluster.nodes if cluster.host and row["info"].get("host") == cluster.host), None)
