@@ -1,5 +1,6 @@
 """Scale's routes: parse, ask one selector or service, encode."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -8,7 +9,9 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 
 from access import audit
 from access.roles import Role
@@ -19,6 +22,7 @@ from jobs.submitting import hint
 from nodes import services
 from nodes import showing as nodes
 from nodes.summing import summary
+from status.policy import HEADER, POLICY
 from wires.answering import answer
 from wires.base import WireView
 from wires.reading import NotThere
@@ -80,10 +84,11 @@ class OlderStatusView(OlderView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Tell of it as it is now."""
-        return answer(
+        return _browsable(
+            request,
             encode.older_status(
                 nodes.scheduler(), summary().resources, master=_master(request), host=_host(), queued=figures.pending()
-            )
+            ),
         )
 
 
@@ -110,7 +115,8 @@ class StatusView(ScaleView):
         survey = showing_survey.survey()
         if survey is None or survey.age_seconds > FRESH:
             return HttpResponse(status=204, headers={REASON: MISSING if survey is None else STALE})
-        return answer(
+        return _browsable(
+            request,
             of_status.status(
                 of_status.Cluster(
                     at=survey.at,
@@ -124,7 +130,7 @@ class StatusView(ScaleView):
                     running=showing_survey.running(),
                     ended=survey.ended,
                 )
-            )
+            ),
         )
 
 
@@ -239,6 +245,18 @@ def _changes(row: Mapping[str, Any], wanted: decode.NodeChange) -> Iterator[Chan
         yield "deactivate", lambda id_: services.deactivate(id_, wanted.pause_reason or ""), {}
     elif wanted.is_active and not row["active"]:
         yield "activate", services.activate, {}
+
+
+def _browsable(request: HttpRequest, value: dict[str, Any]) -> HttpResponse:
+    """Return an answer as JSON, or as a page for people to whose program that is dearer."""
+    if request.get_preferred_type(["application/json", "text/html"]) != "text/html":
+        told = answer(value)
+    else:
+        text = json.dumps(value, indent=4, ensure_ascii=False)
+        told = render(request, "wires/scale/status.html", {"path": request.get_full_path(), "text": text})
+        told[HEADER] = POLICY
+    patch_vary_headers(told, ["Accept"])
+    return told
 
 
 def _master(request: HttpRequest) -> encode.Address:

@@ -202,3 +202,19 @@ def test_the_tables_are_as_old_as_their_last_change(told: Told, agent: ListAgent
         "is_completed": True,
         "completed": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
+
+
+@pytest.mark.parametrize("path", ["/status/", "/v4/status/", "/v5/status/", "/v6/status/"])
+def test_people_see_a_page_and_programs_json(told: Told, viewer: Client, agent: ListAgent, path: str) -> None:
+    at = timezone.now()
+    Condition.objects.create(node_id=agent.node, kind="error", name="x", title="<script>", started_at=at, updated_at=at)
+    told()
+    page = viewer.get(f"{path}?<script>", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page["Content-Security-Policy"]
+    assert "&quot;scheduler&quot;: {" in page.content.decode()
+    assert "<script>" not in page.content.decode()
+    for accept in ("application/json, text/html", "*/*", "nonsense", "", "text/html;q=0", "image/png", "a/b;q=x,,;"):
+        answer = viewer.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json"), accept
+        assert "Accept" in answer["Vary"]
