@@ -107,7 +107,8 @@ class PythonStage:
 
     def _resolve(self) -> Callable[[Task], Any]:
         module, _, name = self._told["python"].partition(":")
-        function: Any = importlib.import_module(module)
+        with tasks.loading():
+            function: Any = importlib.import_module(module)
         for part in name.split("."):
             function = getattr(function, part)
         if not callable(function):

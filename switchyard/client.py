@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
+from switchyard import task
 from switchyard.answers import (
     Explanation,
     JobStatus,
@@ -60,7 +61,11 @@ class Client:
         self._requests.close()
 
     def submit(self, description: Mapping[str, Any], *, idempotency_key: str | None = None) -> JobStatus:
-        """Submit a job description; the same key never makes a second job, not even when an answer is lost."""
+        """Submit a job description; the same key never makes a second job, not even when an answer is lost.
+
+        Raises RuntimeError in a module that a task is just being loaded from.
+        """
+        task.require_loaded()
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return decode(JobStatus, self._requests.send("POST", "jobs", json=description, headers=headers).json())
 

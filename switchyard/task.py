@@ -6,7 +6,8 @@ Nothing here knows how what is told travels.
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 
@@ -105,6 +106,23 @@ def current() -> Task:
     return _running
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """Say meanwhile that the module of a task is being loaded. Called by the worker alone."""
+    global _loading  # noqa: PLW0603
+    _loading = True
+    try:
+        yield
+    finally:
+        _loading = False
+
+
+def require_loaded() -> None:
+    """Raise RuntimeError while the module of a task is being loaded: a job submitted there would submit itself for ever."""
+    if _loading:
+        raise RuntimeError('a module that tasks are loaded from submits jobs below `if __name__ == "__main__":` alone')
+
+
 def run(task: Task | None) -> None:
     """Make `task` the one that `current` returns. Called by the worker alone."""
     global _running  # noqa: PLW0603
@@ -124,3 +142,4 @@ def _number(name: str, value: object) -> float:
 
 
 _running: Task | None = None
+_loading = False

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.calling import Failure, PythonStage
 from scheduling.errors import InvalidSpec
 from scheduling.spec import parse
 from switchyard import Job
 from switchyard.errors import Unpackable
+from switchyard.task import Task
 
 
 def test_built_job_is_a_valid_description_with_its_edges() -> None:
@@ -68,3 +70,13 @@ def test_all_that_is_wrong_is_said_before_anything_is_sent() -> None:
     with pytest.raises(InvalidSpec) as caught:
         job.description()
     assert [fault.path for fault in caught.value.faults] == ["stages[0].parallelism", "stages[1].timeout"]
+
+
+def test_a_script_that_submits_where_its_tasks_are_loaded_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "from switchyard import Client\ndef work(): return 1\nClient('http://127.0.0.1:9').submit({})\n"
+    (tmp_path / "unguarded_script.py").write_text(script)
+    monkeypatch.syspath_prepend(tmp_path)
+    told = {"parallelism": 1, "inputs": [], "python": "unguarded_script:work", "args": [], "kwargs": {}, "foreach": False}
+    failed = PythonStage(told).run(Task(0, 1))
+    assert isinstance(failed, Failure)
+    assert 'below `if __name__ == "__main__":` alone' in failed.error
