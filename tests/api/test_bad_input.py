@@ -126,7 +126,7 @@ def test_text_is_refused_with_a_reason(operator: Client, case: str) -> None:
         ("scheduler", {"pause_reason": "x" * 251, "paused": True}, "pause_reason"),
         ("job-types/job:1", {"max_running": -1}, "max_running"),
         ("job-types/job:1", {"max_running": 1e20}, "max_running"),
-        ("job-types/job:1", {}, "max_running"),
+        ("job-types/job:1", {}, "non_field_errors"),
     ],
 )
 def test_change_is_refused_by_field(
