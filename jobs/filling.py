@@ -205,7 +205,7 @@ class Filling:
         kind, mean = tuple(sorted(stage.demand.items())), measure.mean or 0.0
         if mean >= self._full.get(kind, float("inf")):
             return
-        known = measure.mean is not None
+        known = bool(measure.mean)
         queues = [self.queues[node] for node in self._admitting(candidate)]
         queues.sort(key=lambda queue: queue.entries if known else queue.unmeasured)
         lists = ((queue, self._allowance(queue, stage, measure), queue.slots(stage.demand)) for queue in queues)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduling.resources import CPUS, MEM
+from wires import facts
 from wires.flink import ids
-from wires.flink.encode.measures import LARGEST, NONE
+from wires.flink.encode.measures import NONE
 from wires.flink.states import TASKMANAGERS
 
-MIB = 1024 * 1024
 Node = Mapping[str, Any]
 
 
@@ -32,7 +32,7 @@ def taskmanager(node: Node) -> dict[str, Any]:
     total, free = slots(node)
     return {
         "id": ids.node_id(node["id"]),
-        "path": f"{_text(_object(node['info']).get('host')) or node['hostname'] or node['name']}/{node['name']}",
+        "path": f"{facts.text(facts.mapping(node['info']).get('host')) or node['hostname'] or node['name']}/{node['name']}",
         "dataPort": 0,
         "timeSinceLastHeartbeat": round(node["heard_at"].timestamp() * 1000) if node["heard_at"] else 0,
         "slotsNumber": total,
@@ -49,30 +49,30 @@ def slots(node: Node) -> tuple[int, int]:
 
 def process(node: Node) -> dict[str, int]:
     """Return the memory of an agent's process, in bytes."""
-    told = _object(_object(node["figures"]).get("process"))
-    return {name: _number(told.get(name)) for name in ("rss", "vms", "peak_rss", "peak_vms")}
+    told = facts.mapping(facts.mapping(node["figures"]).get("process"))
+    return {name: facts.number(told.get(name)) for name in ("rss", "vms", "peak_rss", "peak_vms")}
 
 
 def memory(node: Node) -> tuple[int, int]:
     """Return the memory of a node's machine and what of it is available, in bytes."""
-    figures = _object(node["figures"])
-    managed = _bytes(node["resources"].get(MEM, {"total": 0})["total"])
-    return _bytes(figures.get("mem_total")) or managed, _bytes(figures.get("mem_available"))
+    figures = facts.mapping(node["figures"])
+    managed = facts.size(node["resources"].get(MEM, {"total": 0})["total"])
+    return facts.size(figures.get("mem_total")) or managed, facts.size(figures.get("mem_available"))
 
 
 def load(node: Node) -> float:
     """Return the share of a machine's processors that is busy."""
-    value = _object(node["figures"]).get("cpu")
+    value = facts.mapping(node["figures"]).get("cpu")
     return min(max(value / 100, 0.0), 1.0) if isinstance(value, int | float) else 0.0
 
 
 def _hardware(node: Node) -> dict[str, int]:
-    machine, (physical, available) = _object(_object(node["info"]).get("machine")), memory(node)
+    machine, (physical, available) = facts.mapping(facts.mapping(node["info"]).get("machine")), memory(node)
     return {
-        "cpuCores": _number(machine.get("physical_cores")) or node["resources"].get(CPUS, {"total": 0})["total"] // 1000,
+        "cpuCores": facts.number(machine.get("physical_cores")) or node["resources"].get(CPUS, {"total": 0})["total"] // 1000,
         "physicalMemory": physical,
         "freeMemory": available,
-        "managedMemory": _bytes(node["resources"].get(MEM, {"total": 0})["total"]),
+        "managedMemory": facts.size(node["resources"].get(MEM, {"total": 0})["total"]),
     }
 
 
@@ -90,19 +90,3 @@ def _metrics(node: Node) -> dict[str, Any]:
         "memorySegmentsTotal": 0,
         "garbageCollectors": [],
     }
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _bytes(mib: object) -> int:
-    return min(_number(mib) * MIB, LARGEST)
-
-
-def _number(value: object) -> int:
-    return min(int(value), LARGEST) if isinstance(value, int | float) and value >= 0 else 0
