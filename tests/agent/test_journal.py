@@ -1,13 +1,15 @@
 """The journal: it stays small while work goes on, and what it drops was told and heard."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
-from agent.journal import LARGE
+from agent.journal import LARGE, MOSTLY_OVER
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, running
 
-SIZE = 1000
+#: Bytes of a result, and how many results are on their way at once at most.
+SIZE, AT_ONCE = 1000, 600
 
 
 def wait_for_lines(journal: Path, text: str, count: int) -> None:
@@ -19,12 +21,13 @@ def test_the_journal_stays_small_under_steady_load(start_agent: Callable[..., Ag
     server.launch(1, python=WAIT, args=[str(tmp_path)])
     running(tmp_path)
     sizes = []
-    for stage in range(2, 10):
-        server.launch(stage, 600, python="agent_tasks:large", args=[SIZE])
-        server.result(stage, 599)
+    for stage in range(2, 14):
+        server.launch(stage, AT_ONCE, python="agent_tasks:large", args=[SIZE])
+        server.result(stage, AT_ONCE - 1)
         sizes.append((first.data / "journal").stat().st_size)
-    assert len(server.ends()) * SIZE > 4 * LARGE
-    assert max(sizes) < 2 * LARGE
+    assert AT_ONCE * SIZE < LARGE
+    assert max(sizes) < (MOSTLY_OVER + 1) * LARGE < len(server.ends()) * SIZE
+    assert any(after < before for before, after in pairwise(sizes))
     first.kill()
     server.resume = True
     start_agent()
