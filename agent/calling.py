@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,11 @@ class Unloadable(Exception):
 
 
 class Given:
-    """What a stage's tasks are given: the results of other stages, and items. It grows while the stage runs."""
+    """What a stage's tasks are given: the results of other stages, and items. It grows while the stage runs.
+
+    `awaited` are results that were not there when it was told, because the same worker was to make them first: the stage
+    that makes each, by name of the input and index.
+    """
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.parallelism: int = told["parallelism"]
@@ -40,6 +44,7 @@ class Given:
         self._pointwise = {name for name, _, exchange in told["inputs"] if exchange == "pointwise"}
         self._inputs: dict[str, list[Any]] = {name: [FAILED] * size for name, size in self._sizes.items()}
         self._items: dict[int, Any] = {}
+        self.awaited: dict[tuple[str, int], int] = {(name, index): stage for name, index, stage in told["awaited"]}
         self.version = 0
 
     def add(self, given: list[list[Any]]) -> None:
@@ -49,7 +54,17 @@ class Given:
                 self._items[index] = json.loads(text)
             else:
                 self._inputs[name][index] = json.loads(text)
+                self.awaited.pop((name, index), None)
         self.version += len(given)
+
+    def complete(self, made: Iterable[tuple[int, int, str]]) -> bool:
+        """Take what is awaited from what was made here, [stage, index, JSON text]; say whether all of it is there."""
+        texts = {(stage, index): text for stage, index, text in made}
+        for (name, index), stage in list(self.awaited.items()):
+            if (stage, index) in texts:
+                self._inputs[name][index] = json.loads(texts[stage, index])
+                del self.awaited[name, index]
+        return not self.awaited
 
     def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
         inputs = self._inputs

@@ -78,6 +78,8 @@ class Ends:
                 finished(*end)
                 if end[0] in followers:
                     results[end[0]].append((end[2], end[5]))
+            elif type(end) is dict and "skipped" in end:
+                self._skip(worker, *end["skipped"])
             else:
                 self._take(worker, end)
         for stage, values in results.items():
@@ -117,6 +119,12 @@ class Ends:
         """Take an end that a predecessor has journaled and not reported."""
         self._journal.ended(told)
         self._finish(BLANK | told)
+
+    def _skip(self, worker: Worker, stage: int, attempt: int, index: int) -> None:
+        """Give back what a worker has read and not run, as what it comes after gave nothing."""
+        if worker.stop and worker.stop.task == (stage, attempt, index):
+            stops.clear(worker)
+        self.give_back([(stage, attempt, IndexSet.span(index, index + 1)), *self._list.take_dependents(stage)])
 
     def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
         if isinstance(told, list):
@@ -189,6 +197,8 @@ class Ends:
         return output.accounts(logs, self._shipper.cap)
 
     def _measure(self, end: Any) -> None:
+        if type(end) is dict and "skipped" in end:
+            return
         stage, begun, ended = (end[0], end[3], end[4]) if type(end) is list else (end["stage"], end["begun"], end["ended"])
         known = self._list.stages.get(stage)
         if known:

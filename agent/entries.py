@@ -37,6 +37,13 @@ class Entry:
     def startable(self) -> bool:
         return not self.open and not self.stage.wanted
 
+    @property
+    def only_after(self) -> int | None:
+        """Return the one stage that it waits for, if it is a single task and nothing else is in its way."""
+        if len(self.open) != 1 or self.waiting != 1 or self.stage.wanted:
+            return None
+        return next(iter(self.open))
+
 
 class Entries:
     """The list in its order, and the stages that it names."""
@@ -134,6 +141,8 @@ class Entries:
     def restore(self, entry: Entry, indexes: Iterable[int]) -> None:
         """Put tasks back that a worker has not begun."""
         if not any(known is entry for known in self.entries):
+            known = entry.stage.known
+            entry.open = {id_: left for id_, tasks in entry.open.items() if (left := tasks - known.get(id_, IndexSet()))}
             self.entries.append(entry)
             self.entries.sort(key=lambda entry: entry.number)
         entry.pending |= IndexSet.from_indexes(indexes)

@@ -68,6 +68,27 @@ class Floor:
                 for _ in range(count):
                     if entry.pending:
                         self._start(entry)
+        self._feed_ahead()
+
+    def _feed_ahead(self) -> None:
+        """Hand over what waits only for what one worker will have done before: it goes on without asking.
+
+        Nothing is overtaken, and nothing could begin it sooner: the worker will be free, and no other has its inputs.
+        """
+        last = {worker.last(): worker for worker in self.busy.values() if worker.trusted and worker.outstanding < BATCH}
+        for entry in list(self._list.entries) if last else ():
+            if entry.startable:
+                return
+            producer = entry.only_after
+            if producer is None:
+                continue
+            end = (producer, len(entry.open[producer]))
+            worker = last.get(end)
+            if worker and worker.running and worker.running.demand == entry.demand and worker.key == entry.key:
+                del last[end]
+                self._hand(worker, entry)
+                if worker.outstanding < BATCH:
+                    last[worker.last()] = worker
 
     def refill(self, worker: Worker) -> None:
         """Give a worker more of what it does, if that is what comes next; else let it run dry and free its room."""
@@ -180,6 +201,7 @@ class Floor:
         idle = self._idle.get(entry.key)
         worker = idle.pop() if idle else self._new_worker(entry)
         worker.idle_since = 0.0
+        worker.trusted = True
         for name, amount in entry.demand.items():
             self.room[name] -= amount
         self.busy[worker.number] = worker
@@ -207,7 +229,7 @@ class Floor:
         stage, version = entry.stage, entry.stage.version
         known = worker.known.get(stage.id)
         if known is None or known < version:
-            worker.describe(stage.id, version, stage.describe(known))
+            worker.describe(stage.id, version, stage.describe(known, entry.open))
         self._journal.handed(worker.number, stage.id, entry.attempt, taken)
         worker.hand(entry, list(taken), version)
 

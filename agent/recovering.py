@@ -117,6 +117,7 @@ class _History:
         self._handed: dict[int, list[Task]] = defaultdict(list)
         self._bases: dict[int, int] = defaultdict(int)
         self._storing: dict[Task, dict[str, Any]] = {}
+        self._skipped: set[Task] = set()
         self._part = Part()
 
     def take(self, line: Any, reported: int) -> None:  # noqa: C901 - one case for each kind of line
@@ -142,6 +143,8 @@ class _History:
                 self._bases[worker] = ended
             case {"back": [worker, count]}:
                 del self._handed[worker][-count:]
+            case {"skipped": [stage, attempt, index]}:
+                self._skipped.add((stage, attempt, index))
             case {"reported": number}:
                 if number > reported:
                     self._recovered.reports.append(self._part)
@@ -163,7 +166,7 @@ class _History:
             for worker, tasks in self._handed.items()
             if worker in pages
             for task in tasks[: max(0, pages[worker].claimed - self._bases[worker])]
-        }
+        } - self._skipped
         for task in self._open:
             if rebooted or task in begun:
                 rest.ends[task] = self._lost(task, pages.get(self._worker_of.get(task, 0)))

@@ -123,13 +123,17 @@ class Stage:
         self.given.extend((None, index, json.dumps(item)) for index, item in new.items())
         self.items |= IndexSet.from_indexes(new)
 
-    def describe(self, since: int | None) -> bytes:
-        """Return the line that tells a worker of this stage: all of it, or what it is given since a version."""
+    def describe(self, since: int | None, awaited: Mapping[int, IndexSet]) -> bytes:
+        """Return the line that tells a worker of this stage: all of it, or what it is given since a version.
+
+        `awaited` are the tasks, by stage, whose results it will itself have made before it comes to this stage.
+        """
         start, version, line = self._told
-        if (start, version) != (-1 if since is None else since, self.version) or not line:
+        if (start, version) != (-1 if since is None else since, self.version) or not line or awaited:
             told = {"id": self.id, "given": self.given[since or 0 :]}
             if since is None:
                 told |= self._nature()
+                told["awaited"] = [(self._names[stage], index, stage) for stage, tasks in awaited.items() for index in tasks]
             line = json.dumps(told).encode() + b"\n"
             self._told = (-1 if since is None else since, self.version, line)
         return line

@@ -1,7 +1,8 @@
 """A worker: a process that runs tasks one after the other. Forked by the zygote; imports nothing of the agent's own.
 
-It reads items (agent.wire) and descriptions of stages, and writes one JSON line for each task that ended: a list
-[stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell, else an object.
+It reads items (agent.wire) and descriptions of stages, and writes one JSON line for each task that it read, in order: a
+list [stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell, else an object;
+{"skipped": [stage, attempt, index]} when what it was to be given was to be made here before, and was not.
 """
 
 import ctypes
@@ -11,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -25,6 +27,8 @@ from agent.wire import ITEM, LIVE_LIMIT, STATUS, Page
 from switchyard.task import Canceled, Task
 
 PR_SET_CHILD_SUBREAPER = 36
+#: Results that are kept for tasks which come after; at least as many as an agent hands over.
+KEPT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Worker:
         self._page = Page(ends.page)
         self._claimed = 0
         self._stages: dict[int, Stage] = {}
+        self._made: deque[tuple[int, int, str]] = deque(maxlen=KEPT)
         self._unread = b""
         self._task: Task | None = None
 
@@ -75,6 +80,9 @@ class Worker:
             begun = clock() // 1000
             self._claimed = claimed = self._claimed + 1
             STATUS.pack_into(memory, 0, claimed, stage_id, attempt, index, begun, out, err, claimed)
+            if stage.given.awaited and not stage.given.complete(self._made):
+                self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
+                continue
             task = self._task = stage.given.task(index, attempt, self._tell)
             ended = stage.run(task)
             self._task = None
@@ -87,8 +95,13 @@ class Worker:
             else:
                 line = self._tell_all(stage_id, task, begun, ended, [out, out_end], [err, err_end])
             out, err = out_end, err_end
-            while line:
-                line = line[os.write(self._ends.results, line) :]
+            if type(ended) is str and len(ended) <= results.INLINE:
+                self._made.append((stage_id, index, ended))
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        while line:
+            line = line[os.write(self._ends.results, line) :]
 
     def _receive(self, wanted: int, version: int) -> Stage:
         """Read descriptions until enough of the wanted one is there; the agent writes it before the items."""

@@ -76,6 +76,8 @@ class Worker:
         self.updated_at = 0.0
         self.known: dict[int, int] = {}
         self.idle_since = 0.0
+        #: Whether it may be handed what waits for its own tasks: not once something was taken back, as it may be ended.
+        self.trusted = True
         self._items = items
         self._unclaimed = unclaimed
         self._stages = stages
@@ -99,6 +101,11 @@ class Worker:
         except BrokenPipeError:
             return
 
+    def last(self) -> tuple[int, int]:
+        """Return the stage of the task that was handed over last, and how many of the stage have yet to end here."""
+        stage = self.handed[-1].entry.stage
+        return stage.id, sum(len(part.indexes) - part.ended for part in self.handed if part.entry.stage is stage)
+
     def finish(self, count: int) -> None:
         """Note that so many of its tasks, in the order of handing, have ended."""
         self.outstanding -= count
@@ -113,6 +120,7 @@ class Worker:
 
     def take_back(self) -> list[tuple[Entry, list[int]]]:
         """Take back every task that the worker has not begun."""
+        self.trusted = False
         try:
             count = len(os.read(self._unclaimed, ITEM.size * 4096)) // ITEM.size
         except BlockingIOError:

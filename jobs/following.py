@@ -43,7 +43,7 @@ class Lists(Protocol):
 
 #: Stages that one round reads, in all and of one job, and that it lets follow: an agent can begin with these while the
 #: next are placed.
-STAGES_A_ROUND, STAGES_A_JOB, FOLLOWERS = 1000, 50, 40
+STAGES_A_ROUND, STAGES_A_JOB, FOLLOWERS = 1000, 110, 100
 
 
 def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:

@@ -132,3 +132,15 @@ def sibling() -> str:
     from helper import word  # type: ignore[import-not-found]
 
     return f"{word} {Path('data.txt').read_text()}"
+
+
+def freeze(pid: int) -> int:
+    """Have a process stand still."""
+    os.kill(pid, signal.SIGSTOP)
+    return 1
+
+
+def note(task: Task, folder: str) -> int:
+    """Add up the inputs, and say so in a file."""
+    (Path(folder) / "noted").write_text(str(total(task)))
+    return total(task)
