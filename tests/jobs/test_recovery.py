@@ -267,3 +267,20 @@ def test_a_job_type_that_is_paused_waits(leader: Leader, agent: ListAgent, job: 
     turn(leader, agent.finish(agent.tasks()))
     submitted.refresh_from_db()
     assert submitted.state == JobState.FINISHED
+
+
+def test_a_chain_that_is_lost_in_its_middle_runs_again_in_its_order(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    submitted = job({"a": {}, "b": {"needs": ["a"]}, "c": {"needs": ["b"]}})
+    turn(leader)
+    agent.listen()
+    first, second, third = agent.tasks()
+    lost = [agent.end(task, outcome="FAILED", **{"class": "lost"}) for task in (first, second)]
+    agent.forget([first, second, third])
+    turn(leader, agent.report(others=lost, returns=[[third[0], 0, [[0, 1]]]]))
+    agent.listen()
+    assert agent.tasks() == [(first[0], 1, 0), (second[0], 1, 0)]
+    while tasks := agent.tasks():
+        turn(leader, agent.finish(tasks[:1]))
+        agent.listen()
+    submitted.refresh_from_db()
+    assert submitted.state == JobState.FINISHED
