@@ -43,15 +43,18 @@ class Given:
         self._sizes: dict[str, int] = {name: size for name, size, _ in told["inputs"]}
         self._pointwise = {name for name, _, exchange in told["inputs"] if exchange == "pointwise"}
         self._inputs: dict[str, list[Any]] = {name: [FAILED] * size for name, size in self._sizes.items()}
+        self._skipped: dict[str, set[int]] = {}
         self._items: dict[int, Any] = {}
         self.awaited: dict[tuple[str, int], int] = {(name, index): stage for name, index, stage in told["awaited"]}
         self.version = 0
 
     def add(self, given: list[list[Any]]) -> None:
-        """Take more of it: [stage name or null for an item, index, JSON text]."""
+        """Take more of it: [stage name or null for an item, index, JSON text or null for a task that never will have one]."""
         for name, index, text in given:
             if name is None:
                 self._items[index] = json.loads(text)
+            elif text is None:
+                self._skipped.setdefault(name, set()).add(index)
             else:
                 self._inputs[name][index] = json.loads(text)
                 self.awaited.pop((name, index), None)
@@ -68,16 +71,18 @@ class Given:
 
     def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
         inputs = self._inputs
-        if self._pointwise:
+        if self._pointwise or self._skipped:
             inputs = {name: self._share(name, index) for name in inputs}
         return Task(index, self.parallelism, attempt, inputs, self._items.get(index), tell)
 
     def _share(self, name: str, index: int) -> list[Any]:
-        """Return the part of a pointwise input whose share of the whole overlaps that of the task."""
-        if name not in self._pointwise:
-            return self._inputs[name]
-        size, parallelism = self._sizes[name], self.parallelism
-        return self._inputs[name][index * size // parallelism : -(-(index + 1) * size // parallelism)]
+        """Return an input without what will never be there: of a pointwise one, the part that overlaps the task's share."""
+        given, skipped, low = self._inputs[name], self._skipped.get(name), 0
+        if name in self._pointwise:
+            size, parallelism = self._sizes[name], self.parallelism
+            low = index * size // parallelism
+            given = given[low : -(-(index + 1) * size // parallelism)]
+        return [value for at, value in enumerate(given, low) if at not in skipped] if skipped else given
 
 
 class PythonStage:

@@ -68,6 +68,7 @@ class Entries:
         stage.give_items(described.get("items") or {})
         for item in described["inputs"]:
             self.ended(item["stage"], item["known"], only=stage)
+            stage.skip(item["stage"], IndexSet.of(item.get("skipped", ())))
         return None
 
     def add(self, launch: Launch, now: float) -> Entry | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from scheduling.indexes import IndexSet
 
-#: [stage name, or None for an item of foreach; index; JSON text]
-Given = tuple[str | None, int, str]
+#: [stage name, or None for an item of foreach; index; JSON text, or None for a task that never will have one]
+Given = tuple[str | None, int, str | None]
 SHELL = "/bin/sh"
 #: Seconds that a task has between TERM and KILL if its stage says nothing.
 GRACE = 10.0
@@ -41,6 +41,7 @@ class Stage:
         self.known = {producer: IndexSet() for producer in self._names}
         for item in self.described["inputs"]:
             self.give(item["stage"], item["known"])
+            self.skip(item["stage"], IndexSet.of(item.get("skipped", ())))
         self.give_items(self.described.get("items") or {})
 
     @property
@@ -94,6 +95,12 @@ class Stage:
         new = {index: text for index, text in results if text is not None and index not in known}
         self.given.extend((name, index, text) for index, text in new.items())
         self.known[producer] = known | IndexSet.from_indexes(new)
+
+    def skip(self, producer: int, tasks: IndexSet) -> None:
+        """Note tasks of a stage that this one needs which will never begin: they are left out of what its tasks are given."""
+        new = tasks - self.known[producer]
+        self.given.extend((self._names[producer], index, None) for index in new)
+        self.known[producer] |= new
 
     def lacks(self, indexes: IndexSet, after: Mapping[int, IndexSet]) -> bool:
         """Say whether tasks need results that are neither here nor to come from tasks on the list."""

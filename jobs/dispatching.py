@@ -17,6 +17,7 @@ from celery import current_app
 from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
 from database import rows
+from jobs.results import canceled_of
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from scheduling.lifecycle import TaskState
 
@@ -57,20 +58,32 @@ class Dispatcher:
         """Note a heartbeat, which the next command to this session acknowledges."""
         self._heartbeats[session] = heartbeat
 
+    def forget(self, stages: set[int]) -> None:
+        """Describe stages anew when they are next launched."""
+        for sent in self._sent.values() if stages else ():
+            sent.stages -= stages
+
     def dispatch(
         self,
         assignments: Iterable[AssignmentRow],
         acknowledge: Iterable[str],
         cancels: Mapping[str, list[list[Any]]] = MappingProxyType({}),
         pauses: Mapping[str, int] = MappingProxyType({}),
+        recalls: Mapping[str, list[list[Any]]] = MappingProxyType({}),
     ) -> None:
-        """Send each session its new assignments, what it must end or pause, and acknowledgements, one command each."""
-        by_session: dict[str, list[AssignmentRow]] = {session: [] for session in (*acknowledge, *cancels, *pauses)}
+        """Send each session its new assignments, what it must end, give back or pause, and acknowledgements.
+
+        That is one command each.
+        """
+        told = (*acknowledge, *cancels, *pauses, *recalls)
+        by_session: dict[str, list[AssignmentRow]] = {session: [] for session in told}
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
         described = self._describe(by_session)
         commands = [
-            self._command(session, launches, described, cancels.get(session, []), pauses.get(session, 0))
+            self._command(
+                session, launches, described, cancels.get(session, []), recalls.get(session, []), pauses.get(session, 0)
+            )
             for session, launches in by_session.items()
         ]
         if commands:
@@ -106,6 +119,7 @@ class Dispatcher:
         assignments: list[AssignmentRow],
         described: Mapping[int, dict[str, Any]],
         cancels: list[list[Any]],
+        recalls: list[list[Any]],
         pause: int,
     ) -> Command:
         """Make the next command for a session, and remember what it tells."""
@@ -119,6 +133,7 @@ class Dispatcher:
             heartbeat=self._heartbeats.get(session, 0),
             pause=pause,
             cancels=cancels,
+            recalls=recalls,
             launches=[_launch(assignment) for assignment in assignments],
             stages={stage: described[stage] for stage in new},
         )
@@ -162,16 +177,18 @@ def ask_inputs(stages: Iterable[int]) -> rows.Answer[dict[int, list[dict[str, An
     """Ask what the producers of each stage have given so far: results as JSON texts, or `fetch` where they are many."""
     inputs: dict[int, list[dict[str, Any]]] = {stage: [] for stage in stages}
     asked = rows.execute(
-        """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s]
+        """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s],
+            p.counts[%s] > 0 AND (SELECT j.draining FROM jobs_job j WHERE j.id = p.job_id)
         FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
-        [int(TaskState.FINISHED) + 1, list(inputs)],
+        [int(TaskState.FINISHED) + 1, int(TaskState.CANCELED) + 1, list(inputs)],
     )
     return lambda: _inputs(inputs, asked.fetchall())
 
 
 def _inputs(inputs: dict[int, list[dict[str, Any]]], edges: list[Any]) -> dict[int, list[dict[str, Any]]]:
-    given = _results({producer for _, producer, _, _, _, finished in edges if 0 < finished <= INLINE_INPUTS // 2})
-    for consumer, producer, name, parallelism, exchange, finished in edges:
+    given = _results({producer for _, producer, _, _, _, finished, _ in edges if 0 < finished <= INLINE_INPUTS // 2})
+    skipped = canceled_of({producer for _, producer, *_, drained in edges if drained})
+    for consumer, producer, name, parallelism, exchange, finished, _ in edges:
         known = given.get(producer, [])
         fits = sum(len(value or "") for _, value in known) <= INLINE_INPUTS and len(known) == finished
         inputs[consumer].append(
@@ -182,6 +199,7 @@ def _inputs(inputs: dict[int, list[dict[str, Any]]], edges: list[Any]) -> dict[i
                 "exchange": exchange,
                 "known": known if fits else [],
                 "fetch": not fits,
+                **({"skipped": skipped[producer].to_json()} if producer in skipped else {}),
             }
         )
     return inputs

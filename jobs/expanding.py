@@ -23,7 +23,9 @@ def expand(board: Board, stage: StageRow) -> None:
         WHERE e.consumer_id = s.id AND p.name = s.spec -> 'foreach' ->> 'from'""",
         [stage.id],
     )
-    items = [item for index, text in enumerate(result_texts(source)) for item in _items(text, name, index, stage.name)]
+    texts = enumerate(result_texts(source))
+    drains = board.job_of(stage.id).draining
+    items = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
     _require_room(board, stage, len(items), name)
     rows.execute("UPDATE jobs_stage SET items = %s::jsonb WHERE id = %s", [json.dumps(items), stage.id])
     stage.parallelism = len(items)

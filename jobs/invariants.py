@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from database import rows
-from scheduling.lifecycle import JOB_ENDS, LISTED, TASK_ENDS, TaskState
+from scheduling.lifecycle import JOB_ENDS, LISTED, TASK_ENDS, JobState, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Violation:
 _LISTED = ", ".join(str(int(state)) for state in sorted(LISTED))
 _ENDED = ", ".join(str(int(state)) for state in sorted(TASK_ENDS))
 _JOB_ENDED = ", ".join(str(int(state)) for state in sorted(JOB_ENDS))
+_CANCELED = int(TaskState.CANCELED)
 _STATES = ", ".join(f"count(t.index) FILTER (WHERE t.state = {int(state)})::int" for state in TaskState)
 
 #: What each invariant forbids: a query of which every row is a violation.
@@ -63,6 +64,11 @@ FORBIDDEN = {
     "I9 no member of a gang runs on while another waits": """
         SELECT DISTINCT s.id FROM jobs_stage s JOIN jobs_assignment a ON a.stage_id = s.id AND NOT a.recalled
         WHERE s.spec ->> 'gang' = 'true' AND NOT isempty(s.unplaced)""",
+    "I8 of a job that finished only what a drain kept from beginning was canceled, and members of gangs": f"""
+        SELECT j.id, t.stage_id, t.index FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id
+        JOIN jobs_task t ON s.counts[{_CANCELED} + 1] > 0 AND t.stage_id = s.id AND t.state = {_CANCELED}
+        WHERE j.state = {int(JobState.FINISHED)} AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
+            AND (NOT j.draining OR t.started_at IS NOT NULL)""",
     "I8 a job has ended exactly when its stages have": f"""
         SELECT j.id, j.state, j.stages_total, count(s.id) FROM jobs_job j
         LEFT JOIN jobs_stage s ON s.job_id = j.id AND s.ended_at IS NOT NULL

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agent.messages import Heartbeat, Report
 from database import rows
-from jobs import lease, pausing, placing, recovering, reporting, salvaging, stopping
+from jobs import draining, lease, pausing, placing, recovering, reporting, salvaging, stopping
 from jobs.dispatching import Dispatcher
 from jobs.filling import Round
 from jobs.inbox import Arrived, inbox
@@ -89,12 +89,16 @@ class Leader:
             placed.assignments,
             [*{item.session for item in reports} | {item.session for item in heartbeats}],
             stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels,
+            recalls=stopped.recalls,
         )
         if due:
             self.tick()
 
     def _stop(self) -> Stopped:
         stopped = stopping.stop_jobs(epoch=self.epoch)
+        if stopped.draining:
+            draining.drain(stopped, epoch=self.epoch)
+            self.dispatcher.forget(stopped.deprived)
         if stopped.more:
             inbox.put(None)
         return stopped

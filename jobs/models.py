@@ -57,6 +57,8 @@ class Job(models.Model):
     pool = models.CharField(max_length=100, default="default")
     spec = models.JSONField()
     state = models.SmallIntegerField(choices=JobState.choices(), default=JobState.CREATED)
+    #: Whether it is to end early: no task of its sources begins any more, and what has begun is worked off.
+    draining = models.BooleanField(default=False, db_default=False)
     held_reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
     max_failures = models.IntegerField(default=0)
@@ -75,6 +77,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["-number"], name="job_by_number"),
             models.Index(fields=["state"], name="live_jobs", condition=Q(ended_at__isnull=True)),
+            models.Index(fields=["id"], name="draining_jobs", condition=Q(draining=True, ended_at__isnull=True)),
             models.Index(fields=["ended_at"], name="ended_jobs", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [

@@ -28,7 +28,7 @@ NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECON
 class Applied:
     """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled.
 
-    `stopping` says whether a job that it touched stops. `ends` are those of attempts.
+    `stopping` says whether a job that it touched stops or drains. `ends` are those of attempts.
     """
 
     acknowledged: dict[int, int] = field(default_factory=dict)
@@ -68,7 +68,7 @@ def apply(
                 with rows.together():
                     applied.recalled = _apply(changing, applied.accepted, measures, blaming=blaming)
         applied.ends = changing.board.ends if changing else Ends()
-        applied.stopping = changing is None or any(job.stopping for job in changing.board.jobs.values())
+        applied.stopping = changing is None or any(job.stopping or job.draining for job in changing.board.jobs.values())
     return applied
 
 

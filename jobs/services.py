@@ -1,4 +1,4 @@
-"""What people do to jobs: cancel, retry, delete. Each changes one row and hints; the leader does the rest."""
+"""What people do to jobs: cancel, drain, retry, delete. Each changes one row and hints; the leader does the rest."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from jobs.retrying import reuse
 from jobs.submitting import hint, submit
 from nodes import events
 from scheduling.errors import SwitchyardError
-from scheduling.lifecycle import JOB_ENDS, JOB_TRANSITIONS, JobState
+from scheduling.lifecycle import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, JobState
 from scheduling.spec import from_json
 
 
@@ -23,6 +23,10 @@ class NoSuchJob(SwitchyardError):
 
 class StillLive(SwitchyardError):
     """The job has not ended; cancel it first."""
+
+
+class Stopping(SwitchyardError):
+    """The job is failing or being canceled: it cannot drain."""
 
 
 class NothingToRetry(SwitchyardError):
@@ -37,6 +41,21 @@ def cancel(id_: UUID, *, by: str) -> Job:
             job.state, job.error = JobState.CANCELING, job.error or f"canceled by {by}"
             job.save(update_fields=["state", "error"])
             events.record([events.Told("job_canceling", f"The job was canceled by {by}.", job.id)])
+            transaction.on_commit(hint)
+    return job
+
+
+def drain(id_: UUID, *, by: str) -> Job:
+    """Let a job end early: nothing more begins at its sources, the rest is worked off. One that has ended stays as it is."""
+    with transaction.atomic():
+        job = _locked(id_)
+        if job.state not in JOB_ENDS and not job.draining:
+            if job.state not in JOB_STARTABLE:
+                raise Stopping
+            job.draining = True
+            job.save(update_fields=["draining"])
+            told = f"The job drains, as {by} asked: nothing more begins at its sources."
+            events.record([events.Told("job_draining", told, job.id)])
             transaction.on_commit(hint)
     return job
 

@@ -28,7 +28,7 @@ def settle(board: Board, moves: Iterable[Move], consumers: "Consumers | None" = 
         if move.after in TASK_ENDS:
             mark_started(board, stage)
             if stage.feeds_pointwise:
-                _unblock(board, stage, stage.done if stage.gang else move.indexes)
+                unblock(board, stage, stage.done if stage.gang else move.indexes)
     end_stages(board, touched.values(), consumers or Consumers())
 
 
@@ -118,7 +118,7 @@ def _expand(board: Board, stage: StageRow) -> None:
         board.job_of(stage.id).fail(str(error))
 
 
-def _unblock(board: Board, producer: StageRow, ended: IndexSet) -> None:
+def unblock(board: Board, producer: StageRow, ended: IndexSet) -> None:
     """Let go the tasks whose pointwise inputs have all ended."""
     edges = rows.fetch(
         "SELECT c.consumer_id, c.producer_id FROM jobs_edge e JOIN jobs_edge c ON c.consumer_id = e.consumer_id "

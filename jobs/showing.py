@@ -24,6 +24,7 @@ _FIELDS = (
     "priority",
     "pool",
     "state",
+    "draining",
     "held_reason",
     "error",
     "stages_total",

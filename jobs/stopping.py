@@ -21,9 +21,16 @@ CHUNK = 5000
 
 @dataclass(slots=True)
 class Stopped:
-    """What agents must be told: entries to end, by session, as [stage, attempt, ranges]; and whether there is more to do."""
+    """What agents must be told, by session, as [stage, attempt, ranges]; and whether there is more to do.
+
+    `cancels` are entries to end, `recalls` those to give back unless they have begun. `draining` are the jobs that drain,
+    which is seen to in draining; `deprived` are the stages that get less than they were told of.
+    """
 
     cancels: dict[str, list[list[Any]]] = field(default_factory=dict)
+    recalls: dict[str, list[list[Any]]] = field(default_factory=dict)
+    draining: list[UUID] = field(default_factory=list)
+    deprived: set[int] = field(default_factory=set)
     more: bool = False
 
     def cancel(self, assignment: AssignmentRow) -> None:
@@ -34,14 +41,14 @@ class Stopped:
 
 def stop_jobs(*, epoch: int) -> Stopped:
     """End the waiting tasks of jobs that stop, at most CHUNK of them, and mark the others CANCELING."""
-    stopped = Stopped()
-    jobs = _stopping_jobs()
+    jobs, draining = _stopping_jobs()
+    stopped = Stopped(draining=draining)
     if not jobs:
         return stopped
     with transaction.atomic():
         lease.check(epoch)
         board = Board()
-        stages = _open_stages(board, jobs)
+        stages = open_stages(board, jobs)
         board.read_lists(nodes_of(stage.id for stage in stages))
         _cancel_waiting(stages, stopped)
         cancel_listed(board, {stage.id for stage in stages}, stopped)
@@ -109,15 +116,17 @@ def cancel_listed(board: Board, stages: set[int], stopped: Stopped) -> None:
         stopped.cancel(assignment)
 
 
-def _stopping_jobs() -> list[UUID]:
+def _stopping_jobs() -> tuple[list[UUID], list[UUID]]:
+    """Return the jobs that stop, and those that drain."""
     found = rows.fetch(
-        "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) ORDER BY id LIMIT 100",
+        "(SELECT id, false FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) ORDER BY id LIMIT 100) UNION ALL "
+        "(SELECT id, true FROM jobs_job WHERE ended_at IS NULL AND draining ORDER BY id LIMIT 100)",
         [[int(JobState.CANCELING), int(JobState.FAILING)]],
     )
-    return [id_ for (id_,) in found]
+    return [id_ for id_, drains in found if not drains], [id_ for id_, drains in found if drains]
 
 
-def _open_stages(board: Board, jobs: list[UUID]) -> list[StageRow]:
+def open_stages(board: Board, jobs: list[UUID]) -> list[StageRow]:
     """Lock the jobs and read their stages that have not ended."""
     found = rows.fetch(
         f"SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.job_id = ANY(%s) AND s.ended_at IS NULL ORDER BY s.id",

@@ -24,6 +24,7 @@ class JobRow:
     started: bool
     retry: str | None
     number: int
+    draining: bool
     error: str = ""
     changed: bool = False
 
@@ -189,7 +190,7 @@ STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwis
     coalesce((s.spec ->> 'gang')::bool, false)"""
 STAGE_WIDTH = 19
 JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
-    (j.spec -> 'retry')::text, j.number"""
+    (j.spec -> 'retry')::text, j.number, j.draining"""
 ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,
     started::text, recalled"""
 

@@ -48,6 +48,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     ObjectDoesNotExist: exceptions.NotFound,
     jobs.NoSuchJob: exceptions.NotFound,
     jobs.StillLive: Conflict,
+    jobs.Stopping: Conflict,
     jobs.NothingToRetry: Conflict,
     KeyReused: Unprocessable,
     OverQuota: Forbidden,

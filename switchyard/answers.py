@@ -74,6 +74,7 @@ class JobStatus:
     owner: str | None = None
     priority: int = 100
     pool: str = "default"
+    draining: bool = False
     held_reason: str = ""
     error: str = ""
     stages_total: int = 0

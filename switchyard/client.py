@@ -105,6 +105,10 @@ class Client:
                 raise TimeoutError(f"job {now.number} is still {now.state} after {timeout:g} s")
         raise AssertionError("the looks at a job end only when it has")
 
+    def drain(self, job: int | str) -> JobStatus:
+        """Let a job end early: nothing more begins at its sources, and what has begun is worked off."""
+        return self._post(JobStatus, _path("jobs", job, "drain"))
+
     def cancel(self, job: int | str) -> JobStatus:
         """Ask for a job to be canceled; one that has ended stays as it is."""
         return self._post(JobStatus, _path("jobs", job, "cancel"))

@@ -42,6 +42,10 @@ class Submitted:
             raise JobFailed(job.number, job.state, job.error)
         return self._client.results(self.id).results
 
+    def drain(self) -> JobStatus:
+        """Let the job end early: nothing more begins at its sources."""
+        return self._client.drain(self.id)
+
     def cancel(self) -> JobStatus:
         """Ask for the job to be canceled."""
         return self._client.cancel(self.id)

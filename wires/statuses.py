@@ -26,6 +26,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     artifacts.NoSuchArtifact: 404,
     artifacts.NotADigest: 404,
     jobs.StillLive: 409,
+    jobs.Stopping: 409,
     jobs.NothingToRetry: 409,
     nodes.NameTaken: 409,
     TooLarge: 413,

@@ -46,6 +46,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "list": Role.VIEWER,
         "retrieve": Role.VIEWER,
         "cancel": Role.OPERATOR,
+        "drain": Role.OPERATOR,
         "retry": Role.OPERATOR,
         "destroy": Role.OPERATOR,
         "summary": Role.VIEWER,
@@ -87,6 +88,16 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         with transaction.atomic():
             after = services.cancel(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.cancel", id_)
+        return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={202: JobInFullSerializer})
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, job: str) -> Response:
+        """Let a job end early: nothing more begins at its sources; one that has ended is left as it is."""
+        id_ = found_job(job)
+        with transaction.atomic():
+            after = services.drain(id_, by=identity_of(request).name)
+            audit.record(identity_of(request), "job.drain", id_)
         return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={201: JobInFullSerializer})

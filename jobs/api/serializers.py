@@ -90,6 +90,7 @@ class JobSerializer(serializers.Serializer[Any]):
     priority = serializers.IntegerField()
     pool = serializers.CharField()
     state = serializers.ChoiceField(JOB_STATES)
+    draining = serializers.BooleanField()
     held_reason = serializers.CharField(allow_blank=True)
     error = serializers.CharField(allow_blank=True)
     stages_total = serializers.IntegerField()

@@ -40,6 +40,7 @@ for command in (
     logs.logs,
     showing.explain,
     submitting.cancel,
+    submitting.finish,
     submitting.retry,
     showing.nodes,
     showing.scheduler,

@@ -1,4 +1,4 @@
-"""Commands that make jobs and end them: submit, retry, cancel, wait."""
+"""Commands that make jobs and end them: submit, retry, cancel, finish, wait."""
 
 from typing import Annotated
 
@@ -45,6 +45,16 @@ def cancel(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
         emit(told)
     else:
         print(f"Job {told.number} is {told.state}")
+
+
+def finish(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
+    """Let a job end early: nothing more begins at its sources, and what has begun is worked off."""
+    with client(ctx) as server:
+        told = server.drain(job)
+    if as_json:
+        emit(told)
+    else:
+        print(f"Job {told.number} is {told.state}{' and drains' if told.draining and not told.has_ended else ''}")
 
 
 def _announce(server: Client, job: JobStatus, *, wait: bool, as_json: bool) -> None:

@@ -78,6 +78,21 @@ def test_what_had_not_ended_when_it_was_fetched_is_fetched_again(agent: Agent, s
     assert server.result(2) == {"squares": [0, 1, 4]}
 
 
+def test_what_never_will_be_there_is_left_out(agent: Agent, server: Server) -> None:
+    need = {"stage": 1, "name": "one", "parallelism": 4, "known": [[0, "1"]], "fetch": False}
+    point = {"stage": 3, "name": "three", "parallelism": 4, "exchange": "pointwise", "known": [[1, "5"]], "skipped": [[0, 1]]}
+    server.launch(2, 1, python="agent_tasks:inputs", parallelism=2, inputs=[{**need, "skipped": [[1, 4]]}, point])
+    assert server.result(2) == {"one": [1], "three": [5]}
+
+
+def test_what_is_not_to_come_any_more_is_waited_for_no_longer(agent: Agent, server: Server) -> None:
+    need = {"stage": 1, "name": "one", "parallelism": 2, "known": [[0, "1"]], "fetch": False}
+    server.launch(2, 1, python="agent_tasks:inputs", inputs=[need], parallelism=2, after=[[1, 0, 2]])
+    server.until(lambda: (2, 0, 0) in server.returned())
+    server.launch(2, 1, python="agent_tasks:inputs", inputs=[{**need, "skipped": [[1, 2]]}], parallelism=2)
+    assert server.result(2) == {"one": [1]}
+
+
 def test_inputs_are_fetched_and_a_failed_one_shows(agent: Agent, server: Server) -> None:
     server.inputs[2] = {"1": ["1", None, "3"]}
     need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}

@@ -44,6 +44,30 @@ def test_live_job_is_canceled_and_not_deleted(operator: Client, submit: Submit, 
     assert operator.get(path).status_code == 404
 
 
+def test_live_job_drains_and_ends_finished(operator: Client, viewer: Client, submit: Submit, leader: Leader) -> None:
+    job = submit({"a": {}})
+    path = f"/api/v1/jobs/{job['id']}"
+    assert job["draining"] is False
+    assert viewer.post(f"{path}/drain").status_code == 403
+    for _ in range(2):
+        answer = operator.post(f"{path}/drain")
+        assert (answer.status_code, answer.json()["draining"]) == (202, True)
+    turn(leader)
+    shown = operator.get(f"{path}/summary").json()
+    assert (shown["state"], shown["draining"]) == ("FINISHED", True)
+    assert operator.post(f"{path}/drain").status_code == 200
+
+
+def test_job_that_is_being_canceled_does_not_drain(
+    operator: Client, submit: Submit, leader: Leader, agent: ListAgent
+) -> None:
+    path = f"/api/v1/jobs/{submit({'a': {}})['id']}"
+    turn(leader)
+    operator.post(f"{path}/cancel")
+    answer = operator.post(f"{path}/drain")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "conflict")
+
+
 def test_canceled_job_is_retried_as_a_new_one(operator: Client, submit: Submit, leader: Leader) -> None:
     job = submit({"a": {}})
     path = f"/api/v1/jobs/{job['id']}"

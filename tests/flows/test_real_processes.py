@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+from jobs import services
 from jobs.invariants import violations
 from jobs.models import Task
 from nodes.models import Event, Node
@@ -57,6 +58,26 @@ def test_an_agent_that_is_told_to_go_hands_over_at_once(stack: Stack, tmp_path: 
     told = set(Event.objects.filter(node_id=Node.objects.get(name="left").id).values_list("kind", flat=True))
     assert "node_left" in told
     assert not told & {"node_silent", "node_lost"}, "nobody had to wait for its silence"
+    assert violations() == []
+
+
+def test_a_job_drains_and_ends_with_what_had_begun(stack: Stack, tmp_path: Path) -> None:
+    stack.start_agent("only", slots=2)
+    slow = f"until test -e {tmp_path}/go; do sleep 0.05; done; echo '{{\"result\": 1}}' > $SWITCHYARD_REPORT"
+    given = """test "$(cat $SWITCHYARD_INPUTS)" = '{"a": [1, 1]}'"""
+    job = stack.submit(
+        {
+            "a": {"command": slow, "shell": True, "parallelism": 9},
+            "b": {"command": given, "shell": True, "needs": ["a"]},
+        }
+    )
+    source = Task.objects.filter(stage__name="a")
+    stack.until(lambda: source.filter(state=TaskState.RUNNING).count() == 2, "two tasks run")
+    services.drain(job.id, by="ada")
+    stack.until(lambda: source.filter(state=TaskState.CANCELED).count() == 7, "what has not begun is canceled")
+    (tmp_path / "go").touch()
+    assert stack.wait(job).state == JobState.FINISHED
+    assert source.filter(state=TaskState.FINISHED).count() == 2
     assert violations() == []
 
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from access.roles import Role
 from artifacts.storage import LogKey, Storage, Stream
 from jobs import lease
+from jobs import services as job_services
 from jobs.leading import Leader
 from jobs.models import Job
 from nodes import services
@@ -225,7 +226,15 @@ def test_only_operators_get_buttons(leader: Leader, agent: ListAgent, job: Submi
         assert "data-api" not in text(viewer, path)
     assert 'data-api="/api/v1/scheduler"' in text(operator, "/ui/")
     assert f'data-api="/api/v1/nodes/{agent.node}/pause"' in text(operator, "/ui/nodes")
-    assert f'data-api="/api/v1/jobs/{made.number}/cancel"' in text(operator, f"/ui/jobs/{made.number}")
+    for action in ("cancel", "drain"):
+        assert f'data-api="/api/v1/jobs/{made.number}/{action}"' in text(operator, f"/ui/jobs/{made.number}")
+
+
+def test_a_job_that_drains_says_so(leader: Leader, job: Submit, viewer: Client) -> None:
+    made = job({"a": {}})
+    assert "DRAINING" not in text(viewer, f"/ui/jobs/{made.number}")
+    job_services.drain(made.id, by="ada")
+    assert "DRAINING" in text(viewer, f"/ui/jobs/{made.number}")
 
 
 def test_a_paused_node_tells_why_and_can_be_resumed(leader: Leader, agent: ListAgent, operator: Client) -> None:

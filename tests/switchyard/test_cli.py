@@ -50,6 +50,14 @@ def test_canceled_job_ends_with_3(stack: Running, job: Path) -> None:
     stack.switchyard("wait", number, status=3)
 
 
+def test_a_job_is_finished_early(stack: Running, job: Path) -> None:
+    job.write_text(LONG)
+    number = stack.switchyard("submit", job).strip()
+    assert stack.switchyard("finish", number).startswith(f"Job {number} is ")
+    assert read(stack, "finish", number)["draining"] is True
+    stack.switchyard("cancel", number)
+
+
 def test_wrong_description_is_told_field_by_field_and_ends_with_2(stack: Running) -> None:
     said = stack.command("submit", "-", stdin="name: x\nstages: [{name: a, comand: [x]}, {name: b, parallelism: 0}]")
     assert said.returncode == 2
@@ -145,7 +153,7 @@ def test_log_is_followed_while_the_task_writes(stack: Running, job: Path, tmp_pa
 
 COMMANDS = [
     *("submit", "wait", "jobs", "show", "results", "logs", "explain"),
-    *("cancel", "retry", "nodes", "scheduler", "pause", "resume", "drain"),
+    *("cancel", "finish", "retry", "nodes", "scheduler", "pause", "resume", "drain"),
 ]
 
 

@@ -14,7 +14,7 @@ JSON = "application/json; charset=UTF-8"
 
 
 class NotStoppable(SwitchyardError):
-    """Job termination (STOP) failed: the job is not stoppable."""
+    """Job termination (STOP) failed: the job fails or is being canceled."""
 
 
 class SwitchedOff(SwitchyardError):

@@ -178,11 +178,31 @@ def test_a_head_changes_nothing(operator: Client, viewer: Client, submit: Submit
         ("DELETE", "/jobs/{job}/stop"),
     ],
 )
-def test_no_job_is_stoppable(operator: Client, submit: Submit, method: str, path: str) -> None:
+def test_each_way_to_stop_lets_a_job_drain(operator: Client, told: Told, submit: Submit, method: str, path: str) -> None:
     made = submit({"a": {}})
-    assert operator.generic(method, path.format(job=made["id"])).status_code == 409
+    assert told(f"/jobs/{made['id']}")["isStoppable"] is True
+    answer = operator.generic(method, path.format(job=made["id"]))
+    assert (answer.status_code, answer.json()) == (202, {})
     assert operator.generic(method, path.format(job=UNKNOWN)).status_code == 404
-    assert Job.objects.get().state == JobState.CREATED
+    assert Job.objects.get().draining
+    assert AuditEntry.objects.filter(action="job.drain", target=made["id"]).count() == 1
+
+
+def test_a_stopped_job_ends_finished_with_what_had_begun(
+    operator: Client, told: Told, running: Ids, finish: Callable[[], None]
+) -> None:
+    assert operator.patch(f"/jobs/{running['job']}?mode=stop").status_code == 202
+    assert told(f"/jobs/{running['job']}")["state"] == "RUNNING"
+    finish()
+    assert told(f"/jobs/{running['job']}")["state"] == "FINISHED"
+    assert operator.patch(f"/jobs/{running['job']}?mode=stop").status_code == 404
+
+
+def test_a_job_that_is_being_canceled_is_not_stoppable(operator: Client, told: Told, running: Ids) -> None:
+    operator.patch(f"/jobs/{running['job']}")
+    assert told(f"/jobs/{running['job']}")["isStoppable"] is False
+    answer = operator.patch(f"/jobs/{running['job']}?mode=stop")
+    assert (answer.status_code, list(answer.json())) == (409, ["errors"])
 
 
 @pytest.mark.parametrize(

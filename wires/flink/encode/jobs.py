@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import JobState, TaskState
+from scheduling.lifecycle import JOB_STARTABLE, JobState, TaskState
 from wires.flink import ids, states
 from wires.flink.encode.measures import NONE, counts, io, times
 from wires.writing import with_rows
@@ -58,7 +58,7 @@ def in_full(
     return {
         "jid": ids.job_id(tally.id),
         "name": tally.name,
-        "isStoppable": False,
+        "isStoppable": tally.state in JOB_STARTABLE,
         "state": states.JOBS[tally.state],
         **times(tally.created, tally.ended, now),
         "now": now,

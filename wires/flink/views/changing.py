@@ -54,9 +54,15 @@ class EndingView(FlinkView):
         return self.told({}, status=HTTPStatus.ACCEPTED)
 
     def stopped(self, job: str) -> HttpResponse:
-        """Refuse: no job can let only its sources end."""
-        _live(job)
-        raise NotStoppable
+        """Let only the sources of a job end, and what has begun be worked off."""
+        id_ = _live(job)
+        try:
+            with transaction.atomic():
+                services.drain(id_, by=self.sender.name)
+                audit.record(self.sender, "job.drain", id_)
+        except services.Stopping as error:
+            raise NotStoppable from error
+        return self.told({}, status=HTTPStatus.ACCEPTED)
 
     def head(self, request: HttpRequest, job: str) -> HttpResponse:
         """Refuse: a HEAD would change what its GET does."""
@@ -91,7 +97,7 @@ class StopView(EndingView):
     rules: ClassVar[Mapping[str, Rule]] = {**CHANGES, "post": Role.OPERATOR}
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Refuse to end a job gracefully."""
+        """Let a job end early."""
         return self.stopped(job)
 
     delete = get
@@ -107,7 +113,7 @@ class YarnStopView(EndingView):
     rules: ClassVar[Mapping[str, Rule]] = {"get": Role.OPERATOR}
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Refuse to end a job gracefully."""
+        """Let a job end early."""
         return self.stopped(job)
 
 
