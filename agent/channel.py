@@ -75,7 +75,8 @@ class Channel:
                     task.metric(name, amount)
             case "accumulate":
                 for name, amount in value.items():
-                    task.accumulate(name, amount)
+                    for kind, each in amount.items() if isinstance(amount, dict) else ((None, amount),):
+                        task.accumulate(name, each, kind)
             case "log":
                 task.log(str(value))
             case "result":

@@ -33,7 +33,7 @@ class Execution(NamedTuple):
 
     @property
     def accumulators(self) -> Mapping[str, Any]:
-        """The sums that it told."""
+        """What it told that it has added up (scheduling.accumulators)."""
         return _object(self.stored_accumulators)
 
 
@@ -46,14 +46,6 @@ class Failure(NamedTuple):
     node: int | None
     at: int | None
     error: str
-
-
-class Accumulator(NamedTuple):
-    """A sum that tasks add to; `whole` says that all that was added were whole numbers."""
-
-    name: str
-    value: float
-    whole: bool
 
 
 _MS = "(date_part('epoch', {0}) * 1000)::bigint"
@@ -69,11 +61,6 @@ _FAILED = f"""SELECT s.name, s.parallelism, f.index, f.node_id, {_MS.format("f.e
         UNION ALL
         SELECT index, node_id, ended_at, error, exit_class FROM jobs_attempt WHERE stage_id = s.id AND state = %(failed)s
     ) f WHERE s.job_id = %(job)s ORDER BY f.ended_at DESC NULLS LAST, s.position, f.index LIMIT %(limit)s"""
-_SUMS = """SELECT a.key, sum((a.value #>> '{}')::numeric)::float8, sum((a.value #>> '{}')::numeric)::text,
-    bool_and(a.value::text !~ '[.eE]')
-    FROM jobs_task t, jsonb_each(CASE WHEN jsonb_typeof(t.accumulators) = 'object' THEN t.accumulators END) a
-    WHERE t.stage_id = ANY(%s) AND t.accumulators IS NOT NULL AND jsonb_typeof(a.value) = 'number'
-    GROUP BY 1 ORDER BY 1"""
 _STATES = {int(state): state for state in TaskState}
 
 
@@ -101,12 +88,6 @@ def failures(job: UUID, *, limit: int) -> list[Failure]:
     """Return the attempts of a job that failed, the last ones first."""
     values = {"failed": int(TaskState.FAILED), "job": job, "limit": limit}
     return [Failure(*row) for row in rows.fetch(_FAILED, values)]
-
-
-def accumulated(stages: list[int]) -> list[Accumulator]:
-    """Return what the tasks of these stages have added up, by name."""
-    found = rows.fetch(_SUMS, [stages])
-    return [Accumulator(name, int(text) if whole else value, whole) for name, value, text, whole in found]
 
 
 def _execution(row: tuple[Any, ...]) -> Execution:

@@ -4,11 +4,12 @@ A callable is given its `Task` when its first parameter is named `task`; any cod
 Nothing here knows how what is told travels.
 """
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+
+from switchyard import accumulators
 
 
 class Canceled(BaseException):
@@ -62,7 +63,7 @@ class Task:
         self.item = item
         self.canceled = False
         self.metrics: dict[str, float] | None = None
-        self.accumulators: dict[str, float] | None = None
+        self.accumulators: dict[str, Any] | None = None
         self._tell = tell
 
     def progress(self, share: float) -> None:
@@ -75,14 +76,18 @@ class Task:
         """Tell the present value of something; it replaces the last one of that name."""
         if self.metrics is None:
             self.metrics = {}
-        self.metrics[_name(name)] = _number(name, value)
+        self.metrics[_name(name)] = accumulators.number(name, value)
         self._told()
 
-    def accumulate(self, name: str, value: float = 1) -> None:
-        """Add to a sum of this name, which the stage's tasks add up together."""
-        if self.accumulators is None:
-            self.accumulators = {}
-        self.accumulators[_name(name)] = _number(name, self.accumulators.get(name, 0) + _number(name, value))
+    def accumulate(self, name: str, value: float = 1, kind: str | None = None) -> None:
+        """Add to what the stage's tasks add up together under this name: a sum, or what `kind` says.
+
+        That is `int` (a sum of whole numbers that fits in 32 bits), `long` (of any whole numbers), `double`, `average`, or
+        `histogram`: how often each whole number was added. All values of a name are of one kind.
+        """
+        kept = {} if self.accumulators is None else self.accumulators
+        kept[_name(name)] = accumulators.added(name, kept.get(name), value, kind)
+        self.accumulators = kept
         self._told()
 
     def log(self, text: str) -> None:
@@ -133,12 +138,6 @@ def _name(name: object) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
         raise ValueError(f"a name is printable text of up to 200 characters, not {name!r:.100}")
     return name
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {value!r:.100}")
-    return value
 
 
 _running: Task | None = None

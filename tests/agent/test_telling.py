@@ -88,6 +88,18 @@ def test_a_running_task_is_heard(agent: Agent, server: Server, tmp_path: Path) -
     assert server.end(1)["metrics"] == {"progress": 1, "rows": 3}
 
 
+def test_a_command_adds_up_what_it_likes(agent: Agent, server: Server) -> None:
+    told = '{"accumulate": {"lines": 2, "sizes": {"histogram": 4}, "mean": {"average": 1.5}}}'
+    server.launch(1, command=f"for n in 1 2; do echo '{told}' > $SWITCHYARD_REPORT; done", shell=True)
+    added = {"lines": 4, "sizes": {"histogram": {"4": 2}}, "mean": {"average": [3.0, 2]}}
+    assert server.end(1)["accumulators"] == added
+
+
+def test_a_command_that_adds_up_what_makes_no_sense_fails(agent: Agent, server: Server) -> None:
+    server.launch(1, command="""echo '{"accumulate": {"x": {"median": 1}}}' > $SWITCHYARD_REPORT""", shell=True)
+    assert "the kind of x must be one of int, long, double, average, histogram" in server.end(1)["error"]
+
+
 def test_the_start_of_a_long_task_is_told_before_its_end(agent: Agent, server: Server, tmp_path: Path) -> None:
     server.launch(1, python="agent_tasks:wait", args=[str(tmp_path)])
     server.until(lambda: (1, 0, 0) in server.started())

@@ -6,10 +6,12 @@ from uuid import UUID
 import pytest
 
 from jobs import tallying
+from jobs.accumulating import accumulated
 from jobs.leading import Leader
 from jobs.models import Attempt, Job, Stage, Task
-from jobs.showing_executions import accumulated, execution, executions, failures
+from jobs.showing_executions import execution, executions, failures
 from jobs.showing_progress import NOTHING, Flow, flows, stage, stages
+from scheduling.accumulators import of_task
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
@@ -77,4 +79,31 @@ def test_sums_keep_whole_numbers_whole(job: Submit) -> None:
     id_ = Stage.objects.get().id
     Task.objects.filter(index=0).update(accumulators={"big": 2**60, "half": 1, "none": None})
     Task.objects.filter(index=1).update(accumulators={"big": 1, "half": 0.5})
-    assert [tuple(each) for each in accumulated([id_])] == [("big", 2**60 + 1, True), ("half", 1.5, False)]
+    assert [tuple(each) for each in accumulated([id_])] == [("big", "long", 2**60 + 1), ("half", "double", 1.5)]
+
+
+def test_each_kind_of_accumulator_is_merged_over_tasks_and_stages(job: Submit) -> None:
+    job({"a": {"parallelism": 2}, "b": {}})
+    one = {
+        "i": {"int": 2},
+        "l": {"long": 2**60},
+        "d": {"double": 1.0},
+        "m": {"average": [3, 2]},
+        "h": {"histogram": {"7": 1, "-1": 2}},
+    }
+    two = {"i": {"int": 3}, "l": 5, "d": {"double": 0.5}, "m": {"average": [1, 2]}, "h": {"histogram": {"7": 2, "20": 1}}}
+    odd = {"i": {"int": "x"}, "m": {"average": 3}, "h": {"histogram": {"x": 1}}, "o": {"other": 1}, "n": None, "s": []}
+    for at, told in enumerate((one, two)):
+        Task.objects.filter(stage__name="a", index=at).update(accumulators=told)
+    Task.objects.filter(stage__name="b").update(accumulators=odd)
+    ids = list(Stage.objects.values_list("id", flat=True))
+    merged = {each.name: (each.kind, each.value) for each in accumulated(ids)}
+    assert merged == {
+        "i": ("int", 5),
+        "l": ("long", 2**60 + 5),
+        "d": ("double", 1.5),
+        "m": ("average", 1.0),
+        "h": ("histogram", {-1: 2, 7: 3, 20: 1}),
+    }
+    assert {each.name: each.value for each in of_task(one)} == {"i": 2, "l": 2**60, "d": 1.0, "m": 1.5, "h": {-1: 2, 7: 1}}
+    assert of_task({"h": {"histogram": {"x": 1}}}) == [] == of_task({"x": True, "m": {"average": []}})

@@ -1,5 +1,6 @@
 """Flink's words for our states, each table total: a state of ours that is missing here fails the tests. Pure."""
 
+from scheduling.accumulators import Kind
 from scheduling.lifecycle import JobState, TaskState
 
 #: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
@@ -23,6 +24,15 @@ TASKMANAGERS = {
 SHIPPING = {"all": "BROADCAST", "pointwise": "FORWARD"}
 EXCHANGES = {"all": "blocking", "pointwise": "pipelined_bounded"}
 OPERATORS = {"command": "Command", "python": "Python"}
+
+#: The kinds of accumulators.
+ACCUMULATORS = {
+    Kind.INT: "IntCounter",
+    Kind.LONG: "LongCounter",
+    Kind.DOUBLE: "DoubleCounter",
+    Kind.AVERAGE: "AverageAccumulator",
+    Kind.HISTOGRAM: "Histogram",
+}
 
 #: How an ended job is told by its result.
 RESULTS = {JobState.FINISHED: "SUCCEEDED", JobState.FAILED: "FAILED", JobState.CANCELED: "CANCELED"}

@@ -95,6 +95,26 @@ def test_accumulators_are_summed_up_and_typed(told: Told, running: Ids) -> None:
     assert vertex == {"id": running["v0"], "user-accumulators": expected}
 
 
+def test_accumulators_of_all_kinds_are_told_as_flink_does(told: Told, running: Ids) -> None:
+    added = {"a": {"average": [5, 4]}, "b": {"histogram": {"10": 2, "9": 1}}, "c": {"int": 3}, "d": {"double": 2}}
+    Task.objects.filter(index=0, stage__name="read").update(accumulators=added)
+    Task.objects.filter(index=1, stage__name="read").update(
+        accumulators={"a": {"average": [1, 4]}, "b": {"histogram": {"9": 4}}}
+    )
+    path = f"/jobs/{running['job']}/accumulators?includeSerializedValue=true"
+    found = {each["name"]: (each["type"], each["value"]) for each in told(path)["user-task-accumulators"]}
+    assert found == {
+        "a": ("AverageAccumulator", "0.75"),
+        "b": ("Histogram", "{9=5, 10=2}"),
+        "c": ("IntCounter", "3"),
+        "d": ("DoubleCounter", "2.0"),
+    }
+    serialized = told(path)["serialized-user-task-accumulators"]
+    assert json.loads(b64decode(serialized["b"])) == {"9": 5, "10": 2}
+    first, _ = told(f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/accumulators")["subtasks"]
+    assert [each["value"] for each in first["user-accumulators"]] == ["1.25", "{9=1, 10=2}", "3", "2.0"]
+
+
 def test_what_is_no_number_is_no_accumulator(told: Told, running: Ids) -> None:
     Task.objects.filter(index=1).update(accumulators={"letters": "x", "weight": None})
     Task.objects.filter(index=0).update(accumulators=[1])

@@ -4,6 +4,7 @@ import pytest
 
 from jobs.api.serializers import STAGE_STATES  # noqa: F401  loads all errors of jobs
 from nodes.showing import STATES
+from scheduling.accumulators import Kind
 from scheduling.errors import SwitchyardError
 from scheduling.lifecycle import JOB_ENDS, JobState, TaskState
 from scheduling.spec.types import Exchange
@@ -27,6 +28,7 @@ def test_every_state_has_a_word_that_clients_know() -> None:
 
 def test_every_kind_of_stage_and_edge_has_a_word() -> None:
     assert set(states.SHIPPING) == set(states.EXCHANGES) == set(Exchange)
+    assert set(states.ACCUMULATORS) == set(Kind)
     assert set(states.OPERATORS) == {"command", "python"}
 
 

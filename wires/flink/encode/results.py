@@ -4,13 +4,14 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from scheduling.accumulators import Accumulator, of_task
 from scheduling.lifecycle import JobState
 from wires.flink import ids, states
 from wires.flink.encode.vertices import address, host
 from wires.writing import compact
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Accumulator, Execution, Failure
+    from jobs.showing_executions import Execution, Failure
     from jobs.showing_progress import Progress
     from jobs.tallying import Tally
 
@@ -20,18 +21,18 @@ SHOWN = 20
 _FAILED = (JobState.FAILING, JobState.FAILED)
 
 
-def of_job(found: Sequence["Accumulator"], *, serialized: bool) -> dict[str, Any]:
+def of_job(found: Sequence[Accumulator], *, serialized: bool) -> dict[str, Any]:
     """Return a job's accumulators."""
     return {
         "job-accumulators": [],
-        "user-task-accumulators": [_accumulator(*each) for each in found],
+        "user-task-accumulators": [_accumulator(each) for each in found],
         "serialized-user-task-accumulators": _serialized(found) if serialized else {},
     }
 
 
-def of_vertex(stage: "Progress", found: Iterable["Accumulator"]) -> dict[str, Any]:
+def of_vertex(stage: "Progress", found: Iterable[Accumulator]) -> dict[str, Any]:
     """Return a vertex's accumulators."""
-    return {"id": ids.vertex_id(stage.id), "user-accumulators": [_accumulator(*each) for each in found]}
+    return {"id": ids.vertex_id(stage.id), "user-accumulators": [_accumulator(each) for each in found]}
 
 
 def of_subtasks(stage: "Progress", found: Iterable["Execution"], names: Names) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def exceptions(tally: "Tally", failed_at: int | None, found: Sequence["Failure"]
     }
 
 
-def result(tally: "Tally", found: Sequence["Accumulator"]) -> dict[str, Any]:
+def result(tally: "Tally", found: Sequence[Accumulator]) -> dict[str, Any]:
     """Return a job's result, once it has ended."""
     if tally.state not in states.RESULTS:
         return {"status": {"id": "IN_PROGRESS"}}
@@ -86,16 +87,21 @@ def cause(error: str) -> dict[str, str]:
     return {"class": class_, "stack-trace": error, "serialized-throwable": _base64(error)}
 
 
-def _accumulator(name: str, value: float, whole: bool) -> dict[str, str]:  # noqa: FBT001  the fields of Accumulator
-    return {"name": name, "type": "LongCounter" if whole else "DoubleCounter", "value": str(value)}
+def _accumulator(found: Accumulator) -> dict[str, str]:
+    return {"name": found.name, "type": states.ACCUMULATORS[found.kind], "value": _text(found.value)}
+
+
+def _text(value: float | Mapping[int, int]) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{each}={count}" for each, count in value.items()) + "}"
+    return str(value)
 
 
 def _own(found: "Execution") -> list[dict[str, str]]:
-    numbers = [(name, value) for name, value in found.accumulators.items() if isinstance(value, int | float)]
-    return [_accumulator(name, value, isinstance(value, int)) for name, value in sorted(numbers)]
+    return [_accumulator(each) for each in of_task(found.accumulators)]
 
 
-def _serialized(found: Iterable["Accumulator"]) -> dict[str, str]:
+def _serialized(found: Iterable[Accumulator]) -> dict[str, str]:
     return {each.name: _base64(each.value) for each in found}
 
 

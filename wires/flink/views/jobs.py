@@ -9,7 +9,8 @@ from django.http.response import HttpResponseBase
 from access.roles import Role
 from access.rules import Rule
 from jobs import showing, tallying
-from jobs.showing_executions import accumulated, failures
+from jobs.accumulating import accumulated
+from jobs.showing_executions import failures
 from jobs.showing_plans import plans
 from jobs.showing_progress import flows, stages
 from nodes.showing import names_of

@@ -3,7 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from jobs.showing_executions import Execution, accumulated, execution, executions
+from jobs.accumulating import accumulated
+from jobs.showing_executions import Execution, execution, executions
 from jobs.showing_progress import Progress
 from nodes.showing import all_names, names_of
 from wires.flink import ids
