@@ -14,6 +14,8 @@ from launch.config import ROOT, Config
 from launch.credentials import Credentials
 
 MOST_WEB_WORKERS = 2
+#: Requests that a worker answers at once; each of its threads keeps a connection to the database, which has 100 for all.
+WEB_THREADS = 16
 LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
 # fmt: off
 WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-workers",
@@ -55,6 +57,7 @@ def environment(setting: Setting) -> dict[str, str]:
             "GRANIAN_HOST": config.host,
             "GRANIAN_PORT": str(config.port),
             "GRANIAN_WORKERS": str(min(MOST_WEB_WORKERS, os.cpu_count() or 1)),
+            "GRANIAN_BLOCKING_THREADS": str(WEB_THREADS),
         }
     )
 
