@@ -49,7 +49,7 @@ _LINES = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE {{whi
             min(s.position) FILTER (WHERE s.counts[%(failed)s] > 0) AS failed,
             sum(s.counts[%(finished)s]) FILTER (
                 WHERE NOT EXISTS (SELECT FROM jobs_edge e WHERE e.producer_id = s.id)) AS results
-        FROM jobs_stage s WHERE s.job_id IN (SELECT id FROM j) GROUP BY s.job_id
+        FROM j JOIN jobs_stage s ON s.job_id = j.id GROUP BY s.job_id
     ) s ON s.job_id = j.id ORDER BY j.number DESC"""
 _PIECE = _LINES.format(which="number < %(before)s ORDER BY number DESC LIMIT %(limit)s")
 _ONE = _LINES.format(which="id = %(id)s")
@@ -63,11 +63,12 @@ def pieces() -> Iterator[list[Line]]:
     """Yield all jobs, newest first."""
     before = _NO_NUMBER
     while True:
-        found = rows.fetch(_PIECE, {"before": before, "limit": JOBS_A_PIECE, **_PLACES})
-        yield [_line(row) for row in found]
-        if len(found) < JOBS_A_PIECE:
+        # One more than is told of, so that all of them may be one piece.
+        found = rows.fetch(_PIECE, {"before": before, "limit": JOBS_A_PIECE + 1, **_PLACES})
+        yield [_line(row) for row in found[:JOBS_A_PIECE]]
+        if len(found) <= JOBS_A_PIECE:
             return
-        before = found[-1][1]
+        before = found[JOBS_A_PIECE - 1][1]
 
 
 def line(id_: UUID) -> Line | None:

@@ -61,7 +61,8 @@ _FAILED = f"""SELECT s.name, s.parallelism, f.index, f.node_id, {_MS.format("f.e
         UNION ALL
         SELECT index, node_id, ended_at, error, exit_class FROM jobs_attempt WHERE stage_id = s.id AND state = %(failed)s
     ) f WHERE s.job_id = %(job)s ORDER BY f.ended_at DESC NULLS LAST, s.position, f.index LIMIT %(limit)s"""
-_STATES = {int(state): state for state in TaskState}
+_STATES = tuple(TaskState)
+_decode = json.JSONDecoder().raw_decode
 
 
 def executions(stage: int) -> Iterator[Execution]:
@@ -96,5 +97,6 @@ def _execution(row: tuple[Any, ...]) -> Execution:
 
 
 def _object(text: str | None) -> Mapping[str, Any]:
-    value = json.loads(text) if text else None
+    # The database writes no blanks around a value, which is all that `loads` would look for.
+    value = _decode(text)[0] if text else None
     return value if isinstance(value, dict) else {}

@@ -38,7 +38,7 @@ _TALLIES = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE {{w
         {_MS.format("j.ended_at")}, {_MS.format("greatest(j.created_at, j.started_at, j.ended_at, s.changed)")}, {_COUNTS}
     FROM j LEFT JOIN (
         SELECT s.job_id, max(greatest(s.started_at, s.ended_at)) AS changed, {_SUMS}
-        FROM jobs_stage s WHERE s.job_id IN (SELECT id FROM j) GROUP BY s.job_id
+        FROM j JOIN jobs_stage s ON s.job_id = j.id GROUP BY s.job_id
     ) s ON s.job_id = j.id ORDER BY j.number DESC"""
 _PIECE = _TALLIES.format(which="number < %s ORDER BY number DESC LIMIT %s")
 _ONE = _TALLIES.format(which="id = %s")
@@ -49,11 +49,11 @@ def tallies() -> Iterator[list[Tally]]:
     """Yield all jobs, newest first."""
     before = _NO_NUMBER
     while True:
-        found = rows.fetch(_PIECE, [before, JOBS_A_PIECE])
-        yield [_tally(row) for row in found]
-        if len(found) < JOBS_A_PIECE:
+        found = rows.fetch(_PIECE, [before, JOBS_A_PIECE + 1])
+        yield [_tally(row) for row in found[:JOBS_A_PIECE]]
+        if len(found) <= JOBS_A_PIECE:
             return
-        before = found[-1][1]
+        before = found[JOBS_A_PIECE - 1][1]
 
 
 def tally(id_: UUID) -> Tally | None:

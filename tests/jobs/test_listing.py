@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs import listing, services, showing_times
+from jobs import listing, services, showing_times, tallying
 from jobs.leading import Leader
 from jobs.models import Job
 from jobs.showing_plans import plans
@@ -21,6 +21,14 @@ def test_pieces_hold_each_job_once_newest_first(job: Submit, monkeypatch: pytest
     found = [line for piece in listing.pieces() for line in piece]
     assert [line.id for line in found] == [str(each.id) for each in reversed(submitted)]
     assert [listing.line(each.id) for each in reversed(submitted)] == found
+
+
+def test_as_many_jobs_as_a_piece_holds_are_asked_for_once(job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (listing, tallying):
+        monkeypatch.setattr(module, "JOBS_A_PIECE", 2)
+    for _ in range(2):
+        job({"a": {}})
+    assert [len(piece) for piece in listing.pieces()] == [len(piece) for piece in tallying.tallies()] == [2]
 
 
 def test_a_line_tells_how_far_a_job_is(leader: Leader, agent: ListAgent, job: Submit) -> None:

@@ -6,6 +6,8 @@ from scheduling.lifecycle import JobState, TaskState
 #: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
 JOBS = {state: "CANCELLING" if state is JobState.CANCELING else state.name for state in JobState}
 TASKS = {state: state.name for state in TaskState}
+#: The same by number, for lists of tasks.
+TASK_WORDS = tuple(TASKS.values())
 
 #: Which nodes are taskmanagers, and whether their free slots are on offer.
 TASKMANAGERS = {

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from jobs.tallying import Tally
 
 Row = dict[str, Any]
-_PENDING = (TaskState.CREATED, TaskState.SCHEDULED, TaskState.DEPLOYING)
+_TASKS = tuple(state.name.lower() for state in TaskState)
+#: States are numbered so that those of tasks that do not run yet come first.
+_BEGUN = int(TaskState.RUNNING)
 
 
 def listed(found: Iterable[tuple[str, JobState]]) -> dict[str, Any]:
@@ -31,15 +33,14 @@ def overview(pieces: Iterable[Sequence["Tally"]], shape: Callable[[Row], Row], *
 
 def row(tally: "Tally", *, now: int) -> Row:
     """Return a job as the list shows it; `pending` is of the older shape."""
-    tasks = {state.name.lower(): tally.counts[state] for state in TaskState}
-    pending = sum(tally.counts[state] for state in _PENDING)
+    pending = sum(tally.counts[:_BEGUN])
     return {
         "jid": ids.job_id(tally.id),
         "name": tally.name,
         "state": states.JOBS[tally.state],
         **times(tally.created, tally.ended, now),
         "last-modification": tally.changed,
-        "tasks": {"total": sum(tally.counts), "pending": pending, **tasks},
+        "tasks": {"total": sum(tally.counts), "pending": pending, **dict(zip(_TASKS, tally.counts, strict=True))},
     }
 
 

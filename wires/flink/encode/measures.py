@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import TaskState
-from wires.flink.states import TASKS
+from wires.flink.states import TASK_WORDS
 
 if TYPE_CHECKING:
     from jobs.showing_executions import Execution
@@ -24,6 +23,8 @@ _IO = tuple(told for name in FLOWS for told in (name, f"{name}-complete"))
 LARGEST = 2**63 - 1
 #: What was read or written, and whether all that could tell has told.
 Told = tuple[int, bool]
+_SILENT: "list[Told]" = [(0, False)] * len(FLOWS)
+_NOT_BEGUN: "list[Told]" = [(0, True)] * len(FLOWS)
 
 
 def times(started: int | None, ended: int | None, now: int) -> dict[str, int]:
@@ -36,7 +37,7 @@ def times(started: int | None, ended: int | None, now: int) -> dict[str, int]:
 
 def counts(found: Sequence[int]) -> dict[str, int]:
     """Return how many tasks are in each state."""
-    return {TASKS[state]: found[state] for state in TaskState}
+    return dict(zip(TASK_WORDS, found, strict=True))
 
 
 def io(flows: "Flows | Sequence[Told]") -> dict[str, Any]:
@@ -47,6 +48,8 @@ def io(flows: "Flows | Sequence[Told]") -> dict[str, Any]:
 def flows_of(found: "Execution") -> list[Told]:
     """Return what one attempt read and wrote; one that has not begun has read nothing, and that is known."""
     metrics, begun = found.metrics, found.started is not None
+    if not metrics:
+        return _SILENT if begun else _NOT_BEGUN
     return [_flow(metrics.get(name), begun=begun) for name in FLOWS.values()]
 
 

@@ -32,7 +32,7 @@ def subtask(found: "Execution", names: Names, *, now: int) -> dict[str, Any]:
     """Return one attempt of a subtask."""
     return {
         "subtask": found.task,
-        "status": states.TASKS[found.state],
+        "status": states.TASK_WORDS[found.state],
         "attempt": found.attempt,
         "host": host(found.node, names),
         **times(found.started, found.ended, now),
