@@ -61,7 +61,7 @@ def _measured(
 ) -> Iterator[dict[str, Any]]:
     beside = workload.reference(compared) if workload.reference and compared else None
     try:
-        with installed(host, agents=agents, slots=slots, telling=workload.telling) as installation:
+        with installed(host, agents=agents, slots=slots, given=workload.given) as installation:
             for measured in workload.measure(installation):
                 dead = _dead_rows(installation.database_url)
                 yield row(name, measured, agents=agents, reference=beside, dead_rows=dead)

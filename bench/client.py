@@ -54,6 +54,15 @@ class Client:
         id_: str = json.loads(body)["id"]
         return id_
 
+    def get(self, path: str) -> bytes:
+        """Return what is told at a path."""
+        self._http.request("GET", path, headers=self._headers)
+        answer = self._http.getresponse()
+        body = answer.read()
+        if answer.status != http.client.OK:
+            raise Refused(f"{path}: {answer.status}: {body[:500].decode(errors='replace')}")
+        return body
+
     def wait(self, ids: Iterable[str], seconds: float, *, left: int = 0, poll: float = POLL_SECONDS) -> None:
         """Return when all these jobs have ended, however, or all but so many."""
         sought, deadline = list(ids), time.monotonic() + seconds

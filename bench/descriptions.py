@@ -5,6 +5,9 @@ from typing import Any
 Description = dict[str, Any]
 SQUARE = "bench.callables:square"
 TAIL = "bench.callables:square_late"
+TELL = "bench.callables:tell"
+#: For stages that no node can run.
+NOWHERE = {"resources": {"cpus": 1000}}
 ENDLESS = {"python": "bench.callables:wait", "grace": 0}
 
 
@@ -25,7 +28,13 @@ def chain(n: int) -> Description:
 
 def layers(depth: int, width: int) -> Description:
     """Describe `depth` stages of `width` tasks of which each needs all of the stage before."""
-    stages = [_stage(f"layer-{level}", width, **_needs(level)) for level in range(depth)]
+    stages = [_stage(f"layer-{level}", width, **_after(level, "layer")) for level in range(depth)]
+    return _job(stages)
+
+
+def telling(*widths: int) -> Description:
+    """Describe a job of stages of so many tasks, one after another, that tell metrics and sums."""
+    stages = [_stage(f"stage-{level}", n, python=TELL, **_after(level, "stage")) for level, n in enumerate(widths)]
     return _job(stages)
 
 
@@ -34,8 +43,8 @@ def commands(n: int) -> Description:
     return _job([{"name": "true", "command": ["/bin/true"], "parallelism": n}])
 
 
-def _needs(level: int) -> dict[str, Any]:
-    return {"needs": [f"layer-{level - 1}"]} if level else {}
+def _after(level: int, name: str) -> dict[str, Any]:
+    return {"needs": [f"{name}-{level - 1}"]} if level else {}
 
 
 def _stage(name: str, n: int = 1, **more: Any) -> dict[str, Any]:

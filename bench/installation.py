@@ -5,7 +5,7 @@ The processes and what they are given are those of `make up` (launch.stack). The
 
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -26,8 +26,8 @@ from launch.processes import stop_in_order, wait_until
 from launch.stack import Setting
 
 READY_SECONDS = 60.0
-#: The log level at which the scheduler tells of each round.
-TELLING = {"SWITCHYARD_LOG_LEVEL": "DEBUG"}
+#: Environment by the name of the process that it is for.
+Given = Mapping[str, Mapping[str, str]]
 _runs = count(1)
 
 
@@ -40,6 +40,7 @@ class Installation:
     redis_url: str
     credentials: Credentials
     logs: Path
+    database_log: Path
     started: dict[str, psutil.Process]
     broker: psutil.Process
 
@@ -50,8 +51,8 @@ class Installation:
 
 
 @contextmanager
-def installed(on: Host, *, agents: int, slots: int, telling: bool = False) -> Iterator[Installation]:
-    """Run an installation while the block lasts; with `telling`, its scheduler logs each round."""
+def installed(on: Host, *, agents: int, slots: int, given: Given | None = None) -> Iterator[Installation]:
+    """Run an installation while the block lasts; `given` is more environment for single processes, by name."""
     data = folders.private(on.data / f"run-{next(_runs)}")
     config = host.config(data, _free_port(), agents, slots)
     logs = folders.private(config.data / "logs")
@@ -63,14 +64,13 @@ def installed(on: Host, *, agents: int, slots: int, telling: bool = False) -> It
         setting.redis_url,
         setting.credentials,
         logs,
+        on.data / "logs" / "postgres.log",
         {},
         psutil.Process(on.services.redis.identity.pid),
     )
     children: list[tuple[subprocess.Popen[bytes], Command]] = []
     try:
-        first, scheduler, *others = stack.processes(setting)
-        if telling:
-            scheduler = replace(scheduler, env={**scheduler.env, **TELLING})
+        first, scheduler, *others = (_given(command, given or {}) for command in stack.processes(setting))
         for command in (scheduler, first):
             _start(command, made, children)
         _await(lambda: web.is_ready(config), "the web is not ready", logs)
@@ -80,6 +80,10 @@ def installed(on: Host, *, agents: int, slots: int, telling: bool = False) -> It
         yield made
     finally:
         _stop(children)
+
+
+def _given(command: Command, given: Given) -> Command:
+    return replace(command, env={**command.env, **given.get(command.name, {})})
 
 
 def _start(command: Command, made: Installation, children: list[tuple[subprocess.Popen[bytes], Command]]) -> None:

@@ -10,6 +10,8 @@ from statistics import quantiles
 from bench.installation import Installation
 
 EVENT = "round"
+#: What a scheduler is given that is to tell of its rounds.
+TOLD_OF = {"scheduler": {"SWITCHYARD_LOG_LEVEL": "DEBUG"}}
 
 
 @dataclass(frozen=True, slots=True)

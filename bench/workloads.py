@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import cluster, core, requests, resting, throughput
-from bench.installation import Installation
+from bench import cluster, core, requests, resting, rounds, statements, throughput, wires
+from bench.installation import Given, Installation
 from bench.reference import Reference
 from bench.rows import Measured
 
@@ -19,7 +19,7 @@ class Workload:
     measure: Callable[[Installation], Iterator[Measured]]
     reference: Callable[[Reference], float] | None = None
     shapes: Sequence[tuple[int, int]] = SHAPES
-    telling: bool = False
+    given: Given | None = None
 
 
 def _tasks(reference: Reference) -> float:
@@ -37,11 +37,12 @@ ON_AN_INSTALLATION = {
     "commands": Workload(throughput.commands, _tasks),
     "manyjobs": Workload(requests.manyjobs, _tasks),
     "single": Workload(requests.single),
-    "cluster": Workload(cluster.cluster, _tasks, shapes=((0, 0),), telling=True),
+    "cluster": Workload(cluster.cluster, _tasks, shapes=((0, 0),), given=rounds.TOLD_OF),
     "tail": Workload(throughput.tail),
     "submit": Workload(requests.submit, _sent),
     "idle": Workload(resting.idle),
-    "backlog": Workload(resting.backlog, telling=True),
+    "backlog": Workload(resting.backlog, given=rounds.TOLD_OF),
+    "wires": Workload(wires.wires, shapes=((1, 2),), given=statements.TOLD_OF),
 }
 ALONE = {"core": core.run}
 NAMES = (*ON_AN_INSTALLATION, *ALONE)
