@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import User
 
 from database import rows
 from jobs.tables import StageRow
@@ -23,7 +22,7 @@ def require_room(owner: int, *, jobs: int, tasks: int) -> None:
     """
     if settings.QUOTA_JOBS or settings.QUOTA_TASKS:
         # One submission of a user at a time, so that many at once cannot each find the same room.
-        User.objects.select_for_update(no_key=True).get(pk=owner)
+        rows.execute("SELECT 1 FROM auth_user WHERE id = %s FOR NO KEY UPDATE", [owner])
         live_jobs, live_tasks = _live(owner)
         _require("jobs", settings.QUOTA_JOBS, live_jobs + jobs)
         _require("tasks", settings.QUOTA_TASKS, live_tasks + tasks)

@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from celery import current_app
@@ -17,8 +18,8 @@ from jobs.models import JobType
 from jobs.quotas import require_room
 from jobs.repeating import digest
 from nodes import events
-from nodes.selectors import node_views
-from scheduling.cluster import Cluster
+from nodes.selectors import ask_views
+from scheduling.cluster import Cluster, NodeView
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JobState, TaskState
 from scheduling.plan import Request, infeasible
@@ -26,55 +27,70 @@ from scheduling.refusals import Refusal
 from scheduling.resources import Resources
 from scheduling.spec import Exchange, JobSpec, StageSpec, to_json
 
-INSERT_JOB = """WITH type AS (SELECT id FROM jobs_jobtype WHERE name = %(type)s AND version = %(version)s)
-    INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, state, held_reason, error,
-        max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key, description_digest,
+INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, state, held_reason,
+        error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key, description_digest,
         retried_from_id, created_at)
-    SELECT %(id)s, nextval('jobs_job_number'), %(name)s, type.id, %(owner)s::int, %(priority)s::int, %(pool)s,
+    VALUES (%(id)s, nextval('jobs_job_number'), %(name)s, %(type)s, %(owner)s::int, %(priority)s::int, %(pool)s,
         %(spec)s::jsonb, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
-        %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now()
-    FROM type RETURNING 1"""
+        %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now())"""
 
 
-def submit(
-    spec: JobSpec,
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job that is ready to be stored: its stages in order, each with its id, and why no node could ever run some."""
+
+    spec: JobSpec
+    job_type: int
+    stages: list[tuple[int, StageSpec]]
+    refused: Mapping[int, Refusal]
+    planning_ms: float
+
+
+def submit(spec: JobSpec, *, owner: int | None = None, retried_from: uuid.UUID | None = None) -> uuid.UUID:
+    """Store a job, tell the scheduler, and return the job's id."""
+    with transaction.atomic(savepoint=False):
+        planned = plan(spec)
+        with rows.together():
+            return store(planned, owner=owner, retried_from=retried_from)
+
+
+def plan(spec: JobSpec) -> Planned:
+    """Get a job ready to be stored, in the transaction that will store it: its type may be made here."""
+    begun = time.perf_counter()
+    stages = list(spec.in_order())
+    with rows.together():
+        types, ids, nodes = _ask_type(spec), _ask_ids(len(stages)), ask_views()
+        known, drawn, views = types(), ids(), nodes()
+    job_type = known[0][0] if known else _make_type(spec)
+    refused = _refused(spec, stages, views)
+    milliseconds = (time.perf_counter() - begun) * 1000
+    return Planned(spec, job_type, [(id_, stage) for (id_,), stage in zip(drawn, stages, strict=True)], refused, milliseconds)
+
+
+def store(
+    planned: Planned,
     *,
     owner: int | None = None,
     idempotency_key: str | None = None,
     retried_from: uuid.UUID | None = None,
 ) -> uuid.UUID:
-    """Store a job, tell the scheduler, and return the job's id.
+    """Store what was planned in the same transaction, tell the scheduler when that ends, and return the job's id.
 
-    Raises psycopg's UniqueViolation if the owner has a job with this key.
+    Raises psycopg's UniqueViolation if the owner has a job with this key: where the statements are sent together, then
+    where their results are waited for.
     """
-    begun = time.perf_counter()
-    stored = to_json(spec)
+    id_, stored = uuid.uuid4(), to_json(planned.spec)
     digested = digest(stored) if idempotency_key else ""
-    stage_specs = {stage["name"]: stage for stage in stored.pop("stages")}
-    id_, stages = uuid.uuid4(), list(spec.in_order())
-    with transaction.atomic(savepoint=False):
-        if owner is not None:
-            require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for stage in stages))
-        refused = _refused(spec, stages)
-        values = {
-            "id": id_,
-            "owner": owner,
-            "key": idempotency_key,
-            "digest": digested,
-            "retried_from": retried_from,
-            "planning_ms": (time.perf_counter() - begun) * 1000,
-        }
-        with rows.together():
-            inserted, ids = _insert_job(spec, stored, values), _insert_stages(id_, stages, stage_specs, refused)
-            _insert_edges(id_, stages, ids)
-            insert_tasks([(ids[stage.name], stage.tasks or 0) for stage in stages])
-            events.record([events.Told("job_submitted", f"The job was submitted, with {len(stages):,} stages.", id_)])
-            known = inserted()
-        if not known:
-            # What refers to the job may be there before it: references are checked at the end.
-            JobType.objects.get_or_create(name=_type(spec)[0], version=_type(spec)[1])
-            _insert_job(spec, stored, values)
-        transaction.on_commit(hint)
+    specs = {stage["name"]: stage for stage in stored.pop("stages")}
+    if owner is not None:
+        require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for _, stage in planned.stages))
+    values = {"id": id_, "owner": owner, "key": idempotency_key, "digest": digested, "retried_from": retried_from}
+    _insert_job(planned, stored, values)
+    _insert_stages(id_, planned, specs)
+    _insert_edges(id_, planned.stages)
+    insert_tasks([(stage_id, stage.tasks or 0) for stage_id, stage in planned.stages])
+    events.record([events.Told("job_submitted", f"The job was submitted, with {len(planned.stages):,} stages.", id_)])
+    transaction.on_commit(hint)
     return id_
 
 
@@ -87,12 +103,25 @@ def _type(spec: JobSpec) -> tuple[str, str]:
     return (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
 
 
-def _insert_job(spec: JobSpec, stored: dict[str, Any], values: dict[str, Any]) -> rows.Answer[list[Any]]:
-    """Store the job if its type is known; the answer is empty if it is not."""
+def _ask_type(spec: JobSpec) -> rows.Answer[list[tuple[int]]]:
+    return rows.execute("SELECT id FROM jobs_jobtype WHERE name = %s AND version = %s", _type(spec)).fetchall
+
+
+def _make_type(spec: JobSpec) -> int:
     name, version = _type(spec)
+    made, _ = JobType.objects.get_or_create(name=name, version=version)
+    return made.id
+
+
+def _ask_ids(count: int) -> rows.Answer[list[tuple[int]]]:
+    """Draw the ids of stages, so that what refers to them need not wait for their rows."""
+    return rows.execute("SELECT nextval('jobs_stage_id_seq') FROM generate_series(1, %s)", [count]).fetchall
+
+
+def _insert_job(planned: Planned, stored: dict[str, Any], values: dict[str, Any]) -> None:
+    spec = planned.spec
     told = values | {
-        "type": name,
-        "version": version,
+        "type": planned.job_type,
         "name": spec.name,
         "priority": spec.priority,
         "pool": spec.pool,
@@ -100,37 +129,38 @@ def _insert_job(spec: JobSpec, stored: dict[str, Any], values: dict[str, Any]) -
         "state": int(JobState.CREATED),
         "max_failures": spec.max_failures,
         "stages": len(spec.stages),
+        "planning_ms": planned.planning_ms,
     }
-    return rows.execute(INSERT_JOB, told).fetchall
+    rows.execute(INSERT_JOB, told)
 
 
-def _insert_stages(
-    job: uuid.UUID, stages: list[StageSpec], specs: dict[str, Any], refused: Mapping[int, Refusal]
-) -> dict[str, int]:
-    pointwise = {need.stage for stage in stages for need in stage.upstreams if need.exchange is Exchange.POINTWISE}
+def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> None:
+    needs = [need for _, stage in planned.stages for need in stage.upstreams]
+    pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
+    refused = planned.refused
     values = rows.columns(
         (
             (
+                id_,
                 *_stage_values(job, position, stage, specs[stage.name], pointwise=stage.name in pointwise),
                 json.dumps(refused[position].to_dict()) if position in refused else None,
             )
-            for position, stage in enumerate(stages)
+            for position, (id_, stage) in enumerate(planned.stages)
         ),
-        12,
+        13,
     )
-    found = rows.fetch(
-        """INSERT INTO jobs_stage (job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise, unplaced,
-            counts, blocked, delayed, spent, done, run_seconds, refusal, refused_at)
-        SELECT c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
+    rows.execute(
+        """INSERT INTO jobs_stage (id, job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise,
+            unplaced, counts, blocked, delayed, spent, done, run_seconds, refusal, refused_at)
+        SELECT c.id, c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
             c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0,
             c.refusal::jsonb, CASE WHEN c.refusal IS NOT NULL THEN now() END
-        FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::bool[], %s::text[],
-            %s::text[], %s::text[], %s::text[])
-            AS c(job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked, refusal)
-        RETURNING name, id""",
+        FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
+            %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[])
+            AS c(id, job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked,
+                refusal)""",
         values,
     )
-    return dict(found)
 
 
 def _stage_values(
@@ -156,8 +186,9 @@ def _stage_values(
     )
 
 
-def _insert_edges(job: uuid.UUID, stages: list[StageSpec], ids: dict[str, int]) -> None:
-    edges = [(job, ids[need.stage], ids[stage.name], need.exchange.value) for stage in stages for need in stage.upstreams]
+def _insert_edges(job: uuid.UUID, stages: list[tuple[int, StageSpec]]) -> None:
+    ids = {stage.name: id_ for id_, stage in stages}
+    edges = [(job, ids[need.stage], id_, need.exchange.value) for id_, stage in stages for need in stage.upstreams]
     if edges:
         rows.execute(
             "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange) "
@@ -166,7 +197,7 @@ def _insert_edges(job: uuid.UUID, stages: list[StageSpec], ids: dict[str, int]) 
         )
 
 
-def _refused(spec: JobSpec, stages: list[StageSpec]) -> Mapping[int, Refusal]:
+def _refused(spec: JobSpec, stages: list[StageSpec], nodes: list[NodeView]) -> Mapping[int, Refusal]:
     """Say by position which stages no registered node could ever run; they wait all the same, for a node may come."""
     requests = [
         Request(
@@ -182,4 +213,4 @@ def _refused(spec: JobSpec, stages: list[StageSpec]) -> Mapping[int, Refusal]:
         )
         for position, stage in enumerate(stages)
     ]
-    return infeasible(Cluster(node_views()), requests)
+    return infeasible(Cluster(nodes), requests)

@@ -55,12 +55,13 @@ def ask_resources(nodes: list[int] | None = None) -> rows.Answer[list[tuple[int,
     return (rows.execute(every) if nodes is None else rows.execute(f"{every} WHERE node_id = ANY(%s)", [nodes])).fetchall
 
 
-def node_views() -> list[NodeView]:
-    """Return the registered nodes with what they have and what of it is free."""
-    totals: dict[int, dict[str, int]] = defaultdict(dict)
-    free: dict[int, dict[str, int]] = defaultdict(dict)
-    with rows.together():
-        resources, nodes = ask_resources(), ask_nodes()
+def ask_views() -> rows.Answer[list[NodeView]]:
+    """Ask for the registered nodes with what they have and what of it is free."""
+    resources, nodes = ask_resources(), ask_nodes()
+
+    def answer() -> list[NodeView]:
+        totals: dict[int, dict[str, int]] = defaultdict(dict)
+        free: dict[int, dict[str, int]] = defaultdict(dict)
         for node, name, total, _, held in resources():
             totals[node][name], free[node][name] = total, total - held
         return [
@@ -75,6 +76,8 @@ def node_views() -> list[NodeView]:
             )
             for node in nodes()
         ]
+
+    return answer
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:

@@ -22,7 +22,7 @@ from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from database import rows
-from jobs import drawing, services, showing
+from jobs import drawing, services, showing, submitting
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
@@ -31,7 +31,6 @@ from jobs.explaining import explain_job
 from jobs.repeating import made_before
 from jobs.showing_results import results_by_stage
 from jobs.showing_stages import ask_stages, infeasible, last_stages
-from jobs.submitting import submit
 from scheduling.spec import Limits, parse
 
 LONGEST_KEY = 200
@@ -67,8 +66,8 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: JobInFullSerializer}, parameters=[KEY])
     def create(self, request: Request) -> Response:
         """Submit a job described in JSON or YAML; the same Idempotency-Key gives the same job."""
-        id_, new = _submit(request, _key(request))
-        return _at(id_, request, status.HTTP_201_CREATED if new else status.HTTP_200_OK)
+        shown, new = _submit(request, _key(request))
+        return _at(shown, request, status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
     def list(self, request: Request) -> Response:
         """List jobs, newest first."""
@@ -108,7 +107,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         with transaction.atomic():
             new = services.retry(id_, by=request.user.pk)
             audit.record(identity_of(request), "job.retry", id_, new=str(new))
-        return _at(new, request, status.HTTP_201_CREATED)
+        return _at(_in_full(new), request, status.HTTP_201_CREATED)
 
     def destroy(self, request: Request, job: str) -> Response:
         """Delete a job that has ended."""
@@ -161,36 +160,46 @@ def _key(request: Request) -> str | None:
     return key
 
 
-def _submit(request: Request, key: str | None) -> tuple[UUID, bool]:
-    """Return the job's id, and whether it is new."""
+def _submit(request: Request, key: str | None) -> tuple[dict[str, Any], bool]:
+    """Return what is shown of the job, and whether it is new."""
     owner = request.user.pk
     described: Any = request.data
     limits = Limits(**settings.DESCRIPTION_LIMITS)
     spec = parse(described or b"", format=parsers.format_of(request.content_type), limits=limits)
     if key and (known := made_before(owner, key, spec)):
-        return known, False
+        return _in_full(known), False
     try:
         with transaction.atomic():
-            made = submit(spec, owner=owner, idempotency_key=key)
-            audit.record(identity_of(request), "job.submit", made, name=spec.name)
+            planned = submitting.plan(spec)
+            with rows.together():
+                made = submitting.store(planned, owner=owner, idempotency_key=key)
+                audit.record(identity_of(request), "job.submit", made, name=spec.name)
+                return _ask_in_full(made)(), True
     except UniqueViolation:
         # The same key arrived at another process meanwhile.
         known = made_before(owner, key, spec) if key else None
         if known is None:
             raise
-        return known, False
-    return made, True
+        return _in_full(known), False
 
 
-def _at(id_: UUID, request: Request, code: int) -> Response:
-    location = reverse("job-detail", [id_], request=request)
-    return Response(_in_full(id_), code, headers={"Location": location})
+def _at(shown: dict[str, Any], request: Request, code: int) -> Response:
+    location = reverse("job-detail", [shown["id"]], request=request)
+    return Response(shown, code, headers={"Location": location})
 
 
-def _in_full(id_: UUID) -> Any:
+def _in_full(id_: UUID) -> dict[str, Any]:
     with rows.together():
-        job, its_stages = showing.ask_job(id_), ask_stages(id_)
+        return _ask_in_full(id_)()
+
+
+def _ask_in_full(id_: UUID) -> rows.Answer[dict[str, Any]]:
+    job, its_stages = showing.ask_job(id_), ask_stages(id_)
+
+    def answer() -> dict[str, Any]:
         shown, found = job(), its_stages()
-    if shown is None:
-        raise exceptions.NotFound
-    return shaped(JobInFullSerializer, shown | {"stages": found, "infeasible": infeasible(found)})
+        if shown is None:
+            raise exceptions.NotFound
+        return shaped(JobInFullSerializer, shown | {"stages": found, "infeasible": infeasible(found)})
+
+    return answer
