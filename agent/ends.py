@@ -13,6 +13,7 @@ from agent.floor import Floor
 from agent.journal import Journal
 from agent.reports import Reports
 from agent.shipping import Shipper
+from agent.stops import Reason
 from agent.workers import Worker
 from scheduling.indexes import IndexSet
 from scheduling.retry import ExitClass
@@ -23,6 +24,10 @@ BLANK: dict[str, Any] = {
     "result_digest": None, "class": None, "exit_code": None, "exceptions": [], "error": None, "metrics": None,
     "accumulators": None, "logs": None,
 }  # fmt: skip
+
+NO_MEMORY = "the machine ran out of memory"
+#: What a task counts as that the kernel has ended for want of memory, if nobody looks further.
+MAYBE_MEMORY = ExitClass.KILLED, ExitClass.USER_ERROR
 
 
 class Ends:
@@ -103,7 +108,7 @@ class Ends:
             self._journal.ended(end)
             self._take(worker, end)
         stops.clear(worker)
-        worker.close()
+        self._floor.clear(worker)
         self._shipper.remove(worker.folder)
 
     def unloadable(self, entry: Entry, error: str) -> None:
@@ -132,6 +137,10 @@ class Ends:
             told = dict(zip(names, told, strict=True), outcome="FINISHED")
         end = BLANK | told
         end["logs"] = self._ship(worker, end)
+        if end["class"] in MAYBE_MEMORY and worker.ran_out(killed=end["class"] == ExitClass.KILLED):
+            why = Reason.MEMORY if worker.mem else NO_MEMORY
+            end |= {"class": ExitClass.OUT_OF_MEMORY, "error": f"{why}: {end['error']}"}
+            self._journal.ended(end)
         stop, task = worker.stop, (end["stage"], end["attempt"], end["index"])
         if stop and stop.task == task:
             if stop.asked:
@@ -212,7 +221,7 @@ def _size(worker: Worker, stream: str) -> int:
 def _classify(status: int, *, out_of_memory: bool) -> dict[str, Any]:
     """Return what the end of its worker's process says about a task."""
     if out_of_memory:
-        return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": "the machine ran out of memory"}
+        return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": NO_MEMORY}
     if status < 0:
         error = f"its process was ended by signal {-status}"
         return {"class": ExitClass.KILLED, "exit_code": status, "error": error}

@@ -9,6 +9,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+from agent.cgroups import Groups
 from agent.entries import Entries, Entry
 from agent.journal import Journal
 from agent.workers import Key, Worker
@@ -37,6 +38,7 @@ class Floor:
         journal: Journal,
         selector: selectors.BaseSelector,
         keep: int | None = None,
+        groups: Groups | None = None,
     ) -> None:
         self.room = dict(room)
         self.busy: dict[int, Worker] = {}
@@ -51,6 +53,7 @@ class Floor:
         # Beyond those of a predecessor, whose folders stay until their logs are shipped.
         self._numbers = itertools.count(1 + max((int(path.name) for path in (folder / "workers").glob("*")), default=0))
         self._keep = keep
+        self._groups = groups
 
     @property
     def ahead(self) -> bool:
@@ -160,6 +163,12 @@ class Floor:
             self._selector.unregister(worker.results)
         return [worker.handed[0].entry] if worker.outstanding else []
 
+    def clear(self, worker: Worker) -> None:
+        """Give back what a worker that has ended held here, but for its output."""
+        worker.close()
+        if self._groups and worker.group:
+            self._groups.remove(worker.group)
+
     def retire_idle(self, now: float) -> None:
         """Let workers end that have been waiting too long, or are too many; and the zygotes of few jobs that have none."""
         for key, idle in list(self._idle.items()):
@@ -202,6 +211,9 @@ class Floor:
         worker = idle.pop() if idle else self._new_worker(entry)
         worker.idle_since = 0.0
         worker.trusted = True
+        mem = entry.demand.get("mem", 0)
+        if mem != worker.mem:
+            worker.bound(mem)
         for name, amount in entry.demand.items():
             self.room[name] -= amount
         self.busy[worker.number] = worker
@@ -212,7 +224,7 @@ class Floor:
         kind = stage.interpreter, stage.patience
         zygote = self.zygotes.get(kind)
         if zygote is None:
-            zygote = self.zygotes[kind] = Zygote(self._folder, *kind, self._keep)
+            zygote = self.zygotes[kind] = Zygote(self._folder, *kind, self._keep, self._groups)
             self._selector.register(zygote.socket, selectors.EVENT_READ, zygote)
         files = stage.files if stage.spec.get("python") else None
         worker = zygote.start(next(self._numbers), entry.key, stage.env(entry.devices), files)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from agent import trees
+from agent import cgroups, trees
 
 DEADLINE = struct.Struct("<d")
 PR_SET_CHILD_SUBREAPER = 36
@@ -22,8 +22,8 @@ PR_SET_CHILD_SUBREAPER = 36
 LOOK = 1.0
 
 
-def main(pipe: int, zygote_socket: int, argv: list[str]) -> None:
-    """Guard until there is nothing left to guard."""
+def main(pipe: int, zygote_socket: int, groups: str, argv: list[str]) -> None:
+    """Guard until there is nothing left to guard; `groups` begins the paths of its workers' control groups, if any."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -34,6 +34,8 @@ def main(pipe: int, zygote_socket: int, argv: list[str]) -> None:
     os.close(zygote_socket)
     _guard(pipe, woken, zygote.pid)
     trees.kill(os.getpid(), root=False)
+    if groups:
+        cgroups.sweep(f"{groups}{os.getpid()}-")
 
 
 def _guard(pipe: int, woken: int, zygote: int) -> None:
@@ -66,4 +68,4 @@ def _reap(zygote: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])

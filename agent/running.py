@@ -14,7 +14,7 @@ import structlog
 import typer
 from redis.exceptions import AuthenticationError, RedisError
 
-from agent import heartbeats, machine, output, recovering, transport
+from agent import cgroups, heartbeats, machine, output, recovering, transport
 from agent.fencing import Fence
 from agent.folder import Folder, InUse
 from agent.server import Refused, Registered, Server
@@ -40,6 +40,9 @@ def main(
     gpus: Annotated[int, typer.Option(help="GPU devices to use, by number from 0.")] = 0,
     resource: Annotated[list[str] | None, typer.Option(help="Another resource, as name=amount; repeatable.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label of this node, as key=value; repeatable.")] = None,
+    use_cgroups: Annotated[
+        bool, typer.Option("--cgroups/--no-cgroups", help="Bound memory by control groups, if it may.")
+    ] = True,
     pool: Annotated[str, typer.Option(help="Pool that this node belongs to.")] = "default",
     log_cap: Annotated[int, typer.Option(help="Bytes kept of each output stream of a task.")] = output.CAP,
     heartbeat: Annotated[float, typer.Option(hidden=True)] = heartbeats.INTERVAL,
@@ -59,6 +62,7 @@ def main(
             labels=_pairs(label or [], "--label"),
             pool=pool,
             log_cap=log_cap,
+            cgroups=use_cgroups,
             heartbeat=heartbeat,
             fence=Fence(fence, fence * DEFAULT.kill / DEFAULT.term),
         )
@@ -80,17 +84,23 @@ class Agent:
         self._stopping = threading.Event()
         self._session: Session | None = None
         self._journal = folder.path / "journal"
+        self._groups: cgroups.Groups | None = None
 
     def run(self) -> None:
         """Work until told to stop; after being cut off, begin again as one's own successor."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._folder.clear()
-        registered = self._register(recovering.last_session(self._journal))
-        if registered:
-            self._work(self._open(registered))
-        if not self._stopping.is_set():
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        self._groups = cgroups.find(f"switchyard-{self._folder.identity}") if self._settings.cgroups else None
+        try:
+            registered = self._register(recovering.last_session(self._journal))
+            if registered:
+                self._work(self._open(registered))
+            if not self._stopping.is_set():
+                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        finally:
+            if self._groups:
+                self._groups.leave()
 
     def _open(self, registered: Registered) -> Session:
         """Begin a session, as the successor of the last one if the server goes on with that."""
@@ -103,7 +113,7 @@ class Agent:
         )
         if not registered.resumed:
             recovered = recovered.output_alone(self._settings.whose)
-        self._session = Session(self._settings, self._server, registered, recovered, self._folder)
+        self._session = Session(self._settings, self._server, registered, recovered, self._folder, self._groups)
         return self._session
 
     def _stop(self, *_: Any) -> None:
@@ -129,7 +139,9 @@ class Agent:
                 log.warning("not registered, trying again", server=settings.server, error=str(error))
                 self._stopping.wait(RETRY)
             else:
-                log.info("registered", name=settings.name, node=registered.node, resumed=registered.resumed)
+                log.info(
+                    "registered", name=settings.name, node=registered.node, resumed=registered.resumed, memory=self._memory
+                )
                 return registered
         return None
 
@@ -146,9 +158,14 @@ class Agent:
             if needed:
                 raise
 
+    @property
+    def _memory(self) -> str:
+        """How the memory of tasks is bounded."""
+        return self._groups.version.name if self._groups else "resident size"
+
     def _info(self) -> dict[str, Any]:
         process = {"host": socket.gethostname(), "pid": os.getpid(), "agent": self._folder.identity}
-        return process | {"machine": machine.facts(self._folder.path)}
+        return process | {"memory": self._memory, "machine": machine.facts(self._folder.path)}
 
     def _work(self, session: Session) -> None:
         """Work until told to stop, or cut off from the server for too long."""

@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery
 
 from agent import transport
+from agent.cgroups import Groups
 from agent.fencing import Fence
 from agent.fetching import Fetcher
 from agent.folder import Folder
@@ -38,6 +39,7 @@ class Settings:
     labels: dict[str, str]
     pool: str
     log_cap: int
+    cgroups: bool
     heartbeat: float
     fence: Fence
 
@@ -51,7 +53,13 @@ class Session:
     """One registration of this agent, at work."""
 
     def __init__(
-        self, settings: Settings, server: Server, registered: Registered, recovered: Recovered, folder: Folder
+        self,
+        settings: Settings,
+        server: Server,
+        registered: Registered,
+        recovered: Recovered,
+        folder: Folder,
+        groups: Groups | None,
     ) -> None:
         # No fixups: Celery's one for Django would load the settings that DJANGO_SETTINGS_MODULE may name.
         self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False, fixups=[])
@@ -85,6 +93,7 @@ class Session:
             shipper=self.shipper,
             recovered=recovered,
             keep=folder.tree,
+            groups=groups,
         )
         recovered.report(self.supervisor.ends, self.reports.replay)
         self.journal.known(recovered.entries)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from agent import memory, rewriting, stops
+from agent.cgroups import Groups
 from agent.ends import Ends
 from agent.entries import Entries
 from agent.fencing import Fence
@@ -45,6 +46,7 @@ class Supervisor:
         shipper: Shipper,
         recovered: Recovered,
         keep: int | None = None,
+        groups: Groups | None = None,
     ) -> None:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._selector = selectors.DefaultSelector()
@@ -56,7 +58,7 @@ class Supervisor:
         self._fetcher = fetcher(self.call)
         gpus = any(name[:3] == "gpu" and name[3:].isdigit() for name in room)
         self._list = Entries(gpus=gpus, numbers=recovered.entries)
-        self._floor = Floor(folder, room, self._list, journal, self._selector, keep)
+        self._floor = Floor(folder, room, self._list, journal, self._selector, keep, groups)
         self.ends = Ends(
             entries=self._list, floor=self._floor, reports=reports, journal=journal, fetcher=self._fetcher,
             shipper=shipper, clock=lambda: time.monotonic_ns() // 1000,
@@ -183,7 +185,7 @@ class Supervisor:
 
     def _bury(self, worker: Worker, status: int) -> None:
         kills = memory.kills()
-        self.ends.died(worker, status, out_of_memory=status == -9 and kills > self._killed)
+        self.ends.died(worker, status, out_of_memory=status == -9 and not worker.group and kills > self._killed)
         self._killed = kills
 
     def _lose(self, zygote: Zygote) -> None:

@@ -63,9 +63,8 @@ class Watch:
     def _care(self, worker: Worker, status: Status, now: float) -> None:
         self._follow(worker, status)
         self._update(worker, status, now)
-        limit = worker.handed[0].entry.demand.get("mem")
-        pid = worker.page.processes()[1]
-        if limit and pid and trees.resident(pid) > limit:
+        limit, pid = worker.mem, worker.page.processes()[1]
+        if limit and not worker.bounded and pid and trees.resident(pid) > limit:
             stops.begin(worker, status, Reason.MEMORY, now, grace=0)
 
     def _follow(self, worker: Worker, status: Status) -> None:

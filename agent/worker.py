@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from agent import calling, results
+from agent import calling, cgroups, results
 from agent.calling import Failure, Given, PythonStage
 from agent.commanding import CommandStage, lay_out
 from agent.trees import start_time
@@ -160,6 +160,8 @@ class Worker:
 
 def become(ends: Ends, setup: dict[str, Any]) -> None:
     """Turn a freshly forked process into a worker with a session, an environment and an output of its own."""
+    if setup["group"]:
+        cgroups.join(setup["group"])
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.cgroups import Group
 from agent.entries import Entry
 from agent.wire import ITEM, Page, pack_items
 
@@ -67,6 +69,10 @@ class Worker:
         self.patience = patience
         self.outstanding = 0
         self.ended = 0
+        #: Its control group, if it has one; the MiB that its task asked for, and whether the group bounds it to them.
+        self.group: Group | None = None
+        self.mem = 0
+        self.bounded = False
         self.handed: deque[Handed] = deque()
         self.running: Entry | None = None
         self.stop: Stop | None = None
@@ -82,6 +88,18 @@ class Worker:
         self._unclaimed = unclaimed
         self._stages = stages
         self._partial = b""
+
+    def bound(self, mem: int) -> None:
+        """Bound the memory of what it runs from now on to so many MiB; 0 is no bound."""
+        self.mem, self.bounded = mem, False
+        if self.group:
+            with suppress(OSError):
+                self.group.bound(mem)
+                self.bounded = True
+
+    def ran_out(self, *, killed: bool) -> bool:
+        """Say whether the kernel ended something of it for want of memory, if that may be why a task failed."""
+        return self.group is not None and (killed or self.mem > 0) and self.group.killed()
 
     def describe(self, stage: int, version: int, line: bytes) -> None:
         """Tell the worker of a stage; what is long goes by a file, so that this never waits for the worker."""

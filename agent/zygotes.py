@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agent.cgroups import Groups
 from agent.guardian import DEADLINE
 from agent.wire import new_page
 from agent.workers import Key, Worker
@@ -27,18 +28,29 @@ PIPE = 1 << 20
 class Zygote:
     """A zygote and its guardian; both end when this process does."""
 
-    def __init__(self, folder: Path, interpreter: str, patience: float, keep: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, interpreter: str, patience: float, keep: int | None = None, groups: Groups | None = None
+    ) -> None:
         self._folder = folder
         self.interpreter = interpreter
         self.patience = patience
         self.forked = False
+        self._groups = groups
         self._deadline = 0.0
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipe, self._pipe = os.pipe2(os.O_CLOEXEC)
         passed = [pipe, theirs.fileno(), *([keep] if keep is not None else [])]
         zygote = [interpreter or sys.executable, "-m", "agent.zygote"]
         self._guardian = subprocess.Popen(
-            [sys.executable, "-m", "agent.guardian", str(pipe), str(theirs.fileno()), *zygote],
+            [
+                sys.executable,
+                "-m",
+                "agent.guardian",
+                str(pipe),
+                str(theirs.fileno()),
+                groups.prefix if groups else "",
+                *zygote,
+            ],
             pass_fds=passed,
             env=ENVIRONMENT | {"PYTHONPATH": _import_path(interpreter)},
             stdin=subprocess.DEVNULL,
@@ -51,10 +63,10 @@ class Zygote:
         """Ask for a worker; it takes tasks at once and begins when it is there."""
         folder = self._folder / "workers" / str(number)
         (folder / "cwd").mkdir(parents=True)
+        group = self._groups.make(self._guardian.pid, number) if self._groups else None
         setup = folder / "setup.json"
-        setup.write_text(
-            json.dumps({"folder": str(folder), "cwd": str(folder / "cwd"), "files": files, "env": {**ENVIRONMENT, **env}})
-        )
+        told = {"folder": str(folder), "cwd": str(folder / "cwd"), "files": files, "env": {**ENVIRONMENT, **env}}
+        setup.write_text(json.dumps(told | {"group": str(group.folder) if group else None}))
         items_read, items_write = os.pipe2(os.O_CLOEXEC)
         stages_read, stages_write = os.pipe2(os.O_CLOEXEC)
         results_read, results_write = os.pipe2(os.O_CLOEXEC)
@@ -65,6 +77,7 @@ class Zygote:
         fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
         os.set_blocking(results_read, False)
         worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience)
+        worker.group = group
         # If the zygote is gone, the end of its socket tells, and what the worker was handed goes elsewhere.
         with suppress(OSError):
             socket.send_fds(self.socket, [json.dumps({"worker": number, "setup": str(setup)}).encode()], theirs)

@@ -144,3 +144,9 @@ def note(task: Task, folder: str) -> int:
     """Add up the inputs, and say so in a file."""
     (Path(folder) / "noted").write_text(str(total(task)))
     return total(task)
+
+
+def gulp() -> None:
+    """Take more memory at once than anybody who looks now and then could see."""
+    memory = bytearray(1 << 30)
+    memory[::4096] = b"x" * (1 << 18)
