@@ -139,6 +139,9 @@ LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
 #: Days that jobs are kept after their end, with their logs and results (jobs.retention).
 KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)
 
+#: What stops the whole installation when an admin asks for that from afar (nodes.shutting_down); none: nobody may.
+SHUTDOWN_COMMAND = env.str("SWITCHYARD_SHUTDOWN_COMMAND", default="")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.drf.Identification"],
     "DEFAULT_PERMISSION_CLASSES": ["access.drf.ByRole"],

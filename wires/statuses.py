@@ -8,6 +8,7 @@ from jobs.layout import NoLayout
 from jobs.quotas import OverQuota
 from jobs.repeating import KeyReused
 from nodes import services as nodes
+from nodes.shutting_down import NotFromHere
 from scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
 from wires.reading import NotThere, Unreadable
 
@@ -20,6 +21,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     BadCredentials: 401,
     CsrfFailed: 403,
     OverQuota: 403,
+    NotFromHere: 403,
     NotThere: 404,
     jobs.NoSuchJob: 404,
     nodes.NoSuchNode: 404,

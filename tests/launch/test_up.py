@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from launch import record, web
 from launch.config import ROOT, read
-from launch.processes import is_alive
+from launch.processes import is_alive, wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -66,12 +67,22 @@ def assert_is_not_started_again(stack: Stack) -> None:
 
 
 def test_second_start_finds_what_the_first_made(stack: Stack) -> None:
-    assert "shown this once" in stack.run("up").stdout
+    assert "shown this once" in stack.run("up", SWITCHYARD_SHUTDOWN_COMMAND=f"{sys.executable} -m launch down").stdout
     made = json.loads((stack.data / "credentials.json").read_text())
-    stack.run("down")
+    shut_down(stack, made["token"])
     said = stack.run("up")
     assert "shown this once" not in said.stdout
     assert json.loads((stack.data / "credentials.json").read_text()) == made
+
+
+def shut_down(stack: Stack, token: str) -> None:
+    """Ask the stack itself to go, as Flink's clients do, and wait until nothing of it is left."""
+    known = record.read(stack.data / "run")
+    assert known is not None
+    headers = {"Authorization": f"Bearer {token}"}
+    assert httpx.delete(f"{stack.config.url}/cluster", headers=headers, trust_env=False).json() == {}
+    each = (known.supervisor, *known.processes)
+    assert wait_until(lambda: not any(is_alive(process.identity) for process in each), 60)
 
 
 def test_port_in_use_is_an_error_that_says_what_to_do(stack: Stack) -> None:

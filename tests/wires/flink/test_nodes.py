@@ -1,13 +1,16 @@
 """Nodes as taskmanagers, and the scheduler as the jobmanager."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from nodes.models import Node
+from access.models import AuditEntry
+from nodes.models import Event, Node
 from nodes.showing import STATES
 from status import configuration
 from tests.jobs.agents import ListAgent
@@ -70,6 +73,26 @@ def test_threads_are_told_of_the_process_that_answers(told: Told, running: Ids) 
     dump = told("/jobmanager/thread-dump")["threadInfos"]
     assert any("test_nodes" in each["stringifiedThreadInfo"] for each in dump if each["threadName"] == "MainThread")
     assert told(f"/taskmanagers/{running['node']}/thread-dump") == {"threadInfos": []}
+
+
+def test_nobody_shuts_down_a_cluster_whose_settings_do_not_allow_it(admin: Client) -> None:
+    answer = admin.delete("/cluster")
+    assert (answer.status_code, list(answer.json())) == (403, ["errors"])
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_admin_shuts_down_the_cluster_by_the_command_that_is_set(
+    admin: Client, operator: Client, settings: Settings, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "told")
+    settings.SHUTDOWN_COMMAND = f"sh -c 'echo down > {tmp_path}/told'"
+    assert operator.delete("/cluster").status_code == 403
+    answer = admin.delete("/v1/cluster")
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert (tmp_path / "told").read_text() == "down\n"
+    assert AuditEntry.objects.get().action == "cluster.shutdown"
+    assert Event.objects.get().kind == "shutdown"
 
 
 def test_settings_are_told_without_secrets(told: Told, settings: Settings) -> None:

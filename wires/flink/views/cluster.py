@@ -4,26 +4,31 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from access import audit
 from access.roles import Role
 from access.rules import Rule
 from jobs import summing
+from nodes.shutting_down import shut_down
 from wires.flink.encode import cluster, legacy
 from wires.flink.encode.nodes import slots
-from wires.flink.errors import error
 from wires.flink.views.base import FlinkView
 from wires.flink.views.nodes import taskmanagers
 
 
 class ClusterView(FlinkView):
-    """The cluster as something that can be shut down; here it cannot."""
+    """The cluster as something that can be shut down, where a setting allows it."""
 
     rules: ClassVar[Mapping[str, Rule]] = {"delete": Role.ADMIN}
 
     def delete(self, request: HttpRequest) -> HttpResponse:
-        """Refuse: this installation is stopped where it was started."""
-        return error(403, "The cluster is not shut down from here.")
+        """Stop everything; the answer may well be the last one."""
+        with transaction.atomic():
+            shut_down(by=self.sender.name)
+            audit.record(self.sender, "cluster.shutdown", "cluster")
+        return self.told({})
 
 
 class ConfigView(FlinkView):

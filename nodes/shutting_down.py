@@ -1,0 +1,30 @@
+"""Shutting down: an installation that is stopped from afar, by the command that its setting names, where there is one."""
+
+import os
+import shlex
+
+from django.conf import settings
+from django.db import transaction
+
+from nodes import events
+from scheduling.errors import SwitchyardError
+
+
+class NotFromHere(SwitchyardError):
+    """This installation is stopped where it was started, not from here."""
+
+
+def shut_down(*, by: str) -> None:
+    """Stop everything: agents end what runs within their grace and take nothing more, then the servers go."""
+    if not settings.SHUTDOWN_COMMAND:
+        raise NotFromHere
+    with transaction.atomic():
+        events.record([events.Told("shutdown", f"The installation is shut down, as {by} asked.")])
+        transaction.on_commit(_run)
+
+
+def _run() -> None:
+    argv = shlex.split(settings.SHUTDOWN_COMMAND)
+    nothing = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+    # In a session of its own, for it ends the process that starts it and that therefore does not wait for it.
+    os.posix_spawnp(argv[0], argv, os.environ, file_actions=nothing, setsid=True)
