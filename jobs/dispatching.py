@@ -25,6 +25,8 @@ from scheduling.lifecycle import TaskState
 INLINE_INPUTS = 8 * 1024
 #: Seconds after which an unconfirmed assignment is sent again.
 UNCONFIRMED = 1.0
+#: What agents are told of stages, by id.
+Described = dict[int, dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -63,9 +65,24 @@ class Dispatcher:
         for sent in self._sent.values() if stages else ():
             sent.stages -= stages
 
+    def ask(self, assignments: Iterable[AssignmentRow]) -> rows.Answer[Described]:
+        """Ask for the descriptions of those stages that some session does not know yet."""
+        unknown = {entry.stage for entry in assignments if entry.stage not in self._sent[entry.session].stages}
+        if not unknown:
+            return dict
+        asked, inputs = self._ask_specs(unknown), ask_inputs(unknown)
+
+        def answer() -> Described:
+            asked()
+            given = inputs()
+            return {stage: {**self._specs[stage], "inputs": given[stage]} for stage in unknown}
+
+        return answer
+
     def dispatch(
         self,
         assignments: Iterable[AssignmentRow],
+        described: Described,
         acknowledge: Iterable[str],
         cancels: Mapping[str, list[list[Any]]] = MappingProxyType({}),
         pauses: Mapping[str, int] = MappingProxyType({}),
@@ -73,13 +90,12 @@ class Dispatcher:
     ) -> None:
         """Send each session its new assignments, what it must end, give back or pause, and acknowledgements.
 
-        That is one command each.
+        That is one command each. `described` is the answer to `ask` for these assignments.
         """
         told = (*acknowledge, *cancels, *pauses, *recalls)
         by_session: dict[str, list[AssignmentRow]] = {session: [] for session in told}
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
-        described = self._describe(by_session)
         commands = [
             self._command(
                 session, launches, described, cancels.get(session, []), recalls.get(session, []), pauses.get(session, 0)
@@ -111,13 +127,15 @@ class Dispatcher:
         assignments = [read_assignment(row) for row in found]
         for assignment in assignments:
             self._sent[assignment.session].stages.discard(assignment.stage)
-        self.dispatch(assignments, [])
+        with rows.together():
+            described = self.ask(assignments)()
+        self.dispatch(assignments, described, [])
 
     def _command(
         self,
         session: str,
         assignments: list[AssignmentRow],
-        described: Mapping[int, dict[str, Any]],
+        described: Described,
         cancels: list[list[Any]],
         recalls: list[list[Any]],
         pause: int,
@@ -141,22 +159,6 @@ class Dispatcher:
         if assignments:
             sent.unconfirmed[self._number] = (time.monotonic(), [assignment.id for assignment in assignments])
         return command
-
-    def _describe(self, by_session: Mapping[str, list[AssignmentRow]]) -> dict[int, dict[str, Any]]:
-        """Describe the stages that some session does not know yet."""
-        unknown = {
-            assignment.stage
-            for session, assignments in by_session.items()
-            for assignment in assignments
-            if assignment.stage not in self._sent[session].stages
-        }
-        if not unknown:
-            return {}
-        with rows.together():
-            asked, inputs = self._ask_specs(unknown), ask_inputs(unknown)
-            asked()
-            described = inputs()
-        return {stage: {**self._specs[stage], "inputs": described[stage]} for stage in unknown}
 
     def _ask_specs(self, stages: set[int]) -> rows.Answer[None]:
         if len(self._specs) > 10_000:

@@ -12,6 +12,7 @@ from typing import Any
 
 from jobs import following
 from jobs.board import Board
+from jobs.dispatching import Described
 from jobs.memory import Memory
 from jobs.numbering import number
 from jobs.tables import AssignmentRow, StageRow
@@ -42,14 +43,20 @@ class Candidate:
     number: int
     constraints: tuple[Constraint, ...]
     waiting_since: float
+    #: Whether its job has no other stage.
+    alone: bool
 
 
 @dataclass(slots=True)
 class Round:
-    """What one round placed, in list order, what it refused, and whether another should look further at once."""
+    """What one round placed, in list order, what it refused, and whether another should look further at once.
+
+    `described` are the stages placed as their agents must be told of them.
+    """
 
     assignments: list[AssignmentRow] = field(default_factory=list)
     refused: dict[int, Any] = field(default_factory=dict)
+    described: Described = field(default_factory=dict)
     more: bool = False
 
 
@@ -93,7 +100,8 @@ class Filling:
                 break
             if candidate.stage.id in self.done.refused and not candidate.stage.gang:
                 self._queue(candidate)
-        placed = {candidate.stage.job_id for candidate in candidates if not candidate.stage.unplaced}
+        whole = [candidate for candidate in candidates if not candidate.stage.unplaced]
+        placed = {candidate.stage.job_id for candidate in whole if not candidate.alone}
         self.memory.followed = following.follow(self, placed | self.memory.followed)
         self.done.more = self.done.more or bool(self.memory.followed)
 

@@ -1,6 +1,7 @@
 """Where the consumer's thread leaves what arrived, and the leader's loop takes it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from queue import SimpleQueue
 
 from agent.messages import Heartbeat, Report
@@ -13,5 +14,13 @@ class Arrived(Report):
     arrived: float = 0.0
 
 
-#: Holds reports, heartbeats, and None for each hint.
-inbox: SimpleQueue[Report | Heartbeat | None] = SimpleQueue()
+class Hint(StrEnum):
+    """What there is to do in the database beside what reports say. It may be lost: a tick looks for all of it."""
+
+    PLACE = "place"
+    STOP = "stop"
+
+
+Message = Report | Heartbeat | Hint
+
+inbox: SimpleQueue[Message] = SimpleQueue()

@@ -15,7 +15,7 @@ from database import rows
 from jobs import draining, lease, pausing, placing, recovering, reporting, salvaging, stopping
 from jobs.dispatching import Dispatcher
 from jobs.filling import Round
-from jobs.inbox import Arrived, inbox
+from jobs.inbox import Arrived, Hint, Message, inbox
 from jobs.isolating import isolate
 from jobs.memory import Memory
 from jobs.models import Figure
@@ -69,7 +69,7 @@ class Leader:
             cursor.execute(rows.LEADER_SETTINGS)
         self._listening_since = time.monotonic()
 
-    def turn(self, arrived: list[Report | Heartbeat | None]) -> None:
+    def turn(self, arrived: list[Message]) -> None:
         """Do what the arrived messages and the clock ask for."""
         now = time.monotonic()
         if now - self._turned > STALL:
@@ -81,12 +81,12 @@ class Leader:
         if heartbeats:
             self._hear(heartbeats)
         due = now - self._ticked >= TICK
-        # A request that stops a job says so by a hint, None, which may be lost.
-        hinted = due or None in arrived or not arrived
-        stopped = self._stop() if hinted or any(part.stopping for part in applied) else Stopped()
+        asked = due or Hint.STOP in arrived or not arrived
+        stopped = self._stop() if asked or any(part.stopping for part in applied) else Stopped()
         placed = self._place()
         self.dispatcher.dispatch(
             placed.assignments,
+            placed.described,
             [*{item.session for item in reports} | {item.session for item in heartbeats}],
             stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels,
             recalls=stopped.recalls,
@@ -100,15 +100,15 @@ class Leader:
             draining.drain(stopped, epoch=self.epoch)
             self.dispatcher.forget(stopped.deprived)
         if stopped.more:
-            inbox.put(None)
+            inbox.put(Hint.STOP)
         return stopped
 
     def _place(self) -> Round:
         begun = time.perf_counter()
-        placed = placing.place_pending(self._memory, epoch=self.epoch)
+        placed = placing.place_pending(self._memory, epoch=self.epoch, ask=self.dispatcher.ask)
         seconds = time.perf_counter() - begun
         if placed.more:
-            inbox.put(None)
+            inbox.put(Hint.PLACE)
         log.debug("round", seconds=seconds, assignments=len(placed.assignments))
         if placed.assignments or placed.refused:
             self._memory.recorder.add(Figure.Name.ROUND, seconds)
@@ -124,7 +124,7 @@ class Leader:
         recovering.release_due(epoch=self.epoch)
         recovering.expire_jobs(epoch=self.epoch)
         recovering.watch_nodes(listening=self._listening, epoch=self.epoch)
-        self.dispatcher.dispatch([], [], stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
+        self.dispatcher.dispatch([], {}, [], stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
         if now - self._renewed >= lease.RENEWED_EVERY:
             lease.renew(self.epoch)
             self._renewed = now
@@ -173,7 +173,7 @@ class Leader:
             self.dispatcher.hear(beat.session, beat.number)
 
 
-def _take(seconds: float) -> list[Report | Heartbeat | None]:
+def _take(seconds: float) -> list[Message]:
     """Wait for something to arrive, at most so long, and take all that is there."""
     try:
         arrived = [inbox.get(timeout=max(seconds, 0.001))]

@@ -7,7 +7,7 @@ reads the cluster and the ready stages once and writes each table once, whatever
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +16,12 @@ from django.db import transaction
 from database import rows
 from jobs import lease, moves
 from jobs.board import Board
+from jobs.dispatching import Described
 from jobs.filling import Candidate, Filling, Round
 from jobs.isolating import isolate
 from jobs.memory import Memory
 from jobs.moves import RANGE
-from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, StageRow, read_stage
+from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_stage
 from nodes import selectors
 from nodes.selectors import NodeRow
 from scheduling.lifecycle import JOB_STARTABLE, TaskState
@@ -29,31 +30,34 @@ from scheduling.spec.types import Constraint, Op
 
 #: In which order stages have their turn: by priority, then as operators have chosen.
 _TURN = "j.priority, j.number * (SELECT CASE allocation WHEN 'lifo' THEN -1 ELSE 1 END FROM nodes_scheduler), s.position"
+#: Asks what the nodes of new assignments must be told of their stages.
+Ask = Callable[[Sequence[AssignmentRow]], rows.Answer[Described]]
 STARTABLE_JOBS = "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) AND held_reason = '' ORDER BY number"
 
 
-def place_pending(memory: Memory, *, epoch: int) -> Round:
-    """Place as many ready tasks as there is room for, and fill the lists of the nodes.
+def place_pending(memory: Memory, *, epoch: int, ask: Ask) -> Round:
+    """Place as many ready tasks as there is room for, and fill the lists of the nodes; `ask` how to tell agents of them.
 
     A job that makes this fail is held with the reason, and the others are placed without it.
     """
     try:
-        return _round(memory, epoch, None)
+        return _round(memory, epoch, ask, None)
     except (lease.LeaseLost, *rows.TRANSIENT):
         raise
     except Exception:
         # One of these may be what fails; tried with each of the others, it would have all of them held.
         memory.followed = set()
         jobs = [id_ for (id_,) in rows.fetch(STARTABLE_JOBS, [[int(state) for state in JOB_STARTABLE]])]
-        rounds = isolate(jobs, lambda part: _round(memory, epoch, part), _hold_job)
-        return Round([assignment for done in rounds for assignment in done.assignments])
+        rounds = isolate(jobs, lambda part: _round(memory, epoch, ask, part), _hold_job)
+        placed = [assignment for done in rounds for assignment in done.assignments]
+        return Round(placed, described={stage: told for done in rounds for stage, told in done.described.items()})
 
 
 def _hold_job(job: UUID, reason: str) -> None:
     rows.execute("UPDATE jobs_job SET held_reason = %s WHERE id = %s", [reason, job])
 
 
-def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
+def _round(memory: Memory, epoch: int, ask: Ask, jobs: Sequence[UUID] | None) -> Round:
     """Place in one transaction; only tasks of these jobs, where any are given."""
     done = Round()
     limit = memory.stages_to_look_at(time.monotonic())
@@ -79,7 +83,9 @@ def _round(memory: Memory, epoch: int, jobs: Sequence[UUID] | None) -> Round:
             _write_entries([filling.nodes[node] for node in {assignment.node for assignment in done.assignments}])
             if memory.refusals_due(time.monotonic()):
                 _write_refusals(memory, done, candidates)
+            described = ask(done.assignments)
             board.write()
+            done.described = described()
     done.more = done.more or memory.looked_at(len(candidates), limit, spare=filling.spare)
     return done
 
@@ -88,7 +94,7 @@ def _candidates(jobs: Sequence[UUID] | None, limit: int) -> list[Candidate]:
     """Read the stages with tasks that may be placed now, in the order of priority and submission."""
     found = rows.fetch(
         f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
-            extract(epoch FROM coalesce(s.refused_at, now()))::float8
+            extract(epoch FROM coalesce(s.refused_at, now()))::float8, j.stages_total = 1
         FROM (
             SELECT s.id, j.id AS job FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
                 JOIN jobs_jobtype t ON t.id = j.job_type_id
@@ -120,9 +126,14 @@ def _ask_lists() -> rows.Answer[dict[int, dict[int, int]]]:
 
 
 def _candidate(
-    stage: StageRow, pool: str, priority: int, number: int, constraints: str | None, waiting_since: float
+    stage: StageRow,
+    pool: str,
+    priority: int,
+    number: int,
+    constraints: str | None,
+    *rest: Any,
 ) -> Candidate:
-    return Candidate(stage, pool, priority, number, read_constraints(constraints), waiting_since)
+    return Candidate(stage, pool, priority, number, read_constraints(constraints), *rest)
 
 
 def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:

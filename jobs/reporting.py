@@ -60,13 +60,13 @@ def apply(
                 changing.take()
         applied.accepted = list(_in_order(reports, last))
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
-        if applied.accepted:
+        if applied.accepted and changing:
+            with rows.together():
+                _write_numbers(applied)
+                applied.recalled = _apply(changing, applied.accepted, measures, blaming=blaming)
+        elif applied.accepted and contents:
             _write_numbers(applied)
-            if contents:
-                applied.recalled = contents(applied.accepted)
-            elif changing:
-                with rows.together():
-                    applied.recalled = _apply(changing, applied.accepted, measures, blaming=blaming)
+            applied.recalled = contents(applied.accepted)
         applied.ends = changing.board.ends if changing else Ends()
         applied.stopping = changing is None or any(job.stopping or job.draining for job in changing.board.jobs.values())
     return applied

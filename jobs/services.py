@@ -7,6 +7,7 @@ from django.db import transaction
 
 from artifacts.storage import storage
 from database import rows
+from jobs.inbox import Hint
 from jobs.models import Job, JobType
 from jobs.quotas import require_room
 from jobs.retrying import reuse
@@ -41,7 +42,7 @@ def cancel(id_: UUID, *, by: str) -> Job:
             job.state, job.error = JobState.CANCELING, job.error or f"canceled by {by}"
             job.save(update_fields=["state", "error"])
             events.record([events.Told("job_canceling", f"The job was canceled by {by}.", job.id)])
-            transaction.on_commit(hint)
+            transaction.on_commit(lambda: hint(Hint.STOP))
     return job
 
 
@@ -56,7 +57,7 @@ def drain(id_: UUID, *, by: str) -> Job:
             job.save(update_fields=["draining"])
             told = f"The job drains, as {by} asked: nothing more begins at its sources."
             events.record([events.Told("job_draining", told, job.id)])
-            transaction.on_commit(hint)
+            transaction.on_commit(lambda: hint(Hint.STOP))
     return job
 
 

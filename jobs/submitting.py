@@ -14,6 +14,7 @@ from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
 from database import rows
 from jobs.expanding import insert_tasks
+from jobs.inbox import Hint
 from jobs.models import JobType
 from jobs.quotas import require_room
 from jobs.repeating import digest
@@ -94,9 +95,9 @@ def store(
     return id_
 
 
-def hint() -> None:
+def hint(what: Hint = Hint.PLACE) -> None:
     """Tell the scheduler to look at once; without it, it looks within a second."""
-    transport.send(current_app, HINT_TASK, None, HINT_QUEUE)
+    transport.send(current_app, HINT_TASK, what, HINT_QUEUE)
 
 
 def _type(spec: JobSpec) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from agent.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat
 from agent.transport import Unanswered
-from jobs.inbox import Arrived, inbox
+from jobs.inbox import Arrived, Hint, inbox
 
 
 @shared_task(name=REPORT_TASK, base=Unanswered)
@@ -19,9 +19,9 @@ def report(data: dict[str, Any]) -> None:
 
 
 @shared_task(name=HINT_TASK, base=Unanswered)
-def hint(data: None) -> None:
+def hint(data: str) -> None:
     """Look again: something changed."""
-    inbox.put(None)
+    inbox.put(Hint(data))
 
 
 @shared_task(name=HEARTBEAT_TASK, base=Unanswered)

@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from jobs import memory, services
+from jobs.inbox import Hint
 from jobs.leading import Leader
 from jobs.models import Assignment, Job, Task
 from scheduling.lifecycle import JobState, TaskState
@@ -72,21 +73,21 @@ def test_a_round_looks_past_stages_that_cannot_run_where_room_is_left(
 def test_a_long_chain_is_placed_in_several_rounds_without_waiting_for_a_report(
     leader: Leader, agent: ListAgent, job: Submit
 ) -> None:
-    names = [f"s{number}" for number in range(90)]
+    names = [f"s{number}" for number in range(150)]
     job({name: {"needs": names[at - 1 : at]} if at else {} for at, name in enumerate(names)})
     turn(leader)
-    assert Assignment.objects.count() == 90
+    assert Assignment.objects.count() == 150
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
     assert Job.objects.get().state == JobState.FINISHED
 
 
 def test_nothing_follows_in_a_job_that_is_canceled_meanwhile(leader: Leader, agent: ListAgent, job: Submit) -> None:
-    names = [f"s{number}" for number in range(90)]
+    names = [f"s{number}" for number in range(150)]
     submitted = job({name: {"needs": names[at - 1 : at]} if at else {} for at, name in enumerate(names)})
-    leader.turn([None])
+    leader.turn([Hint.PLACE])
     placed = Assignment.objects.count()
-    assert placed < 90
+    assert placed < 150
     services.cancel(submitted.id, by="ann")
     turn(leader)
     assert Assignment.objects.count() == placed
