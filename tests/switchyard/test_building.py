@@ -76,7 +76,15 @@ def test_a_script_that_submits_where_its_tasks_are_loaded_is_told_so(tmp_path: P
     script = "from switchyard import Client\ndef work(): return 1\nClient('http://127.0.0.1:9').submit({})\n"
     (tmp_path / "unguarded_script.py").write_text(script)
     monkeypatch.syspath_prepend(tmp_path)
-    told = {"parallelism": 1, "inputs": [], "python": "unguarded_script:work", "args": [], "kwargs": {}, "foreach": False}
+    told = {
+        "parallelism": 1,
+        "inputs": [],
+        "python": "unguarded_script:work",
+        "args": [],
+        "kwargs": {},
+        "foreach": False,
+        "awaited": [],
+    }
     failed = PythonStage(told).run(Task(0, 1))
     assert isinstance(failed, Failure)
     assert 'below `if __name__ == "__main__":` alone' in failed.error
