@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from access.roles import Role
 from artifacts.storage import storage
+from database import rows
 from tests.jobs.conftest import agent, leader
 from tests.people import as_
 
@@ -54,3 +57,26 @@ def submit(operator: Client) -> Callable[..., dict[str, Any]]:
         return job
 
     return post
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[Client, str], int]:
+    """Count the statements that a GET costs: those that Django sends, and those that go past it."""
+    past: list[str] = []
+
+    def execute(statement: str, values: Any = ()) -> Any:
+        past.append(statement)
+        return plain(statement, values)
+
+    def count(client: Client, path: str) -> int:
+        b"".join(client.get(path))
+        past.clear()
+        with CaptureQueriesContext(connection) as captured:
+            answer = client.get(path)
+            b"".join(answer)
+        assert answer.status_code == 200, path
+        return len(captured) + len(past)
+
+    plain = rows.execute
+    monkeypatch.setattr(rows, "execute", execute)
+    return count

@@ -4,17 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
-from database import rows
 from jobs.leading import Leader
-from tests.api.conftest import admin, agent, data_folder, leader, operator, submit, viewer
+from tests.api.conftest import admin, agent, data_folder, leader, operator, statements, submit, viewer
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.speakers import SPEAKERS, Speaker
 
-__all__ = ["admin", "agent", "data_folder", "leader", "operator", "submit", "viewer"]
+__all__ = ["admin", "agent", "data_folder", "leader", "operator", "statements", "submit", "viewer"]
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -47,29 +44,6 @@ def finish(leader: Leader, agent: ListAgent, placed: Callable[[], list[tuple[int
             turn(leader, agent.finish(tasks))
 
     return run
-
-
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[Client, str], int]:
-    """Count the statements that a GET costs: those that Django sends, and those that go past it."""
-    past: list[str] = []
-
-    def execute(statement: str, values: Any = ()) -> Any:
-        past.append(statement)
-        return plain(statement, values)
-
-    def count(client: Client, path: str) -> int:
-        b"".join(client.get(path))
-        past.clear()
-        with CaptureQueriesContext(connection) as captured:
-            answer = client.get(path)
-            b"".join(answer)
-        assert answer.status_code == 200, path
-        return len(captured) + len(past)
-
-    plain = rows.execute
-    monkeypatch.setattr(rows, "execute", execute)
-    return count
 
 
 @pytest.fixture
