@@ -183,6 +183,7 @@ class AuditViewSet(Ruled, GenericViewSet[Any]):
     """What people changed."""
 
     rules = {"list": Role.ADMIN}
+    parameters = {"list": ("user", "action")}
     serializer_class = AuditSerializer
     queryset = AuditEntry.objects.values("id", "at", "via", "action", "target", "details", name=F("user_name"))
     ordering = ("-id",)

@@ -1,11 +1,11 @@
 """The same identity and the same rules for views of Django REST framework."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import AnonymousUser, User
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, PermissionDenied, Throttled
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, PermissionDenied, Throttled, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -62,9 +62,18 @@ def identity_of(request: Request) -> Identity:
 
 
 class Ruled:
-    """A view that says what each of its actions needs."""
+    """A view that says what each of its actions needs, and may be asked with: no other parameter is let pass."""
 
     rules: ClassVar[Mapping[str, Rule]] = {}
+    #: Parameters by action (or method), beside those of a list's filters and pages.
+    parameters: ClassVar[Mapping[str, Collection[str]]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a request that may not be, or asks for what the view does not know."""
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # beside a view, which has it
+        unknown = sorted(request.query_params.keys() - _parameters(self, request.method or ""))
+        if unknown:
+            raise ValidationError({name: ["is not a known parameter"] for name in unknown})
 
 
 def rule_for(view: Any, method: str) -> Rule | None:
@@ -72,8 +81,22 @@ def rule_for(view: Any, method: str) -> Rule | None:
     rules: Mapping[str, Rule] = getattr(view, "rules", {})
     if method == "OPTIONS" or method.lower() not in _offered(view):
         return Role.VIEWER if rules else None
-    action = getattr(view, "action", None) or ("get" if method == "HEAD" else method.lower())
-    return rules.get(action)
+    return rules.get(_action(view, method))
+
+
+def _action(view: Any, method: str) -> str:
+    return getattr(view, "action", None) or ("get" if method == "HEAD" else method.lower())
+
+
+def _parameters(view: Any, method: str) -> set[str]:
+    """Return the parameters that a view takes for a method."""
+    action = _action(view, method)
+    known = set(view.parameters.get(action, ()))
+    if action == "list":
+        filters, pages = getattr(view, "filterset_class", None), view.paginator
+        known |= set(filters.base_filters) if filters else set()
+        known |= {pages.cursor_query_param, pages.page_size_query_param} if pages else set()
+    return known
 
 
 def _offered(view: Any) -> set[str]:

@@ -64,6 +64,7 @@ class ItemsView(AgentView):
     """The items that a stage runs over."""
 
     rules = {"get": Role.AGENT}
+    parameters = {"get": ("low", "high")}
 
     def get(self, request: Request, stage: int) -> Response:
         """Return the items of a range of a stage's tasks."""
@@ -89,6 +90,7 @@ class AgentLogView(AgentView):
     """Logs of attempts."""
 
     rules = {"post": Role.AGENT}
+    parameters = {"post": ("offset",)}
 
     def post(self, request: Request, stage: str, index: str, attempt: str, stream: str) -> Response:
         """Append what a log lacks of the bytes at an offset."""

@@ -30,6 +30,7 @@ class SchemaView(Ruled, SpectacularAPIView):
     """The OpenAPI document."""
 
     rules = {"get": Role.VIEWER}
+    parameters = {"get": ("format", "lang")}
 
 
 class DocsView(Ruled, SpectacularSwaggerView):

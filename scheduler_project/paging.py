@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import DataError, transaction
 from django.db.models import QuerySet
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
@@ -22,12 +22,27 @@ class ByCursor(CursorPagination):
         return ordering
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """Return a page; a cursor that we did not make may hold anything, and leads nowhere."""
+        """Return a page; a cursor that we did not make may hold anything, and is refused."""
         try:
             with transaction.atomic():
                 page: list[Any] = super().paginate_queryset(queryset, request, view) or []
         except (ValueError, DataError) as error:
             if not request.query_params.get(self.cursor_query_param):
                 raise
-            raise NotFound(self.invalid_cursor_message) from error
+            raise _invalid_cursor() from error
+        except NotFound as error:
+            raise _invalid_cursor() from error
         return page
+
+    def get_page_size(self, request: Request) -> int:
+        """Return how many rows a page has; at most as many as there may be, however many are asked for."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not (asked.isascii() and asked.isdigit() and int(asked[:20])):
+            raise ValidationError({self.page_size_query_param: ["must be a whole number, 1 or more"]})
+        return min(int(asked[:20]), self.max_page_size)
+
+
+def _invalid_cursor() -> ValidationError:
+    return ValidationError({ByCursor.cursor_query_param: ["is not one that a page has named"]})

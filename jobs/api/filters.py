@@ -7,6 +7,7 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django_filters.fields import IsoDateTimeField
+from rest_framework import serializers
 
 from jobs.models import Job
 from jobs.showing import named
@@ -65,7 +66,15 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     kind = django_filters.CharFilter("kind", max_length=40)
 
     def by_job(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(job_id__in=Job.objects.filter(named(value)).values("id"))
+        return queryset.filter(job_id=_named(name, Job.objects.filter(named(value)).values_list("id")))
 
     def by_node(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(node_id__in=node_named(value))
+        return queryset.filter(node_id=_named(name, node_named(value).values_list("id")))
+
+
+def _named(kind: str, found: QuerySet[Any, Any]) -> Any:
+    """Return the id of what a parameter names: one thing or none, unlike the texts that lists are searched for."""
+    row = found.first()
+    if row is None:
+        raise serializers.ValidationError({kind: [f"there is no such {kind}"]})
+    return row[0]

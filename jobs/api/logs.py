@@ -36,6 +36,7 @@ class LogView(Ruled, APIView):
     """What an attempt wrote to one of its streams."""
 
     rules = {"get": Role.VIEWER}
+    parameters = {"get": tuple(RangeSerializer().fields)}
 
     @extend_schema(
         responses={(200, "text/plain"): bytes},

@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -28,6 +28,7 @@ from scheduling.lifecycle import TaskState
 PAGE, MOST = 50, 500
 STATE = OpenApiParameter("state", str, many=True, enum=[name for name, _ in TASK_STATES])
 CURSOR = OpenApiParameter("cursor", str)
+INVALID_CURSOR = ValidationError({"cursor": ["is not one that a page has named"]})
 LIMIT = OpenApiParameter("limit", int)
 
 
@@ -52,6 +53,7 @@ class JobTaskViewSet(Ruled, GenericViewSet[Any]):
     """All tasks of a job."""
 
     rules = {"list": Role.VIEWER}
+    parameters = {"list": ("state", "stage", "cursor", "limit")}
     serializer_class = TaskSerializer
     queryset = Task.objects.none()
     pagination_class = None
@@ -70,6 +72,7 @@ class TaskViewSet(Ruled, GenericViewSet[Any]):
     """The tasks of a stage."""
 
     rules = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "result": Role.VIEWER}
+    parameters = {"list": ("state", "cursor", "limit")}
     serializer_class = TaskSerializer
     queryset = Task.objects.none()
     pagination_class = None
@@ -123,9 +126,9 @@ def _place(cursor: str | None) -> Place:
         stage, index = base64.urlsafe_b64decode(cursor).decode("ascii").split(".")
         place = Place(int(stage), int(index))
     except (binascii.Error, UnicodeError, ValueError) as error:
-        raise NotFound("Invalid cursor") from error
+        raise INVALID_CURSOR from error
     if not (0 <= place.stage < 2**63 and 0 <= place.task < 2**31):
-        raise NotFound("Invalid cursor")
+        raise INVALID_CURSOR
     return place
 
 

@@ -141,7 +141,7 @@ def test_tasks_are_narrowed_by_stage_and_state(viewer: Client, submit: Submit) -
     assert [task["index"] for task in found] == [1]
     assert len(viewer.get(f"{path}/stages/a/tasks").json()["results"]) == 3
     assert viewer.get(f"{path}/tasks?state=LOST").status_code == 400
-    assert viewer.get(f"{path}/tasks?cursor=nonsense").status_code == 404
+    assert viewer.get(f"{path}/tasks?cursor=nonsense").status_code == 400
     assert viewer.get(f"{path}/tasks?limit=0").status_code == 400
 
 
