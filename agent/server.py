@@ -7,6 +7,11 @@ from typing import Any
 import httpx
 
 TIMEOUT = 30.0
+BAD_TOKEN = "the server does not accept the node token (SWITCHYARD_NODE_TOKEN)"
+NO_TOKEN = (
+    "SWITCHYARD_NODE_TOKEN is not set: on the server's own machine the token is node_token in DATA_DIR/credentials.json; "
+    'for another an admin makes one, POST /api/v1/tokens {"name": "…", "role": "agent"} (docs/operating.md)'
+)
 
 
 class Refused(Exception):
@@ -28,6 +33,7 @@ class Server:
 
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._has_token = bool(token)
         self._client = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1/agent", timeout=TIMEOUT, headers=headers)
 
     def register(self, **told: Any) -> Registered:
@@ -69,7 +75,7 @@ class Server:
     def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         answer = self._client.request(method, f"/{path}", **how)
         if answer.status_code in (401, 403):
-            raise Refused("the server does not accept the node token (SWITCHYARD_NODE_TOKEN)")
+            raise Refused(BAD_TOKEN if self._has_token else NO_TOKEN)
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
             raise Refused(f"{method} {path}: {answer.status_code} {_said(answer)}")
         return answer.raise_for_status()

@@ -21,6 +21,7 @@ from launch.errors import LaunchError
 from launch.processes import Running, identify
 from launch.stack import Setting
 from launch.supervisor import Supervisor
+from launch.terminal import say
 
 READY = "ready"
 SERVICE_SECONDS = 60.0
@@ -39,7 +40,7 @@ def supervise(config: Config) -> NoReturn:
     if record.lock(run) is None:
         raise LaunchError(f"A stack is already running in {data}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    supervisor = Supervisor(lambda running: record.write(run, _record(config, running)), _say)
+    supervisor = Supervisor(lambda running: record.write(run, _record(config, running)), say)
     record.write(run, _record(config, []))
     try:
         _bring_up(config, data, supervisor)
@@ -81,15 +82,15 @@ def _start_redis(config: Config, known: Credentials, data: Path, logs: Path, sup
 
 
 def _start_service(command: Command, ready: Callable[[], bool], supervisor: Supervisor) -> None:
-    _say(f"starting {command.name} ({command.argv[0]})")
+    say(f"starting {command.name} ({command.argv[0]})")
     commands.await_ready(supervisor.start(command), ready, command, SERVICE_SECONDS)
 
 
 def _say_where(server: postgres.Postgres, data: Path) -> None:
     if server.command.runs_as:
-        _say(f"PostgreSQL does not run as root: it runs as the user {server.command.runs_as.name}")
+        say(f"PostgreSQL does not run as root: it runs as the user {server.command.runs_as.name}")
     if not server.home.is_relative_to(data):
-        _say(f"which cannot enter {data}: its data is in {server.home}")
+        say(f"which cannot enter {data}: its data is in {server.home}")
 
 
 def _bootstrap(setting: Setting) -> str | None:
@@ -131,18 +132,18 @@ def _await_web(config: Config, logs: Path, supervisor: Supervisor) -> None:
 
 
 def _greet(config: Config, data: Path, password: str | None) -> None:
-    _say(f"Switchyard runs at {config.url}/ui/")
-    _say(f"  API     {config.url}/api/v1/")
+    say(f"Switchyard runs at {config.url}/ui/")
+    say(f"  API     {config.url}/api/v1/")
     shown = f"   user admin, password {password} (shown this once)" if password else ""
-    _say(f"  admin   {config.url}/admin/{shown}")
-    _say(f"  token   in {data / credentials.FILE}")
-    _say(f"  logs    {data / 'logs'}")
+    say(f"  admin   {config.url}/admin/{shown}")
+    say(f"  token   in {data / credentials.FILE}")
+    say(f"  logs    {data / 'logs'}")
     if config.is_private and "SWITCHYARD_OPEN_ON_LOOPBACK" not in os.environ:
-        _say("Every local user of this machine is an operator here, see SWITCHYARD_OPEN_ON_LOOPBACK.")
+        say("Every local user of this machine is an operator here, see SWITCHYARD_OPEN_ON_LOOPBACK.")
 
 
 def _leave_terminal(log: Path) -> None:
-    _say(READY)
+    say(READY)
     with log.open("ab") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
@@ -153,7 +154,3 @@ def _record(config: Config, running: list[Running]) -> record.Record:
     assert identity is not None, "a running process finds itself"
     own = Running("supervisor", SUPERVISOR_RANK, identity, signal.SIGTERM, SUPERVISOR_GRACE)
     return record.Record(config.url, own, tuple(running))
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

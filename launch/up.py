@@ -13,6 +13,7 @@ from launch import account, credentials, folders, processes, record, web
 from launch.config import ROOT, Config
 from launch.errors import LaunchError
 from launch.start import READY
+from launch.terminal import say
 
 #: How long a demo waits for an agent; without any it goes on, and the job says what it lacks.
 NODE_SECONDS = 30.0
@@ -43,9 +44,9 @@ def down(config: Config) -> int:
     run = config.data / "run"
     known = record.read(run) if run.exists() else None
     if known is None:
-        print(f"Nothing runs in {config.data}.")
+        say(f"Nothing runs in {config.data}.")
         return 0
-    print(f"Stopping {known.url}", flush=True)
+    say(f"Stopping {known.url}")
     # Ranked above all, the supervisor is asked first, and stops the others; what it left is stopped after it.
     processes.stop_in_order([known.supervisor, *known.processes], _say)
     record.forget(run)
@@ -56,12 +57,12 @@ def status(config: Config) -> int:
     """Say what runs; the exit status tells whether the stack is ready."""
     known = _running_record(config.data / "run") if (config.data / "run").exists() else None
     if known is None:
-        print(f"Nothing runs in {config.data}.")
+        say(f"Nothing runs in {config.data}.")
         return 3
     for each in known.processes:
-        print(f"{each.name:12} {'runs' if processes.is_alive(each.identity) else 'ended':6} {each.identity.pid}")
+        say(f"{each.name:12} {'runs' if processes.is_alive(each.identity) else 'ended':6} {each.identity.pid}")
     ready = web.is_ready(config)
-    print(f"{known.url} is {'ready' if ready else 'not ready'}")
+    say(f"{known.url} is {'ready' if ready else 'not ready'}")
     return 0 if ready else 1
 
 
@@ -76,7 +77,7 @@ def demo(config: Config) -> int:
     done = subprocess.run((program, "submit", EXAMPLE, "--wait"), env=env, cwd=ROOT, check=False)
     if done.returncode:
         return done.returncode
-    print("The stack is still up (make down stops it)")
+    say("The stack is still up (make down stops it)")
     _say(f"pages   {config.url}/ui/")
     _say(f"API     {config.url}/api/v1/docs")
     _say(f"try     SWITCHYARD_URL={config.url} .venv/bin/switchyard jobs")
@@ -96,14 +97,14 @@ def _running_record(run: Path) -> record.Record | None:
 def _say_running(config: Config, known: record.Record) -> int:
     if known.url != config.url:
         raise LaunchError(f"{config.data} is in use by {known.url}. Stop it (make down), or choose a DATA_DIR.")
-    print(f"Already running at {known.url}/ui/ (make down stops it)")
+    say(f"Already running at {known.url}/ui/ (make down stops it)")
     return 0
 
 
 def _clear(run: Path) -> None:
     """Stop what a supervisor that was killed left behind."""
     if known := record.read(run):
-        print("The last run was not stopped by make down; stopping what it left", flush=True)
+        say("The last run was not stopped by make down; stopping what it left")
         processes.stop_in_order(known.processes, _say)
         record.forget(run)
 
@@ -115,14 +116,14 @@ def _relay(child: subprocess.Popen[str]) -> bool:
         for line in child.stdout:
             if line.rstrip("\n") == READY:
                 return True
-            print(line, end="", flush=True)
+            say(line, end="")
     except KeyboardInterrupt:
         child.terminate()
-        print("Stopping again", flush=True)
+        say("Stopping again")
     with suppress(KeyboardInterrupt):
         child.wait()
     return False
 
 
 def _say(line: str) -> None:
-    print(f"  {line}", flush=True)
+    say(f"  {line}")

@@ -1,6 +1,7 @@
 """What can go wrong between a user and a server. What is wrong with a job description stands in scheduling.errors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scheduling.errors import Fault, SwitchyardError
 
@@ -28,10 +29,13 @@ class ServerFailed(SwitchyardError):
 
 
 class Refused(SwitchyardError):
-    """The server refuses the request; `status` is its HTTP status, `faults` its reasons."""
+    """The server refuses the request; by an HTTP `status`, for the reasons `faults`, which `answered` tells in full."""
 
-    def __init__(self, status: int, faults: Sequence[Fault], hint: str = "") -> None:
+    def __init__(
+        self, status: int, faults: Sequence[Fault], hint: str = "", answered: Mapping[str, Any] | None = None
+    ) -> None:
         self.status = status
+        self.answered = answered
         self.faults = tuple(faults)
         said = "; ".join(fault.sentence for fault in self.faults)
         super().__init__(" ".join(part for part in (said, hint) if part))

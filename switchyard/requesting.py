@@ -78,7 +78,7 @@ class Requests:
         if answer.is_success:
             return answer
         if answer.is_client_error and answer.status_code not in PASSING:
-            raise Refused(answer.status_code, _faults(answer), _hint(answer, self.server))
+            raise Refused(answer.status_code, _faults(answer), _hint(answer, self.server), _answered(answer))
         said = _faults(answer)[0].sentence
         raise ServerFailed(f"{self.server.url} failed: {said}", passing=answer.status_code in PASSING)
 
@@ -92,6 +92,15 @@ def _faults(answer: httpx.Response) -> list[Fault]:
     except (ValueError, KeyError, TypeError):
         said = answer.text.strip()[:SHOWN] if "html" not in answer.headers.get("Content-Type", "") else ""
         return [Fault("", f"{answer.status_code} {answer.reason_phrase} {said}".strip())]
+
+
+def _answered(answer: httpx.Response) -> dict[str, Any] | None:
+    """Return an answer in the one shape of the API's errors; None if it has another, as a proxy's may."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "errors" in told else None
 
 
 def _hint(answer: httpx.Response, server: Server) -> str:

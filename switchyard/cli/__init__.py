@@ -3,6 +3,7 @@
 What they do stands beside; what they may ask of a server, in switchyard.client.
 """
 
+import sys
 from typing import Annotated
 
 import typer
@@ -56,5 +57,6 @@ app.command(
 
 def main() -> None:
     """Run the command line; an error is one message and an exit status, not a stack trace."""
-    with outcome.explained():
-        app()
+    as_json = "--json" in sys.argv
+    with outcome.explained(as_json=as_json):
+        sys.exit(app(standalone_mode=not as_json))

@@ -1,11 +1,15 @@
 """Outcomes: what a command's exit status says, and errors as messages that say what to do."""
 
+import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 import typer
+from typer.exceptions import TyperException
 
 from scheduling.errors import InvalidSpec, SwitchyardError, TooLarge
 from switchyard.answers import JobStatus
@@ -41,13 +45,20 @@ _STATUS_OF: dict[type[SwitchyardError], Status] = {
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """End the program with a message and a status if what is done inside raises one of our errors."""
+def explained(*, as_json: bool) -> Iterator[None]:
+    """End the program with a message and a status if what is done inside raises one of our errors.
+
+    For programs the message is JSON, in the shape of the API's errors.
+    """
     try:
         yield
     except SwitchyardError as error:
-        say(f"switchyard: {plain(_told(error))}")
+        say(json.dumps(_shaped(error)) if as_json else f"switchyard: {plain(_told(error))}")
         sys.exit(_status(error))
+    except TyperException as error:
+        # Raised only when asked for, which is for programs; people get it with a hint at --help.
+        say(json.dumps(_error("client_error", [("usage", error.format_message(), None)])))
+        sys.exit(error.exit_code)
 
 
 def client(ctx: typer.Context) -> Client:
@@ -66,6 +77,20 @@ def _told(error: SwitchyardError) -> str:
     if isinstance(error, InvalidSpec):
         return "\n  ".join(["the job description is not valid:", *(fault.sentence for fault in error.faults)])
     return str(error)
+
+
+def _shaped(error: SwitchyardError) -> dict[str, Any]:
+    if isinstance(error, InvalidSpec):
+        return _error("validation_error", [("invalid", fault.reason, fault.path or None) for fault in error.faults])
+    if isinstance(error, Refused) and error.answered:
+        return dict(error.answered)
+    kind = "server_error" if isinstance(error, ServerFailed) else "client_error"
+    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+    return _error(kind, [(code, str(error), None)])
+
+
+def _error(kind: str, errors: list[tuple[str, str, str | None]]) -> dict[str, Any]:
+    return {"type": kind, "errors": [dict(zip(("code", "detail", "attr"), each, strict=True)) for each in errors]}
 
 
 def _status(error: SwitchyardError) -> Status:

@@ -125,6 +125,14 @@ def test_a_bad_token_is_a_clear_end(start_agent: Callable[..., Agent], server: S
     assert "SWITCHYARD_NODE_TOKEN" in agent.stop()
 
 
+def test_an_agent_without_a_token_says_where_to_get_one(start_agent: Callable[..., Agent], server: Server) -> None:
+    server.token = "right"
+    said = start_agent().stop()
+    assert "SWITCHYARD_NODE_TOKEN is not set" in said
+    assert "credentials.json" in said
+    assert "/api/v1/tokens" in said
+
+
 def test_a_bad_password_of_the_broker_is_a_clear_end(start_agent: Callable[..., Agent], server: Server) -> None:
     mark = "&" if "?" in server.redis_url else "?"
     agent = start_agent(env={"REDIS_URL": f"{server.redis_url}{mark}username=nobody&password=wrong"})

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 import pytest
@@ -36,9 +37,9 @@ class Stack:
         self._env = own | given
         self.config = read(given)
 
-    def run(self, verb: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        argv = (sys.executable, "-m", "launch", verb)
-        return subprocess.run(argv, env=self._env | changed, cwd=ROOT, capture_output=True, text=True, check=False)
+    def run(self, verb: str, stdout: int | TextIO = subprocess.PIPE, **changed: str) -> subprocess.CompletedProcess[str]:
+        argv, env = (sys.executable, "-m", "launch", verb), self._env | changed
+        return subprocess.run(argv, env=env, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
 
 
 def test_stack_is_ready_when_up_returns_not_started_twice_and_gone_when_down_returns(stack: Stack) -> None:
@@ -55,6 +56,15 @@ def test_stack_is_ready_when_up_returns_not_started_twice_and_gone_when_down_ret
     assert stack.run("down").returncode == 0
     assert not any(is_alive(each.identity) for each in (known.supervisor, *known.processes))
     assert stack.run("status").stdout == f"Nothing runs in {stack.data}.\n"
+
+
+def test_up_goes_on_when_nobody_reads_what_it_says(stack: Stack) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as nobody:
+        said = stack.run("up", stdout=nobody)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert web.is_ready(stack.config)
 
 
 def assert_is_not_started_again(stack: Stack) -> None:

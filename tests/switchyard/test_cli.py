@@ -85,6 +85,27 @@ def test_refusal_ends_with_5(stack: Running) -> None:
     stack.switchyard("show", "999999", status=5)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "kind", "code", "attr"),
+    [
+        (["show", "999999", "--json"], 5, "client_error", "not_found", None),
+        (["jobs", "--state", "LOST", "--json"], 2, "validation_error", "invalid_choice", "state"),
+        (["show", "--json"], 2, "client_error", "usage", None),
+        (["--server", "http://127.0.0.1:1", "nodes", "--json"], 4, "client_error", "unreachable", None),
+        (["--server", "nowhere", "nodes", "--json"], 2, "client_error", "misconfigured", None),
+        (["submit", "-", "--json"], 2, "validation_error", "invalid", "stages[0].comand"),
+    ],
+)
+def test_errors_are_json_if_asked_in_the_shape_of_the_api(
+    stack: Running, arguments: list[str], status: int, kind: str, code: str, attr: str | None
+) -> None:
+    said = stack.command(*arguments, stdin="name: x\nstages: [{name: a, comand: [x]}]")
+    assert (said.returncode, said.stdout) == (status, "")
+    told = json.loads(said.stderr)
+    assert (told["type"], told["errors"][0]["code"], told["errors"][0]["attr"]) == (kind, code, attr)
+    assert told["errors"][0]["detail"]
+
+
 def test_every_look_is_json_if_asked(stack: Running, job: Path) -> None:
     job.write_text(GOOD)
     made = read(stack, "submit", job, "--wait", "--key", "json")
