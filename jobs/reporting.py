@@ -72,12 +72,12 @@ def apply(
     return applied
 
 
-def apply_contents(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> bool:
-    """Apply what reports tell, in the caller's transaction; say whether that recalled tasks from nodes."""
+def apply_contents(reports: Sequence[Report], measures: Measures, *, blaming: bool) -> tuple[bool, Ends]:
+    """Apply what reports tell, in the caller's transaction; return whether that recalled tasks from nodes, and what ended."""
     with rows.together():
         changing = _Changing(reports)
         changing.take()
-    return _apply(changing, reports, measures, blaming=blaming)
+    return _apply(changing, reports, measures, blaming=blaming), changing.board.ends
 
 
 class _Changing:

@@ -14,6 +14,7 @@ from database import rows
 from jobs import reporting
 from jobs.lease import LeaseLost
 from jobs.measuring import Measures
+from jobs.outcomes import Ends
 from jobs.reporting import Applied
 from scheduling.retry import ExitClass
 
@@ -23,15 +24,23 @@ log = structlog.get_logger()
 def salvage(report: Report, measures: Measures, *, epoch: int) -> Applied:
     """Apply a report piece by piece, in one transaction; an end that cannot be recorded becomes a failure that says so."""
 
+    ends = Ends()
+
     def contents(_: object) -> bool:
-        recalled = [_apply(piece, measures) for piece in _pieces(report)]
-        return any(recalled)
+        recalled = False
+        for piece in _pieces(report):
+            has_recalled, ended = _apply(piece, measures)
+            recalled |= has_recalled
+            ends.update(ended)
+        return recalled
 
-    return reporting.apply([report], measures, epoch=epoch, contents=contents)
+    applied = reporting.apply([report], measures, epoch=epoch, contents=contents)
+    applied.ends = ends
+    return applied
 
 
-def _apply(piece: Report, measures: Measures) -> bool:
-    """Apply a piece, or what is left to say of it; say whether that recalled tasks."""
+def _apply(piece: Report, measures: Measures) -> tuple[bool, Ends]:
+    """Apply a piece, or what is left to say of it; return whether that recalled tasks, and what ended."""
     for told in (piece, _failed(piece)):
         try:
             with transaction.atomic():
@@ -40,7 +49,7 @@ def _apply(piece: Report, measures: Measures) -> bool:
             raise
         except Exception:
             log.exception("part of a report not applied", node=piece.node, session=piece.session, number=piece.number)
-    return False
+    return False, Ends()
 
 
 def _pieces(report: Report) -> Iterator[Report]:

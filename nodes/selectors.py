@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from database import rows
+from nodes.models import Scheduler
 from scheduling.cluster import NodeView
 from scheduling.resources import Resources
 
@@ -36,7 +37,13 @@ class Switches:
 def ask_switches() -> rows.Answer[Switches]:
     """Ask for the cluster-wide switches, and keep them from changing for the rest of the transaction."""
     asked = rows.execute("SELECT paused, strategy, allocation FROM nodes_scheduler FOR SHARE")
-    return lambda: Switches(*asked.fetchall()[0])
+
+    def answer() -> Switches:
+        found = asked.fetchall()
+        # The row is made again by whoever shows it or surveys (nodes.showing); until then all is as at first.
+        return Switches(*found[0]) if found else _switches_at_first()
+
+    return answer
 
 
 def ask_nodes() -> rows.Answer[list[NodeRow]]:
@@ -78,6 +85,11 @@ def ask_views() -> rows.Answer[list[NodeView]]:
         ]
 
     return answer
+
+
+def _switches_at_first() -> Switches:
+    made = Scheduler()
+    return Switches(made.paused, made.strategy, made.allocation)
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:

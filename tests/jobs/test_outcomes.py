@@ -14,7 +14,9 @@ from jobs.models import Ended, Job, JobType, Lease, Survey
 from jobs.outcomes import Tally
 from jobs.recovering import end_session
 from jobs.surveying import Surveyor
+from nodes.models import Scheduler
 from nodes.services import set_policy
+from scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -49,6 +51,19 @@ def test_a_doubled_report_is_counted_once(leader: Leader, agent: ListAgent, job:
     assert outcomes(leader) == {"completed": 2}
 
 
+def test_ends_of_a_report_that_was_taken_apart_are_counted(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 3}}, max_failures=3)
+    turn(leader)
+    agent.listen()
+    first, second, third = agent.tasks()
+    report = agent.finish([first, second])
+    # PostgreSQL keeps no NUL in a text.
+    report.others = agent.fail([third], error="a\0b", exit_class="killed").others
+    agent.number -= 1
+    turn(leader, report)
+    assert outcomes(leader) == {"completed": 2, "algorithm": 1}
+
+
 def test_attempts_that_are_lost_with_their_node_are_the_systems_fault(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 4}})
     turn(leader)
@@ -81,6 +96,20 @@ def test_a_survey_tells_rates_and_ends(leader: Leader, agent: ListAgent, job: Su
         "jobs_launched",
         "jobs_finished",
     }
+
+
+def test_work_goes_on_without_the_row_of_switches_until_a_survey_makes_it_again(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    Scheduler.objects.all().delete()
+    job({"a": {}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    assert Job.objects.get().state == JobState.FINISHED
+    leader.surveyor = Surveyor()
+    leader.tick()
+    assert Scheduler.objects.get().allocation == "fifo"
 
 
 def test_what_ended_long_ago_is_forgotten(leader: Leader, agent: ListAgent, job: Submit) -> None:

@@ -53,6 +53,8 @@ def test_every_route_of_a_wire_belongs_to_it() -> None:
     assert OF_WIRES
     for route in OF_WIRES:
         assert owner(route.path) is route.view.view_class.wire, route  # type: ignore[attr-defined]
+        # All that varies in it has a name, which what follows fills.
+        assert re.fullmatch(r"[\w/{}.-]+", route.pattern), route.pattern
     assert owner("/api/v1/jobs") is None
     assert owner("/api/v1") is None
     assert owner("/apis") is None
