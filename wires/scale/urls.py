@@ -2,26 +2,26 @@
 
 from django.urls import re_path
 
-from wires.scale import views
+from wires.scale.views import nodes, scheduler, status
 
 _OLDER = [
     route
     for prefix in ("", "v4/", "v5/")
     for route in (
-        re_path(rf"^{prefix}scheduler/?\Z", views.OlderSchedulerView.as_view()),
-        re_path(rf"^{prefix}status/?\Z", views.OlderStatusView.as_view()),
+        re_path(rf"^{prefix}scheduler/?\Z", scheduler.OlderSchedulerView.as_view()),
+        re_path(rf"^{prefix}status/?\Z", status.OlderStatusView.as_view()),
     )
 ]
 _NODES = [
-    re_path(r"^v5/nodes/?\Z", views.OlderNodesView.as_view()),
-    re_path(r"^v5/nodes/(?P<node>[^/]+)/?\Z", views.OlderNodeView.as_view()),
-    re_path(r"^v6/nodes/?\Z", views.NodesView.as_view()),
-    re_path(r"^v6/nodes/(?P<node>[^/]+)/?\Z", views.NodeView.as_view()),
+    re_path(r"^v5/nodes/?\Z", nodes.OlderNodesView.as_view()),
+    re_path(r"^v5/nodes/(?P<node>[^/]+)/?\Z", nodes.OlderNodeView.as_view()),
+    re_path(r"^v6/nodes/?\Z", nodes.NodesView.as_view()),
+    re_path(r"^v6/nodes/(?P<node>[^/]+)/?\Z", nodes.NodeView.as_view()),
 ]
 urlpatterns = [
     *_OLDER,
-    re_path(r"^v6/scheduler/?\Z", views.SchedulerView.as_view()),
-    re_path(r"^v6/status/?\Z", views.StatusView.as_view()),
+    re_path(r"^v6/scheduler/?\Z", scheduler.SchedulerView.as_view()),
+    re_path(r"^v6/status/?\Z", status.StatusView.as_view()),
     *_NODES,
-    re_path(r"^v6/version/?\Z", views.VersionView.as_view()),
+    re_path(r"^v6/version/?\Z", scheduler.VersionView.as_view()),
 ]

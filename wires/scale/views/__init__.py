@@ -1,0 +1,1 @@
+"""Scale's routes: parse, ask one selector or service, encode."""

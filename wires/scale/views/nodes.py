@@ -1,0 +1,102 @@
+"""Nodes: the list, one of them, and what is done to it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from access import audit
+from access.roles import Role
+from nodes import services
+from nodes import showing as nodes
+from wires.answering import answer
+from wires.reading import NotThere
+from wires.scale import decode
+from wires.scale.encode import nodes as of_nodes
+from wires.scale.views.base import ScaleView
+
+#: What is done to a node, as the audit calls it; how, and what is audited with it.
+Change = tuple[str, Callable[[int], object], dict[str, str]]
+
+
+class NodesView(ScaleView):
+    """All nodes."""
+
+    read = staticmethod(decode.nodes)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """List those that are asked for, a page at a time."""
+
+        def link(page: int) -> str:
+            query = request.GET.copy()
+            query["page"] = str(page)
+            return request.build_absolute_uri(f"?{query.urlencode()}")
+
+        wanted = self.read(request.GET, request.GET.getlist("order"), now=timezone.now())
+        shown = of_nodes.page(of_nodes.chosen(nodes.dated(), wanted), wanted, link)
+        if shown is None:
+            raise NotThere
+        return answer(shown)
+
+
+class OlderNodesView(NodesView):
+    """All nodes, in v5 without those that are not active."""
+
+    read = staticmethod(decode.older_nodes)
+
+
+class NodeView(ScaleView):
+    """One node."""
+
+    rules = {"get": Role.VIEWER, "patch": Role.OPERATOR}
+
+    def get(self, request: HttpRequest, node: str) -> HttpResponse:
+        """Show it."""
+        return answer(of_nodes.node(_found(decode.number(node))))
+
+    def patch(self, request: HttpRequest, node: str) -> HttpResponse:
+        """Pause it, take it out, or back."""
+        wanted = decode.node(self.body())
+        with transaction.atomic():
+            row = _found(decode.number(node))
+            for did, change, details in _changes(row, wanted):
+                change(row["id"])
+                audit.record(self.sender, f"node.{did}", row["name"], **details)
+        return self.changed(row["id"])
+
+    def changed(self, id_: int) -> HttpResponse:
+        """Return the answer to a change."""
+        return HttpResponse(status=204)
+
+
+class OlderNodeView(NodeView):
+    """One node, of which v5 tells what a change has made of it."""
+
+    def changed(self, id_: int) -> HttpResponse:
+        """Return the answer to a change."""
+        return answer(of_nodes.node(_found(id_)))
+
+
+def _found(id_: int | None) -> dict[str, Any]:
+    row = None if id_ is None else nodes.node(str(id_))
+    if row is None:
+        raise NotThere
+    return row
+
+
+def _changes(row: Mapping[str, Any], wanted: decode.NodeChange) -> Iterator[Change]:
+    """Return what is to be done so that a node becomes as it is wanted; nothing for what it is already."""
+    paused, reason = of_nodes.is_paused(row), row["pause_reason"] if wanted.pause_reason is None else wanted.pause_reason
+    if wanted.is_paused is False:
+        if paused or row["pause_reason"]:
+            yield "resume", services.resume, {}
+    elif wanted.is_paused and not paused:
+        yield "pause", lambda id_: services.pause(id_, reason), {"reason": reason}
+    elif reason != row["pause_reason"]:
+        yield "explain", lambda id_: services.explain_pause(id_, reason), {"reason": reason}
+    if wanted.is_active is False and row["active"]:
+        yield "deactivate", lambda id_: services.deactivate(id_, wanted.pause_reason or ""), {}
+    elif wanted.is_active and not row["active"]:
+        yield "activate", services.activate, {}

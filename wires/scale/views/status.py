@@ -1,0 +1,56 @@
+"""The status of the whole cluster, in both shapes."""
+
+from django.http import HttpRequest, HttpResponse
+
+from database.versions import migrated_at
+from jobs import figures, showing_survey
+from nodes import showing as nodes
+from nodes.summing import summary
+from wires.scale.encode import scheduler as encode
+from wires.scale.encode import status as of_status
+from wires.scale.views.base import OlderView, ScaleView, browsable, host, master
+
+#: Seconds for which a survey counts, and the header that says why there is none; the texts are those of Scale 7.
+FRESH = 12.0
+REASON = "X-Status-Reason"
+MISSING, STALE = "Status is missing. Scheduler may be down.", "Status is over 12 seconds old"
+
+
+class OlderStatusView(OlderView):
+    """The whole cluster."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell of it as it is now."""
+        return browsable(
+            request,
+            encode.older_status(
+                nodes.scheduler(), summary().resources, master=master(request), host=host(), queued=figures.pending()
+            ),
+        )
+
+
+class StatusView(ScaleView):
+    """The whole cluster."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Tell of it, unless the last survey is missing or too old: then only why, in a header."""
+        survey = showing_survey.survey()
+        if survey is None or survey.age_seconds > FRESH:
+            return HttpResponse(status=204, headers={REASON: MISSING if survey is None else STALE})
+        return browsable(
+            request,
+            of_status.status(
+                of_status.Cluster(
+                    at=survey.at,
+                    rates=survey.rates,
+                    switches=nodes.scheduler(),
+                    host=host(),
+                    master=master(request),
+                    migrated=migrated_at(),
+                    types=[(each.id, each.name, each.version) for each in showing_survey.types()],
+                    nodes=nodes.completed(list(nodes.nodes())),
+                    running=showing_survey.running(),
+                    ended=survey.ended,
+                )
+            ),
+        )
