@@ -18,7 +18,7 @@ from typing import Any
 from agent import results
 from agent.calling import Failure, Given
 from agent.channel import Channel
-from agent.trees import children
+from agent.trees import children, transferred
 from agent.wire import Page
 from switchyard.task import Task
 
@@ -73,6 +73,7 @@ class CommandStage:
             self._page.set_group(pid)
             self._listen(pid, pipes)
             self._page.set_group(0)
+            _account(task, pid)
             status = end_rest(pid)
             for pipe in pipes:
                 _drain(pipe)
@@ -164,6 +165,13 @@ def lay_out(files: str | None, folder: Path) -> None:
         link = folder / entry.name
         if not link.is_symlink():
             link.symlink_to(entry.path)
+
+
+def _account(task: Task, pid: int) -> None:
+    """Note what a command read and wrote, unless it told that itself."""
+    told = transferred(pid)
+    if told is not None:
+        task.metrics = {"read_bytes": told[0], "write_bytes": told[1]} | (task.metrics or {})
 
 
 def end_rest(pid: int) -> int:

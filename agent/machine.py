@@ -1,8 +1,10 @@
-"""The machine and this process, as an agent tells of them: what stays as it is, and what the process takes of memory now."""
+"""The machine and this process, as an agent tells of them: what stays as it is, and what the process takes now."""
 
+import gc
 import os
 import platform
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,42 @@ def facts(folder: Path) -> dict[str, Any]:
     }
 
 
-def process() -> dict[str, int]:
-    """Return the memory of this process in bytes: resident and virtual, now and at the most."""
-    memory = psutil.Process().memory_info()
+def process() -> dict[str, Any]:
+    """Return of this process the memory in bytes, resident and virtual, now and at the most; threads and collections."""
+    own = psutil.Process()
+    memory = own.memory_info()
     now = {"rss": memory.rss, "vms": memory.vms}
-    return now | {"peak_rss": memory.rss, "peak_vms": memory.vms} | _peaks()
+    peaks = {"peak_rss": memory.rss, "peak_vms": memory.vms} | _peaks()
+    return now | peaks | {"threads": own.num_threads(), "collections": _collections.figures()}
+
+
+def time_collections() -> None:
+    """Begin to measure how long the garbage collector takes."""
+    if _collections.note not in gc.callbacks:
+        gc.callbacks.append(_collections.note)
+
+
+class _Collections:
+    """How often the garbage collector has run, and for how many seconds, by generation."""
+
+    def __init__(self) -> None:
+        self._seconds = [0.0] * len(gc.get_stats())
+        self._begun = 0.0
+
+    def note(self, phase: str, info: dict[str, int]) -> None:
+        """Hear from the garbage collector that it begins or ends."""
+        if phase == "start":
+            self._begun = time.perf_counter()
+        else:
+            self._seconds[info["generation"]] += time.perf_counter() - self._begun
+
+    def figures(self) -> list[dict[str, float]]:
+        """Return the figures of each generation, the youngest first."""
+        counts = [generation["collections"] for generation in gc.get_stats()]
+        return [{"count": count, "seconds": round(took, 6)} for count, took in zip(counts, self._seconds, strict=True)]
+
+
+_collections = _Collections()
 
 
 def _release() -> dict[str, str]:

@@ -90,6 +90,7 @@ class Agent:
         """Work until told to stop; after being cut off, begin again as one's own successor."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        machine.time_collections()
         self._folder.clear()
         self._groups = cgroups.find(f"switchyard-{self._folder.identity}") if self._settings.cgroups else None
         try:

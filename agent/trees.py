@@ -61,6 +61,18 @@ def resident(pid: int) -> int:
     return sum(map(_resident, [pid, *descendants(pid)])) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
+def transferred(pid: int) -> tuple[int, int] | None:
+    """Return how many bytes a process has read and written, with all that it waited for; None where that is not told.
+
+    It may have ended, as long as it is not reaped.
+    """
+    try:
+        told = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+        return int(told["rchar"]), int(told["wchar"])
+    except (OSError, KeyError, ValueError):
+        return None
+
+
 def _parents(*, alive: bool = False) -> dict[int, int]:
     parents = {}
     with os.scandir("/proc") as entries:

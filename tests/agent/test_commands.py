@@ -75,9 +75,23 @@ def test_the_report_channel_takes_metrics_sums_and_a_result(agent: Agent, server
     told = " ".join(f"'{line}'" for line in lines)
     shell(server, f"printf '%s\\n' {told} > $SWITCHYARD_REPORT")
     end = server.end(1)
-    assert end["metrics"] == {"progress": 0.5, "rows": 3}
+    assert end["metrics"] | {"progress": 0.5, "rows": 3} == end["metrics"]
     assert end["accumulators"] == {"n": 5}
     assert json.loads(end["result"]) == [1]
+
+
+def test_what_a_command_and_its_children_read_and_wrote_is_told(agent: Agent, server: Server) -> None:
+    shell(server, "head -c 100000 /dev/zero > made; cat made made > /dev/null; sleep 0.01; exit 3")
+    metrics = server.end(1)["metrics"]
+    assert 300_000 <= metrics["read_bytes"] <= 400_000
+    assert 300_000 <= metrics["write_bytes"] <= 310_000
+
+
+def test_what_a_command_says_that_it_read_is_believed(agent: Agent, server: Server) -> None:
+    shell(server, """echo '{"metric": {"read_bytes": 7}}' > $SWITCHYARD_REPORT""")
+    metrics = server.end(1)["metrics"]
+    assert metrics["read_bytes"] == 7
+    assert metrics["write_bytes"] > 0
 
 
 @pytest.mark.parametrize("line", ["not json", '{"progress": 7}', '{"metric": 3}', '{"word": 1}', '{"metric": {"a": NaN}}'])

@@ -1,5 +1,7 @@
 """Telling: what tasks write and what they tell of themselves while they run."""
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,18 @@ def test_a_command_adds_up_what_it_likes(agent: Agent, server: Server) -> None:
 def test_a_command_that_adds_up_what_makes_no_sense_fails(agent: Agent, server: Server) -> None:
     server.launch(1, command="""echo '{"accumulate": {"x": {"median": 1}}}' > $SWITCHYARD_REPORT""", shell=True)
     assert "the kind of x must be one of int, long, double, average, histogram" in server.end(1)["error"]
+
+
+def test_an_agent_tells_of_its_own_process(agent: Agent, server: Server) -> None:
+    found = server.client.blpop(["heartbeats"], timeout=40)
+    assert found
+    [beat] = json.loads(base64.b64decode(json.loads(found[1])["body"]))[0]
+    process = json.loads(beat)["figures"]["process"]
+    assert process["peak_rss"] >= process["rss"] > 0
+    assert process["threads"] == len(list(Path(f"/proc/{agent.process.pid}/task").iterdir()))
+    youngest = process["collections"][0]
+    assert youngest["count"] > 0
+    assert 0 < youngest["seconds"] < 10
 
 
 def test_the_start_of_a_long_task_is_told_before_its_end(agent: Agent, server: Server, tmp_path: Path) -> None:

@@ -24,8 +24,10 @@ TEXT = "text/plain; charset=UTF-8"
 
 
 def test_a_node_tells_of_its_machine_and_its_agent(told: Told, agent: ListAgent) -> None:
+    collections = [{"count": 9, "seconds": 0.0125}, {"count": 1}, {"count": "x", "seconds": "y"}]
+    process = {"rss": 5, "vms": 7, "threads": 6, "collections": collections}
     Node.objects.update(
-        figures={"process": {"rss": 5, "vms": 7}, "mem_total": 3, "mem_available": 2}, info={"machine": {"physical_cores": 4}}
+        figures={"process": process, "mem_total": 3, "mem_available": 2}, info={"machine": {"physical_cores": 4}}
     )
     (listed,) = told("/taskmanagers")["taskmanagers"]
     assert (listed["slotsNumber"], listed["freeSlots"]) == (2, 2)
@@ -40,6 +42,11 @@ def test_a_node_tells_of_its_machine_and_its_agent(told: Told, agent: ListAgent)
     metrics = shown.pop("metrics")
     assert shown == listed
     assert (metrics["heapUsed"], metrics["heapCommitted"], metrics["nonHeapMax"]) == (5, 7, -1)
+    told_of = [(each["name"], each["count"], each["time"]) for each in metrics["garbageCollectors"]]
+    assert told_of == [("generation 0", 9, 12), ("generation 1", 1, 0), ("generation 2", 0, 0)]
+    name = "Status.JVM.GarbageCollector.generation_0.Count"
+    found = told(f"/taskmanagers/{listed['id']}/metrics?get=Status.JVM.Threads.Count,{name}")
+    assert [each["value"] for each in found] == ["6", "9"]
 
 
 def test_what_an_agent_tells_wrongly_is_nothing(told: Told, agent: ListAgent) -> None:

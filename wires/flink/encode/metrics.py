@@ -96,8 +96,10 @@ def of_vertex(found: Iterable["Execution"]) -> dict[str, Any]:
 
 
 def of_node(node: nodes.Node) -> dict[str, Any]:
-    """Return the metrics of a node: the memory of its agent, and its machine's load."""
-    return _process(nodes.process(node), heap_max=nodes.memory(node)[0]) | {"Status.JVM.CPU.Load": nodes.load(node)}
+    """Return the metrics of a node: what its agent takes, and its machine's load."""
+    own = nodes.process(node)
+    taken = {"Status.JVM.CPU.Load": nodes.load(node), "Status.JVM.Threads.Count": own["threads"]}
+    return _process(own, heap_max=nodes.memory(node)[0]) | taken | _collections(node)
 
 
 def of_manager(overview: Mapping[str, Any], process: Mapping[str, int | float], heap_max: int) -> dict[str, Any]:
@@ -119,6 +121,14 @@ def _process(process: Mapping[str, Any], *, heap_max: int) -> dict[str, Any]:
         "Status.JVM.Memory.Heap.Committed": process["vms"],
         "Status.JVM.Memory.Heap.Max": heap_max,
         **dict.fromkeys(_OF_A_JVM, 0),
+    }
+
+
+def _collections(node: nodes.Node) -> dict[str, int]:
+    return {
+        f"Status.JVM.GarbageCollector.{each['name'].replace(' ', '_')}.{name.title()}": each[name]
+        for each in nodes.collectors(node)
+        for name in ("count", "time")
     }
 
 

@@ -48,9 +48,23 @@ def slots(node: Node) -> tuple[int, int]:
 
 
 def process(node: Node) -> dict[str, int]:
-    """Return the memory of an agent's process, in bytes."""
+    """Return the memory of an agent's process, in bytes, and its threads."""
     told = facts.mapping(facts.mapping(node["figures"]).get("process"))
-    return {name: facts.number(told.get(name)) for name in ("rss", "vms", "peak_rss", "peak_vms")}
+    return {name: facts.number(told.get(name)) for name in ("rss", "vms", "peak_rss", "peak_vms", "threads")}
+
+
+def collectors(node: Node) -> list[dict[str, Any]]:
+    """Return how often Python's garbage collector has run in an agent, and for how many milliseconds, by generation."""
+    told = facts.mapping(facts.mapping(node["figures"]).get("process")).get("collections")
+    found = [facts.mapping(each) for each in told] if isinstance(told, list) else []
+    return [
+        {"name": f"generation {n}", "count": facts.number(each.get("count")), "time": _milliseconds(each.get("seconds"))}
+        for n, each in enumerate(found)
+    ]
+
+
+def _milliseconds(seconds: object) -> int:
+    return round(seconds * 1000) if isinstance(seconds, int | float) and 0 <= seconds < 10**12 else 0
 
 
 def memory(node: Node) -> tuple[int, int]:
@@ -88,5 +102,5 @@ def _metrics(node: Node) -> dict[str, Any]:
         **{f"{kind}{name}": 0 for kind in ("direct", "mapped") for name in ("Count", "Used", "Max")},
         "memorySegmentsAvailable": 0,
         "memorySegmentsTotal": 0,
-        "garbageCollectors": [],
+        "garbageCollectors": collectors(node),
     }
