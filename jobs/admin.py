@@ -16,6 +16,8 @@ from access.administering import ServiceAdmin, ask_reason
 from access.site import admin_identity
 from jobs import drawing, services, showing, showing_stages
 from jobs.models import Job, JobType
+from scheduling.errors import SwitchyardError
+from scheduling.lifecycle import JOB_ENDS, JobState
 
 #: Stages that the page of one job lists; the pages under /ui/ have them all.
 LISTED_STAGES = 200
@@ -147,7 +149,7 @@ class JobAdmin(ServiceAdmin):
     @admin.action(description="Cancel: stop what runs, start nothing more")
     def cancel(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
         name = _by(request).name
-        self.perform(request, chosen, "job.cancel", lambda job: services.cancel(job.id, by=name))
+        self.perform(request, chosen, "job.cancel", lambda job: _cancel(job, by=name))
 
     @admin.action(description="Retry: run again what did not finish, as a new job")
     def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
@@ -157,6 +159,17 @@ class JobAdmin(ServiceAdmin):
         if made:
             numbers = Job.objects.filter(id__in=made).order_by("number").values_list("number", flat=True)
             self.message_user(request, f"New jobs: {', '.join(map(str, numbers))}.", messages.SUCCESS)
+
+
+class NothingToCancel(SwitchyardError):
+    """The job was left as it is."""
+
+
+def _cancel(job: Job, *, by: str) -> None:
+    """Cancel a job; raises NothingToCancel where a program would only be told how the job stands."""
+    after = JobState(services.cancel(job.id, by=by).state)
+    if after in JOB_ENDS or job.state == JobState.CANCELING:
+        raise NothingToCancel(f"it was {after.name} already, and is left as it is.")
 
 
 def _by(request: HttpRequest) -> Any:

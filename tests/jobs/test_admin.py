@@ -129,6 +129,17 @@ def test_jobs_are_canceled_and_retried(admin: Client, leader: Leader, agent: Lis
     assert AuditEntry.objects.earliest("id").target == str(made.pk)
 
 
+def test_canceling_what_has_ended_or_is_being_canceled_says_so(admin: Client, leader: Leader, job: Submit) -> None:
+    made = job({"a": {}})
+    assert "Done: job.cancel of 1." in act(admin, "jobs/job", "cancel", made.pk)
+    assert "it was CANCELING already" in act(admin, "jobs/job", "cancel", made.pk)
+    turn(leader)
+    again = act(admin, "jobs/job", "cancel", made.pk)
+    assert "it was CANCELED already" in again
+    assert "Done:" not in again
+    assert audited() == ["job.cancel"]
+
+
 def test_what_cannot_be_done_is_said_and_not_audited(admin: Client, job: Submit) -> None:
     made = job({"a": {}})
     assert "The job has not ended" in act(admin, "jobs/job", "retry", made.pk)
