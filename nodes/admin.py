@@ -102,7 +102,7 @@ class NodeAdmin(RememberedAdmin):
     list_filter = (NodeStateFilter, "pool")
     search_fields = ("name", "hostname")
     ordering = ("name",)
-    actions = ("pause", "drain", "resume", "deactivate", "activate")
+    actions = ("pause", "drain", "resume", "deactivate", "activate", "remove")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NodeList
@@ -151,3 +151,11 @@ class NodeAdmin(RememberedAdmin):
     @admin.action(description="Activate: take back into the cluster")
     def activate(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
         self.perform(request, chosen, "node.activate", lambda node: services.activate(node.id))
+
+    @admin.action(description="Delete: forget what is gone for ever")
+    def remove(self, request: HttpRequest, chosen: QuerySet[Node]) -> HttpResponse | None:
+        reason = ask_reason(self, request, chosen, action="remove", title="Delete nodes")
+        if not isinstance(reason, str):
+            return reason
+        self.perform(request, chosen, "node.delete", lambda node: services.delete(node.id, reason), reason=reason)
+        return None

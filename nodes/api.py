@@ -7,7 +7,7 @@ import django_filters
 from django.db import transaction
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -85,6 +85,7 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
         "drain": Role.OPERATOR,
         "deactivate": Role.OPERATOR,
         "activate": Role.OPERATOR,
+        "destroy": Role.ADMIN,
     }
     serializer_class = NodeSerializer
     filter_backends = (DjangoFilterBackend,)
@@ -102,6 +103,14 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
     def retrieve(self, request: Request, node: str) -> Response:
         """Show one node."""
         return Response(NodeSerializer(_found(node)).data)
+
+    def destroy(self, request: Request, node: str) -> Response:
+        """Delete a node that is gone for ever; what ran there keeps its name."""
+        found = _found(node)
+        with transaction.atomic():
+            services.delete(found["id"])
+            audit.record(identity_of(request), "node.delete", found["name"])
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])

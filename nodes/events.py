@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from database import rows
-from nodes.models import Event, Node
+from nodes.models import Event
+from nodes.showing import names_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +50,5 @@ def of_nodes() -> QuerySet[Event, Any]:
 def named(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add the names of their nodes to events."""
     told = list(found)
-    names = dict(Node.objects.filter(id__in={row["node_id"] for row in told if row["node_id"]}).values_list("id", "name"))
+    names = names_of({row["node_id"] for row in told if row["node_id"]})
     return [row | {"job": row["job_id"], "node": names.get(row["node_id"])} for row in told]

@@ -18,6 +18,10 @@ class NoSuchNode(SwitchyardError):
     """There is no such node."""
 
 
+class StillThere(SwitchyardError):
+    """The node is not gone: its agent has a session, or work of it stands on its list. Stop it, and wait until it is GONE."""
+
+
 class NameTaken(SwitchyardError):
     """Another agent runs under this name; stop it, or give this one another name."""
 
@@ -91,6 +95,23 @@ def deactivate(id_: int, reason: str = "") -> Node:
 def activate(id_: int) -> Node:
     """Take a node back."""
     return _change(id_, "activated", active=True, deactivated_at=None)
+
+
+def delete(id_: int, reason: str = "") -> None:
+    """Forget a node that is gone for ever; what it did keeps its name, which its history holds.
+
+    Raises StillThere while it has a session. Only the leader ends one, with all that stood on the node's list in the same
+    transaction (jobs.recovering), and gives nothing to a node without one: so none of its tasks is outstanding.
+    """
+    with transaction.atomic():
+        node = Node.objects.select_for_update().filter(id=id_).first()
+        if node is None:
+            raise NoSuchNode
+        if node.session or node.resources.filter(held__gt=0).exists():
+            raise StillThere
+        give_reason(node, reason)
+        node.delete()
+        events.record([events.Told("node_deleted", _because(f"The node {node.name} was deleted", reason), node=id_)])
 
 
 def pause_scheduler(reason: str) -> Scheduler:

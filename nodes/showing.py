@@ -94,13 +94,15 @@ def completed(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def names_of(ids: Collection[int]) -> dict[int, str]:
-    """Return the names of nodes by id."""
-    return dict(Node.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
+    """Return the names of nodes by id, also of those that were deleted."""
+    names = dict(Node.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
+    gone = set(ids) - names.keys()
+    return names | (dict(_deleted().filter(id__in=gone).values_list("id", "name")) if gone else {})
 
 
 def all_names() -> dict[int, str]:
-    """Return the names of all nodes by id."""
-    return dict(Node.objects.values_list("id", "name"))
+    """Return the names of all nodes by id, also of those that were deleted."""
+    return dict(Node.objects.values_list("id", "name").union(_deleted().values_list("id", "name")))
 
 
 def node_named(key: str) -> QuerySet[Node, Any]:
@@ -125,6 +127,12 @@ def scheduler() -> dict[str, Any]:
         unconfirmed = Node.objects.exclude(session="").filter(~_CONFIRMED).exists()
         state = "PAUSING" if unconfirmed else "PAUSED"
     return row | {"state": state}
+
+
+def _deleted() -> QuerySet[Any]:
+    """Return the last that is remembered of nodes that were deleted."""
+    found: QuerySet[Any] = Node.history.filter(history_type="-").order_by()
+    return found
 
 
 def _with_state() -> QuerySet[Node]:

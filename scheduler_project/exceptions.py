@@ -54,6 +54,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     OverQuota: Forbidden,
     nodes.NoSuchNode: exceptions.NotFound,
     nodes.NameTaken: Conflict,
+    nodes.StillThere: Conflict,
     artifacts.NoSuchArtifact: exceptions.NotFound,
     artifacts.WrongDigest: exceptions.ParseError,
     artifacts.TooManyBytes: PayloadTooLarge,

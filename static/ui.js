@@ -30,7 +30,7 @@ const send = async (form, button) => {
   if (!answer.ok) {
     trouble(await told(answer));
   } else if (form.dataset.goto) {
-    location.assign(form.dataset.goto + (await answer.json()).number);
+    location.assign(form.dataset.goto + (answer.status === 204 ? "" : (await answer.json()).number));
   } else {
     trouble("");
     document.activeElement?.blur();

@@ -178,6 +178,10 @@ class Client:
         """Empty a node: it is given nothing more, and counts as drained when what it has begun has ended."""
         return self._post(NodeStatus, _path("nodes", node, "drain"), {"reason": reason})
 
+    def delete_node(self, node: int | str) -> None:
+        """Forget a node that is gone for ever; what ran there keeps its name."""
+        self._requests.send("DELETE", _path("nodes", node), repeatable=False)
+
     def resume_node(self, node: int | str) -> NodeStatus:
         """Let a node that was paused or drained start tasks again."""
         return self._post(NodeStatus, _path("nodes", node, "resume"))

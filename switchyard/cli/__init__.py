@@ -48,6 +48,7 @@ for command in (
     controlling.pause,
     controlling.resume,
     controlling.drain,
+    controlling.remove,
 ):
     app.command()(command)
 app.command(

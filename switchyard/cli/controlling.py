@@ -1,4 +1,4 @@
-"""Commands that steer the cluster: pause, resume, drain."""
+"""Commands that steer the cluster: pause, resume, drain, remove."""
 
 from typing import Annotated
 
@@ -30,6 +30,16 @@ def drain(ctx: typer.Context, node: Node, *, reason: Reason = "", as_json: AsJso
     """Empty a node: nothing more starts there, and it is DRAINED when what has begun has ended."""
     with client(ctx) as server:
         _tell(server.drain_node(node, reason), as_json=as_json)
+
+
+def remove(ctx: typer.Context, node: Node, *, as_json: AsJson = False) -> None:
+    """Delete a node that is gone for ever; what ran there keeps its name. Admins may."""
+    with client(ctx) as server:
+        server.delete_node(node)
+    if as_json:
+        emit({"deleted": node})
+    else:
+        print(plain(f"Node {node} is deleted"))
 
 
 def _tell(told: NodeStatus | SchedulerStatus, *, as_json: bool) -> None:

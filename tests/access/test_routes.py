@@ -67,7 +67,7 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/job-types/{{type}}/pause": {"POST": O},
     f"{API}/job-types/{{type}}/resume": {"POST": O},
     f"{API}/nodes": {"GET": V},
-    f"{API}/nodes/{{node}}": {"GET": V},
+    f"{API}/nodes/{{node}}": {"GET": V, "DELETE": A},
     f"{API}/nodes/{{node}}/pause": {"POST": O},
     f"{API}/nodes/{{node}}/resume": {"POST": O},
     f"{API}/nodes/{{node}}/drain": {"POST": O},

@@ -94,6 +94,43 @@ def test_list_of_nodes_costs_the_same_number_of_queries_however_long(
     assert statements(viewer, NODES) == one
 
 
+def go(leader: Leader, agent: ListAgent) -> None:
+    """Have an agent leave for good."""
+    services.hear(agent.node, agent.session, {"leaving": True, "left": True})
+    leader.tick()
+
+
+def test_node_that_is_gone_is_deleted_and_what_ran_there_keeps_its_name(
+    admin: Client, submit: Submit, leader: Leader, agent: ListAgent
+) -> None:
+    number = submit({"a": {}})["number"]
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    go(leader, agent)
+    assert b'node="n1"' in admin.get("/metrics").content
+    assert admin.delete(f"{NODES}/n1").status_code == 204
+    assert admin.get(f"{NODES}/n1").status_code == 404
+    assert b"n1" not in admin.get("/metrics").content
+    task = admin.get(f"/api/v1/jobs/{number}/stages/a/tasks/0").json()
+    assert (task["node"], task["attempts"][0]["node"]) == ("n1", "n1")
+    told = admin.get("/api/v1/events?kind=node_deleted").json()["results"]
+    assert [(event["node"], event["text"]) for event in told] == [("n1", "The node n1 was deleted.")]
+    assert AuditEntry.objects.latest("id").action == "node.delete"
+    ListAgent(agent.broker)
+    assert admin.get(f"{NODES}/n1").json()["id"] != agent.node
+
+
+def test_node_with_a_session_is_not_deleted(admin: Client, submit: Submit, leader: Leader, agent: ListAgent) -> None:
+    submit({"a": {}})
+    turn(leader)
+    admin.post(f"{NODES}/n1/deactivate", {}, content_type="application/json")
+    answer = admin.delete(f"{NODES}/n1")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "conflict")
+    assert "has a session" in answer.json()["errors"][0]["detail"]
+    assert Node.objects.get().name == "n1"
+
+
 def test_scheduler_is_paused_and_set(operator: Client, leader: Leader) -> None:
     shown = patch(operator, SCHEDULER, {"paused": True, "pause_reason": "dust", "strategy": "spread"}).json()
     assert (shown["paused"], shown["state"], shown["pause_reason"]) == (True, "PAUSED", "dust")

@@ -158,6 +158,16 @@ def test_a_node_is_paused_with_a_reason_asked_for_and_resumed(admin: Client, age
     assert not Node.objects.get().paused
 
 
+def test_a_node_is_deleted_once_it_is_gone(admin: Client, agent: ListAgent) -> None:
+    assert "has a session" in act(admin, "nodes/node", "remove", agent.node, apply="1", reason="sold")
+    Node.objects.update(session="")
+    assert "Delete nodes" in act(admin, "nodes/node", "remove", agent.node)
+    act(admin, "nodes/node", "remove", agent.node, apply="1", reason="sold")
+    assert not Node.objects.exists()
+    assert Node.history.latest().history_change_reason == "sold"
+    assert audited() == ["node.delete"]
+
+
 def test_a_node_is_drained_and_taken_out_of_the_cluster(admin: Client, agent: ListAgent) -> None:
     act(admin, "nodes/node", "drain", agent.node, apply="1", reason="")
     act(admin, "nodes/node", "deactivate", agent.node, apply="1", reason="sold")

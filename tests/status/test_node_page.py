@@ -9,11 +9,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from access.roles import Role
 from jobs.leading import Leader
 from jobs.models import Job
 from nodes import services
-from nodes.models import Condition
+from nodes.models import Condition, Node
 from tests.jobs.agents import ListAgent, turn
+from tests.people import user_in
 
 Submit = Callable[..., Job]
 NASTY = "<script>alert(1)</script>"
@@ -118,3 +120,12 @@ def test_nodes_and_tasks_lead_there(leader: Leader, agent: ListAgent, job: Submi
     made = job({"a": {}})
     started(leader, agent)
     assert f'href="/ui/nodes/{agent.node}"' in text(viewer, path.format(made.number))
+
+
+def test_admins_are_offered_to_delete_a_node_that_is_gone(leader: Leader, agent: ListAgent, viewer: Client) -> None:
+    person = Client()
+    person.force_login(user_in(Role.ADMIN))
+    assert "Delete" not in text(person)
+    Node.objects.update(session="")
+    assert f'data-api="/api/v1/nodes/{agent.node}" data-method="DELETE"' in text(person)
+    assert "DELETE" not in text(viewer)

@@ -143,6 +143,11 @@ def test_pause_resume_and_drain_say_what_became_of_it(stack: Running) -> None:
     assert "The scheduler is RUNNING" in stack.switchyard("resume")
 
 
+def test_removing_a_node_is_for_admins(stack: Running) -> None:
+    assert "do not have permission" in stack.command("remove", "agent-1").stderr
+    stack.switchyard("remove", "agent-1", status=5)
+
+
 def test_failed_job_is_tried_again_as_a_new_one(stack: Running, job: Path) -> None:
     job.write_text(BAD)
     first = read(stack, "submit", job, "--wait", status=1)
