@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
@@ -17,19 +18,32 @@ from access.site import admin_identity
 from jobs import drawing, services, showing, showing_stages
 from jobs.models import Job, JobType
 from scheduling.errors import SwitchyardError
+from scheduling.failing import Category
 from scheduling.lifecycle import JOB_ENDS, JobState
 
 #: Stages that the page of one job lists; the pages under /ui/ have them all.
 LISTED_STAGES = 200
 
 
+class TypeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What may be changed of a job type."""
+
+    def clean_failure_categories(self) -> dict[str, str]:
+        """Accept an object that names what is at fault."""
+        given = self.cleaned_data["failure_categories"] or {}
+        if not isinstance(given, dict) or not all(fault in list(Category) for fault in given.values()):
+            raise forms.ValidationError(f"An object whose values are each one of: {', '.join(Category)}.")
+        return given
+
+
 @admin.register(JobType)
 class JobTypeAdmin(ServiceAdmin):
-    """Kinds of jobs: pause, resume, limit."""
+    """Kinds of jobs: pause, resume, limit, say what they are and what is at fault when they fail."""
 
-    editable = ("max_running",)
-    fields = ("name", "version", "max_running", "paused", "pause_reason")
-    list_display = ("__str__", "paused", "pause_reason", "max_running")
+    form = TypeForm
+    editable = ("max_running", "title", "description", "icon", "failure_categories")
+    fields = ("name", "version", *editable, "paused", "pause_reason")
+    list_display = ("__str__", "title", "paused", "pause_reason", "max_running")
     list_filter = ("paused",)
     search_fields = ("name",)
     ordering = ("name", "version")
@@ -59,13 +73,13 @@ class JobTypeAdmin(ServiceAdmin):
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        limit = form.cleaned_data["max_running"]
+        chosen = {name: form.cleaned_data[name] for name in form.changed_data}
         self.perform(
             request,
             [obj],
             "job_type.set",
-            lambda row: services.set_job_type(row.name, row.version, max_running=limit),
-            max_running=limit,
+            lambda row: services.set_job_type(row.name, row.version, **chosen),
+            **chosen,
         )
 
 

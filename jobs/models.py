@@ -35,6 +35,10 @@ class JobType(models.Model):
     paused = models.BooleanField(default=False)
     pause_reason = models.CharField(max_length=250, blank=True)
     max_running = models.IntegerField(null=True, blank=True)
+    #: How people are told of it, where its name says too little; the icon is a code of an icon font, as `f013`.
+    title = models.CharField(max_length=100, blank=True, db_default="")
+    description = models.CharField(max_length=500, blank=True, db_default="")
+    icon = models.CharField(max_length=20, blank=True, db_default="")
     #: What is at fault, by exit code, exception or class, where this type knows better (scheduling.failing).
     failure_categories = models.JSONField(default=dict, blank=True)
 

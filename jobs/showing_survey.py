@@ -28,6 +28,9 @@ class TypeRow:
     id: int
     name: str
     version: str
+    title: str
+    description: str
+    icon: str
 
 
 def survey() -> Survey | None:
@@ -51,4 +54,5 @@ def running() -> list[tuple[int, int, int]]:
 
 def types() -> list[TypeRow]:
     """Return the types of jobs, by name and version."""
-    return [TypeRow(*row) for row in JobType.objects.order_by("name", "version").values_list("id", "name", "version")]
+    fields = ("id", "name", "version", "title", "description", "icon")
+    return [TypeRow(*row) for row in JobType.objects.order_by("name", "version").values_list(*fields)]

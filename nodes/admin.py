@@ -22,6 +22,12 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     strategy = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(STRATEGIES)])
     allocation = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(ALGORITHMS)])
+    log_level = forms.ChoiceField(choices=[(level, level) for level in services.LOG_LEVELS])
+    message_handlers = forms.IntegerField(
+        min_value=0,
+        max_value=services.MOST_HANDLERS,
+        help_text="How many are wanted, as told to programs; one, the leader, takes all messages.",
+    )
 
 
 class RememberedAdmin(SimpleHistoryAdmin, ServiceAdmin):  # type: ignore[misc]  # untyped
@@ -38,8 +44,8 @@ class SchedulerAdmin(RememberedAdmin):
     """The one row of switches of the whole cluster."""
 
     form = PolicyForm
-    editable = ("strategy", "allocation")
-    fields = ("paused", "pause_reason", "strategy", "allocation", "pause_epoch", "updated_at")
+    editable = ("strategy", "allocation", "log_level", "message_handlers")
+    fields = ("paused", "pause_reason", *editable, "pause_epoch", "updated_at")
     list_display = ("name", "paused", "pause_reason", "strategy", "allocation", "updated_at")
     actions = ("pause", "resume")
 

@@ -13,6 +13,10 @@ from nodes.models import Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: As many as the column can say.
+MOST_HANDLERS = 32767
+
 
 class NoSuchNode(SwitchyardError):
     """There is no such node."""
@@ -128,7 +132,7 @@ def resume_scheduler() -> Scheduler:
 
 
 def set_policy(**chosen: str | int | None) -> Scheduler:
-    """Choose how tasks are placed (`strategy`), how room is divided among jobs (`allocation`), and what is logged."""
+    """Choose how tasks are placed (`strategy`), how room is divided among jobs (`allocation`), what is logged, and so on."""
     with transaction.atomic():
         scheduler = _locked_scheduler()
         for field, value in chosen.items():

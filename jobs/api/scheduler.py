@@ -30,6 +30,8 @@ class ChangesSerializer(StrictSerializer):
     pause_reason = serializers.CharField(max_length=LONGEST, allow_blank=True, required=False)
     strategy = serializers.ChoiceField(sorted(STRATEGIES), required=False)
     allocation = serializers.ChoiceField(sorted(ALGORITHMS), required=False)
+    log_level = serializers.ChoiceField(services.LOG_LEVELS, required=False)
+    message_handlers = serializers.IntegerField(min_value=0, max_value=services.MOST_HANDLERS, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("pause_reason") and not attrs.get("paused"):
@@ -47,6 +49,8 @@ class SchedulerSerializer(serializers.Serializer[Any]):
     strategies = serializers.ListField(child=serializers.CharField())
     allocation = serializers.CharField()
     allocations = serializers.ListField(child=serializers.CharField())
+    log_level = serializers.CharField()
+    message_handlers = serializers.IntegerField()
     leader = LeaderSerializer()
     updated_at = serializers.DateTimeField()
 
@@ -74,19 +78,13 @@ class SchedulerView(Ruled, APIView):
         return Response(_shown())
 
 
-def _change(
-    *,
-    paused: bool | None = None,
-    pause_reason: str = "",
-    strategy: str | None = None,
-    allocation: str | None = None,
-) -> None:
+def _change(*, paused: bool | None = None, pause_reason: str = "", **policy: str | int) -> None:
     if paused:
         services.pause_scheduler(pause_reason)
     elif paused is False:
         services.resume_scheduler()
-    if strategy or allocation:
-        services.set_policy(strategy=strategy, allocation=allocation)
+    if policy:
+        services.set_policy(**policy)
 
 
 def _shown() -> Any:

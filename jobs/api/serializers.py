@@ -194,23 +194,29 @@ class JobTypeSerializer(serializers.Serializer[Any]):
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
     max_running = serializers.IntegerField(allow_null=True)
+    title = serializers.CharField(allow_blank=True)
+    description = serializers.CharField(allow_blank=True)
+    icon = serializers.CharField(allow_blank=True)
     failure_categories = serializers.DictField(child=serializers.CharField())
     running = serializers.IntegerField()
 
 
 class LimitSerializer(StrictSerializer):
-    """How many jobs of a type may run at once (null: any number); what is at fault when one of its tasks fails.
+    """How many jobs of a type may run at once (null: any number), how people are told of it, what is at fault when one fails.
 
-    The latter by exit code ("3"), exception ("InvalidData") or class ("timeout"), where the class alone says it wrong.
+    The last by exit code ("3"), exception ("InvalidData") or class ("timeout"), where the class alone says it wrong.
     """
 
     max_running = serializers.IntegerField(min_value=0, max_value=1_000_000, allow_null=True, required=False)
+    title = serializers.CharField(max_length=100, allow_blank=True, required=False)
+    description = serializers.CharField(max_length=500, allow_blank=True, required=False)
+    icon = serializers.RegexField(r"^[0-9A-Za-z-]*\Z", max_length=20, allow_blank=True, required=False)
     failure_categories = serializers.DictField(child=serializers.ChoiceField([*Category]), required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Accept what says something."""
         if not attrs:
-            raise serializers.ValidationError("Give max_running, failure_categories, or both.")
+            raise serializers.ValidationError("Give one of: max_running, title, description, icon, failure_categories.")
         return attrs
 
 

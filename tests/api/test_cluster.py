@@ -234,3 +234,23 @@ def test_a_job_type_says_what_is_at_fault(operator: Client, submit: Callable[...
     for wrong in ({}, {"failure_categories": {"3": "fate"}}, {"failure_categories": [1]}):
         assert operator.patch(path, wrong, content_type="application/json").status_code == 400
     assert operator.get(path).json()["failure_categories"] == told["failure_categories"]
+
+
+@pytest.mark.django_db
+def test_a_job_type_says_what_it_is(operator: Client, submit: Callable[..., Any]) -> None:
+    submit({"a": {}}, type={"name": "kind"})
+    path = "/api/v1/job-types/kind:1"
+    told = {"title": "Index", "description": "All words.", "icon": "f00e"}
+    assert told.items() <= operator.patch(path, told, content_type="application/json").json().items()
+    for wrong in ({"title": "x" * 101}, {"icon": "<b>"}, {"icon": 7.5}):
+        assert operator.patch(path, wrong, content_type="application/json").status_code == 400
+    assert told.items() <= operator.get(path).json().items()
+
+
+@pytest.mark.django_db
+def test_what_the_scheduler_logs_and_how_many_take_messages_is_set(operator: Client) -> None:
+    told = {"log_level": "DEBUG", "message_handlers": 2}
+    assert told.items() <= operator.patch("/api/v1/scheduler", told, content_type="application/json").json().items()
+    for wrong in ({"log_level": "LOUD"}, {"message_handlers": -1}, {"message_handlers": 40_000}):
+        assert operator.patch("/api/v1/scheduler", wrong, content_type="application/json").status_code == 400
+    assert told.items() <= operator.get("/api/v1/scheduler").json().items()

@@ -192,12 +192,30 @@ def test_the_scheduler_is_paused_and_resumed(admin: Client) -> None:
 
 def test_the_way_of_placing_is_chosen_among_those_there_are(admin: Client) -> None:
     def choose(name: str) -> None:
-        admin.post("/admin/nodes/scheduler/1/change/", {"strategy": name, "allocation": "fifo"})
+        rest = {"allocation": "fifo", "log_level": "INFO", "message_handlers": "1"}
+        admin.post("/admin/nodes/scheduler/1/change/", {"strategy": name, **rest})
 
     choose("spread")
     choose("nonsense")
     assert Scheduler.objects.get().strategy == "spread"
     assert AuditEntry.objects.get().details == {"strategy": "spread"}
+
+
+def test_what_is_logged_is_chosen(admin: Client) -> None:
+    rest = {"strategy": "bias", "allocation": "fifo", "message_handlers": "1"}
+    admin.post("/admin/nodes/scheduler/1/change/", {"log_level": "DEBUG", **rest})
+    assert Scheduler.objects.get().log_level == "DEBUG"
+
+
+def test_a_job_type_says_what_it_is_and_what_is_at_fault(admin: Client, job: Submit) -> None:
+    job({"a": {}})
+    path = f"/admin/jobs/jobtype/{JobType.objects.get().pk}/change/"
+    for told in ('["data"]', '{"3": "fate"}', '{"3": {}}', "{"):
+        admin.post(path, {"title": "no", "failure_categories": told})
+    assert JobType.objects.get().title == ""
+    admin.post(path, {"title": "Index", "icon": "f00e", "failure_categories": '{"3": "data"}'})
+    kind = JobType.objects.get()
+    assert (kind.title, kind.icon, kind.failure_categories) == ("Index", "f00e", {"3": "data"})
 
 
 def test_a_job_type_is_limited_and_paused(admin: Client, job: Submit) -> None:

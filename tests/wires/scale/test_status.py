@@ -100,6 +100,10 @@ def test_what_runs_and_what_ended_is_told_by_type_and_fault(
     [node] = status["nodes"]
     [listed] = status["job_types"]
     assert (listed["id"], listed["name"], listed["version"]) == (type_.id, type_.name, type_.version)
+    assert (listed["title"], listed["description"], listed["icon_code"]) == (type_.name, "", "f013")
+    JobType.objects.update(title="Index", description="All words.", icon="f00e")
+    [listed] = told()["job_types"]
+    assert (listed["title"], listed["description"], listed["icon_code"]) == ("Index", "All words.", "f00e")
     none: dict[str, Any] = {"total": 0, "by_job_type": []}
     assert node["job_executions"] == {
         "running": {"total": 1, "by_job_type": [{"job_type_id": type_.id, "count": 1}]},

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wires.scale.encode import executions, resources
 from wires.scale.encode.nodes import iso
 from wires.scale.encode.scheduler import Address
 from wires.scale.states import SCHEDULER, WORDS, of_node
+
+if TYPE_CHECKING:
+    from jobs.showing_survey import TypeRow
 
 #: What is counted in a second, in Scale's words; an offer is a heartbeat of an agent.
 RATES = {
@@ -20,7 +23,7 @@ RATES = {
     "offers_launched_per_sec": "offers_taken",
     "tasks_finished_per_sec": "tasks_finished",
 }
-#: Types of jobs have no picture of their own: a gear.
+#: The picture of types of jobs that have none of their own: a gear.
 ICON = "f013"
 MESSAGES = {"name": "messaging", "title": "Messaging", "description": "Applies what agents report"}
 HANDLER = {"type": "message-handler", "title": "Message Handler", "description": "Applies what agents report", "count": 1}
@@ -34,7 +37,7 @@ HEALTH = {
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """All that is told. `host` is where a scheduler leads, None while none does; `types` are id, name and version."""
+    """All that is told. `host` is where a scheduler leads, None while none does."""
 
     at: datetime
     rates: Mapping[str, float]
@@ -42,7 +45,7 @@ class Cluster:
     host: str | None
     master: Address
     migrated: datetime | None
-    types: Sequence[tuple[int, str, str]]
+    types: Sequence["TypeRow"]
     nodes: Sequence[Mapping[str, Any]]
     running: Iterable[tuple[int, int, int]]
     ended: Iterable[tuple[int, int, str, int]]
@@ -65,7 +68,7 @@ def status(cluster: Cluster) -> dict[str, Any]:
         "system": _system(cluster),
         "num_offers": sum(resources.offers(of) for of in amounts.values()),
         "resources": resources.told(resources.together(amounts.values())),
-        "job_types": [_type(*each) for each in cluster.types],
+        "job_types": [_type(each) for each in cluster.types],
         "nodes": [
             {
                 **_node(row),
@@ -111,15 +114,15 @@ def _system(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _type(id_: int, name: str, version: str) -> dict[str, Any]:
+def _type(row: "TypeRow") -> dict[str, Any]:
     return {
-        "id": id_,
-        "name": name,
-        "version": version,
-        "title": name,
-        "description": "",
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "title": row.title or row.name,
+        "description": row.description,
         "is_system": False,
-        "icon_code": ICON,
+        "icon_code": row.icon or ICON,
     }
 
 

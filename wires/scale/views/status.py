@@ -47,7 +47,7 @@ class StatusView(ScaleView):
                     host=host(),
                     master=master(request),
                     migrated=migrated_at(),
-                    types=[(each.id, each.name, each.version) for each in showing_survey.types()],
+                    types=showing_survey.types(),
                     nodes=nodes.completed(list(nodes.nodes())),
                     running=showing_survey.running(),
                     ended=survey.ended,
