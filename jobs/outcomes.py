@@ -4,13 +4,13 @@ things happened since the last look. Nothing is counted task by task, and losing
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.messages import Report
 from database import rows
 from scheduling.failing import category
-from scheduling.retry import Failure
+from scheduling.retry import ExitClass, Failure
 
 #: How many attempts of a stage ended on a node, and how: None for with success.
 Ends = Counter[tuple[int, int, Failure | None]]
@@ -30,6 +30,8 @@ class Tally:
     launched: int = 0
     finished: int = 0
     _ends: Ends = field(default_factory=Counter)
+    #: Attempts by node and stage that an agent told the end of, which it does only once it has cleaned up after them.
+    _cleaned: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def report(self, reports: Iterable[Report], ends: Ends) -> None:
         """Count what reports told, and the ends that came of it."""
@@ -39,6 +41,9 @@ class Tally:
             self.updates += sum(len(indexes) for _, _, indexes, _ in report.starts)
         self.finished += ends.total()
         self._ends.update(ends)
+        for (node, stage, failure), count in ends.items():
+            if failure is None or failure.exit_class is not ExitClass.LOST:
+                self._cleaned[node, stage] += count
 
     def place(self, nodes: int, tasks: int) -> None:
         """Count tasks that were sent to so many nodes."""
@@ -49,6 +54,15 @@ class Tally:
         """Add the ends to the rows; what cannot be written is forgotten."""
         ends, self._ends = self._ends, Counter()
         write(ends)
+
+    def take_cleaned(self) -> dict[int, int]:
+        """Return how many working folders were cleaned on each node since the last time; only commands have their own."""
+        cleaned, self._cleaned = self._cleaned, Counter()
+        commands = _commands({stage for _, stage in cleaned})
+        found: Counter[int] = Counter()
+        for (node, stage), count in cleaned.items():
+            found[node] += count * (stage in commands)
+        return +found
 
     def take(self) -> dict[str, int]:
         """Return what was counted since the last time, and begin anew."""
@@ -80,6 +94,14 @@ def write(ends: Ends) -> None:
         ON CONFLICT (node_id, job_type_id, block, outcome) DO UPDATE SET count = e.count + excluded.count""",
         [0, *rows.columns(((*key, count) for key, count in counted.items()), 4)],
     )
+
+
+def _commands(stages: Collection[int]) -> set[int]:
+    """Return which of these stages run commands."""
+    if not stages:
+        return set()
+    found = rows.fetch("SELECT id FROM jobs_stage WHERE id = ANY(%s) AND spec ->> 'python' IS NULL", [list(stages)])
+    return {id_ for (id_,) in found}
 
 
 def _tables(stages: Sequence[int]) -> dict[int, Mapping[str, str]]:

@@ -12,13 +12,15 @@ from jobs.models import JobType
 class Survey:
     """Figures of the whole cluster: when they were taken and how old they are, what happened how often in a second.
 
-    `ended` are node, type of job, outcome ("completed", or what was at fault) and how many attempts ended so lately.
+    `ended` are node, type of job, outcome ("completed", or what was at fault) and how many attempts ended so lately;
+    `cleaned` says on how many attempts' working folders were cleaned on which node since the survey before.
     """
 
     at: datetime
     age_seconds: float
     rates: dict[str, float]
     ended: list[tuple[int, int, str, int]]
+    cleaned: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def survey() -> Survey | None:
     found = rows.fetch("""SELECT at, extract(epoch FROM clock_timestamp() - at)::float8, document::text FROM jobs_survey""")
     for at, age, text in found:
         document = json.loads(text)
-        return Survey(at, age, document["rates"], [(*row,) for row in document["ended"]])
+        return Survey(at, age, document["rates"], [(*row,) for row in document["ended"]], dict(document.get("cleaned", ())))
     return None
 
 

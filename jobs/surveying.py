@@ -45,6 +45,7 @@ class Surveyor:
         document: dict[str, Any] = {
             "rates": {name: count / seconds for name, count in counted.items()},
             "ended": [list(row) for row in ended],
+            "cleaned": list(tally.take_cleaned().items()),
         }
         rows.execute(
             """INSERT INTO jobs_survey (id, at, document) VALUES (1, clock_timestamp(), %s::jsonb)

@@ -112,6 +112,20 @@ def test_work_goes_on_without_the_row_of_switches_until_a_survey_makes_it_again(
     assert Scheduler.objects.get().allocation == "fifo"
 
 
+def test_working_folders_of_commands_that_ended_are_counted_as_cleaned(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"command": ["true"], "parallelism": 3}})
+    job({"b": {"python": "time:time", "parallelism": 4}})
+    for cleaned in ({agent.node: 3}, {}):
+        turn(leader)
+        agent.listen()
+        turn(leader, agent.finish(agent.tasks()))
+        leader.surveyor = Surveyor()
+        leader.tick()
+        found = showing_survey.survey()
+        assert found is not None
+        assert found.cleaned == cleaned
+
+
 def test_what_ended_long_ago_is_forgotten(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {}})
     kind = JobType.objects.get()

@@ -43,6 +43,20 @@ def test_a_job_is_followed_to_its_end(
     assert totals(viewer, leader) == (0, 0, 4, 0)
 
 
+def test_what_an_agent_cleaned_is_a_task_of_its_node(
+    viewer: Client, operator: Client, leader: Leader, agent: ListAgent, placed: Placed
+) -> None:
+    described = {"name": "test", "stages": [{"name": "a", "command": ["true"], "parallelism": 2}]}
+    assert operator.post("/api/v1/jobs", described, content_type="application/json").status_code == 201
+    turn(leader, agent.finish(placed()))
+    tasks = []
+    for _ in range(2):
+        totals(viewer, leader)
+        [node] = viewer.get("/v6/status/").json()["nodes"]
+        tasks.append({task["type"]: task["count"] for task in node["node_tasks"]})
+    assert tasks == [{"health-check": 1, "cleanup": 2}, {"health-check": 1}]
+
+
 def test_what_is_canceled_is_counted_nowhere(
     viewer: Client, operator: Client, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
 ) -> None:

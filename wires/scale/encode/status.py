@@ -33,6 +33,7 @@ HEALTH = {
     "description": "Looks after the machine every few seconds",
     "count": 1,
 }
+CLEANUP = {"type": "cleanup", "title": "Node Cleanup", "description": "Removes the working folders of ended attempts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Cluster:
     nodes: Sequence[Mapping[str, Any]]
     running: Iterable[tuple[int, int, int]]
     ended: Iterable[tuple[int, int, str, int]]
+    cleaned: Mapping[int, int]
 
 
 def status(cluster: Cluster) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def status(cluster: Cluster) -> dict[str, Any]:
                 **_node(row),
                 "state": WORDS[states[row["id"]]].told,
                 **_conditions(row),
-                "node_tasks": [HEALTH] if _is_heard(row) else [],
+                "node_tasks": _node_tasks(cluster, row),
                 "system_tasks": [HANDLER] if row["id"] == handling else [],
                 "num_offers": resources.offers(amounts[row["id"]]),
                 "resources": resources.told(amounts[row["id"]]),
@@ -144,6 +146,14 @@ def _condition(one: Mapping[str, Any]) -> dict[str, Any]:
 def _counts(row: Mapping[str, Any]) -> bool:
     """Say whether what a node has is the cluster's: it is active, and has an agent."""
     return bool(row["active"] and row["session"])
+
+
+def _node_tasks(cluster: Cluster, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Tell what an agent does for itself: it looks after its machine, and has cleaned up after so many attempts lately."""
+    if not _is_heard(row):
+        return []
+    cleaned = cluster.cleaned.get(row["id"], 0)
+    return [HEALTH, {**CLEANUP, "count": cleaned}] if cleaned else [HEALTH]
 
 
 def _is_heard(row: Mapping[str, Any]) -> bool:

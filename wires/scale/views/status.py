@@ -51,6 +51,7 @@ class StatusView(ScaleView):
                     nodes=nodes.completed(list(nodes.nodes())),
                     running=showing_survey.running(),
                     ended=survey.ended,
+                    cleaned=survey.cleaned,
                 )
             ),
         )
