@@ -120,8 +120,9 @@ class Executor(Strict):
 
 
 class Version(Strict):
-    version: str
-    datafusion_version: str
+    version: Literal["54.1.0"]
+    #: What that release was built with, as its lock file says.
+    datafusion_version: Literal["54.1.0"]
 
 
 class State(Version):
@@ -134,6 +135,26 @@ class State(Version):
     scheduling_policy: Literal["pull-staged", "push-staged"]
 
 
+class Cancelled(Strict):
+    cancelled: Literal[True]
+    canceled: Literal[True]
+
+
+class Refused(Strict):
+    cancelled: Literal[False]
+    canceled: Literal[False]
+    reason: str
+
+
+class Error(Strict):
+    http_code: Annotated[int, Field(ge=400, le=599)]
+    reason: str
+    error: str = "absent"
+
+
+#: What a cancel answers by its status, and what any error says.
+CANCELS: dict[int, TypeAdapter[Any]] = {200: TypeAdapter(Cancelled), 409: TypeAdapter(Refused), 404: TypeAdapter(Error)}
+ERROR: TypeAdapter[Any] = TypeAdapter(Error)
 #: What each JSON route answers.
 SHAPES: dict[str, TypeAdapter[Any]] = {
     "/api/state": TypeAdapter(State),

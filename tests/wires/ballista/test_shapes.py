@@ -9,10 +9,10 @@ from django.utils import timezone
 from jobs.leading import Leader
 from jobs.models import Job, Stage, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from scheduling.lifecycle import JOB_ENDS, JobState, TaskState
 from scheduling.retry import ExitClass
 from tests.jobs.agents import ListAgent, turn
-from tests.wires.ballista.decoders import SHAPES
+from tests.wires.ballista.decoders import CANCELS, ERROR, SHAPES
 
 Submit = Callable[..., dict[str, Any]]
 Told = Callable[..., Any]
@@ -77,3 +77,26 @@ def test_lists_are_asked_by_post_as_well(told: Told, viewer: Any, submit: Submit
         for body, type_ in ((b"", ""), (b"{}", "application/json"), (b"\xff", "multipart/form-data")):
             answer = viewer.post(path, body, content_type=type_)
             assert (answer.status_code, answer.content) == (200, viewer.get(path).content)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", JobState, ids=lambda state: state.name)
+def test_cancels_decode_in_every_state(operator: Any, submit: Submit, state: JobState) -> None:
+    job = submit({"a": {}})
+    Job.objects.update(state=state, ended_at=timezone.now() if state in JOB_ENDS else None)
+    answer = operator.patch(f"/api/job/{job['id']}")
+    assert answer.status_code in (200, 409)
+    CANCELS[answer.status_code].validate_json(answer.content)
+
+
+@pytest.mark.django_db
+def test_errors_decode(operator: Any, viewer: Any, anonymous: Any) -> None:
+    unknown = "00000000-0000-0000-0000-000000000001"
+    CANCELS[404].validate_json(operator.patch(f"/api/job/{unknown}").content)
+    pages = ("", "/stages", "/config", "/dot", "/dot_svg", "/stage/1/dot")
+    for path in (*(f"/api/job/{unknown}{page}" for page in pages), "/api/executor/none", "/api/nowhere"):
+        answer = viewer.get(path)
+        assert answer.status_code == ERROR.validate_json(answer.content).http_code == 404, path
+    for sender, status in ((anonymous, 401), (viewer, 403)):
+        answer = sender.patch(f"/api/job/{unknown}")
+        assert answer.status_code == ERROR.validate_json(answer.content).http_code == status

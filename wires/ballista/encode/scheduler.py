@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 #: The release whose shapes these are, and that of DataFusion which it is built on.
-VERSION, DATAFUSION = "54.1.0", "54.0.0"
+VERSION = DATAFUSION = "54.1.0"
 
 
 def version() -> dict[str, str]:
