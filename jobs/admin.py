@@ -17,7 +17,6 @@ from access.administering import ServiceAdmin, ask_reason
 from access.site import admin_identity
 from jobs import drawing, services, showing, showing_stages
 from jobs.models import Job, JobType
-from scheduling.errors import SwitchyardError
 from scheduling.failing import Category
 from scheduling.lifecycle import JOB_ENDS, JobState
 
@@ -175,15 +174,11 @@ class JobAdmin(ServiceAdmin):
             self.message_user(request, f"New jobs: {', '.join(map(str, numbers))}.", messages.SUCCESS)
 
 
-class NothingToCancel(SwitchyardError):
-    """The job was left as it is."""
-
-
 def _cancel(job: Job, *, by: str) -> None:
-    """Cancel a job; raises NothingToCancel where a program would only be told how the job stands."""
+    """Cancel a job; raises services.NothingToCancel where a program would only be told how the job stands."""
     after = JobState(services.cancel(job.id, by=by).state)
     if after in JOB_ENDS or job.state == JobState.CANCELING:
-        raise NothingToCancel(f"it was {after.name} already, and is left as it is.")
+        raise services.NothingToCancel(f"it was {after.name} already, and is left as it is.")
 
 
 def _by(request: HttpRequest) -> Any:

@@ -30,6 +30,10 @@ class Stopping(SwitchyardError):
     """The job is failing or being canceled: it cannot drain."""
 
 
+class NothingToCancel(SwitchyardError):
+    """The job was left as it is."""
+
+
 class NothingToRetry(SwitchyardError):
     """The job finished: there is nothing to retry."""
 
