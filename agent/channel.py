@@ -15,8 +15,8 @@ class Channel:
     """One worker's FIFO. It is held open for reading and writing, so that commands may come and go."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            os.mkfifo(path, 0o600)
+        self.path = path
+        os.mkfifo(path, 0o600)
         self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._task: Task | None = None
         self._partial = b""

@@ -14,6 +14,7 @@ from agent.journal import Journal
 from agent.reports import Reports
 from agent.shipping import Shipper
 from agent.stops import Reason
+from agent.wire import plain_end
 from agent.workers import Worker
 from scheduling.indexes import IndexSet
 from scheduling.retry import ExitClass
@@ -133,8 +134,7 @@ class Ends:
 
     def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
         if isinstance(told, list):
-            names = ("stage", "attempt", "index", "begun", "ended", "result")
-            told = dict(zip(names, told, strict=True), outcome="FINISHED")
+            told = plain_end(*told)
         end = BLANK | told
         end["logs"] = self._ship(worker, end)
         if end["class"] in MAYBE_MEMORY and worker.ran_out(killed=end["class"] == ExitClass.KILLED):

@@ -5,7 +5,9 @@ and come in groups of alike ones, as columns. Times in reports are microseconds 
 report says what that clock shows when it is sent, so that the receiver can turn them into ages.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Self
 
 COMMAND_TASK = "agent.command"
@@ -73,7 +75,10 @@ class Command:
 
 @dataclass(slots=True)
 class Finished:
-    """Tasks of one stage and attempt that ended FINISHED; columns of equal length. Results are JSON texts."""
+    """Tasks of one stage and attempt that ended FINISHED; columns of equal length. Results and metrics are JSON texts.
+
+    `metrics` is empty if none of the tasks told any.
+    """
 
     stage: int
     attempt: int
@@ -81,6 +86,21 @@ class Finished:
     begun: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     results: list[str | None] = field(default_factory=list)
+    metrics: list[str | None] = field(default_factory=list)
+
+    def add(self, index: int, begun: int, ended: int, result: str | None, metrics: str | None) -> None:
+        if metrics or self.metrics:
+            self.metrics += [None] * (len(self.indexes) - len(self.metrics))
+            self.metrics.append(metrics)
+        self.indexes.append(index)
+        self.begun.append(begun)
+        self.ended.append(ended)
+        self.results.append(result)
+
+    def ends(self) -> Iterator[tuple[int, int, int, str | None, str | None]]:
+        """Yield index, begun, ended, result and metrics of each task."""
+        metrics = self.metrics or repeat(None)
+        return zip(self.indexes, self.begun, self.ended, self.results, metrics, strict=False)
 
 
 @dataclass(slots=True)
@@ -107,9 +127,7 @@ class Report:
 
     def encode(self) -> dict[str, Any]:
         data = {name: getattr(self, name) for name in self.__slots__}
-        data["finished"] = [
-            [group.stage, group.attempt, group.indexes, group.begun, group.ended, group.results] for group in self.finished
-        ]
+        data["finished"] = [[getattr(group, name) for name in group.__slots__] for group in self.finished]
         return data
 
     @classmethod

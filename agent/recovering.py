@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from agent import output
 from agent.journal import LEFT
 from agent.output import Log, Name
-from agent.wire import STATUS, Status
+from agent.wire import STATUS, Status, plain_end
 from scheduling.indexes import IndexSet
 from scheduling.retry import ExitClass
 
@@ -122,9 +122,8 @@ class _History:
 
     def take(self, line: Any, reported: int) -> None:  # noqa: C901 - one case for each kind of line
         match line:
-            case [stage, attempt, index, begun, ended, result]:
-                end = {"stage": stage, "attempt": attempt, "index": index, "begun": begun, "ended": ended}
-                self._end({**end, "outcome": "FINISHED", "result": result})
+            case [*told]:
+                self._end(plain_end(*told))
             case {"launched": [command, entry, stage, attempt, ranges]}:
                 self._recovered.highest = max(self._recovered.highest, command)
                 self._recovered.entries |= IndexSet.span(entry, entry + 1)

@@ -55,16 +55,15 @@ class Reports:
         """Say whether everything that happened has been acknowledged."""
         return not (self._unacknowledged or self._has_news() or self._unconfirmed_since)
 
-    def finished(self, stage: int, attempt: int, index: int, begun: int, ended: int, result: str) -> None:
+    def finished(
+        self, stage: int, attempt: int, index: int, begun: int, ended: int, result: str, metrics: str | None = None
+    ) -> None:
         """Note a task that finished."""
         group = self._groups.get((stage, attempt))
         if group is None:
             group = self._groups[stage, attempt] = Finished(stage, attempt)
-        group.indexes.append(index)
-        group.begun.append(begun)
-        group.ended.append(ended)
-        group.results.append(result)
-        self._size += len(result) + TASK
+        group.add(index, begun, ended, result, metrics)
+        self._size += len(result) + TASK + (len(metrics) if metrics else 0)
         if self._size > self._full:
             self._close()
 

@@ -30,7 +30,7 @@ def rest(entries: Entries, floor: Floor, reports: Reports, ends: Ends, logs: Ite
 
 def _told(report: Report) -> Iterator[Any]:
     for group in report.finished:
-        for told in zip(group.indexes, group.begun, group.ended, group.results, strict=True):
+        for told in group.ends():
             yield [group.stage, group.attempt, *told]
     yield from report.others
     for returned in report.returns:

@@ -1,9 +1,12 @@
 """Process trees, read from /proc: who descends from whom, and ending them all. Knows no task and no worker."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
+
+_TRANSFERRED = re.compile(rb"rchar: (\d+)\nwchar: (\d+)\n")
 
 
 def start_time(pid: int | str) -> int:
@@ -67,10 +70,16 @@ def transferred(pid: int) -> tuple[int, int] | None:
     It may have ended, as long as it is not reaped.
     """
     try:
-        told = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
-        return int(told["rchar"]), int(told["wchar"])
-    except (OSError, KeyError, ValueError):
+        fd = os.open(f"/proc/{pid}/io", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
+    try:
+        found = _TRANSFERRED.match(os.read(fd, 4096))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _parents(*, alive: bool = False) -> dict[int, int]:

@@ -4,10 +4,12 @@ A record in a worker's items pipe is one task that has not begun: the worker cla
 back by reading it, and the kernel lets only one of them. So "not begun" is exact, however many tasks were handed over.
 """
 
+import json
 import mmap
 import os
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 #: stage, attempt, index, how much of the stage's description must have been read
 ITEM = struct.Struct("<qiii")
@@ -92,3 +94,11 @@ def pack_items(stage: int, attempt: int, indexes: list[int], version: int) -> by
     """Return the records of some tasks of one stage, in this order."""
     pack = ITEM.pack
     return b"".join([pack(stage, attempt, index, version) for index in indexes])
+
+
+def plain_end(
+    stage: int, attempt: int, index: int, begun: int, ended: int, result: str | None, metrics: str | None = None
+) -> dict[str, Any]:
+    """Return as an object what a worker tells as a list."""
+    end = {"stage": stage, "attempt": attempt, "index": index, "begun": begun, "ended": ended, "result": result}
+    return {**end, "outcome": "FINISHED", **({"metrics": json.loads(metrics)} if metrics else {})}

@@ -1,7 +1,8 @@
 """A worker: a process that runs tasks one after the other. Forked by the zygote; imports nothing of the agent's own.
 
 It reads items (agent.wire) and descriptions of stages, and writes one JSON line for each task that it read, in order: a
-list [stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell, else an object;
+list [stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell but metrics, which
+follow as a text of their own, else an object;
 {"skipped": [stage, attempt, index]} when what it was to be given was to be made here before, and was not.
 """
 
@@ -21,9 +22,10 @@ from typing import Any, Protocol
 
 from agent import calling, cgroups, results
 from agent.calling import Failure, Given, PythonStage
-from agent.commanding import CommandStage, lay_out
+from agent.commanding import CommandStage
 from agent.trees import start_time
 from agent.wire import ITEM, LIVE_LIMIT, STATUS, Page
+from agent.workplace import Workplace, lay_out
 from switchyard.task import Canceled, Task
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -62,6 +64,7 @@ class Worker:
         self._claimed = 0
         self._stages: dict[int, Stage] = {}
         self._made: deque[tuple[int, int, str]] = deque(maxlen=KEPT)
+        self._place: Workplace | None = None
         self._unread = b""
         self._task: Task | None = None
 
@@ -91,7 +94,9 @@ class Worker:
             self._flush()
             out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             if type(ended) is str and out_end == out and err_end == err and _plain(task, ended):
-                line = f"[{stage_id},{attempt},{index},{begun},{clock() // 1000},{encode_basestring_ascii(ended)}]\n".encode()
+                more = f",{_text(task.metrics)}" if task.metrics else ""
+                told = f"[{stage_id},{attempt},{index},{begun},{clock() // 1000},{encode_basestring_ascii(ended)}{more}]\n"
+                line = told.encode()
             else:
                 line = self._tell_all(stage_id, task, begun, ended, [out, out_end], [err, err_end])
             out, err = out_end, err_end
@@ -121,7 +126,8 @@ class Worker:
     def _new_stage(self, told: dict[str, Any]) -> Stage:
         if told["python"]:
             return PythonStage(told)
-        return CommandStage(told, folder=self._folder, page=self._page, output=(self._ends.stdout, self._ends.stderr))
+        self._place = self._place or Workplace(self._folder, self._page, (self._ends.stdout, self._ends.stderr))
+        return CommandStage(told, self._place)
 
     def _tell(self, task: Task) -> None:
         """Show what a running task tells of itself to the agent."""
@@ -184,7 +190,12 @@ def open_output(ends: Ends) -> None:
 
 
 def _plain(task: Task, text: str) -> bool:
-    return task.metrics is None and task.accumulators is None and len(text) <= results.INLINE
+    return task.accumulators is None and len(text) <= results.INLINE
+
+
+def _text(metrics: dict[str, float]) -> str:
+    """Return metrics as JSON in a JSON text: it is passed on as it is."""
+    return encode_basestring_ascii(json.dumps(metrics))
 
 
 def _storable(text: str) -> str:

@@ -56,8 +56,10 @@ def _pieces(report: Report) -> Iterator[Report]:
     """Yield reports of one thing each."""
     empty = replace(report, finished=[], others=[], starts=[], returns=[], updates=[])
     for group in report.finished:
-        for index, begun, ended, result in zip(group.indexes, group.begun, group.ended, group.results, strict=True):
-            yield replace(empty, finished=[Finished(group.stage, group.attempt, [index], [begun], [ended], [result])])
+        for told in group.ends():
+            alone = Finished(group.stage, group.attempt)
+            alone.add(*told)
+            yield replace(empty, finished=[alone])
     yield from (replace(empty, others=[end]) for end in report.others)
     yield from (replace(empty, starts=[start]) for start in report.starts)
     yield from (replace(empty, returns=[returned]) for returned in report.returns)

@@ -182,6 +182,13 @@ class Server:
         assert text is not None
         return json.loads(text)
 
+    def metrics(self, stage: int) -> Any:
+        """Wait for the end of a stage's first task, which finished, and return the metrics that came with its result."""
+        self.result(stage)
+        groups = [group for report in self.reports for group in report.finished if group.stage == stage]
+        told = {index: metrics for group in groups for index, _, _, _, metrics in group.ends()}
+        return json.loads(told[0] or "null")
+
     def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805, C901
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

@@ -1,6 +1,7 @@
 """Commands: how they are run, what they are told, what they tell, and what they leave behind."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_what_a_command_and_its_children_read_and_wrote_is_told(agent: Agent, se
 
 def test_what_a_command_says_that_it_read_is_believed(agent: Agent, server: Server) -> None:
     shell(server, """echo '{"metric": {"read_bytes": 7}}' > $SWITCHYARD_REPORT""")
-    metrics = server.end(1)["metrics"]
+    metrics = server.metrics(1)
     assert metrics["read_bytes"] == 7
     assert metrics["write_bytes"] > 0
 
@@ -112,7 +113,20 @@ def test_each_attempt_has_a_folder_of_its_own_with_the_files(agent: Agent, serve
     )
     server.until(lambda: len(server.ends()) == 4)
     assert set(server.ends().values()) == {"null"}
-    assert not list(agent.data.glob("workers/*/1-*"))
+    assert not list(agent.data.glob("workers/*/command-*/*"))
+
+
+@pytest.mark.parametrize(
+    "spoil", ["mkdir -p a/b; touch a/b/c", "chmod 0 .", 'rmdir "$PWD"', 'rmdir "$PWD"; touch "$PWD"', "ln -s / x", "true"]
+)
+def test_a_command_finds_its_folder_as_new_whatever_the_last_one_made_of_it(
+    start_agent: Callable[..., Agent], server: Server, spoil: str
+) -> None:
+    start_agent("--slots", "1")
+    shell(server, f"touch x; rm x; {spoil}")
+    shell(server, 'test "$(stat -c %a .)" = 755 && test -z "$(ls -A)" && touch x', stage=2, count=2)
+    server.until(lambda: len(server.ends()) == 3)
+    assert set(server.ends().values()) == {"null"}
 
 
 def test_what_a_command_leaves_behind_ends_with_it(agent: Agent, server: Server, tmp_path: Path) -> None:

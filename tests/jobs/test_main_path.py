@@ -75,6 +75,20 @@ def test_a_start_without_a_hold_withdraws_one_that_has_not_begun(leader: Leader,
     turn(leader, agent.finish(agent.tasks()))
 
 
+def test_metrics_that_come_with_results_are_those_of_their_tasks(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}, "b": {"parallelism": 3}, "c": {}})
+    turn(leader)
+    agent.listen()
+    tasks = agent.tasks()
+    report = agent.finish(tasks)
+    second = next(group for group in report.finished if len(group.indexes) == 3)
+    second.metrics = [None, '{"read_bytes": 7}', None]
+    turn(leader, report)
+    told = Task.objects.exclude(metrics=None).values_list("stage__name", "index", "metrics")
+    assert list(told) == [("b", 1, {"read_bytes": 7})]
+    assert Job.objects.get().state == JobState.FINISHED
+
+
 def test_a_doubled_report_changes_nothing(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 4}})
     turn(leader)
