@@ -99,7 +99,9 @@ class Heartbeats:
 
     def _send(self, told: dict[str, Any]) -> None:
         beat = self._next(told)
-        if not transport.send(self._app, HEARTBEAT_TASK, beat, HEARTBEAT_QUEUE) or self.silence > UNHEARD * self._interval:
+        if not transport.send(self._app, HEARTBEAT_TASK, beat, HEARTBEAT_QUEUE):
+            self._send_over_http(beat | {"figures": beat["figures"] | {"broker": "away"}})
+        elif self.silence > UNHEARD * self._interval:
             self._send_over_http(beat)
 
     def _send_over_http(self, beat: dict[str, Any]) -> bool:

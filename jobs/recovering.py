@@ -17,6 +17,7 @@ from jobs.moves import RANGE, Move, move
 from jobs.outcomes import Ends
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from nodes import events
+from nodes.models import BROKER_AWAY
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
 from scheduling.retry import ExitClass, Failure
@@ -31,8 +32,9 @@ MARGIN = 15.0
 
 
 def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
-    """Note signs of life, given as (node, session, figures as JSON text)."""
+    """Note signs of life that came by the broker, given as (node, session, figures as JSON text)."""
     values = rows.columns(nodes, 3)
+    rows.execute("DELETE FROM nodes_condition WHERE name = %s AND node_id = ANY(%s::bigint[])", [BROKER_AWAY, values[0]])
     rows.execute(
         f"""UPDATE nodes_node n SET heard_at = now(),
             figures = CASE WHEN n.{LEFT} THEN n.figures ELSE c.figures::jsonb END
@@ -97,6 +99,7 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
             return
         if kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '' WHERE id = %s", [node])
+            rows.execute("DELETE FROM nodes_condition WHERE name = %s AND node_id = %s", [BROKER_AWAY, node])
             kind, text = ("node_left", "The agent has left.") if only else ("node_lost", "The node was silent for too long.")
             events.record([events.Told(kind, text, node=node)])
         board = Board()

@@ -9,13 +9,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from nodes import events
-from nodes.models import Node, NodeResource, Scheduler
+from nodes.models import BROKER_AWAY, Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: As many as the column can say.
 MOST_HANDLERS = 32767
+_AWAY = {
+    "kind": "error",
+    "title": "The agent does not reach Redis",
+    "description": "Commands do not arrive and reports do not leave; what runs goes on. Look at its REDIS_URL and network.",
+}
 
 
 class NoSuchNode(SwitchyardError):
@@ -52,6 +57,7 @@ def register(
         if not resumed:
             # Of a session that goes on, the leader ends the silence, and with it the doubt about the tasks (jobs.recovering).
             node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
+            node.conditions.filter(name=BROKER_AWAY).delete()
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = node.changed_at = timezone.now()
@@ -67,8 +73,23 @@ def register(
 
 
 def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
-    """Note a sign of life that came over HTTP; say whether the session is the node's."""
-    return bool(Node.objects.filter(id=node, session=session).update(heard_at=timezone.now(), figures=dict(figures)))
+    """Note a sign of life that came over HTTP; say whether the session is the node's.
+
+    The agent says in it whether it had to come this way, because it does not reach the broker.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        heard = Node.objects.filter(id=node, session=session).update(heard_at=now, figures=dict(figures))
+        if heard and figures.get("broker") == "away":
+            Condition.objects.update_or_create(
+                node_id=node,
+                name=BROKER_AWAY,
+                defaults={"updated_at": now},
+                create_defaults={**_AWAY, "started_at": now, "updated_at": now},
+            )
+        elif heard:
+            Condition.objects.filter(node_id=node, name=BROKER_AWAY).delete()
+    return bool(heard)
 
 
 def pause(id_: int, reason: str) -> Node:

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
+from agent.messages import Heartbeat
 from artifacts.folder import Folder
 from artifacts.storage import storage
 from jobs.leading import Leader
@@ -116,6 +117,32 @@ def test_the_name_of_an_agent_that_has_left_is_free(node: Client) -> None:
 )
 def test_odd_registration_is_refused(node: Client, told: dict[str, Any]) -> None:
     assert register(node, **told).status_code == 400
+
+
+def test_agent_that_does_not_reach_the_broker_stands_as_an_error_until_it_is_heard_by_it(
+    node: Client, viewer: Client, leader: Leader, agent: ListAgent
+) -> None:
+    def beat(**figures: Any) -> list[dict[str, Any]]:
+        told = {"node": agent.node, "session": agent.session, "number": 7, "figures": figures}
+        assert node.post(f"{API}/heartbeat", told, content_type="application/json").status_code == 200
+        return conditions()
+
+    def conditions() -> list[dict[str, Any]]:
+        shown = viewer.get("/api/v1/nodes/n1").json()
+        assert shown["state"] == "READY"
+        found: list[dict[str, Any]] = shown["conditions"]
+        return found
+
+    assert beat() == []
+    (first,) = beat(broker="away")
+    (second,) = beat(broker="away")
+    assert (first["kind"], first["title"]) == ("error", "The agent does not reach Redis")
+    assert first["started_at"] == second["started_at"] < second["updated_at"]
+    assert beat() == []
+    (third,) = beat(broker="away")
+    assert third["started_at"] > second["updated_at"]
+    leader.turn([Heartbeat(agent.node, agent.session, 8, {})])
+    assert conditions() == []
 
 
 def test_heartbeat_is_acknowledged_until_the_session_ends(node: Client) -> None:

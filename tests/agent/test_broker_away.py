@@ -1,0 +1,77 @@
+"""An agent that is cut off from Redis alone: it is heard over HTTP, and says why it comes that way."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.agent.conftest import Agent, Server, wait_until
+
+
+class Link:
+    """A way to Redis that can be cut and mended."""
+
+    def __init__(self, redis_url: str) -> None:
+        parts = urlsplit(redis_url)
+        self._target = parts.path if parts.scheme == "unix" else (parts.hostname, parts.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        database = parse_qs(parts.query).get("db", ["0"])[0] if parts.scheme == "unix" else parts.path[1:]
+        login = f":{parts.password}@" if parts.password else ""
+        self.url = f"redis://{login}127.0.0.1:{self._listener.getsockname()[1]}/{database}"
+        self._open: list[socket.socket] = []
+        self.whole = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self.whole = False
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.cut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if not self.whole:
+                    near.close()
+                    continue
+                far = socket.socket(socket.AF_UNIX if isinstance(self._target, str) else socket.AF_INET)
+                far.connect(self._target)
+                self._open += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def link(server: Server) -> Iterator[Link]:
+    link = Link(server.redis_url)
+    yield link
+    link.close()
+
+
+def test_an_agent_without_redis_says_so_over_http_and_works_on_when_it_is_back(
+    link: Link, server: Server, start_agent: Callable[..., Agent]
+) -> None:
+    start_agent("--slots", "1", "--heartbeat", "0.2", env={"REDIS_URL": link.url})
+    server.launch(1, python="agent_tasks:square")
+    assert server.result(1) == 0
+    link.cut()
+    wait_until(lambda: any(beat["figures"].get("broker") == "away" for beat in server.http_heartbeats))
+    link.whole = True
+    server.launch(2, python="agent_tasks:square")
+    assert server.result(2) == 0
+    server.client.delete("heartbeats")
+    assert server.client.blpop(["heartbeats"], timeout=20)
