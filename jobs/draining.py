@@ -13,11 +13,12 @@ from uuid import UUID
 from django.db import transaction
 
 from database import rows
-from jobs import lease, settling, stopping
+from jobs import buffering, lease, settling, stopping
 from jobs.board import Board
 from jobs.results import canceled_of
 from jobs.stopping import CHUNK, Stopped
 from jobs.tables import AssignmentRow, StageRow
+from scheduling.buffering import fed_alone
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 
@@ -86,12 +87,13 @@ def _cancel(
 ) -> None:
     """Cancel tasks of sources, then layer by layer what is left without any input; at most CHUNK, but gangs as a whole."""
     consumers, room = settling.Consumers(), CHUNK
-    chosen: Chosen = [(stage, fresh) for stage in sources if (fresh := _fresh(stage))]
+    chosen: Chosen = [(stage, fresh) for stage in sources if (fresh := _fresh(stage, source=True))]
     for _ in range(LAYERS):
         taken = [(stage, indexes if stage.gang else indexes.take(room)[0]) for stage, indexes in chosen]
         stopping.cancel_unplaced(taken)
         room -= sum(len(indexes) for _, indexes in taken)
         _settle(board, taken, consumers)
+        buffering.let_through(board)
         _note_deprived(taken, needs, stopped)
         if room <= 0:
             break
@@ -113,11 +115,11 @@ def _note_deprived(canceled: Chosen, needs: dict[int, list[Need]], stopped: Stop
     stopped.deprived |= {consumer for consumer, needed in needs.items() if any(need.stage in lost for need in needed)}
 
 
-def _fresh(stage: StageRow) -> IndexSet:
-    """Return the tasks of a stage that never began and stand on no list, of those that wait for no other stage."""
+def _fresh(stage: StageRow, *, source: bool = False) -> IndexSet:
+    """Return the tasks of a stage that never began and stand on no list; unless it is a source, of those with all inputs."""
     if stage.ended or (stage.gang and (stage.spent or len(stage.unplaced) < stage.parallelism)):
         return IndexSet()
-    return stage.ready - stage.spent
+    return (stage.unplaced if source else stage.ready) - stage.spent
 
 
 def _without_inputs(
@@ -140,7 +142,7 @@ def _without_inputs(
         lost = fresh
         for need in needs[stage.id]:
             if need.pointwise:
-                lost &= _fed_alone(gone.get(need.stage, IndexSet()), need.tasks, stage.parallelism)
+                lost &= fed_alone(gone.get(need.stage, IndexSet()), need.tasks, stage.parallelism)
         if lost and (not stage.gang or len(lost) == stage.parallelism):
             yield stage, lost
 
@@ -150,9 +152,3 @@ def _canceled_share(board: Board, need: Need) -> float:
     stage = board.stages.get(need.stage)
     canceled, tasks = (stage.counts[TaskState.CANCELED], stage.parallelism) if stage else (need.canceled, need.tasks)
     return canceled / tasks if tasks else 0.0
-
-
-def _fed_alone(gone: IndexSet, width: int, consumers: int) -> IndexSet:
-    """Return those of so many consumers all of whose inputs are among these of a stage of this width."""
-    spans = ((-(-low * consumers // width), high * consumers // width) for low, high in gone.ranges)
-    return IndexSet.of((low, high) for low, high in spans if low < high)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from jobs.models import Edge, Job, JobType, Stage
+from jobs.showing_pressure import Held, held_back
 from nodes.showing import scheduler
 from scheduling.explain import Facts, explain
 from scheduling.lifecycle import JOB_STARTABLE, LISTED, JobState, TaskState
@@ -22,14 +23,17 @@ def explain_job(job: UUID, *, now: datetime) -> dict[str, Any] | None:
     if row is None:
         return None
     shared = _shared(row)
-    waits = _unfinished_needs(job)
+    waits, held = _unfinished_needs(job), held_back(job)
     goes_on = row.state in JOB_STARTABLE
     stages = Stage.objects.filter(job_id=job, ended_at=None).order_by("position")
     found = stages.values("id", "name", "counts", "next_due", "refusal", "spec__gang")
     return {
         "state": JobState(row.state).name,
         "stages": [
-            {"stage": stage["name"], "reasons": explain(_facts(dict(stage), waits, shared, goes_on=goes_on), now=now)}
+            {
+                "stage": stage["name"],
+                "reasons": explain(_facts(dict(stage), waits, held, shared, goes_on=goes_on), now=now),
+            }
             for stage in found
             if stage["counts"][TaskState.CREATED] or waits.get(stage["id"])
         ],
@@ -72,11 +76,22 @@ def _unfinished_needs(job: UUID) -> dict[int, list[str]]:
     return waits
 
 
-def _facts(stage: dict[str, Any], waits: dict[int, list[str]], shared: dict[str, Any], *, goes_on: bool) -> Facts:
+def _facts(
+    stage: dict[str, Any],
+    waits: dict[int, list[str]],
+    held: dict[int, Held],
+    shared: dict[str, Any],
+    *,
+    goes_on: bool,
+) -> Facts:
     refusal = Refusal.from_dict(stage["refusal"]) if stage["refusal"] else None
+    tasks, consumers, buffer = held.get(stage["id"], Held(0, (), 0))
     return Facts(
         **shared,
         waits_for=tuple(waits.get(stage["id"], ())),
+        held_back=tasks,
+        held_by=consumers,
+        buffer=buffer,
         gang_ending=_ending(stage["counts"]) if goes_on and stage["spec__gang"] else 0,
         retry_at=stage["next_due"],
         refusal=refusal,

@@ -92,7 +92,7 @@ def _unready(jobs: Iterable[UUID]) -> tuple[list[StageRow], dict[int, list[tuple
         stages = rows.execute(
             f"""SELECT {STAGE_COLUMNS} FROM jobs_job j CROSS JOIN LATERAL (
                 SELECT * FROM jobs_stage s WHERE s.job_id = j.id AND s.ended_at IS NULL AND s.open_needs > 0
-                    AND NOT isempty(s.unplaced) AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
+                    AND NOT isempty(s.unplaced) AND NOT s.buffered AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
                 ORDER BY s.position LIMIT %s
             ) s WHERE j.id = ANY(%s) AND j.state = ANY(%s) AND j.held_reason = '' ORDER BY j.id, s.position LIMIT %s""",
             [STAGES_A_JOB, list(jobs), [int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],

@@ -61,6 +61,15 @@ FORBIDDEN = {
         SELECT t.stage_id, t.index FROM jobs_task t JOIN jobs_edge e ON e.consumer_id = t.stage_id AND e.exchange = 'all'
         JOIN jobs_stage p ON p.id = e.producer_id
         WHERE t.started_at IS NOT NULL AND t.state <> {int(TaskState.CREATED)} AND p.ended_at IS NULL""",
+    "I7 no more results wait to be taken than a buffer holds": f"""
+        SELECT e.id, count(*) FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id AND j.retried_from_id IS NULL
+        JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage c ON c.id = e.consumer_id
+        JOIN jobs_task t ON t.stage_id = p.id AND t.state = {int(TaskState.FINISHED)}
+        WHERE e.buffer IS NOT NULL AND EXISTS (
+            SELECT 1 FROM jobs_task x WHERE x.stage_id = c.id AND x.started_at IS NULL AND x.ended_at IS NULL
+                AND x.index >= t.index::bigint * c.parallelism / p.parallelism
+                AND x.index < ((t.index + 1)::bigint * c.parallelism + p.parallelism - 1) / p.parallelism)
+        GROUP BY e.id HAVING count(*) > e.buffer""",
     "I9 no member of a gang runs on while another waits": """
         SELECT DISTINCT s.id FROM jobs_stage s JOIN jobs_assignment a ON a.stage_id = s.id AND NOT a.recalled
         WHERE s.spec ->> 'gang' = 'true' AND NOT isempty(s.unplaced)""",

@@ -100,10 +100,10 @@ class Job(models.Model):
 class Stage(models.Model):
     """A node of a job's DAG, with its tasks counted by state.
 
-    `unplaced` are the tasks that are CREATED; of these, `blocked` wait for a pointwise input, `delayed` for the end of a
-    backoff, and none may be placed while `open_needs` (stages that must end first) is above zero. `spent` are those
-    whose last attempt began, so that the next one needs a new number. `done` are those that have ended, kept only where
-    a pointwise consumer asks. `counts` is indexed by TaskState.
+    `unplaced` are the tasks that are CREATED; of these, `blocked` wait for a pointwise input or for room in a buffer,
+    `delayed` for the end of a backoff, and none may be placed while `open_needs` (stages that must end first) is above
+    zero. `spent` are those whose last attempt began, so that the next one needs a new number. `done` are those that have
+    ended, kept only where a pointwise consumer asks. `counts` is indexed by TaskState.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="stages")
@@ -115,6 +115,10 @@ class Stage(models.Model):
     parallelism = models.IntegerField()
     open_needs = models.IntegerField(default=0)
     feeds_pointwise = models.BooleanField(default=False)
+    #: Whether it gives to a buffer or takes from one.
+    buffered = models.BooleanField(default=False, db_default=False)
+    #: When its tasks were let through up to where, as [[seconds since the epoch, task], …] (jobs.buffering).
+    let_through = models.JSONField(null=True)
     unplaced = IndexSetField()
     blocked = IndexSetField()
     delayed = IndexSetField()
@@ -140,6 +144,8 @@ class Edge(models.Model):
     producer = models.ForeignKey(Stage, models.CASCADE, related_name="consumers")
     consumer = models.ForeignKey(Stage, models.CASCADE, related_name="producers")
     exchange = models.CharField(max_length=10)
+    #: How many results may wait to be taken; any number without.
+    buffer = models.IntegerField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["producer", "consumer"], name="one_edge_per_pair")]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from database import rows
-from jobs import gangs, lease, outcomes, quarantine, settling, telling
+from jobs import buffering, gangs, lease, outcomes, quarantine, settling, telling
 from jobs.board import Board
 from jobs.moves import RANGE, Move, move
 from jobs.outcomes import Ends
@@ -119,6 +119,7 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
             board.drop(node, assignment.stage, assignment.listed)
         gangs.mend(board)
         settling.settle(board, moves)
+        buffering.let_through(board)
         board.promote(node)
         board.write()
 

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from agent.messages import Report
 from database import rows
-from jobs import ending, gangs, lease, settling
+from jobs import buffering, ending, gangs, lease, settling
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
@@ -110,6 +110,7 @@ def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *
     _add_run_time(board, reports, measures)
     recalled = gangs.mend(board)
     settling.settle(board, [*ends, *returns], changing.consumers)
+    buffering.let_through(board)
     for node in {report.node for report in reports}:
         board.promote(node)
     board.write()

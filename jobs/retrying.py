@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from database import rows
-from jobs import settling
+from jobs import buffering, settling
 from jobs.board import Board
 from jobs.expanding import insert_tasks
 from jobs.moves import Move
@@ -32,6 +32,7 @@ def reuse(old: UUID, new: UUID) -> None:
     for move in moves:
         board.stages[move.stage].move(move.before, move.after, move.indexes)
     settling.settle(board, moves)
+    buffering.let_through(board)
     board.write()
 
 

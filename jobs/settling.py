@@ -136,6 +136,17 @@ def unblock(board: Board, producer: StageRow, ended: IndexSet) -> None:
         consumer.changed = True
 
 
+def with_inputs(board: Board, stage: StageRow, tasks: IndexSet) -> IndexSet:
+    """Return those of a stage's tasks whose pointwise inputs have all ended."""
+    if not tasks:
+        return tasks
+    found = rows.fetch("SELECT producer_id FROM jobs_edge WHERE consumer_id = %s AND exchange = 'pointwise'", [stage.id])
+    board.lock_stages(producer for (producer,) in found)
+    for (producer,) in found:
+        tasks = IndexSet.from_indexes(j for j in tasks if _has_inputs(board.stages[producer], stage, j))
+    return tasks
+
+
 def _fed(producer: StageRow, consumer: StageRow, ended: IndexSet) -> IndexSet:
     """Return the consumer's tasks that these tasks of the producer feed."""
     if producer.parallelism == consumer.parallelism:

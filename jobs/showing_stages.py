@@ -84,17 +84,17 @@ def infeasible(shown: list[dict[str, Any]]) -> list[dict[str, str]]:
     return [{"stage": stage["name"], "reason": " ".join(stage["refusal"])} for stage in shown if stage["infeasible"]]
 
 
-def _ask_needs(job: UUID) -> rows.Answer[dict[int, list[dict[str, str]]]]:
+def _ask_needs(job: UUID) -> rows.Answer[dict[int, list[dict[str, Any]]]]:
     asked = rows.execute(
-        "SELECT e.consumer_id, p.name, e.exchange FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id "
+        "SELECT e.consumer_id, p.name, e.exchange, e.buffer FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id "
         "WHERE e.job_id = %s ORDER BY e.id",
         [job],
     )
 
-    def answer() -> dict[int, list[dict[str, str]]]:
-        needs: dict[int, list[dict[str, str]]] = {}
-        for consumer, producer, exchange in asked.fetchall():
-            needs.setdefault(consumer, []).append({"stage": producer, "exchange": exchange})
+    def answer() -> dict[int, list[dict[str, Any]]]:
+        needs: dict[int, list[dict[str, Any]]] = {}
+        for consumer, producer, exchange, buffer in asked.fetchall():
+            needs.setdefault(consumer, []).append({"stage": producer, "exchange": exchange, "buffer": buffer})
         return needs
 
     return answer
@@ -104,7 +104,7 @@ def _decoded(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"refusal": json.loads(row["refusal"])} if row["refusal"] else row
 
 
-def _shown(row: dict[str, Any], needs: list[dict[str, str]]) -> dict[str, Any]:
+def _shown(row: dict[str, Any], needs: list[dict[str, Any]]) -> dict[str, Any]:
     refusal = Refusal.from_dict(row["refusal"]) if row["refusal"] else None
     waits = row["ended_at"] is None and refusal is not None
     return row | {

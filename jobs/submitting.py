@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from scheduling.lifecycle import JobState, TaskState
 from scheduling.plan import Request, infeasible
 from scheduling.refusals import Refusal
 from scheduling.resources import Resources
-from scheduling.spec import Exchange, JobSpec, StageSpec, to_json
+from scheduling.spec import Exchange, JobSpec, Need, StageSpec, to_json
 
 INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, state, held_reason,
         error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key, description_digest,
@@ -138,28 +138,31 @@ def _insert_job(planned: Planned, stored: dict[str, Any], values: dict[str, Any]
 def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> None:
     needs = [need for _, stage in planned.stages for need in stage.upstreams]
     pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
+    buffers = _buffers(needs)
     refused = planned.refused
     values = rows.columns(
         (
             (
                 id_,
                 *_stage_values(job, position, stage, specs[stage.name], pointwise=stage.name in pointwise),
+                _blocked(stage, buffers.get(stage.name)).to_multirange(),
+                stage.name in buffers or any(need.buffer for need in stage.needs),
                 json.dumps(refused[position].to_dict()) if position in refused else None,
             )
             for position, (id_, stage) in enumerate(planned.stages)
         ),
-        13,
+        14,
     )
     rows.execute(
         """INSERT INTO jobs_stage (id, job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise,
-            unplaced, counts, blocked, delayed, spent, done, run_seconds, refusal, refused_at)
+            unplaced, counts, blocked, delayed, spent, done, run_seconds, buffered, refusal, refused_at)
         SELECT c.id, c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
             c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0,
-            c.refusal::jsonb, CASE WHEN c.refusal IS NOT NULL THEN now() END
+            c.buffered, c.refusal::jsonb, CASE WHEN c.refusal IS NOT NULL THEN now() END
         FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
-            %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[])
+            %s::bool[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::text[])
             AS c(id, job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked,
-                refusal)""",
+                buffered, refusal)""",
         values,
     )
 
@@ -181,20 +184,36 @@ def _stage_values(
         pointwise,
         IndexSet.span(0, count).to_multirange(),
         "{" + ",".join(map(str, counts)) + "}",
-        IndexSet.span(
-            0, count if any(need.exchange is Exchange.POINTWISE for need in stage.upstreams) else 0
-        ).to_multirange(),
     )
+
+
+def _buffers(needs: Iterable[Need]) -> dict[str, int]:
+    """Return the smallest buffer that each stage gives to."""
+    found: dict[str, int] = {}
+    for need in needs:
+        if need.buffer is not None:
+            found[need.stage] = min(need.buffer, found.get(need.stage, need.buffer))
+    return found
+
+
+def _blocked(stage: StageSpec, buffer: int | None) -> IndexSet:
+    """Return the tasks that wait for a pointwise input, or for room in a buffer."""
+    count = stage.tasks or 0
+    if any(need.exchange is Exchange.POINTWISE for need in stage.upstreams):
+        return IndexSet.span(0, count)
+    return IndexSet.span(count if buffer is None else min(buffer, count), count)
 
 
 def _insert_edges(job: uuid.UUID, stages: list[tuple[int, StageSpec]]) -> None:
     ids = {stage.name: id_ for id_, stage in stages}
-    edges = [(job, ids[need.stage], id_, need.exchange.value) for id_, stage in stages for need in stage.upstreams]
+    edges = [
+        (job, ids[need.stage], id_, need.exchange.value, need.buffer) for id_, stage in stages for need in stage.upstreams
+    ]
     if edges:
         rows.execute(
-            "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange) "
-            "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[])",
-            rows.columns(edges, 4),
+            "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange, buffer) "
+            "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::int[])",
+            rows.columns(edges, 5),
         )
 
 

@@ -23,6 +23,9 @@ class Facts:
     job_type_limit: int | None = None  #: set only while so many jobs of the type are running
     job_held: str | None = None
     waits_for: tuple[str, ...] = ()  #: names of unfinished stages whose results it needs
+    held_back: int = 0  #: tasks that could run but for the results that wait to be taken
+    held_by: tuple[str, ...] = ()  #: names of the stages that are to take them
+    buffer: int = 0  #: how many results may wait
     gang_ending: int = 0  #: members that still run of a gang of which one did not go on
     retry_at: datetime | None = None  #: when the first of the tasks that wait for another attempt is due
     jobs_ahead: int = 0  #: waiting jobs of the pool that are served first
@@ -56,6 +59,10 @@ def _waits(facts: Facts, now: datetime) -> Iterator[str]:
         names, more = facts.waits_for[:SHOWN_STAGES], len(facts.waits_for) - SHOWN_STAGES
         others = f" and {more:,} more" if more > 0 else ""
         yield f"It needs the results of {_plural('stage', len(facts.waits_for))} {', '.join(names)}{others}."
+    if facts.held_back:
+        tasks = f"{facts.held_back:,} {_plural('task', facts.held_back)} {'is' if facts.held_back == 1 else 'are'}"
+        takers = ", ".join(facts.held_by[:SHOWN_STAGES])
+        yield f"{tasks} held back: {takers} must take results first, of which {facts.buffer:,} may wait."
     if facts.gang_ending:
         verb = "is" if facts.gang_ending == 1 else "are"
         others = f"{facts.gang_ending:,} {_plural('member', facts.gang_ending)} {verb} still being ended for that"

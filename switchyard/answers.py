@@ -19,10 +19,11 @@ LIVE_TASKS = ("DEPLOYING", "RUNNING", "CANCELING")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A stage whose results another stage is handed, and how: all, or pointwise."""
+    """A stage whose results another stage is handed, and how: all, or pointwise; at most `buffer` of these may wait."""
 
     stage: str
     exchange: str = "all"
+    buffer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class NeedSerializer(serializers.Serializer[Any]):
 
     stage = serializers.CharField()
     exchange = serializers.ChoiceField(["all", "pointwise"])
+    buffer = serializers.IntegerField(allow_null=True)
 
 
 class StageSerializer(serializers.Serializer[Any]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
+
 from scheduling import dag
 from scheduling.errors import Cyclic, Fault
 from scheduling.spec.faults import path_of, shown, suggestion
@@ -93,6 +95,7 @@ def _graph(job: JobSpec) -> Iterator[Fault]:
     if not flawed:
         yield from _pointwise(job)
         yield from _cycle(links)
+        yield from _buffers(job)
 
 
 def _flaw(job: JobSpec, flaw: dag.Flaw, links: dag.Links) -> Fault:
@@ -127,3 +130,47 @@ def _cycle(links: dag.Links) -> Iterator[Fault]:
         dag.build(links)
     except Cyclic as error:
         yield Fault("stages", str(error))
+
+
+def _buffers(job: JobSpec) -> Iterator[Fault]:
+    buffered = [
+        (path_of(("stages", at, "needs", position, "buffer")), need, stage)
+        for at, stage in enumerate(job.stages)
+        for position, need in enumerate(stage.needs)
+        if need.buffer is not None
+    ]
+    if not buffered:
+        return
+    named = {stage.name: stage for stage in job.stages}
+    depths = _depths(job)
+    for path, need, stage in buffered:
+        producer = named[need.stage]
+        if need.exchange is not Exchange.POINTWISE:
+            yield Fault(path, "goes with exchange: pointwise only")
+        elif producer.tasks and stage.tasks and (need.buffer or 0) < (least := _least(producer, stage)):
+            yield Fault(path, f"must be {least:,} or more: so many results of {producer.name} are taken at once")
+        elif depths and depths[producer.name] != depths[stage.name]:
+            reason = (
+                f"might stay full for ever: {stage.name} waits until whole stages have ended that {producer.name} does not"
+            )
+            yield Fault(path, reason)
+
+
+def _least(producer: StageSpec, consumer: StageSpec) -> int:
+    """Return how many results one task takes at the most; gangs give and take all at once."""
+    width, tasks = producer.tasks or 1, consumer.tasks or 1
+    if producer.gang or consumer.gang:
+        return width
+    return int(dag.waits(np.arange(tasks), width, tasks).max())
+
+
+def _depths(job: JobSpec) -> dict[str, int]:
+    """Return on how many whole stages each stage waits one after the other; nothing for a graph with a cycle."""
+    depths: dict[str, int] = {}
+    try:
+        stages = job.in_order()
+    except Cyclic:
+        return depths
+    for stage in stages:
+        depths[stage.name] = max((depths[n.stage] + (n.exchange is Exchange.ALL) for n in stage.upstreams), default=0)
+    return depths

@@ -119,12 +119,13 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A stage whose results another stage is handed."""
+    """A stage whose results another stage is handed; of a pointwise one, at most `buffer` may wait to be taken."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     stage: Name
     exchange: Exchange = Exchange.ALL
+    buffer: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

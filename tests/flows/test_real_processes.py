@@ -8,7 +8,7 @@ from jobs.invariants import violations
 from jobs.models import Task
 from nodes.models import Event, Node
 from scheduling.lifecycle import JobState, TaskState
-from tests.flows.stack import Stack
+from tests.flows.stack import Stack, Watch
 
 SQUARE = "bench.callables:square"
 
@@ -79,6 +79,19 @@ def test_a_job_drains_and_ends_with_what_had_begun(stack: Stack, tmp_path: Path)
     assert stack.wait(job).state == JobState.FINISHED
     assert source.filter(state=TaskState.FINISHED).count() == 2
     assert violations() == []
+
+
+def test_a_stage_goes_no_further_ahead_than_its_buffer(stack: Stack) -> None:
+    stack.start_agent("only", slots=4)
+    watch = Watch()
+    watch.start()
+    needs = [{"stage": "a", "exchange": "pointwise", "buffer": 3}]
+    job = stack.submit(
+        {"a": {"python": SQUARE, "parallelism": 60}, "b": {"command": ["sleep", "0.02"], "parallelism": 60, "needs": needs}}
+    )
+    assert stack.wait(job).state == JobState.FINISHED
+    assert watch.end() == []
+    assert watch.rounds > 3
 
 
 def test_commands_run_with_what_they_are_given(stack: Stack) -> None:

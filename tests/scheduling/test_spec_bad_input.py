@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduling.errors import Fault, InvalidSpec
-from scheduling.spec import Limits, from_data, parse
+from scheduling.spec import Limits, from_data, parse, to_json
 
 
 def refusal(data: object, limits: Limits | None = None) -> tuple[Fault, ...]:
@@ -295,3 +295,41 @@ def test_extremes_are_settled_in_two_seconds() -> None:
             with pytest.raises(InvalidSpec):
                 parse(text)
         assert time.thread_time() - started < 2
+
+
+def buffered(buffer: object = 2, exchange: str = "pointwise", **more: object) -> dict[str, object]:
+    """Describe a job with a buffer between its two stages; `more` is of the one that takes from it."""
+    needs = [{"stage": "a", "exchange": exchange, "buffer": buffer}]
+    stages = [
+        {"name": "z", "command": ["true"]},
+        {"name": "a", "command": ["true"], "parallelism": 8},
+        {"name": "b", "command": ["true"], "parallelism": 4, "needs": needs, **more},
+    ]
+    return {"name": "buffered", "stages": stages}
+
+
+@pytest.mark.parametrize(
+    ("description", "path", "reason"),
+    [
+        (buffered(0), "stages[2].needs[0].buffer", "must be 1 or more, not 0"),
+        (buffered("2"), "stages[2].needs[0].buffer", "must be a whole number, not text"),
+        (buffered(2, "all"), "stages[2].needs[0].buffer", "goes with exchange: pointwise only"),
+        (buffered(1), "stages[2].needs[0].buffer", "must be 2 or more: so many results of a are taken at once"),
+        (buffered(7, gang=True), "stages[2].needs[0].buffer", "must be 8 or more: so many results of a are taken at once"),
+        (
+            buffered(needs=[{"stage": "a", "exchange": "pointwise", "buffer": 2}, "z"]),
+            "stages[2].needs[0].buffer",
+            "might stay full for ever: b waits until whole stages have ended that a does not",
+        ),
+    ],
+)
+def test_a_buffer_that_could_not_work_is_refused(description: dict[str, object], path: str, reason: str) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        from_data(description)
+    assert [(fault.path, fault.reason) for fault in caught.value.faults] == [(path, reason)]
+
+
+def test_a_buffer_that_works_is_kept() -> None:
+    job = from_data(buffered(2))
+    assert job.stages[2].needs[0].buffer == 2
+    assert from_data(to_json(job)) == job

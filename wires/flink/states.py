@@ -36,6 +36,9 @@ ACCUMULATORS = {
     Kind.HISTOGRAM: "Histogram",
 }
 
+#: Up to which share of the time something may be held back to be told as ok, and as low.
+OK, LOW = 0.1, 0.5
+
 #: How an ended job is told by its result.
 RESULTS = {JobState.FINISHED: "SUCCEEDED", JobState.FAILED: "FAILED", JobState.CANCELED: "CANCELED"}
 
@@ -48,3 +51,8 @@ def vertex(counts: tuple[int, ...], *, ended: bool) -> TaskState:
     if ended or (counts[TaskState.FINISHED] and counts[TaskState.FINISHED] == sum(counts)):
         return TaskState.FINISHED
     return TaskState.RUNNING if counts[TaskState.FINISHED] else TaskState.CREATED
+
+
+def level(ratio: float) -> str:
+    """Return how much a subtask is held back, in one word."""
+    return "ok" if ratio <= OK else "low" if ratio <= LOW else "high"

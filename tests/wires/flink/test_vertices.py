@@ -1,13 +1,17 @@
 """Vertices, subtasks and attempts; and the shapes of the older API."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
-from jobs.models import Attempt
+from jobs.leading import Leader
+from jobs.models import Attempt, Job, Task
 from scheduling.lifecycle import TaskState
+from tests.jobs.agents import ListAgent, turn
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +68,40 @@ def test_backpressure_is_told_at_once(told: Told, running: Ids) -> None:
     assert (found["status"], [each["ratio"] for each in found["subtasks"]]) == ("ok", [0.0, 0.0])
 
 
+def test_what_a_full_buffer_holds_back_is_told_as_back_pressure(
+    told: Told, submit: Callable[..., dict[str, Any]], leader: Leader, agent: ListAgent, placed: Callable[[], Any]
+) -> None:
+    needs = [{"stage": "a", "exchange": "pointwise", "buffer": 1}]
+    made = submit({"a": {"parallelism": 3}, "b": {"parallelism": 3, "needs": needs}})
+    turn(leader, agent.start(placed()))
+    Job.objects.update(created_at=F("created_at") - timedelta(hours=1))
+    vertex = told(f"/jobs/{made['id']}")["vertices"][0]["id"]
+    path = f"/jobs/{made['id']}/vertices/{vertex}/backpressure"
+    found = told(path)
+    assert (found["status"], found["backpressure-level"]) == ("ok", "high")
+    assert [(each["backpressure-level"], each["ratio"]) for each in found["subtasks"]] == [
+        ("ok", 0),
+        ("high", 1),
+        ("high", 1),
+    ]
+    turn(leader, agent.finish(placed()))
+    placed()
+    turn(leader, agent.finish(placed()))
+    first, second, third = told(path)["subtasks"]
+    assert (first["ratio"], third["ratio"]) == (0, 1)
+    assert 0.5 < second["ratio"] < 1, "it was let through a moment ago"
+
+
+@pytest.mark.parametrize(("blocked", "ratio", "level"), [(0.1, 0.1, "ok"), (0.4, 0.4, "low"), (7, 1, "high"), ("x", 0, "ok")])
+def test_a_task_that_says_that_it_is_blocked_is_believed(
+    told: Told, running: Ids, blocked: Any, ratio: float, level: str
+) -> None:
+    Task.objects.filter(index=1, stage__name="read").update(metrics={"blocked": blocked})
+    found = told(f"/jobs/{running['job']}/vertices/{running['v0']}/backpressure")
+    assert (found["backpressure-level"], found["subtasks"][1]["ratio"]) == (level, ratio)
+    assert found["subtasks"][0]["ratio"] == 0
+
+
 def test_what_there_is_none_of_is_empty(told: Told, running: Ids) -> None:
     assert told(f"/jobs/{running['job']}/vertices/{running['v0']}/watermarks") == []
     assert told("/datasets") == {"dataSets": []}
@@ -114,7 +152,15 @@ def test_the_older_errors_are_plain_text(viewer: Client) -> None:
 def test_ten_thousand_subtasks_cost_no_more_statements_than_ten(
     viewer: Client, submit: Callable[..., dict[str, Any]], statements: Callable[[Client, str], int]
 ) -> None:
-    pages = ("", "/subtasks/accumulators", "/subtasktimes", "/taskmanagers", "/metrics?get=0.a", "/accumulators")
+    pages = (
+        "",
+        "/subtasks/accumulators",
+        "/subtasktimes",
+        "/taskmanagers",
+        "/metrics?get=0.a",
+        "/accumulators",
+        "/backpressure",
+    )
     costs = []
     for tasks in (10, 10_000):
         made = submit({"a": {"parallelism": tasks}})["id"]

@@ -1,7 +1,7 @@
 """A vertex: its subtasks, their times, and the nodes that they run on."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scheduling.lifecycle import TASK_ENDS, TaskState
@@ -58,12 +58,14 @@ def by_node(stage: "Progress", found: Iterable["Execution"], names: Names, *, no
     return {"id": ids.vertex_id(stage.id), "name": stage.name, "now": now, "taskmanagers": told}
 
 
-def backpressure(stage: "Progress", found: Iterable["Execution"], *, now: int) -> dict[str, Any]:
-    """Return how much subtasks are held back: none is, for edges hold any number of results."""
+def backpressure(stage: "Progress", found: Iterable["Execution"], held: Sequence[float], *, now: int) -> dict[str, Any]:
+    """Return how much subtasks are held back by full buffers, or blocked as they tell themselves."""
     if stage.ended is not None or stage.started is None:
         return {"status": "deprecated"}
-    subtasks = [{"subtask": each.task, "backpressure-level": "ok", "ratio": 0.0} for each in found]
-    return {"status": "ok", "backpressure-level": "ok", "end-timestamp": now, "subtasks": subtasks}
+    ratios = [(each.task, max(held[each.task] if each.task < len(held) else 0.0, _blocked(each))) for each in found]
+    subtasks = [{"subtask": task, "backpressure-level": states.level(ratio), "ratio": ratio} for task, ratio in ratios]
+    worst = states.level(max((ratio for _, ratio in ratios), default=0.0))
+    return {"status": "ok", "backpressure-level": worst, "end-timestamp": now, "subtasks": subtasks}
 
 
 def host(node: int | None, names: Names) -> str:
@@ -116,3 +118,9 @@ def _on_node(node: int | None, found: list["Execution"], names: Names, *, now: i
         "metrics": io(together(flows_of(each) for each in found)),
         "status-counts": counts(tally),
     }
+
+
+def _blocked(found: "Execution") -> float:
+    """Return which share of its time a subtask says that it cannot hand on what it has."""
+    told = found.metrics.get("blocked") if found.state is TaskState.RUNNING else None
+    return min(max(float(told), 0.0), 1.0) if isinstance(told, int | float) else 0.0

@@ -5,6 +5,7 @@ from django.http.response import HttpResponseBase
 
 from jobs.accumulating import accumulated
 from jobs.showing_executions import Execution, execution, executions
+from jobs.showing_pressure import held_shares
 from jobs.showing_progress import Progress
 from nodes.showing import all_names, names_of
 from wires.flink import ids
@@ -69,7 +70,9 @@ class BackpressureView(FlinkView):
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Tell it, by subtask."""
         stage = found_stage(job, vertex)
-        return self.told(vertices.backpressure(stage, executions(stage.id), now=now_ms()))
+        now = now_ms()
+        held = held_shares(stage.id, stage.tasks, now=now / 1000)
+        return self.told(vertices.backpressure(stage, executions(stage.id), held, now=now))
 
 
 class WatermarksView(FlinkView):
