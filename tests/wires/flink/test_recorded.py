@@ -128,3 +128,9 @@ def test_errors_are_told_as_recorded(told: Told, name: str) -> None:
     theirs = recorded(name)
     path = theirs["request"].split()[1]
     assert told(path, theirs["status"]) == theirs["body"]
+
+
+def test_nothing_that_was_recorded_is_left_unused() -> None:
+    used = {*WHILE_RUNNING, *ONCE_FINISHED, *ONCE_FAILED, "stream_v0_backpressure"}
+    elsewhere = {"err_job_badid", "err_job_unknown", "err_method", "legacy"}
+    assert {each.stem for each in RECORDED.iterdir()} == used | elsewhere

@@ -1,0 +1,66 @@
+"""What answers cost: the same statements however many jobs, stages, tasks, nodes, attempts and events there are."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+import redis
+from django.test import Client
+from django.utils import timezone
+
+from jobs.models import Attempt, Stage, Task
+from nodes.models import Event
+from scheduling.lifecycle import TaskState
+from tests.jobs.agents import ListAgent
+
+pytestmark = pytest.mark.django_db
+
+Submit = Callable[..., dict[str, Any]]
+WIDE = {"parallelism": 500}
+VERTEX = "/jobs/{job}/vertices/{vertex}"
+SUBTASK = f"{VERTEX}/subtasks/0"
+PATHS = [
+    *("/config", "/overview", "/jobs", "/jobs/overview", "/jobs/metrics?get=uptime", "/datasets", "/jars"),
+    *("/taskmanagers", "/taskmanagers/metrics?get=Status.JVM.CPU.Load"),
+    *(f"/taskmanagers/{{node}}{rest}" for rest in ("", "/metrics", "/log", "/logs", "/stdout", "/thread-dump")),
+    *("/jobmanager/config", "/jobmanager/log", "/jobmanager/logs", "/jobmanager/metrics?get=numRunningJobs"),
+    *("/jobmanager/stdout", "/jobmanager/thread-dump"),
+    *(f"/jobs/{{job}}{rest}" for rest in ("", "/vertices", "/accumulators", "/config", "/exceptions", "/execution-result")),
+    *(f"/jobs/{{job}}{rest}" for rest in ("/metrics?get=uptime", "/plan", "/status")),
+    *(f"{VERTEX}{rest}" for rest in ("", "/accumulators", "/backpressure", "/metrics?get=0.a", "/subtasks/accumulators")),
+    *(f"{VERTEX}{rest}" for rest in ("/subtasks/metrics?get=a", "/subtasktimes", "/taskmanagers", "/watermarks")),
+    *(f"{SUBTASK}{rest}" for rest in ("", "/metrics", "/attempts/0", "/attempts/0/accumulators")),
+]
+
+
+def ids(made: dict[str, Any], agent: ListAgent) -> dict[str, str]:
+    stage = Stage.objects.get(job_id=made["id"], name="s0").id
+    return {"job": UUID(made["id"]).hex, "vertex": f"{stage:032x}", "node": f"{agent.node:032x}"}
+
+
+def test_answers_cost_as_many_statements_however_much_there_is(
+    viewer: Client,
+    submit: Submit,
+    agent: ListAgent,
+    broker: redis.Redis,
+    statements: Callable[[Client, str], int],
+) -> None:
+    small = ids(submit({"s0": {"parallelism": 2}}), agent)
+    few = {path: statements(viewer, path.format(**small)) for path in PATHS}
+    for number in range(2, 6):
+        ListAgent(broker, f"n{number}")
+        submit({"s0": {}})
+    buffered = [{"stage": "s0", "exchange": "pointwise", "buffer": 5}]
+    large = ids(submit({"s0": WIDE, **{f"s{n}": {"needs": buffered} | WIDE for n in range(1, 12)}}), agent)
+    fill(int(large["vertex"], 16))
+    assert {path: statements(viewer, path.format(**large)) for path in PATHS} == few
+
+
+def fill(stage: int) -> None:
+    """Let tasks have told and been tried again, and much have happened."""
+    Task.objects.filter(stage=stage).update(accumulators={"a": 1}, metrics={"a": 1})
+    Attempt.objects.bulk_create(
+        Attempt(stage_id=stage, index=index, attempt=5, state=TaskState.FAILED, error="no") for index in range(500)
+    )
+    Event.objects.bulk_create(Event(at=timezone.now(), kind="node_back", text="x", node_id=None) for _ in range(500))
