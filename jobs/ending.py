@@ -108,6 +108,7 @@ def _judge(
     poison: Mapping[int, IndexSet] | None,
 ) -> Iterable[Judged]:
     broken = {id_ for id_, stage in board.stages.items() if stage.broken}
+    unloadable: set[int] = set()
     for report, end in told:
         known = current.pop((end["stage"], end["index"]), None)
         if known:
@@ -116,6 +117,8 @@ def _judge(
             if judged.after == TaskState.FAILED and stage.id in broken:
                 # It fell with the member that failed first, by which alone the gang is judged.
                 judged.after = TaskState.CANCELED
+            elif judged.after == TaskState.FAILED and end["class"] == ExitClass.UNLOADABLE:
+                _decide_unloadable(stage, board.job_of(stage.id), judged, unloadable)
             elif judged.after == TaskState.FAILED and end["class"] == ExitClass.LOST:
                 _decide_lost(board.job_of(stage.id), judged, poison)
             elif judged.after == TaskState.FAILED:
@@ -123,6 +126,15 @@ def _judge(
             if stage.gang and judged.after in (TaskState.FAILED, TaskState.CREATED):
                 broken.add(stage.id)
             yield judged
+
+
+def _decide_unloadable(stage: StageRow, job: JobRow, judged: Judged, told: set[int]) -> None:
+    """Let the first of a stage's tasks that cannot be loaded fail it; of the others, begun elsewhere, it says it all."""
+    if stage.id in told or (job.stopping and stage.counts[TaskState.FAILED]):
+        judged.after = TaskState.CANCELED
+        return
+    told.add(stage.id)
+    judged.failures += 1
 
 
 def _decide_lost(job: JobRow, judged: Judged, poison: Mapping[int, IndexSet] | None) -> None:

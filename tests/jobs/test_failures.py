@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from jobs import services
+from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Attempt, Job, Stage, Task
 from nodes.models import NodeResource
@@ -97,6 +98,25 @@ def test_a_callable_that_does_not_load_fails_the_job_at_once(leader: Leader, age
     turn(leader, agent.fail(tasks[:1], "unloadable", error="No module named 'nope'"))
     turn(leader, agent.give_back(agent.tasks()))
     assert the_job() == (JobState.FAILED, "task 0 of stage a failed: No module named 'nope'")
+
+
+def test_a_callable_that_does_not_load_anywhere_fails_one_task_alone(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    others = [ListAgent(agent.broker, name) for name in ("n2", "n3")]
+    job({"a": {"parallelism": 6}}, retry=RETRY, max_failures=100)
+    turn(leader)
+    first, *rest = agents = [agent, *others]
+    for each in agents:
+        each.listen()
+        assert len(each.tasks()) == 2
+    turn(leader, first.fail(first.tasks(), "unloadable", error="No module named 'nope'"))
+    turn(leader, *(each.fail(each.tasks()[:1], "unloadable", error="nor here") for each in rest))
+    turn(leader, *(each.give_back(each.tasks()) for each in rest))
+    assert the_job() == (JobState.FAILED, "task 0 of stage a failed: No module named 'nope'")
+    assert Job.objects.get().failures == 1
+    failed = Task.objects.filter(state=TaskState.FAILED)
+    assert [(task.index, task.failures) for task in failed] == [(0, 1)]
+    assert Task.objects.filter(state=TaskState.CANCELED).count() == 5
+    assert violations() == []
 
 
 def test_a_report_of_an_older_attempt_changes_nothing(leader: Leader, agent: ListAgent, job: Submit) -> None:
