@@ -66,7 +66,8 @@ FORBIDDEN = {
         JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage c ON c.id = e.consumer_id
         JOIN jobs_task t ON t.stage_id = p.id AND t.state = {int(TaskState.FINISHED)}
         WHERE e.buffer IS NOT NULL AND EXISTS (
-            SELECT 1 FROM jobs_task x WHERE x.stage_id = c.id AND x.started_at IS NULL AND x.ended_at IS NULL
+            SELECT 1 FROM jobs_task x WHERE x.stage_id = c.id
+                AND x.attempt = 0 AND x.started_at IS NULL AND x.ended_at IS NULL
                 AND x.index >= t.index::bigint * c.parallelism / p.parallelism
                 AND x.index < ((t.index + 1)::bigint * c.parallelism + p.parallelism - 1) / p.parallelism)
         GROUP BY e.id HAVING count(*) > e.buffer""",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from database import rows
 from jobs import services
 from jobs.explaining import explain_job
+from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Job, Stage, Task
 from jobs.showing_pressure import held_back, held_shares
@@ -90,6 +91,8 @@ def test_a_task_that_is_tried_again_keeps_its_place(leader: Leader, agent: ListA
     assert placed(leader, agent, "b") == [0]
     turn(leader, agent.fail(tasks(agent, "b", 0)))
     assert (placed(leader, agent, "a"), placed(leader, agent, "b")) == ([1], [0]), "it has taken its result before"
+    turn(leader, agent.finish(tasks(agent, "a", 1)))
+    assert violations() == []
     work_off(leader, agent)
     made.refresh_from_db()
     assert made.state == JobState.FINISHED
@@ -186,3 +189,10 @@ def test_jobs_without_buffers_are_not_looked_at(leader: Leader, agent: ListAgent
     work_off(leader, agent)
     assert said
     assert not [statement for statement in said if "buffer IS NOT NULL" in statement or "let_through" in statement]
+
+
+def test_a_buffer_that_overflows_is_found(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 4}, "b": {"parallelism": 2, "needs": [need("a", 2)]}})
+    Task.objects.filter(stage__name="a", index__lt=3).update(state=TaskState.FINISHED)
+    assert "I7 no more results wait to be taken than a buffer holds" in {each.invariant for each in violations()}
+    Task.objects.filter(stage__name="a").update(state=TaskState.CREATED)
