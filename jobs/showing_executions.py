@@ -93,7 +93,7 @@ def failures(job: UUID, *, limit: int) -> list[Failure]:
 
 def _execution(row: tuple[Any, ...]) -> Execution:
     task, state, *rest = row
-    return Execution(task, _STATES[state], *rest)
+    return Execution._make((task, _STATES[state], *rest))
 
 
 def _object(text: str | None) -> Mapping[str, Any]:

@@ -23,8 +23,10 @@ _IO = tuple(told for name in FLOWS for told in (name, f"{name}-complete"))
 LARGEST = 2**63 - 1
 #: What was read or written, and whether all that could tell has told.
 Told = tuple[int, bool]
-_SILENT: "list[Told]" = [(0, False)] * len(FLOWS)
-_NOT_BEGUN: "list[Told]" = [(0, True)] * len(FLOWS)
+_NAMES = tuple((name, f"{name}-complete", ours) for name, ours in FLOWS.items())
+#: What attempts read and wrote that told nothing: of which it is not known, and of which it is.
+_SILENT = {told: 0 if told in FLOWS else False for told in _IO}
+_NOT_BEGUN = {told: 0 if told in FLOWS else True for told in _IO}
 
 
 def times(started: int | None, ended: int | None, now: int) -> dict[str, int]:
@@ -45,21 +47,34 @@ def io(flows: "Flows | Sequence[Told]") -> dict[str, Any]:
     return dict(zip(_IO, chain.from_iterable(flows), strict=True))
 
 
-def flows_of(found: "Execution") -> list[Told]:
+def io_of(found: "Execution") -> dict[str, Any]:
     """Return what one attempt read and wrote; one that has not begun has read nothing, and that is known."""
     metrics, begun = found.metrics, found.started is not None
     if not metrics:
         return _SILENT if begun else _NOT_BEGUN
-    return [_flow(metrics.get(name), begun=begun) for name in FLOWS.values()]
+    told: dict[str, Any] = {}
+    for name, complete, ours in _NAMES:
+        told[name], told[complete] = _flow(metrics.get(ours), begun=begun)
+    return told
 
 
-def together(found: Iterable[Sequence[Told]]) -> list[Told]:
+def together(found: Iterable["Execution"]) -> list[Told]:
     """Return the sums of what several attempts read and wrote."""
-    columns = zip(*found, strict=True)
-    return [(min(sum(value for value, _ in column), LARGEST), all(known for _, known in column)) for column in columns]
+    sums, known = [0] * len(FLOWS), [True] * len(FLOWS)
+    for each in found:
+        metrics, begun = each.metrics, each.started is not None
+        for place, ours in enumerate(FLOWS.values()):
+            value, complete = _flow(metrics.get(ours), begun=begun)
+            sums[place] += value
+            known[place] = known[place] and complete
+    return [(min(value, LARGEST), complete) for value, complete in zip(sums, known, strict=True)]
 
 
 def _flow(value: object, *, begun: bool) -> Told:
-    if isinstance(value, int | float):
-        return int(max(min(value, LARGEST), 0)), True
-    return 0, not begun
+    if value is None:
+        return 0, not begun
+    if type(value) is int and 0 <= value <= LARGEST:
+        return value, True
+    if not isinstance(value, int | float):
+        return 0, not begun
+    return int(max(min(value, LARGEST), 0)), True

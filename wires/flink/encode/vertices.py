@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink import ids, states
-from wires.flink.encode.measures import counts, flows_of, io, times, together
+from wires.flink.encode.measures import counts, io, io_of, times, together
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def subtask(found: "Execution", names: Names, *, now: int) -> dict[str, Any]:
         "attempt": found.attempt,
         "host": host(found.node, names),
         **times(found.started, found.ended, now),
-        "metrics": io(flows_of(found)),
+        "metrics": io_of(found),
     }
 
 
@@ -109,13 +109,13 @@ def _on_node(node: int | None, found: list["Execution"], names: Names, *, now: i
     tasks = Counter(each.state for each in found)
     tally = tuple(tasks[state] for state in TaskState)
     started = [each.started for each in found if each.started is not None]
-    over = all(each.state in TASK_ENDS for each in found)
+    over = sum(tasks[state] for state in TASK_ENDS) == len(found)
     ended = max((each.ended for each in found if each.ended is not None), default=None) if over else None
     return {
         "host": address(node, names),
         "status": states.TASKS[states.vertex(tally, ended=over)],
         **times(min(started, default=None), ended, now),
-        "metrics": io(together(flows_of(each) for each in found)),
+        "metrics": io(together(found)),
         "status-counts": counts(tally),
     }
 
