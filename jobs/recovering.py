@@ -17,7 +17,7 @@ from jobs.moves import RANGE, Move, move
 from jobs.outcomes import Ends
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from nodes import events
-from nodes.models import BROKER_AWAY
+from nodes.conditions import BROKER_AWAY
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
 from scheduling.retry import ExitClass, Failure

@@ -96,10 +96,6 @@ class NodeResource(models.Model):
         ]
 
 
-#: The condition of a node whose agent is heard over HTTP alone.
-BROKER_AWAY = "broker_away"
-
-
 class Condition(models.Model):
     """An error or a warning that stands on a node until its cause is gone."""
 

@@ -9,7 +9,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from nodes import events
-from nodes.models import BROKER_AWAY, Condition, Node, NodeResource, Scheduler
+from nodes.conditions import BROKER_AWAY
+from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
 
