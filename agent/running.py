@@ -41,7 +41,7 @@ def main(
     resource: Annotated[list[str] | None, typer.Option(help="Another resource, as name=amount; repeatable.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label of this node, as key=value; repeatable.")] = None,
     use_cgroups: Annotated[
-        bool, typer.Option("--cgroups/--no-cgroups", help="Bound memory by control groups, if it may.")
+        bool, typer.Option("--cgroups/--no-cgroups", help="Bound the memory of tasks by control groups where allowed.")
     ] = True,
     pool: Annotated[str, typer.Option(help="Pool that this node belongs to.")] = "default",
     log_cap: Annotated[int, typer.Option(help="Bytes kept of each output stream of a task.")] = output.CAP,
