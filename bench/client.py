@@ -5,6 +5,7 @@ One connection to the web and one to the database, both kept open; a thread has 
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -23,6 +24,37 @@ class Unfinished(Exception):
 
 class Refused(Exception):
     """The web did not take a job."""
+
+
+class Watch:
+    """Sees the ends of many jobs for many threads: one question for all of them, as each of them asking would cost more."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._database = psycopg.connect(installation.database_url, autocommit=True)
+        self._awaited: dict[str, threading.Event] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="watch")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+        self._database.close()
+
+    def until_ended(self, id_: str, seconds: float) -> None:
+        """Return when a job has ended, however."""
+        ended = self._awaited[id_] = threading.Event()
+        if not ended.wait(seconds):
+            raise Unfinished(f"a job had not ended after {seconds:g} s")
+
+    def _look(self) -> None:
+        question = "SELECT id::text FROM jobs_job WHERE id = ANY(%s::uuid[]) AND ended_at IS NOT NULL"
+        while not self._over.wait(POLL_SECONDS):
+            for (id_,) in self._database.execute(question, [list(self._awaited)], prepare=True):
+                self._awaited.pop(id_).set()
 
 
 class Client:
