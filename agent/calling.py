@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,20 +32,16 @@ class Unloadable(Exception):
 
 
 class Given:
-    """What a stage's tasks are given: the results of other stages, and items. It grows while the stage runs.
-
-    `awaited` are results that were not there when it was told, because the same worker was to make them first: the stage
-    that makes each, by name of the input and index.
-    """
+    """What a stage's tasks are given: the results of other stages, and items. It grows while the stage runs."""
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.parallelism: int = told["parallelism"]
-        self._sizes: dict[str, int] = {name: size for name, size, _ in told["inputs"]}
-        self._pointwise = {name for name, _, exchange in told["inputs"] if exchange == "pointwise"}
+        self._sizes: dict[str, int] = {name: size for name, size, _, _ in told["inputs"]}
+        self._pointwise = {name for name, _, exchange, _ in told["inputs"] if exchange == "pointwise"}
+        self._stages: dict[str, int] = {name: stage for name, _, _, stage in told["inputs"]}
         self._inputs: dict[str, list[Any]] = {name: [FAILED] * size for name, size in self._sizes.items()}
         self._skipped: dict[str, set[int]] = {}
         self._items: dict[int, Any] = {}
-        self.awaited: dict[tuple[str, int], int] = {(name, index): stage for name, index, stage in told["awaited"]}
         self.version = 0
 
     def add(self, given: list[list[Any]]) -> None:
@@ -57,17 +53,19 @@ class Given:
                 self._skipped.setdefault(name, set()).add(index)
             else:
                 self._inputs[name][index] = json.loads(text)
-                self.awaited.pop((name, index), None)
         self.version += len(given)
 
-    def complete(self, made: Iterable[tuple[int, int, str]]) -> bool:
-        """Take what is awaited from what was made here, [stage, index, JSON text]; say whether all of it is there."""
-        texts = {(stage, index): text for stage, index, text in made}
-        for (name, index), stage in list(self.awaited.items()):
-            if (stage, index) in texts:
-                self._inputs[name][index] = json.loads(texts[stage, index])
-                del self.awaited[name, index]
-        return not self.awaited
+    def complete(self, index: int, made: Mapping[tuple[int, int], str]) -> bool:
+        """Add what a task lacks from what was made here, JSON texts by stage and index; say whether nothing is missing."""
+        for name, inputs in self._inputs.items():
+            stage, skipped = self._stages[name], self._skipped.get(name, ())
+            for at in range(*self._range(name, index)):
+                if inputs[at] is FAILED and at not in skipped:
+                    text = made.get((stage, at))
+                    if text is None:
+                        return False
+                    inputs[at] = json.loads(text)
+        return True
 
     def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
         inputs = self._inputs
@@ -77,12 +75,18 @@ class Given:
 
     def _share(self, name: str, index: int) -> list[Any]:
         """Return an input without what will never be there: of a pointwise one, the part that overlaps the task's share."""
-        given, skipped, low = self._inputs[name], self._skipped.get(name), 0
+        given, skipped = self._inputs[name], self._skipped.get(name)
+        low, high = self._range(name, index)
         if name in self._pointwise:
-            size, parallelism = self._sizes[name], self.parallelism
-            low = index * size // parallelism
-            given = given[low : -(-(index + 1) * size // parallelism)]
+            given = given[low:high]
         return [value for at, value in enumerate(given, low) if at not in skipped] if skipped else given
+
+    def _range(self, name: str, index: int) -> tuple[int, int]:
+        """Return which tasks of an input a task is given, as a half-open range."""
+        size, parallelism = self._sizes[name], self.parallelism
+        if name not in self._pointwise:
+            return 0, size
+        return index * size // parallelism, -(-(index + 1) * size // parallelism)
 
 
 class PythonStage:
@@ -164,6 +168,10 @@ def prepare(path: str | None) -> None:
 
 
 def _wants_task(function: Callable[..., Any]) -> bool:
+    if inspect.isfunction(function) and not hasattr(function, "__wrapped__"):
+        # As the signature would say, for a twentieth of its price.
+        code = function.__code__
+        return code.co_varnames[: min(1, code.co_argcount)] == ("task",)
     try:
         return next(iter(inspect.signature(function).parameters), None) == "task"
     except (ValueError, TypeError):

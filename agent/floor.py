@@ -241,7 +241,7 @@ class Floor:
         stage, version = entry.stage, entry.stage.version
         known = worker.known.get(stage.id)
         if known is None or known < version:
-            worker.describe(stage.id, version, stage.describe(known, entry.open))
+            worker.describe(stage.id, version, stage.describe(known))
         self._journal.handed(worker.number, stage.id, entry.attempt, taken)
         worker.hand(entry, list(taken), version)
 

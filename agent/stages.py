@@ -9,6 +9,7 @@ from scheduling.indexes import IndexSet
 
 #: [stage name, or None for an item of foreach; index; JSON text, or None for a task that never will have one]
 Given = tuple[str | None, int, str | None]
+TOLD_OF_INPUTS = ("name", "parallelism", "exchange", "stage")
 SHELL = "/bin/sh"
 #: Seconds that a task has between TERM and KILL if its stage says nothing.
 GRACE = 10.0
@@ -41,7 +42,8 @@ class Stage:
         self.known = {producer: IndexSet() for producer in self._names}
         for item in self.described["inputs"]:
             self.give(item["stage"], item["known"])
-            self.skip(item["stage"], IndexSet.of(item.get("skipped", ())))
+            if item.get("skipped"):
+                self.skip(item["stage"], IndexSet.of(item["skipped"]))
         self.give_items(self.described.get("items") or {})
 
     @property
@@ -93,8 +95,9 @@ class Stage:
         """Take results of a stage that this one needs; what is known already changes nothing."""
         known, name = self.known[producer], self._names[producer]
         new = {index: text for index, text in results if text is not None and index not in known}
-        self.given.extend((name, index, text) for index, text in new.items())
-        self.known[producer] = known | IndexSet.from_indexes(new)
+        if new:
+            self.given.extend((name, index, text) for index, text in new.items())
+            self.known[producer] = known | IndexSet.from_indexes(new)
 
     def skip(self, producer: int, tasks: IndexSet) -> None:
         """Note tasks of a stage that this one needs which will never begin: they are left out of what its tasks are given."""
@@ -127,20 +130,18 @@ class Stage:
     def give_items(self, items: Mapping[Any, Any]) -> None:
         """Take items of foreach by index."""
         new = {int(index): item for index, item in items.items() if int(index) not in self.items}
+        if not new:
+            return
         self.given.extend((None, index, json.dumps(item)) for index, item in new.items())
         self.items |= IndexSet.from_indexes(new)
 
-    def describe(self, since: int | None, awaited: Mapping[int, IndexSet]) -> bytes:
-        """Return the line that tells a worker of this stage: all of it, or what it is given since a version.
-
-        `awaited` are the tasks, by stage, whose results it will itself have made before it comes to this stage.
-        """
+    def describe(self, since: int | None) -> bytes:
+        """Return the line that tells a worker of this stage: all of it, or what it is given since a version."""
         start, version, line = self._told
-        if (start, version) != (-1 if since is None else since, self.version) or not line or awaited:
+        if (start, version) != (-1 if since is None else since, self.version) or not line:
             told = {"id": self.id, "given": self.given[since or 0 :]}
             if since is None:
                 told |= self._nature()
-                told["awaited"] = [(self._names[stage], index, stage) for stage, tasks in awaited.items() for index in tasks]
             line = json.dumps(told).encode() + b"\n"
             self._told = (-1 if since is None else since, self.version, line)
         return line
@@ -153,7 +154,7 @@ class Stage:
             "args": spec.get("args", []),
             "kwargs": spec.get("kwargs", {}),
             "foreach": spec.get("foreach") is not None,
-            "inputs": [[item["name"], item["parallelism"], item.get("exchange")] for item in self.described["inputs"]],
+            "inputs": [[item.get(name) for name in TOLD_OF_INPUTS] for item in self.described["inputs"]],
             "argv": _argv(spec.get("command")),
             "files": self.files,
             "env": {

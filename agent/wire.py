@@ -11,8 +11,9 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-#: stage, attempt, index, how much of the stage's description must have been read
-ITEM = struct.Struct("<qiii")
+#: stage, attempt, index, how much of the stage's description must have been read, whether the rest of what it is given is
+#: to come from tasks of the same worker
+ITEM = struct.Struct("<qiii?")
 #: claimed so far, stage, attempt, index, begun (µs), ends of stdout and stderr before it, claimed again
 STATUS = struct.Struct("<qqiiqqqq")
 #: process group of the running command (0: none), process id of the worker, its start time in clock ticks
@@ -90,10 +91,10 @@ def new_page(path: str) -> int:
     return fd
 
 
-def pack_items(stage: int, attempt: int, indexes: list[int], version: int) -> bytes:
+def pack_items(stage: int, attempt: int, indexes: list[int], version: int, *, ahead: bool) -> bytes:
     """Return the records of some tasks of one stage, in this order."""
     pack = ITEM.pack
-    return b"".join([pack(stage, attempt, index, version) for index in indexes])
+    return b"".join([pack(stage, attempt, index, version, ahead) for index in indexes])
 
 
 def plain_end(

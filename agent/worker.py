@@ -13,7 +13,6 @@ import resource
 import signal
 import sys
 import time
-from collections import deque
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -63,7 +62,7 @@ class Worker:
         self._page = Page(ends.page)
         self._claimed = 0
         self._stages: dict[int, Stage] = {}
-        self._made: deque[tuple[int, int, str]] = deque(maxlen=KEPT)
+        self._made: dict[tuple[int, int], str] = {}
         self._place: Workplace | None = None
         self._unread = b""
         self._task: Task | None = None
@@ -76,14 +75,14 @@ class Worker:
         getpid, pid = os.getpid, os.getpid()
         out, err = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
         while record := read(items, ITEM.size):
-            stage_id, attempt, index, version = ITEM.unpack(record)
+            stage_id, attempt, index, version, ahead = ITEM.unpack(record)
             stage = self._stages.get(stage_id)
             if stage is None or stage.given.version < version:
                 stage = self._receive(stage_id, version)
             begun = clock() // 1000
             self._claimed = claimed = self._claimed + 1
             STATUS.pack_into(memory, 0, claimed, stage_id, attempt, index, begun, out, err, claimed)
-            if stage.given.awaited and not stage.given.complete(self._made):
+            if ahead and not stage.given.complete(index, self._made):
                 self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
                 continue
             task = self._task = stage.given.task(index, attempt, self._tell)
@@ -101,8 +100,13 @@ class Worker:
                 line = self._tell_all(stage_id, task, begun, ended, [out, out_end], [err, err_end])
             out, err = out_end, err_end
             if type(ended) is str and len(ended) <= results.INLINE:
-                self._made.append((stage_id, index, ended))
+                self._keep(stage_id, index, ended)
             self._write(line)
+
+    def _keep(self, stage: int, index: int, result: str) -> None:
+        self._made[stage, index] = result
+        if len(self._made) > KEPT:
+            del self._made[next(iter(self._made))]
 
     def _write(self, line: bytes) -> None:
         while line:

@@ -115,7 +115,7 @@ class Worker:
         self.outstanding += len(indexes)
         self.handed.append(Handed(entry, indexes))
         try:
-            os.write(self._items, pack_items(entry.stage.id, entry.attempt, indexes, version))
+            os.write(self._items, pack_items(entry.stage.id, entry.attempt, indexes, version, ahead=bool(entry.open)))
         except BrokenPipeError:
             return
 

@@ -140,51 +140,45 @@ def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> N
     pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
     buffers = _buffers(needs)
     refused = planned.refused
-    values = rows.columns(
-        (
-            (
-                id_,
-                *_stage_values(job, position, stage, specs[stage.name], pointwise=stage.name in pointwise),
-                _blocked(stage, buffers.get(stage.name)).to_multirange(),
-                stage.name in buffers or any(need.buffer for need in stage.needs),
-                json.dumps(refused[position].to_dict()) if position in refused else None,
-            )
-            for position, (id_, stage) in enumerate(planned.stages)
-        ),
-        14,
-    )
+    values = [
+        {
+            "id": id_,
+            "position": position,
+            **_stage_values(stage, specs[stage.name]),
+            "feeds_pointwise": stage.name in pointwise,
+            "blocked": _blocked(stage, buffers.get(stage.name)).to_multirange(),
+            "buffered": stage.name in buffers or any(need.buffer for need in stage.needs),
+            "refusal": refused[position].to_dict() if position in refused else None,
+        }
+        for position, (id_, stage) in enumerate(planned.stages)
+    ]
+    # Much of it is JSON of its own: here one text of all costs less than a column for each.
     rows.execute(
         """INSERT INTO jobs_stage (id, job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise,
             unplaced, counts, blocked, delayed, spent, done, run_seconds, buffered, refusal, refused_at)
-        SELECT c.id, c.job_id, c.position, c.name, c.spec::jsonb, c.demand::jsonb, c.parallelism, c.open_needs, c.pointwise,
-            c.unplaced::int4multirange, c.counts::int[], c.blocked::int4multirange, '{}', '{}', '{}', 0,
-            c.buffered, c.refusal::jsonb, CASE WHEN c.refusal IS NOT NULL THEN now() END
-        FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
-            %s::bool[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::text[])
-            AS c(id, job_id, position, name, spec, demand, parallelism, open_needs, pointwise, unplaced, counts, blocked,
-                buffered, refusal)""",
-        values,
+        SELECT c.id, %s::uuid, c.position, c.name, c.spec, c.demand, c.parallelism, c.open_needs, c.feeds_pointwise,
+            c.unplaced::int4multirange, c.counts, c.blocked::int4multirange, '{}', '{}', '{}', 0,
+            c.buffered, c.refusal, CASE WHEN c.refusal IS NOT NULL THEN now() END
+        FROM json_to_recordset(%s::json) AS c(id bigint, position int, name text, spec jsonb, demand jsonb,
+            parallelism int, open_needs int, feeds_pointwise bool, unplaced text, counts int[], blocked text, buffered bool,
+            refusal jsonb)""",
+        [job, json.dumps(values)],
     )
 
 
-def _stage_values(
-    job: uuid.UUID, position: int, stage: StageSpec, spec: dict[str, Any], *, pointwise: bool
-) -> tuple[Any, ...]:
+def _stage_values(stage: StageSpec, spec: dict[str, Any]) -> dict[str, Any]:
     count = stage.tasks or 0
     counts = [0] * len(TaskState)
     counts[TaskState.CREATED] = count
-    return (
-        job,
-        position,
-        stage.name,
-        json.dumps(spec),
-        json.dumps(dict(stage.resources)),
-        count,
-        sum(need.exchange is Exchange.ALL for need in stage.upstreams),
-        pointwise,
-        IndexSet.span(0, count).to_multirange(),
-        "{" + ",".join(map(str, counts)) + "}",
-    )
+    return {
+        "name": stage.name,
+        "spec": spec,
+        "demand": dict(stage.resources),
+        "parallelism": count,
+        "open_needs": sum(need.exchange is Exchange.ALL for need in stage.upstreams),
+        "unplaced": IndexSet.span(0, count).to_multirange(),
+        "counts": counts,
+    }
 
 
 def _buffers(needs: Iterable[Need]) -> dict[str, int]:

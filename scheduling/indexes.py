@@ -43,7 +43,10 @@ class IndexSet:
     @classmethod
     def from_indexes(cls, indexes: Iterable[int]) -> IndexSet:
         """Return the set of single indexes, in any order and possibly repeated."""
-        return cls(tuple(_merged((index, index + 1) for index in sorted(indexes))))
+        ordered = sorted(indexes)
+        if len(ordered) == 1:
+            return cls(((ordered[0], ordered[0] + 1),))
+        return cls(tuple(_merged((index, index + 1) for index in ordered)))
 
     @classmethod
     def from_multirange(cls, text: str) -> IndexSet:

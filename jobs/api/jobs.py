@@ -174,13 +174,15 @@ def _submit(request: Request, key: str | None) -> tuple[dict[str, Any], bool]:
             with rows.together():
                 made = submitting.store(planned, owner=owner, idempotency_key=key)
                 audit.record(identity_of(request), "job.submit", made, name=spec.name)
-                return _ask_in_full(made)(), True
+                shown = _ask_in_full(made)
     except UniqueViolation:
         # The same key arrived at another process meanwhile.
         known = made_before(owner, key, spec) if key else None
         if known is None:
             raise
         return _in_full(known), False
+    # Only here, so that the scheduler need not wait until the answer is made.
+    return shown(), True
 
 
 def _at(shown: dict[str, Any], request: Request, code: int) -> Response:

@@ -21,6 +21,7 @@ from scheduling.spec.types import ForeachFrom, JobSpec, RetryRule, StageSpec
 
 # Takes the place of faulty stages, so that the rest of the job is judged by itself.
 _STAND_IN = (StageSpec("stage"),)
+_PLAIN = frozenset({str, int, float, bool})
 
 
 def parse(text: bytes | str, *, format: Format | None = None, limits: Limits | None = None) -> JobSpec:
@@ -103,6 +104,8 @@ def _raise_any(found: Iterator[Fault]) -> None:
 
 
 def _written(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, ForeachFrom):
         return {"from": value.stage}
     names = _field_names(type(value))  # type: ignore[arg-type]  # a class has a hash

@@ -83,7 +83,6 @@ def test_a_script_that_submits_where_its_tasks_are_loaded_is_told_so(tmp_path: P
         "args": [],
         "kwargs": {},
         "foreach": False,
-        "awaited": [],
     }
     failed = PythonStage(told).run(Task(0, 1))
     assert isinstance(failed, Failure)
