@@ -60,6 +60,9 @@ class IndexSet:
 
     def to_multirange(self) -> str:
         """Return PostgreSQL's text form, such as '{[0,5),[7,9)}'."""
+        if len(self.ranges) == 1:
+            low, high = self.ranges[0]
+            return f"{{[{low},{high})}}"
         return "{" + ",".join(f"[{low},{high})" for low, high in self.ranges) + "}"
 
     def to_json(self) -> list[list[int]]:
@@ -67,6 +70,9 @@ class IndexSet:
         return [[low, high] for low, high in self.ranges]
 
     def __len__(self) -> int:
+        if len(self.ranges) == 1:
+            low, high = self.ranges[0]
+            return high - low
         return sum(high - low for low, high in self.ranges)
 
     def __bool__(self) -> bool:

@@ -111,7 +111,9 @@ def _written(value: Any) -> Any:
     names = _field_names(type(value))  # type: ignore[arg-type]  # a class has a hash
     if names is not None:
         named = ((name, getattr(value, name)) for name in names)
-        return {name: _written_field(name, held) for name, held in named if held is not None}
+        return {
+            name: held if type(held) in _PLAIN else _written_field(name, held) for name, held in named if held is not None
+        }
     return str(value) if isinstance(value, StrEnum) else value
 
 
