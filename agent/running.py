@@ -1,5 +1,6 @@
 """Running an agent: its options, its data folder, one session after the other, and leaving."""
 
+import gc
 import os
 import signal
 import socket
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 DELIVERY = 5.0
 #: Seconds between attempts to register.
 RETRY = 1.0
+#: Objects that are made before the young ones are looked through for garbage: a large command makes as many.
+YOUNG = 20_000
 DEFAULT = Fence()
 
 
@@ -171,6 +174,9 @@ class Agent:
     def _work(self, session: Session) -> None:
         """Work until told to stop, or cut off from the server for too long."""
         wait, supervisor, beats, cut = 1.0, session.supervisor, session.heartbeats, False
+        # What is here by now stays for good; looking for garbage in it took a fifth of the time.
+        gc.freeze()
+        gc.set_threshold(YOUNG)
         while not self._stopping.is_set():
             if cut != (beats.silence >= self._fence.term):
                 cut = not cut

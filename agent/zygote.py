@@ -5,6 +5,7 @@ guardian (agent.guardian) ends it and all that it started when the agent is gone
 """
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -28,6 +29,8 @@ def main(fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Without its guardian nothing would end what it starts; the agent sees this end and clears its workers.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # What is here stays: workers need neither look for garbage in it nor copy its pages for that.
+    gc.freeze()
     while True:
         ready, _, _ = select.select([fd, woken], [], [])
         if woken in ready:

@@ -1,8 +1,13 @@
 """The WSGI application that the web server runs."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+#: Objects that are made before the young ones are looked through for garbage: a long list makes as many.
+YOUNG = 20_000
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
@@ -11,3 +16,9 @@ application = get_wsgi_application()
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
 
 refuse_unsafe_start()
+
+# With the routes, which are loaded here and not by the first request, all is there that stays for good: it need not be
+# looked through for garbage again and again.
+_ = get_resolver().url_patterns
+gc.freeze()
+gc.set_threshold(YOUNG)
