@@ -60,6 +60,14 @@ class Floor:
         """Say whether some worker has more to do than what it runs."""
         return any(worker.outstanding > 1 for worker in self.busy.values())
 
+    def supplied(self, seconds: float) -> bool:
+        """Say whether all that run have more than so many seconds of work, and nothing waits for what they do."""
+        return (
+            bool(self.busy)
+            and all(each.running and each.outstanding * each.running.stage.pace > seconds for each in self.busy.values())
+            and not any(entry.open for entry in self._list.entries)
+        )
+
     def feed(self) -> None:
         """Start what the list and the room allow."""
         if self.frozen:

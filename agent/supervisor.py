@@ -1,6 +1,7 @@
 """The supervisor: one loop, one thread, that turns commands into running tasks and their ends into reports."""
 
 import os
+import select
 import selectors
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from agent.workers import Worker
 from agent.zygotes import Zygote
 
 log = structlog.get_logger()
+#: Seconds for which ends are left unread while no worker runs dry and nothing waits for them.
+NAP = 0.004
 
 
 class Supervisor:
@@ -52,6 +55,8 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._called = select.poll()
+        self._called.register(self._woken, select.POLLIN)
         self._journal = journal
         self._reports = reports
         self._shipper = shipper
@@ -95,6 +100,9 @@ class Supervisor:
 
     def step(self, timeout: float) -> float:
         """Wait for something to happen and do what follows; return how long the next wait may be."""
+        if self._floor.supplied(2 * NAP):
+            # Ends may pile up meanwhile: several are read for little more than the price of one.
+            self._called.poll(1000 * NAP)
         for key, _ in self._selector.select(timeout):
             if isinstance(key.data, Worker):
                 self._read(key.data)
