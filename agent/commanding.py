@@ -1,6 +1,6 @@
 """Commanding: a command stage in a worker. It runs one command at a time and listens to it until all of it has ended.
 
-Each attempt gets an empty folder of its own, with links to the job's files, and a session of its own (agent.workplace).
+Each attempt finds an empty folder with links to the job's files (agent.workplace), and has a session of its own.
 What it leaves behind ends with it: the worker is a subreaper, so whatever a command started is its child in the end.
 """
 

@@ -131,9 +131,10 @@ def _candidate(
     priority: int,
     number: int,
     constraints: str | None,
-    *rest: Any,
+    waiting_since: float,
+    alone: bool,  # noqa: FBT001 - a column of the row
 ) -> Candidate:
-    return Candidate(stage, pool, priority, number, read_constraints(constraints), *rest)
+    return Candidate(stage, pool, priority, number, read_constraints(constraints), waiting_since, alone)
 
 
 def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:
