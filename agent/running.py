@@ -158,6 +158,8 @@ class Agent:
             transport.reach(self._settings.redis_url)
         except AuthenticationError as error:
             raise Refused(f"the broker does not accept the password (REDIS_URL): {error}") from error
+        except ValueError as error:
+            raise Refused(f"REDIS_URL is not an address of Redis: {error}") from error
         except RedisError:
             if needed:
                 raise

@@ -46,7 +46,6 @@ def running() -> Iterator[Host]:
     with services.temporary_data() as data, services.running(data) as both:
         known = credentials.load(data)
         setting = Setting(config(data, 0, 0, 0), data, both.database_url, both.redis_url, known)
-        _manage(setting, stack.MIGRATE)
         made = json.loads(_manage(setting, stack.BOOTSTRAP))
         known.token, known.node_token = made["token"], made["node_token"]
         yield Host(data, both, known)

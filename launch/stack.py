@@ -23,8 +23,7 @@ WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-work
 SCHEDULER = ("manage.py", "scheduler")
 AGENT = ("-m", "agent")
 # fmt: on
-MIGRATE = ("manage.py", "migrate", "--noinput")
-BOOTSTRAP = ("manage.py", "bootstrap", "--json")
+BOOTSTRAP = ("manage.py", "bootstrap", "--migrate", "--json")
 # An agent is given its node's token, and nothing that opens the database.
 KEPT_FROM_AGENTS = ("DATABASE_URL", "SWITCHYARD_SECRET_KEY", "SWITCHYARD_TOKEN", "DATA_DIR")
 

@@ -59,12 +59,11 @@ def _bring_up(config: Config, data: Path, supervisor: Supervisor) -> None:
     database_url = config.database_url or _start_postgres(data, logs, supervisor)
     redis_url = config.redis_url or _start_redis(config, known, data, logs, supervisor)
     setting = Setting(config, data, database_url, redis_url, known)
-    _manage(setting, stack.MIGRATE)
-    password = _bootstrap(setting)
+    _bootstrap(setting)
     for command in stack.processes(setting):
         supervisor.start(command)
     _await_web(config, logs, supervisor)
-    _greet(config, data, password)
+    _greet(config, data)
 
 
 def _start_postgres(data: Path, logs: Path, supervisor: Supervisor) -> str:
@@ -93,9 +92,12 @@ def _say_where(server: postgres.Postgres, data: Path) -> None:
         say(f"which cannot enter {data}: its data is in {server.home}")
 
 
-def _bootstrap(setting: Setting) -> str | None:
+def _bootstrap(setting: Setting) -> None:
     known = setting.credentials
     made = json.loads(_manage(setting, stack.BOOTSTRAP))
+    if made["admin_password"]:
+        # Said at once: the database keeps only its digest, and what is still to come may fail.
+        say(f"the user admin has the password {made['admin_password']} (shown this once)")
     known.token = made["token"] or known.token
     known.node_token = made["node_token"] or known.node_token
     credentials.save(setting.data, known)
@@ -104,8 +106,6 @@ def _bootstrap(setting: Setting) -> str | None:
             f"{setting.data / credentials.FILE} lacks the token of this machine's nodes, and the database "
             "keeps only its digest. Put the file back, or make new tokens: manage.py bootstrap --renew."
         )
-    password: str | None = made["admin_password"]
-    return password
 
 
 def _manage(setting: Setting, argv: tuple[str, ...]) -> str:
@@ -131,11 +131,10 @@ def _await_web(config: Config, logs: Path, supervisor: Supervisor) -> None:
         raise LaunchError(f"{config.url}/readyz did not say ready within {WEB_SECONDS:.0f} s.\n{shown}")
 
 
-def _greet(config: Config, data: Path, password: str | None) -> None:
+def _greet(config: Config, data: Path) -> None:
     say(f"Switchyard runs at {config.url}/ui/")
     say(f"  API     {config.url}/api/v1/")
-    shown = f"   user admin, password {password} (shown this once)" if password else ""
-    say(f"  admin   {config.url}/admin/{shown}")
+    say(f"  admin   {config.url}/admin/")
     say(f"  token   in {data / credentials.FILE}")
     say(f"  logs    {data / 'logs'}")
     if config.is_private and "SWITCHYARD_OPEN_ON_LOOPBACK" not in os.environ:

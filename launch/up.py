@@ -4,6 +4,7 @@ They start and stop the supervisor (see start), which does the rest.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -27,6 +28,11 @@ def up(config: Config) -> int:
         return _say_running(config, known)
     _clear(run)
     web.require_free_port(config)
+    if config.database_url or config.redis_url:
+        # Here and only now: the supervisor, which stays, has no use for clients of these servers.
+        from launch import given
+
+        given.require(config)
     child = subprocess.Popen(
         (sys.executable, "-m", "launch", "supervise"),
         cwd=ROOT,
@@ -74,14 +80,14 @@ def demo(config: Config) -> int:
     processes.wait_until(lambda: web.has_a_node(config, token), NODE_SECONDS)
     env = os.environ | {"SWITCHYARD_URL": config.url, "SWITCHYARD_TOKEN": token}
     program = Path(sys.executable).with_name("switchyard")
+    # Ctrl-C reaches the command itself, which says what becomes of the job; what runs is told of in any case.
+    signal.signal(signal.SIGINT, lambda *_: None)
     done = subprocess.run((program, "submit", EXAMPLE, "--wait"), env=env, cwd=ROOT, check=False)
-    if done.returncode:
-        return done.returncode
     say("The stack is still up (make down stops it)")
     _say(f"pages   {config.url}/ui/")
     _say(f"API     {config.url}/api/v1/docs")
     _say(f"try     SWITCHYARD_URL={config.url} .venv/bin/switchyard jobs")
-    return 0
+    return done.returncode
 
 
 def _run_folder(config: Config) -> Path:

@@ -101,3 +101,25 @@ def test_port_in_use_is_an_error_that_says_what_to_do(stack: Stack) -> None:
     assert said.returncode == 1
     assert f"make up PORT={stack.config.port + 1}" in said.stderr
     assert stack.run("status").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"DATABASE_URL": "postgresql://someone:secret@127.0.0.1:1/jobs"}, "Connection refused"),
+        ({"DATABASE_URL": "mysql://someone:secret@127.0.0.1/jobs"}, "it does not begin with postgresql://"),
+        ({"DATABASE_URL": "postgresql://someone:secret@127.0.0.1:1"}, "it names no database"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "Connection refused"),
+        ({"REDIS_URL": "127.0.0.1:6379"}, "it does not begin with redis://"),
+    ],
+)
+def test_given_server_that_cannot_be_used_is_an_error_that_says_what_to_do(
+    stack: Stack, changed: dict[str, str], reason: str
+) -> None:
+    said = stack.run("up", subprocess.PIPE, **changed)
+    assert said.returncode == 1
+    [line] = said.stderr.splitlines()
+    assert line.startswith(f"launch: {next(iter(changed))} cannot be used: ")
+    assert reason in line
+    assert "secret" not in line
+    assert not (stack.data / "logs").exists()

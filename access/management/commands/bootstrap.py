@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
@@ -22,10 +23,13 @@ class Command(BaseCommand):
     help = "Make the admin and the first tokens; what exists is left alone and shown as null."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--migrate", action="store_true", help="first make the tables, or bring them up to date")
         parser.add_argument("--json", action="store_true", help="print JSON")
         parser.add_argument("--renew", action="store_true", help="replace both tokens by new ones")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["migrate"]:
+            call_command("migrate", interactive=False, verbosity=0)
         with transaction.atomic():
             made = _make(renew=options["renew"])
         if options["json"]:
