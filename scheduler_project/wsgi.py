@@ -11,11 +11,14 @@ YOUNG = 20_000
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
-application = get_wsgi_application()
+_application = get_wsgi_application()
 
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
+from access.lengths import measuring  # noqa: E402
 
 refuse_unsafe_start()
+
+application = measuring(_application)
 
 # With the routes, which are loaded here and not by the first request, all is there that stays for good: it need not be
 # looked through for garbage again and again.

@@ -154,6 +154,15 @@ def test_flinks_line_for_an_upload_is_answered_in_its_words(whole_stack: Running
     assert curl(line).status == OFF["POST /jars/upload"]
 
 
+def test_a_job_is_submitted_in_pieces_without_a_length_as_flinks_own_client_does(whole_stack: Running) -> None:
+    description = json.dumps({"name": "pieces", "stages": [{"name": "only", "command": ["true"]}]})
+    told = sent(
+        whole_stack, "POST", "/jobs", {}, "-H 'Transfer-Encoding: chunked' -F 'file=@-;filename=job.json'", description
+    )
+    assert told.status == 202
+    assert sent(whole_stack, "GET", told.json["jobUrl"], {}).json["name"] == "pieces"
+
+
 @pytest.mark.parametrize("verb", ["DELETE", "GET"])
 def test_flinks_older_cancel_is_accepted(whole_stack: Running, endless: Callable[[], str], verb: str) -> None:
     told = sent(whole_stack, verb, "/jobs/{jobid}/cancel", {"jobid": endless()})
