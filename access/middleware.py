@@ -32,6 +32,10 @@ class Clean:
             return answers.error(404, "not_found", "The path has characters that no path has here.")
         if not _is_clean_query(request.META.get("QUERY_STRING", "")):
             return answers.error(400, "invalid", "The query has control characters or is not UTF-8.")
+        if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            return answers.error(
+                400, "invalid", f"A query has at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} parameters."
+            )
         if _length(request) > settings.LARGEST_BODY:
             return answers.error(413, "too_large", f"At most {settings.LARGEST_BODY:,} bytes are accepted.")
         return self._respond(request)

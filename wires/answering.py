@@ -1,6 +1,6 @@
 """Answering with JSON: plain values at once, long lists in pieces, so that their length costs no memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -16,6 +16,13 @@ STREAMED = 2_500_000
 def answer(value: Any, status: int = 200, *, content_type: str = "application/json") -> HttpResponse:
     """Return an answer that is one JSON value."""
     return HttpResponse(compact(value), status=status, content_type=content_type)
+
+
+def empty(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return an answer without a body, which is of no type."""
+    made = HttpResponse(status=status, headers=headers)
+    del made["Content-Type"]
+    return made
 
 
 def in_pieces(texts: Iterator[str], *, content_type: str = "application/json") -> HttpResponseBase:

@@ -5,6 +5,7 @@ its Content-Type and Accept say; cookies identify nobody, so that no CSRF token 
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, RawPostDataException, UnreadablePostError
@@ -76,11 +77,17 @@ class WireView(Guarded, View):
             return self.wire.refused(known)
         self.identity = known
         if (request.method or "") not in self.methods:
-            return self.wire.wrong_verb()
+            return self._wrong_verb()
         try:
             return self._handled(request, **kwargs)
         except SwitchyardError as error:
             return self.wire.failed(error)
+
+    def _wrong_verb(self) -> HttpResponse:
+        answer = self.wire.wrong_verb()
+        if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer["Allow"] = ", ".join(self.methods)
+        return answer
 
     def _handled(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         handler: Callable[..., HttpResponse] = getattr(self, (request.method or "").lower())

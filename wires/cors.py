@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from wires.answering import empty
+
 #: Seconds for which a browser may remember what it was told.
 REMEMBERED = 600
 
@@ -21,7 +23,7 @@ def is_preflight(request: HttpRequest) -> bool:
 
 def preflight(request: HttpRequest, methods: Iterable[str]) -> HttpResponse:
     """Return the answer: these methods, and whatever headers were asked for."""
-    answer = HttpResponse(status=204)
+    answer = empty(204)
     answer["Access-Control-Allow-Origin"] = _origin(request) or ""
     answer["Access-Control-Allow-Methods"] = ", ".join([*methods, "OPTIONS"])
     answer["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "Authorization")

@@ -5,24 +5,27 @@ from http import HTTPStatus
 
 from django.http import HttpResponse
 
-from wires.answering import answer
+from wires.answering import answer, empty
+from wires.reading import NotThere
 from wires.registry import Wire
 from wires.statuses import STATUSES
 
 TEXT = "text/plain; charset=utf-8"
+#: What is no news beside a 404.
+NOTHING = str(NotThere())
 
 
 def error(status: int, detail: str) -> HttpResponse:
     """Return an error; a 400 is the words alone, as of its framework when it cannot read a path or a query."""
     if status == HTTPStatus.BAD_REQUEST:
         return HttpResponse(detail or HTTPStatus.BAD_REQUEST.phrase, status=status, content_type=TEXT)
-    known = {"error": detail} if detail else {}
+    known = {} if detail in ("", NOTHING) else {"error": detail}
     return answer({"http_code": status, "reason": HTTPStatus(status).phrase, **known}, status)
 
 
 def wrong_verb() -> HttpResponse:
     """Return the answer to a method that a route does not take."""
-    return HttpResponse(status=HTTPStatus.METHOD_NOT_ALLOWED)
+    return empty(HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 WIRE = Wire(

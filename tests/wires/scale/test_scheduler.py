@@ -190,6 +190,25 @@ def test_the_older_status_tells_of_the_cluster_as_it_is(
     assert viewer.get(path).json()["scheduler"]["is_paused"] is True
 
 
+@pytest.mark.parametrize(
+    ("host", "name", "port"),
+    [
+        ("localhost:8000", "localhost", 8000),
+        ("[::1]:8000", "::1", 8000),
+        ("[::1]", "::1", 80),
+        ("localhost:65536", "localhost", 80),
+        ("localhost:99999999", "localhost", 80),
+        ("127.0.0.1:0", "127.0.0.1", 80),
+    ],
+)
+def test_the_master_is_where_the_client_asked_if_there_can_be_such_a_place(
+    viewer: Client, host: str, name: str, port: int
+) -> None:
+    answer = viewer.get("/status/", headers={"Host": host})
+    assert answer.status_code == 200
+    assert answer.json()["master"] == {"is_online": True, "hostname": name, "port": port}
+
+
 def test_without_a_leader_the_scheduler_is_offline(viewer: Client) -> None:
     told = viewer.get("/status/").json()
     assert told["scheduler"] == {"is_online": False, "is_paused": False, "hostname": "testserver"}

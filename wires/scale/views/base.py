@@ -1,6 +1,7 @@
 """What all views of this wire share: the two ways to tell errors, where things answer, and pages for people."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from wires.base import WireView
 from wires.scale import decode
 from wires.scale.encode.scheduler import Address
 from wires.scale.errors import OLDER, WIRE
+
+LAST_PORT = 65535
 
 
 class OlderView(WireView):
@@ -56,7 +59,14 @@ def browsable(request: HttpRequest, value: dict[str, Any]) -> HttpResponse:
 def master(request: HttpRequest) -> Address:
     """Return where this API answers, as the client names it."""
     found = urlsplit(f"//{request.get_host()}")
-    return Address(found.hostname or "localhost", found.port or (443 if request.is_secure() else 80))
+    return Address(found.hostname or "localhost", _port(found.netloc) or (443 if request.is_secure() else 80))
+
+
+def _port(netloc: str) -> int:
+    """Return the port of a host, 0 if it names none, or none that there can be."""
+    digits = re.search(r":([0-9]{1,5})\Z", netloc)
+    port = int(digits[1]) if digits else 0
+    return port if port <= LAST_PORT else 0
 
 
 def host() -> str | None:

@@ -11,7 +11,7 @@ from access import audit
 from access.roles import Role
 from nodes import services
 from nodes import showing as nodes
-from wires.answering import answer
+from wires.answering import answer, empty
 from wires.reading import NotThere
 from wires.scale import decode
 from wires.scale.encode import nodes as of_nodes
@@ -68,7 +68,7 @@ class NodeView(ScaleView):
 
     def changed(self, id_: int) -> HttpResponse:
         """Return the answer to a change."""
-        return HttpResponse(status=204)
+        return empty(204)
 
 
 class OlderNodeView(NodeView):

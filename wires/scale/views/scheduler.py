@@ -12,7 +12,7 @@ from access.rules import PUBLIC
 from jobs.submitting import hint
 from nodes import services
 from nodes import showing as nodes
-from wires.answering import answer
+from wires.answering import answer, empty
 from wires.base import WireView
 from wires.scale import decode
 from wires.scale.encode import scheduler as encode
@@ -51,7 +51,7 @@ class SchedulerView(ScaleView):
     def patch(self, request: HttpRequest) -> HttpResponse:
         """Pause or resume it, or choose how it works."""
         _change_scheduler(self, decode.scheduler(self.body()))
-        return HttpResponse(status=204)
+        return empty(204)
 
 
 class VersionView(ScaleView):

@@ -6,6 +6,7 @@ from database.versions import migrated_at
 from jobs import figures, showing_survey
 from nodes import showing as nodes
 from nodes.summing import summary
+from wires.answering import empty
 from wires.scale.encode import scheduler as encode
 from wires.scale.encode import status as of_status
 from wires.scale.views.base import OlderView, ScaleView, browsable, host, master
@@ -36,7 +37,7 @@ class StatusView(ScaleView):
         """Tell of it, unless the last survey is missing or too old: then only why, in a header."""
         survey = showing_survey.survey()
         if survey is None or survey.age_seconds > FRESH:
-            return HttpResponse(status=204, headers={REASON: MISSING if survey is None else STALE})
+            return empty(204, {REASON: MISSING if survey is None else STALE})
         return browsable(
             request,
             of_status.status(
