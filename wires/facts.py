@@ -6,6 +6,8 @@ from typing import Any
 MIB = 1024 * 1024
 #: Clients read numbers into 64 bits, whatever an agent tells.
 LARGEST = 2**63 - 1
+#: Of what is counted one by one, into 32.
+MOST = 2**32 - 1
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -21,6 +23,11 @@ def text(value: object) -> str:
 def number(value: object) -> int:
     """Return a number that is not negative, 0 if something else was told."""
     return int(min(value, LARGEST)) if isinstance(value, int | float) and value >= 0 else 0
+
+
+def count(value: object) -> int:
+    """Return how many there are of something, 0 if something else was told."""
+    return min(number(value), MOST)
 
 
 def size(mib: object) -> int:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Uint = Annotated[int, Field(ge=0, lt=2**63)]
+Uint32 = Annotated[int, Field(ge=0, lt=2**32)]
 Plan = Annotated[str, Field(min_length=1)]
 
 
@@ -44,7 +45,7 @@ class Failed(Strict):
 class Task(Strict):
     id: Uint
     status: Literal["Running", "Successful"] | Failed
-    partition_id: Annotated[int, Field(ge=0, lt=2**32)]
+    partition_id: Uint32
     scheduled_time: Uint
     launch_time: Uint
     start_exec_time: Uint
@@ -93,8 +94,8 @@ class Measure(Strict):
 
 
 class Specification(Strict):
-    task_slots: Uint
-    vcores: Uint
+    task_slots: Uint32
+    vcores: Uint32
 
 
 class OsInfo(Strict):
@@ -102,8 +103,8 @@ class OsInfo(Strict):
     kernel_ver: str
     os_ver: str
     os_ver_long: str
-    physical_cores: Uint
-    num_disks: Uint
+    physical_cores: Uint32
+    num_disks: Uint32
     total_disk_space: Uint
     total_available_disk_space: Uint
     open_files_limit: Uint

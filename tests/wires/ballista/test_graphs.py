@@ -28,7 +28,7 @@ TWO_STAGES = """digraph G {
 \t\tlabel = "Stage 2 [Unresolved]";
 \t\tstage_2_0 [shape=box, label="ShuffleWriter [1 partitions]"]
 \t\tstage_2_0_0 [shape=box, label="PythonExec: bench.callables:square"]
-\t\tstage_2_0_0_0 [shape=box, label="ShuffleReader: stage=1, partitions=2"]
+\t\tstage_2_0_0_0 [shape=box, label="ShuffleReader [2 partitions]"]
 \t\tstage_2_0_0_0 -> stage_2_0_0
 \t\tstage_2_0_0 -> stage_2_0
 \t}
@@ -57,7 +57,7 @@ def test_a_stage_is_drawn_alone_with_what_was_measured(
         turn(leader, agent.finish(tasks))
     drawn = viewer.get(f"/api/job/{id_}/stage/4/dot").content.decode()
     assert "cluster" not in drawn
-    assert re.search(r'stage_4_0 \[shape=box, label="ShuffleWriter \[1 partitions\]\\noutput_rows=1, elapsed_compute=', drawn)
+    assert re.search(r'stage_4_0 \[shape=box, label="ShuffleWriter \[1 partitions\]\noutput_rows=1, elapsed_compute=', drawn)
     assert drawn.count(" -> ") == 3
     assert drawn.startswith("digraph G {\n\t")
     assert drawn.endswith("\n}\n")
@@ -84,6 +84,41 @@ def test_nothing_that_a_user_wrote_leaves_its_label(viewer: Client, operator: Cl
     nodes = re.findall(r'^\t\t(stage_[0-9_]+) \[shape=box, label="([^"\\]*)"\]$', drawn, re.MULTILINE)
     assert [name for name, _ in nodes] == ["stage_1_0", "stage_1_0_0"]
     assert len(drawn.splitlines()) == 8
+
+
+def test_the_terminal_ui_finds_every_operator_and_every_edge(
+    viewer: Client, operator: Client, leader: Leader, agent: ListAgent, placed: Placed
+) -> None:
+    stages = [
+        {"name": "a", "command": ["sh", "-c", "cat -- x -> y; z"], "parallelism": 2},
+        {"name": "b", "command": ["true"], "needs": ["a"]},
+    ]
+    job = operator.post("/api/v1/jobs", {"name": "x", "stages": stages}, content_type="application/json").json()
+    turn(leader, agent.finish(placed()))
+    labels, edges = read_by_lines(viewer.get(f"/api/job/{job['id']}/dot").content.decode())
+    assert list(labels) == ["stage_1_0", "stage_1_0_0", "stage_2_0", "stage_2_0_0", "stage_2_0_0_0"]
+    assert labels["stage_1_0"].startswith("ShuffleWriter [2 partitions")
+    assert labels["stage_2_0_0_0"] == "ShuffleReader [2 partitions]"
+    assert edges == [
+        ("stage_1_0_0", "stage_1_0"),
+        ("stage_2_0_0_0", "stage_2_0_0"),
+        ("stage_2_0_0", "stage_2_0"),
+        ("stage_1_0", "stage_2_0_0_0"),
+    ]
+
+
+def read_by_lines(drawn: str) -> tuple[dict[str, str], list[tuple[str, ...]]]:
+    """Read a graph as Ballista's terminal UI does, which knows no more of the language than this."""
+    lines = [line.strip() for line in drawn.splitlines()]
+    edges = [tuple(part.strip() for part in line.split("->")) for line in lines if "->" in line]
+    labels = {}
+    for line in lines:
+        id_, bracket, rest = line.partition("[")
+        if bracket and "]" in rest and "->" not in line and id_.startswith("stage_"):
+            given = [part.split("=") for part in rest.rpartition("]")[0].split(",")]
+            named = {pair[0].strip(): pair[1].strip().strip('"') for pair in given if len(pair) == 2}
+            labels[id_.strip()] = named.get("label", id_.strip())
+    return labels, edges
 
 
 @pytest.mark.django_db
@@ -120,7 +155,13 @@ def test_a_stage_that_is_no_number_is_refused_in_plain_text(viewer: Client, subm
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [('say "x"', "say `x`"), ("a\nb\tc\\dé", "a?b?c?d?"), ("x" * 101, "x" * LONGEST_LABEL + " ..."), ("x" * 100, "x" * 100)],
+    [
+        ('say "x"', "say `x`"),
+        ("a\nb\tc\\dé", "a?b?c?d?"),
+        ("a -> b => c", "a -? b => c"),
+        ("x" * 101, "x" * LONGEST_LABEL + " ..."),
+        ("x" * 100, "x" * 100),
+    ],
 )
 def test_labels_are_short_plain_ascii(text: str, shown: str) -> None:
     assert label(text) == shown

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from jobs.leading import Leader
 from jobs.models import Job, Stage, Task
-from nodes.models import Node
+from nodes.models import Node, NodeResource
 from scheduling.lifecycle import JOB_ENDS, JobState, TaskState
 from scheduling.retry import ExitClass
 from tests.jobs.agents import ListAgent, turn
@@ -58,6 +58,7 @@ def test_every_json_route_decodes_while_work_goes_on(
 @pytest.mark.django_db
 def test_what_an_agent_tells_of_itself_never_breaks_a_list(told: Told, agent: ListAgent) -> None:
     odd: list[Any] = [[], "x", -1, 1e300, {"machine": [], "host": 7}, {"machine": {"kernel_ver": 5, "num_disks": "2"}}]
+    odd.append({"machine": {"physical_cores": 2**40, "num_disks": 1e300, "open_files_limit": 2**70}})
     for info in odd:
         for figures in (
             {},
@@ -66,6 +67,8 @@ def test_what_an_agent_tells_of_itself_never_breaks_a_list(told: Told, agent: Li
         ):
             Node.objects.update(info=info, figures=figures)
             told("/api/executors")
+    NodeResource.objects.update(total=2**50)
+    told("/api/executors")
     Node.objects.update(heard_at=None)
     assert told("/api/executor/n1")["last_seen"] == 0
 

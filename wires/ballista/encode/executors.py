@@ -9,7 +9,8 @@ from wires.ballista.encode.scheduler import moment
 from wires.ballista.states import EXECUTORS
 
 _TEXTS = ("system_name", "kernel_ver", "os_ver", "os_ver_long")
-_NUMBERS = ("physical_cores", "num_disks", "total_disk_space", "open_files_limit")
+_COUNTS = ("physical_cores", "num_disks")
+_NUMBERS = ("total_disk_space", "open_files_limit")
 
 
 def is_executor(node: Mapping[str, Any]) -> bool:
@@ -20,7 +21,7 @@ def is_executor(node: Mapping[str, Any]) -> bool:
 def executor(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return a node as an executor; slots are told by the names of two releases."""
     info, figures = facts.mapping(node["info"]), facts.mapping(node["figures"])
-    slots = node["resources"].get(CPUS, {"total": 0})["total"] // max(node["slot_cpus"], 1)
+    slots = facts.count(node["resources"].get(CPUS, {"total": 0})["total"] // max(node["slot_cpus"], 1))
     return {
         "id": node["name"],
         "host": facts.text(info.get("host")) or node["name"],
@@ -50,6 +51,7 @@ def _metrics(node: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, i
 def _os_info(machine: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: facts.text(machine.get(name)) for name in _TEXTS},
+        **{name: facts.count(machine.get(name)) for name in _COUNTS},
         **{name: facts.number(machine.get(name)) for name in _NUMBERS},
         "total_available_disk_space": facts.size(figures.get("disk_free")),
     }

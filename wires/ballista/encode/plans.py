@@ -1,7 +1,8 @@
 """A job's stages as Ballista draws and writes plans: a writer, what runs, a reader for each stage that is read.
 
 Contract: the DOT text of its scheduler (one cluster a stage, `stage_<n>_0` the writer, child j of node N is N_j), read by
-its terminal UI, which takes nodes by that beginning of their ids.
+its terminal UI, which takes nodes by that beginning of their ids. It reads line by line: an arrow anywhere is an edge, and
+a label ends at a comma, after a second `=` there is none.
 """
 
 import re
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 
 #: Characters of a label, and what no label may hold.
 LONGEST_LABEL = 100
-_ODD = re.compile(r"[^ -~]|\\")
+_ODD = re.compile(r"[^ -~]|\\|(?<=-)>")
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A step of a stage's plan, with those that it takes its input from; `reads` is the number of the stage that it reads."""
+    """A step of a stage's plan, with those that it takes its input from, and how many partitions it reads or writes."""
 
     title: str
     detail: str
     children: tuple["Operator", ...] = ()
-    reads: int | None = None
+    partitions: int | None = None
 
 
 def number(plan: "Plan | Input") -> int:
@@ -38,12 +39,12 @@ def number(plan: "Plan | Input") -> int:
 def operators(plan: "Plan") -> Operator:
     """Return the plan of one stage."""
     readers = tuple(
-        Operator(READERS[each.exchange], f"stage={number(each)}, partitions={each.tasks}", reads=number(each))
+        Operator(READERS[each.exchange], f"stage={number(each)}, partitions={each.tasks}", partitions=each.tasks)
         for each in plan.inputs
     )
     marks = "".join([", gang" if plan.gang else "", ", foreach" if plan.foreach else ""])
     program = Operator(PROGRAMS[plan.kind], f"{plan.program}{marks}", readers)
-    return Operator(WRITER, f"partitions={plan.tasks}", (program,))
+    return Operator(WRITER, f"partitions={plan.tasks}", (program,), plan.tasks)
 
 
 def job_dot(plans: Sequence["Plan"]) -> str:
@@ -123,10 +124,10 @@ def _drawn(plan: "Plan") -> Iterator[str]:
 
 
 def _title(plan: "Plan", operator: Operator) -> str:
-    if operator.title != WRITER:
+    if operator.partitions is None:
         return label(f"{operator.title}: {operator.detail}")
-    shown = f"{WRITER} [{plan.tasks} partitions]"
-    return f"{shown}\\n{measures(plan)}" if plan.begun else shown
+    shown = f"{operator.title} [{operator.partitions} partitions]"
+    return f"{shown}\n{measures(plan)}" if plan.begun and operator.title == WRITER else shown
 
 
 def _read(plan: "Plan") -> Iterator[str]:
