@@ -142,6 +142,17 @@ def test_what_is_not_used_is_offered_free_or_unavailable(
     assert status["num_offers"] == offers
 
 
+def test_a_node_without_free_cpus_still_announces_its_memory(told: Told, agent: ListAgent) -> None:
+    assert told()["num_offers"] == 1
+    NodeResource.objects.filter(name="cpus").update(held=2000)
+    status = told()
+    assert (status["resources"]["cpus"]["offered"], status["resources"]["mem"]["offered"]) == (0.0, 4096.0)
+    assert status["num_offers"] == 1
+    NodeResource.objects.filter(name="mem").update(held=4096)
+    assert told()["num_offers"] == 0
+    NodeResource.objects.update(held=0)
+
+
 def test_every_kind_of_amount_adds_up(told: Told, agent: ListAgent) -> None:
     ListAgent(agent.broker, "n2", cpus=3335, gpu0=1000, gpu1=1000, licences=3, mem=10)
     ListAgent(agent.broker, "n3", cpus=1005, disk=7)

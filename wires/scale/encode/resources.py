@@ -50,8 +50,8 @@ def together(all_: Iterable[Amounts]) -> Amounts:
 
 
 def offers(of: Amounts) -> int:
-    """Return how many offers a node makes: one, or none if there is nothing to run on."""
-    return int(of[CPUS]["offered"] > 0)
+    """Return how many offers a node makes: one, or none if it has nothing left to announce."""
+    return int(any(kinds["offered"] > 0 for kinds in of.values()))
 
 
 def told(of: Amounts) -> dict[str, Any]:
