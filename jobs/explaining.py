@@ -61,10 +61,11 @@ def _limit_reached(job: Job, kind: JobType) -> int | None:
 
 
 def _jobs_ahead(job: Job) -> int:
-    """Count the live jobs of the pool that come first and have tasks which wait for room."""
+    """Count the live jobs of the pool that come first and have tasks which wait for room that there may be."""
     before = Q(priority__lt=job.priority) | Q(priority=job.priority, number__lt=job.number)
     waiting = Stage.objects.filter(ended_at=None, open_needs=0, **{f"counts__{int(TaskState.CREATED)}__gt": 0})
-    live = Job.objects.filter(before, pool=job.pool, ended_at=None)
+    waiting = waiting.exclude(refusal__infeasible=True)
+    live = Job.objects.filter(before, pool=job.pool, ended_at=None, held_reason="", job_type__paused=False)
     return live.filter(id__in=waiting.values("job_id")).count()
 
 

@@ -14,6 +14,8 @@ from launch import config, services, start, up
 from launch.config import Config
 from launch.errors import LaunchError
 
+INTERRUPTED = 130
+
 
 def main() -> int:
     """Run one verb and give its exit status."""
@@ -23,6 +25,9 @@ def main() -> int:
     except LaunchError as error:
         print(f"launch: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("launch: interrupted; make status says what runs, make down stops it", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -125,7 +125,7 @@ def _relay(child: subprocess.Popen[str]) -> bool:
             say(line, end="")
     except KeyboardInterrupt:
         child.terminate()
-        say("Stopping again")
+        say("Interrupted: stopping what was started")
     with suppress(KeyboardInterrupt):
         child.wait()
     return False

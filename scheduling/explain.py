@@ -72,7 +72,7 @@ def _waits(facts: Facts, now: datetime) -> Iterator[str]:
 
 
 def _queue(facts: Facts) -> Iterator[str]:
-    if facts.jobs_ahead:
+    if facts.jobs_ahead and not (facts.refusal and facts.refusal.infeasible):
         verb = "is" if facts.jobs_ahead == 1 else "are"
         yield f"{facts.jobs_ahead:,} {_plural('job', facts.jobs_ahead)} of its pool {verb} served before it."
 

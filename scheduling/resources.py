@@ -107,7 +107,7 @@ def devices_in(amounts: Mapping[str, int]) -> list[str]:
 
 
 def describe(amounts: Mapping[str, int]) -> str:
-    """Format for people: `2.5 cpus, 4 GiB`; a node's devices are counted together."""
+    """Format for people: `2.5 cpus, 4 GiB memory`; a node's devices are counted together."""
     devices = devices_in(amounts)
     shown = {name: amounts[name] for name in amounts if not is_device(name)}
     if devices:
@@ -116,11 +116,11 @@ def describe(amounts: Mapping[str, int]) -> str:
 
 
 def describe_amount(name: str, amount: int) -> str:
-    """Format one amount for people: `1 cpu`, `512 MiB`, `10 GiB disk`, `0.5 gpus`, `3 licenses`."""
+    """Format one amount for people: `1 cpu`, `512 MiB memory`, `10 GiB disk`, `0.5 gpus`, `3 licenses`."""
     if name in (CPUS, GPUS):
         return f"{_decimal(amount / WHOLE)} {name[:-1] if amount == WHOLE else name}"
     if name == MEM:
-        return _mebibytes(amount)
+        return f"{_mebibytes(amount)} memory"
     if name == DISK:
         return f"{_mebibytes(amount)} disk"
     return f"{amount:,} {name}"

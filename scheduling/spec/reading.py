@@ -55,7 +55,8 @@ def _read_json(text: str, limits: Limits) -> object:
     if _values(text, limits.nodes) > limits.nodes:
         raise InvalidSpec([over("", f"more than {limits.nodes:,} values", "nodes", limits)])
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        # NaN and Infinity, which are not JSON, are read and then refused like any number out of range, by their place.
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         _refuse(f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}")
     except RecursionError:
@@ -80,10 +81,6 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         _refuse(f"has the key {twice[:60]!r} twice in one object")
     return found
-
-
-def _constant(name: str) -> NoReturn:
-    _refuse(f"has {name}, which is not a JSON number")
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -1,17 +1,22 @@
 """The command `logs`: what a task wrote, byte by byte, while it runs or afterwards."""
 
+import json
 import sys
 import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from switchyard.answers import LogPart
-from switchyard.cli.options import Job
+from switchyard.cli.options import AsJson, Job
 from switchyard.cli.outcome import client
 from switchyard.client import Client, Stream
 
+#: Takes each part of a log as it comes.
+Writer = Callable[[LogPart], None]
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 StageName = Annotated[str | None, typer.Argument(metavar="[STAGE]", help="Stage; can be left out if it is clear.")]
 Index = Annotated[int | None, typer.Argument(metavar="[INDEX]", help="Task of the stage (default: 0).", min=0)]
@@ -31,12 +36,14 @@ def logs(
     only: Only = None,
     attempt: Attempt = None,
     tail: Tail = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write what a task wrote, each stream to the same one here. By default: the first task that failed, or the only one."""
+    writer = _as_lines if as_json else _as_it_is
     streams = _streams(only)
     with client(ctx) as server:
         log = _Log(server, job, *_which(server, job, stage, index), attempt)
-        _write([_Reading(log, stream, tail) for stream in streams], follow=follow)
+        _write([_Reading(log, stream, tail, writer(stream)) for stream in streams], follow=follow)
 
 
 def _write(readings: list["_Reading"], *, follow: bool) -> None:
@@ -68,17 +75,15 @@ class _Log:
 class _Reading:
     """One stream of a log and how far it has been read."""
 
-    def __init__(self, log: _Log, stream: Stream, tail: int | None) -> None:
-        self._log, self._stream = log, stream
+    def __init__(self, log: _Log, stream: Stream, tail: int | None, writer: Writer) -> None:
+        self._log, self._stream, self._writer = log, stream, writer
         self._where = {"tail": tail} if tail else {"offset": 0}
-        self._to: BinaryIO = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
         self._is_level = self._is_last = False
 
     def write(self) -> bool:
         """Write the next part, and tell whether there was anything."""
         part = self._log.part(self._stream, **self._where)
-        self._to.write(part.data)
-        self._to.flush()
+        self._writer(part)
         self._where = {"offset": part.next}
         self._is_level, self._is_last = part.next >= part.size, part.is_last
         return bool(part.data)
@@ -86,6 +91,27 @@ class _Reading:
     def is_over(self, *, follow: bool) -> bool:
         """Whether all was written that will be, or that there is now."""
         return self._is_last if follow else self._is_level
+
+
+def _as_it_is(stream: Stream) -> Writer:
+    to = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
+
+    def write(part: LogPart) -> None:
+        to.write(part.data)
+        to.flush()
+
+    return write
+
+
+def _as_lines(stream: Stream) -> Writer:
+    """Write each part as a line of JSON; a character that two parts share goes with the second."""
+    decoder = getincrementaldecoder("utf-8")(errors="replace")
+
+    def write(part: LogPart) -> None:
+        if text := decoder.decode(part.data, final=part.is_last):
+            print(json.dumps({"stream": stream, "text": text}, ensure_ascii=False), flush=True)
+
+    return write
 
 
 def _streams(only: str | None) -> tuple[Stream, ...]:

@@ -129,6 +129,7 @@ def _facts(job: JobStatus) -> tuple[tuple[str, Any], ...]:
         ("id", job.id),
         ("state", job.state),
         ("held", job.held_reason),
+        ("draining", _draining(job)),
         ("error", job.error),
         ("type", kind),
         ("owner", job.owner),
@@ -137,6 +138,10 @@ def _facts(job: JobStatus) -> tuple[tuple[str, Any], ...]:
         ("took", _took(job)),
         *(("infeasible", f"{each.stage}: {each.reason}") for each in job.infeasible),
     )
+
+
+def _draining(job: JobStatus) -> str:
+    return "nothing more begins at its sources" if job.draining and not job.ended_at else ""
 
 
 def _stage_row(stage: StageStatus) -> tuple[Any, ...]:

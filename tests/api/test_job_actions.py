@@ -164,6 +164,18 @@ def test_unknown_part_of_a_job_is_not_found(viewer: Client, submit: Submit, rest
     assert viewer.get(f"/api/v1/jobs/{job['id']}/{rest}").status_code == 404
 
 
+def test_explain_counts_no_job_ahead_that_no_node_could_run(
+    operator: Client, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent
+) -> None:
+    operator.post(f"/api/v1/nodes/{agent.name}/pause", {}, content_type="application/json")
+    infeasible = submit({"a": {"resources": {"licenses": 5}}})
+    jobs = [submit({"a": {}}) for _ in range(3)]
+    turn(leader)
+    assert viewer.get(f"/api/v1/jobs/{infeasible['id']}").json()["infeasible"]
+    told = viewer.get(f"/api/v1/jobs/{jobs[-1]['id']}/explain").json()
+    assert told["stages"][0]["reasons"][-1] == "2 jobs of its pool are served before it."
+
+
 def test_explain_says_what_a_stage_waits_for(viewer: Client, submit: Submit, leader: Leader) -> None:
     job = submit({"a": {}, "b": {"needs": ["a"]}})
     told = viewer.get(f"/api/v1/jobs/{job['id']}/explain").json()

@@ -47,6 +47,12 @@ def test_one_of_a_thing_is_said_in_the_singular() -> None:
     ]
 
 
+def test_what_no_node_could_run_waits_for_no_other_job() -> None:
+    refusal = Refusal((Reason(Why.TOO_SMALL, 4, "cpus"),), infeasible=True)
+    reasons = explain(Facts(job_type="render", jobs_ahead=3, refusal=refusal), now=NOW)
+    assert not any("served before" in reason for reason in reasons)
+
+
 def test_many_needed_stages_are_not_all_named() -> None:
     facts = Facts(job_type="render", waits_for=tuple("abcdefg"))
     assert explain(facts, now=NOW) == ["It needs the results of stages a, b, c, d, e and 2 more."]

@@ -123,7 +123,7 @@ def test_people_read_the_verdict_then_the_reasons_by_weight_then_the_nearest_mis
         "Infeasible: no registered node could ever run this, even when empty.",
         "1,200 nodes are too small: not enough cpus even when empty.",
         "1 node is draining.",
-        "Nearest is big-7, which lacks 2.5 cpus, 4 GiB.",
+        "Nearest is big-7, which lacks 2.5 cpus, 4 GiB memory.",
     ]
 
 

@@ -36,11 +36,11 @@ def test_multiplying_is_repeated_adding(amounts: dict[str, int], times: int) -> 
 @pytest.mark.parametrize(
     ("amounts", "words"),
     [
-        ({"mem": 4096, "cpus": 2500}, "2.5 cpus, 4 GiB"),
+        ({"mem": 4096, "cpus": 2500}, "2.5 cpus, 4 GiB memory"),
         ({"cpus": 1000}, "1 cpu"),
-        ({"cpus": 128_000, "mem": 512}, "128 cpus, 512 MiB"),
-        ({"disk": 10 * 1024, "mem": 1536}, "1.5 GiB, 10 GiB disk"),
-        ({"mem": 3 * 1024 * 1024}, "3 TiB"),
+        ({"cpus": 128_000, "mem": 512}, "128 cpus, 512 MiB memory"),
+        ({"disk": 10 * 1024, "mem": 1536}, "1.5 GiB memory, 10 GiB disk"),
+        ({"mem": 3 * 1024 * 1024}, "3 TiB memory"),
         ({"gpus": 500, "cpus": 1}, "0.001 cpus, 0.5 gpus"),
         ({"gpu0": 1000, "gpu1": 1000}, "2 gpus"),
         ({"licenses": 3, "bandwidth": 10_000}, "10,000 bandwidth, 3 licenses"),

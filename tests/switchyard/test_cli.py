@@ -55,6 +55,7 @@ def test_a_job_is_finished_early(stack: Running, job: Path) -> None:
     number = stack.switchyard("submit", job).strip()
     assert stack.switchyard("finish", number).startswith(f"Job {number} is ")
     assert read(stack, "finish", number)["draining"] is True
+    assert "nothing more begins at its sources" in stack.switchyard("show", number)
     stack.switchyard("cancel", number)
 
 
@@ -161,6 +162,11 @@ def test_log_of_the_task_that_failed_comes_by_itself(stack: Running, job: Path) 
     said = stack.command("logs", number, "--follow")
     assert (said.returncode, said.stdout, said.stderr) == (0, "seen\n", "lost\n")
     assert stack.switchyard("logs", number, "first", "0", "--only", "stdout", "--attempt", "0") == "seen\n"
+    lines = stack.switchyard("logs", number, "--json").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"stream": "stdout", "text": "seen\n"},
+        {"stream": "stderr", "text": "lost\n"},
+    ]
 
 
 def test_log_is_followed_while_the_task_writes(stack: Running, job: Path, tmp_path: Path) -> None:
