@@ -8,6 +8,9 @@ from enum import StrEnum
 from wires.reading import Unreadable
 
 LEGACY = "application/vnd.flink.legacy+json"
+_COUNT = re.compile(r"[0-9]{1,10}")
+#: Failures that are told at once, however many are asked for.
+MOST_EXCEPTIONS = 1000
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 
 
@@ -60,6 +63,15 @@ def graph_file(request: bytes, files: Iterable[str]) -> str:
     if wanted is None or wanted not in names:
         raise Unreadable("The file of the job description was not sent.")
     return wanted
+
+
+def most_exceptions(given: str | None) -> int | None:
+    """Return how many failures a history may have; None for no history, as before there were any."""
+    if given is None:
+        return None
+    if not _COUNT.fullmatch(given):
+        raise query_unreadable("maxExceptions", given)
+    return min(int(given), MOST_EXCEPTIONS)
 
 
 def listed(given: str | None) -> list[str] | None:

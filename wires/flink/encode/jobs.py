@@ -32,7 +32,7 @@ def overview(pieces: Iterable[Sequence["Tally"]], shape: Callable[[Row], Row], *
 
 
 def row(tally: "Tally", *, now: int) -> Row:
-    """Return a job as the list shows it; `pending` is of the older shape."""
+    """Return a job as the list shows it; `pending` is of the older shape. Flink's command line takes no other keys."""
     pending = sum(tally.counts[:_BEGUN])
     return {
         "jid": ids.job_id(tally.id),
@@ -94,6 +94,7 @@ def _vertex(stage: "Progress", flows: Mapping[int, "Flows"], *, now: int) -> dic
         "id": ids.vertex_id(stage.id),
         "name": stage.name,
         "parallelism": stage.tasks,
+        "maxParallelism": stage.tasks,
         "status": states.TASKS[status],
         **times(stage.started, stage.ended, now),
         "tasks": counts(stage.counts),

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from wires.flink.encode.measures import FLOWS
+
 Shape = dict[str, Any]
 _NO_JOB = ("SUSPENDING", "SUSPENDED", "RECONCILING")
 _NO_TASK = ("RECONCILING",)
 _TASKS = ("total", "pending", "running", "finished", "canceling", "canceled", "failed")
+_PLACE = ("endpoint", "taskmanager-id")
+_IO = tuple(FLOWS)
 _SHORT_ID = 16
 
 
@@ -28,7 +32,7 @@ def job(new: Shape) -> Shape:
     """Return a job in full, by fewer states."""
     return _without(new, "isStoppable") | {
         "timestamps": _without(new["timestamps"], *_NO_JOB),
-        "vertices": [with_io(vertex) | {"tasks": _without(vertex["tasks"], *_NO_TASK)} for vertex in new["vertices"]],
+        "vertices": [_vertex(vertex) for vertex in new["vertices"]],
         "status-counts": _without(new["status-counts"], *_NO_TASK),
     }
 
@@ -47,7 +51,7 @@ def plan(new: Shape) -> Shape:
 def exceptions(new: Shape) -> Shape:
     """Return failures without times."""
     found = [_without(each, "timestamp") for each in new["all-exceptions"]]
-    return _without(new, "timestamp") | {"all-exceptions": found}
+    return _without(new, "timestamp", "exceptionHistory") | {"all-exceptions": found}
 
 
 def job_accumulators(new: Shape) -> Shape:
@@ -73,12 +77,12 @@ def subtasks_accumulators(new: Shape) -> Shape:
 
 def listed_subtask(new: Shape) -> Shape:
     """Return a subtask of a vertex, by its host alone."""
-    return with_io(_without(new, "start_time")) | {"host": new["host"].partition(":")[0]}
+    return subtask(_without(new, "start_time")) | {"host": new["host"].partition(":")[0]}
 
 
 def taskmanagers(new: Shape) -> Shape:
     """Return the sums of a vertex by node, by fewer states."""
-    told = [with_io(each) | {"status-counts": _without(each["status-counts"], *_NO_TASK)} for each in new["taskmanagers"]]
+    told = [subtask(each) | {"status-counts": _without(each["status-counts"], *_NO_TASK)} for each in new["taskmanagers"]]
     return new | {"taskmanagers": told}
 
 
@@ -87,9 +91,18 @@ def times(new: Shape) -> Shape:
     return new | {"timestamps": _without(new["timestamps"], *_NO_TASK)}
 
 
-def with_io(new: Shape) -> Shape:
+def subtask(new: Shape) -> Shape:
+    """Return an attempt, or the sums of several, by its host."""
+    return _with_io(_without(new, *_PLACE))
+
+
+def _vertex(new: Shape) -> Shape:
+    return _with_io(_without(new, "maxParallelism")) | {"tasks": _without(new["tasks"], *_NO_TASK)}
+
+
+def _with_io(new: Shape) -> Shape:
     """Return something without saying whether what it read and wrote is complete."""
-    return new | {"metrics": {name: value for name, value in new["metrics"].items() if not name.endswith("-complete")}}
+    return new | {"metrics": {name: new["metrics"][name] for name in _IO}}
 
 
 def _typed(new: Shape) -> Shape:

@@ -24,6 +24,11 @@ def logs(newest_first: Sequence[Event]) -> dict[str, Any]:
     return {"logs": [{"name": LOG, "size": len(log(newest_first).encode()), "mtime": at}]}
 
 
+def environment(version: str, machine: str) -> dict[str, Any]:
+    """Return what the servers run in: a release of Python, where Flink has one of Java."""
+    return {"jvm": {"version": version, "arch": machine, "options": []}, "classpath": []}
+
+
 def threads(stacks: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return where threads stand."""
     return {"threadInfos": [{"threadName": name, "stringifiedThreadInfo": f'"{name}"\n{stack}'} for name, stack in stacks]}

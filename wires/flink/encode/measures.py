@@ -58,6 +58,11 @@ def io_of(found: "Execution") -> dict[str, Any]:
     return told
 
 
+def spent(milliseconds: int) -> dict[str, int]:
+    """Return for how long an attempt was held back, waited, and worked."""
+    return {"accumulated-backpressured-time": 0, "accumulated-idle-time": 0, "accumulated-busy-time": max(milliseconds, 0)}
+
+
 def together(found: Iterable["Execution"]) -> list[Told]:
     """Return the sums of what several attempts read and wrote."""
     sums, known = [0] * len(FLOWS), [True] * len(FLOWS)

@@ -10,6 +10,12 @@ from wires.flink.encode.measures import NONE
 from wires.flink.states import TASKMANAGERS
 
 Node = Mapping[str, Any]
+#: How a JVM divides its memory, of which agents know nothing but what they manage for tasks.
+_MEMORY = (
+    *("frameworkHeap", "taskHeap", "frameworkOffHeap", "taskOffHeap", "networkMemory", "managedMemory"),
+    *("jvmMetaspace", "jvmOverhead", "totalFlinkMemory", "totalProcessMemory"),
+)
+_LARGEST_INT = 2**31 - 1
 
 
 def is_taskmanager(node: Node) -> bool:
@@ -38,6 +44,9 @@ def taskmanager(node: Node) -> dict[str, Any]:
         "slotsNumber": total,
         "freeSlots": free,
         "hardware": _hardware(node),
+        "totalResource": _room(node, held=False),
+        "freeResource": _room(node, held=True),
+        "memoryConfiguration": {**dict.fromkeys(_MEMORY), "managedMemory": _managed(node)},
     }
 
 
@@ -86,8 +95,24 @@ def _hardware(node: Node) -> dict[str, int]:
         "cpuCores": facts.number(machine.get("physical_cores")) or node["resources"].get(CPUS, {"total": 0})["total"] // 1000,
         "physicalMemory": physical,
         "freeMemory": available,
-        "managedMemory": facts.size(node["resources"].get(MEM, {"total": 0})["total"]),
+        "managedMemory": _managed(node),
     }
+
+
+def _room(node: Node, *, held: bool) -> dict[str, Any]:
+    """Return what a node has, in cores and MiB, without what is held there if `held`."""
+    found = {name: node["resources"].get(name, {"total": 0, "held": 0}) for name in (CPUS, MEM)}
+    left = {name: max(each["total"] - (each["held"] if held else 0), 0) for name, each in found.items()}
+    return {
+        "cpuCores": left[CPUS] / 1000,
+        **dict.fromkeys(("taskHeapMemory", "taskOffHeapMemory", "networkMemory"), 0),
+        "managedMemory": min(left[MEM], _LARGEST_INT),
+        "extendedResources": {},
+    }
+
+
+def _managed(node: Node) -> int:
+    return facts.size(node["resources"].get(MEM, {"total": 0})["total"])
 
 
 def _metrics(node: Node) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What came of a job: accumulators, failures, its result. What Flink serializes for Java is base64 of JSON here."""
+"""What came of a job: accumulators, its result. What Flink serializes for Java is base64 of JSON here."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 from scheduling.accumulators import Accumulator, of_task
 from scheduling.lifecycle import JobState
 from wires.flink import ids, states
-from wires.flink.encode.vertices import address, host
+from wires.flink.encode.failures import cause
+from wires.flink.encode.vertices import place
 from wires.writing import compact
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Execution, Failure
+    from jobs.showing_executions import Execution
     from jobs.showing_progress import Progress
     from jobs.tallying import Tally
 
 Names = Mapping[int, str]
-#: Failures that are shown.
-SHOWN = 20
-_FAILED = (JobState.FAILING, JobState.FAILED)
 
 
 def of_job(found: Sequence[Accumulator], *, serialized: bool) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def of_vertex(stage: "Progress", found: Iterable[Accumulator]) -> dict[str, Any]
 def of_subtasks(stage: "Progress", found: Iterable["Execution"], names: Names) -> dict[str, Any]:
     """Return the accumulators of each subtask of a vertex."""
     rows = [
-        {"subtask": each.task, "attempt": each.attempt, "host": host(each.node, names), "user-accumulators": _own(each)}
+        {"subtask": each.task, "attempt": each.attempt, "host": place(each.node, names).host, "user-accumulators": _own(each)}
         for each in found
     ]
     return {"id": ids.vertex_id(stage.id), "parallelism": stage.tasks, "subtasks": rows}
@@ -51,17 +49,6 @@ def of_attempt(stage: int, found: "Execution") -> dict[str, Any]:
         "attempt": found.attempt,
         "id": ids.execution_id(stage, found.task, found.attempt),
         "user-accumulators": _own(found),
-    }
-
-
-def exceptions(tally: "Tally", failed_at: int | None, found: Sequence["Failure"], names: Names) -> dict[str, Any]:
-    """Return why a job fails or failed, and the attempts that failed, of which `found` has one more than is shown."""
-    failed = tally.state in _FAILED
-    return {
-        "root-exception": (tally.error or "unknown") if failed else None,
-        "timestamp": (failed_at or tally.ended or tally.changed) if failed else None,
-        "all-exceptions": [_exception(each, names) for each in found[:SHOWN]],
-        "truncated": len(found) > SHOWN,
     }
 
 
@@ -80,13 +67,6 @@ def result(tally: "Tally", found: Sequence[Accumulator]) -> dict[str, Any]:
     return {"status": {"id": "COMPLETED"}, "job-execution-result": told}
 
 
-def cause(error: str) -> dict[str, str]:
-    """Return an error as the cause of a failure; its class is what stands before its first colon, if that is one word."""
-    word, colon, _ = error.partition(":")
-    class_ = word if colon and word.isidentifier() else "JobExecutionException"
-    return {"class": class_, "stack-trace": error, "serialized-throwable": _base64(error)}
-
-
 def _accumulator(found: Accumulator) -> dict[str, str]:
     return {"name": found.name, "type": states.ACCUMULATORS[found.kind], "value": _text(found.value)}
 
@@ -103,15 +83,6 @@ def _own(found: "Execution") -> list[dict[str, str]]:
 
 def _serialized(found: Iterable[Accumulator]) -> dict[str, str]:
     return {each.name: _base64(each.value) for each in found}
-
-
-def _exception(failure: "Failure", names: Names) -> dict[str, Any]:
-    return {
-        "exception": failure.error,
-        "task": f"{failure.stage} ({failure.task + 1}/{failure.tasks})",
-        "location": address(failure.node, names),
-        "timestamp": failure.at or 0,
-    }
 
 
 def _base64(value: Any) -> str:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink import ids, states
-from wires.flink.encode.measures import counts, io, io_of, times, together
+from wires.flink.encode.measures import counts, io, io_of, spent, times, together
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
@@ -16,28 +16,35 @@ if TYPE_CHECKING:
 Names = Mapping[int, str]
 #: Turns a row into the shape that was asked for.
 Shape = Callable[[dict[str, Any]], dict[str, Any]]
-#: Where a subtask is that no node has.
-UNASSIGNED = "(unassigned)"
+#: Instead of the time of a flame graph.
+SWITCHED_OFF = -2
+#: Agents listen on no port.
 PORT = 0
+
+
+class Place(NamedTuple):
+    """Where something runs: the name of a host, the same with a port, and the id of the node."""
+
+    host: str
+    address: str
+    manager: str
+
+
+#: Where a subtask is that no node has.
+NOWHERE = Place(*["(unassigned)"] * 3)
 
 
 def detail(stage: "Progress", found: Iterable["Execution"], names: Names, shape: Shape, *, now: int) -> Iterator[str]:
     """Yield the text of a vertex with its subtasks; the start stands under its old and its new name."""
     head = {"id": ids.vertex_id(stage.id), "name": stage.name, "parallelism": stage.tasks, "now": now}
-    rows = (shape(_listed(each, names, now=now)) for each in found)
+    places = _places(names)
+    rows = (shape(_listed(each, places.get(each.node, NOWHERE), now=now)) for each in found)
     return with_rows(head, "subtasks", rows)
 
 
 def subtask(found: "Execution", names: Names, *, now: int) -> dict[str, Any]:
     """Return one attempt of a subtask."""
-    return {
-        "subtask": found.task,
-        "status": states.TASK_WORDS[found.state],
-        "attempt": found.attempt,
-        "host": host(found.node, names),
-        **times(found.started, found.ended, now),
-        "metrics": io_of(found),
-    }
+    return _subtask(found, place(found.node, names).host, now=now)
 
 
 def subtask_times(
@@ -45,7 +52,8 @@ def subtask_times(
 ) -> Iterator[str]:
     """Yield the text of when each subtask entered each state."""
     head = {"id": ids.vertex_id(stage.id), "name": stage.name, "now": now}
-    rows = (shape(_times(each, names, created=created, now=now)) for each in found)
+    places = _places(names)
+    rows = (shape(_times(each, places.get(each.node, NOWHERE), created=created, now=now)) for each in found)
     return with_rows(head, "subtasks", rows)
 
 
@@ -68,26 +76,47 @@ def backpressure(stage: "Progress", found: Iterable["Execution"], held: Sequence
     return {"status": "ok", "backpressure-level": worst, "end-timestamp": now, "subtasks": subtasks}
 
 
-def host(node: int | None, names: Names) -> str:
-    """Return the host name of a node; one that was deleted has none."""
-    return UNASSIGNED if node is None else names.get(node, UNASSIGNED)
+def flamegraph() -> dict[str, Any]:
+    """Return the graph that stands for one that is switched off."""
+    return {"data": None, "endTimestamp": SWITCHED_OFF}
 
 
-def address(node: int | None, names: Names) -> str:
-    """Return the host name and the port of a node; agents listen on none."""
-    name = host(node, names)
-    return name if name == UNASSIGNED else f"{name}:{PORT}"
+def place(node: int | None, names: Names) -> Place:
+    """Return where a node is; one that was deleted is nowhere."""
+    return NOWHERE if node is None or node not in names else _place(node, names[node])
 
 
-def _listed(found: "Execution", names: Names, *, now: int) -> dict[str, Any]:
-    told = subtask(found, names, now=now)
-    return told | {"host": address(found.node, names), "start_time": told["start-time"]}
+def _places(names: Names) -> dict[int | None, Place]:
+    return {node: _place(node, name) for node, name in names.items()}
 
 
-def _times(found: "Execution", names: Names, *, created: int, now: int) -> dict[str, Any]:
+def _place(node: int, name: str) -> Place:
+    return Place(name, f"{name}:{PORT}", ids.node_id(node))
+
+
+def _subtask(found: "Execution", host: str, *, now: int) -> dict[str, Any]:
     return {
         "subtask": found.task,
-        "host": host(found.node, names),
+        "status": states.TASK_WORDS[found.state],
+        "attempt": found.attempt,
+        "host": host,
+        **times(found.started, found.ended, now),
+        "metrics": io_of(found),
+    }
+
+
+def _listed(found: "Execution", where: Place, *, now: int) -> dict[str, Any]:
+    """Return an attempt with what later dashboards show of it."""
+    told = _subtask(found, where.address, now=now)
+    told["start_time"], told["endpoint"], told["taskmanager-id"] = told["start-time"], where.address, where.manager
+    told["metrics"] = {**told["metrics"], **spent(told["duration"])}
+    return told
+
+
+def _times(found: "Execution", where: Place, *, created: int, now: int) -> dict[str, Any]:
+    return {
+        "subtask": found.task,
+        "host": where.host,
         "duration": times(found.started, found.ended, now)["duration"],
         "timestamps": _timestamps(found, created),
     }
@@ -111,12 +140,15 @@ def _on_node(node: int | None, found: list["Execution"], names: Names, *, now: i
     started = [each.started for each in found if each.started is not None]
     over = sum(tasks[state] for state in TASK_ENDS) == len(found)
     ended = max((each.ended for each in found if each.ended is not None), default=None) if over else None
+    where = place(node, names)
     return {
-        "host": address(node, names),
+        "host": where.address,
+        "endpoint": where.address,
         "status": states.TASKS[states.vertex(tally, ended=over)],
         **times(min(started, default=None), ended, now),
         "metrics": io(together(found)),
         "status-counts": counts(tally),
+        "taskmanager-id": where.manager,
     }
 
 

@@ -16,6 +16,7 @@ from jobs.showing_progress import flows, stages
 from nodes.showing import names_of
 from scheduling.lifecycle import JOB_ENDS, JobState
 from wires.flink import decode, ids
+from wires.flink.encode import failures as shown
 from wires.flink.encode import jobs as encode
 from wires.flink.encode import legacy, results
 from wires.flink.encode.plans import plan
@@ -112,10 +113,13 @@ class ExceptionsView(FlinkView):
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Tell why it fails, and which attempts failed."""
         found, id_ = found_job(job), ids.to_job(job)
-        failed = failures(id_, limit=results.SHOWN + 1)
+        most = decode.most_exceptions(request.GET.get("maxExceptions"))
+        failed = failures(id_, limit=max(shown.SHOWN, most or 0) + 1)
         names = names_of({each.node for each in failed if each.node is not None})
-        at = tallying.entered(id_).get(JobState.FAILING)
-        return self.told(results.exceptions(found, at, failed, names), legacy.exceptions)
+        told = shown.exceptions(found, tallying.entered(id_).get(JobState.FAILING), failed, names)
+        if most is not None:
+            told["exceptionHistory"] = shown.history(told, failed, names, most=most)
+        return self.told(told, legacy.exceptions)
 
 
 class AccumulatorsView(FlinkView):

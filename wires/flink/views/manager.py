@@ -1,5 +1,6 @@
 """The scheduler as Flink's jobmanager."""
 
+import platform
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,15 @@ class ConfigView(FlinkView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Tell those that are in effect, without secrets."""
         return self.told(manager.config(configuration.effective()))
+
+
+class EnvironmentView(FlinkView):
+    """What the process that answers runs in."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Name it."""
+        version = f"{platform.python_implementation()} {platform.python_version()}"
+        return self.told(manager.environment(version, platform.machine()))
 
 
 class LogView(FlinkView):

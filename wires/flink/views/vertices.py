@@ -75,6 +75,15 @@ class BackpressureView(FlinkView):
         return self.told(vertices.backpressure(stage, executions(stage.id), held, now=now))
 
 
+class FlamegraphView(FlinkView):
+    """Where the tasks of a vertex stand, as a graph; it is switched off."""
+
+    def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
+        """Say so."""
+        found_stage(job, vertex)
+        return self.told(vertices.flamegraph())
+
+
 class WatermarksView(FlinkView):
     """The watermarks of a vertex; there are none."""
 
@@ -91,7 +100,7 @@ class SubtaskView(FlinkView):
         """Show it."""
         _, found = _execution(job, vertex, subtask, attempt)
         names = names_of({found.node} if found.node is not None else ())
-        return self.told(vertices.subtask(found, names, now=now_ms()), legacy.with_io)
+        return self.told(vertices.subtask(found, names, now=now_ms()), legacy.subtask)
 
 
 class AttemptAccumulatorsView(FlinkView):

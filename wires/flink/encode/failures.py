@@ -1,0 +1,91 @@
+"""What went wrong in a job: why it fails, the attempts that failed, and the same as later dashboards read it."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scheduling.lifecycle import JobState
+from wires.flink.encode.vertices import place
+from wires.writing import compact
+
+if TYPE_CHECKING:
+    from jobs.showing_executions import Failure
+    from jobs.tallying import Tally
+
+Names = Mapping[int, str]
+#: Failures that are shown.
+SHOWN = 20
+_FAILED = (JobState.FAILING, JobState.FAILED)
+_UNNAMED = "JobExecutionException"
+
+
+def exceptions(tally: "Tally", failed_at: int | None, found: Sequence["Failure"], names: Names) -> dict[str, Any]:
+    """Return why a job fails or failed, and the attempts that failed, of which `found` has one more than is shown."""
+    failed = tally.state in _FAILED
+    return {
+        "root-exception": _root(tally) if failed else None,
+        "timestamp": (failed_at or tally.ended or tally.changed) if failed else None,
+        "all-exceptions": [_exception(each, names) for each in found[:SHOWN]],
+        "truncated": len(found) > SHOWN,
+    }
+
+
+def history(told: Mapping[str, Any], found: Sequence["Failure"], names: Names, *, most: int) -> dict[str, Any]:
+    """Return the same as a history, the last failure first; what no attempt brought about stands before them all."""
+    entries = [_entry(each, names) for each in found[:most]]
+    root = told["root-exception"]
+    if root and not any(entry["stacktrace"] in root for entry in entries):
+        entries.insert(0, _entry_of(root, told["timestamp"]))
+    return {"entries": entries[:most], "truncated": len(found) > most}
+
+
+def cause(error: str) -> dict[str, str]:
+    """Return an error as the cause of a failure."""
+    return {"class": _class(error), "stack-trace": error, "serialized-throwable": b64encode(compact(error).encode()).decode()}
+
+
+def _class(error: str) -> str:
+    """Return the class of an error: what stands before the first colon of its last line, if that is a name."""
+    word, colon, _ = error.rstrip().rpartition("\n")[2].partition(":")
+    return word if colon and all(part.isidentifier() for part in word.split(".")) else _UNNAMED
+
+
+def _root(tally: "Tally") -> str:
+    return tally.error or "unknown"
+
+
+def _exception(failure: "Failure", names: Names) -> dict[str, Any]:
+    return {
+        "exception": failure.error,
+        "task": _task(failure),
+        "location": place(failure.node, names).address,
+        "timestamp": failure.at or 0,
+    }
+
+
+def _entry(failure: "Failure", names: Names) -> dict[str, Any]:
+    where = place(failure.node, names)
+    return _entry_of(failure.error, failure.at or 0) | {
+        "taskName": _task(failure),
+        "location": where.address,
+        "endpoint": where.address,
+        "taskManagerId": where.manager,
+    }
+
+
+def _entry_of(error: str, at: int) -> dict[str, Any]:
+    return {
+        "exceptionName": _class(error),
+        "stacktrace": error,
+        "timestamp": at,
+        "taskName": None,
+        "location": None,
+        "endpoint": None,
+        "taskManagerId": None,
+        "failureLabels": {},
+        "concurrentExceptions": [],
+    }
+
+
+def _task(failure: "Failure") -> str:
+    return f"{failure.stage} ({failure.task + 1}/{failure.tasks})"
