@@ -10,10 +10,13 @@ from nodes.models import Scheduler
 from scheduling.cluster import NodeView
 from scheduling.resources import Resources
 
+#: Why a node takes no new work, by what is asked of it, the weightiest first.
+_UNAVAILABLE = ("inactive", "paused", "draining", "leaving", "silent", "cut off from Redis")
+
 
 @dataclass(slots=True)
 class NodeRow:
-    """What placing needs to know of a node; `unavailable` says in one word why it takes no new work."""
+    """What placing needs to know of a node; `unavailable` says in a word why it takes no new work."""
 
     id: int
     name: str
@@ -49,8 +52,8 @@ def ask_switches() -> rows.Answer[Switches]:
 def ask_nodes() -> rows.Answer[list[NodeRow]]:
     """Ask for the registered nodes in the order of their ids."""
     asked = rows.execute(
-        "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, silent_since, "
-        """figures @> '{"leaving": true}' """
+        "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, "
+        """figures @> '{"leaving": true}', silent_since, figures @> '{"broker": "away"}' """
         "FROM nodes_node WHERE session <> '' ORDER BY id"
     )
     return lambda: [_node_row(*row) for row in asked.fetchall()]
@@ -93,18 +96,6 @@ def _switches_at_first() -> Switches:
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:
-    slot_cpus, session, last_entry, active, paused, draining, silent_since, leaving = rest
-    unavailable = _unavailable(active=active, paused=paused, draining=draining, leaving=leaving, silent_since=silent_since)
+    slot_cpus, session, last_entry, active, *flags = rest
+    unavailable = next((word for word, holds in zip(_UNAVAILABLE, (not active, *flags), strict=True) if holds), None)
     return NodeRow(id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, unavailable)
-
-
-def _unavailable(*, active: bool, paused: bool, draining: bool, leaving: bool, silent_since: Any) -> str | None:
-    if not active:
-        return "inactive"
-    if paused:
-        return "paused"
-    if draining:
-        return "draining"
-    if leaving:
-        return "leaving"
-    return "silent" if silent_since else None

@@ -12,7 +12,7 @@ from jobs import lease, recovering
 from jobs import services as job_services
 from jobs.invariants import violations
 from jobs.leading import Leader
-from jobs.models import Assignment, Attempt, Job, Task
+from jobs.models import Assignment, Attempt, Job, Stage, Task
 from nodes import services, showing
 from nodes.models import Node
 from scheduling.lifecycle import JobState, TaskState
@@ -284,3 +284,20 @@ def test_a_chain_that_is_lost_in_its_middle_runs_again_in_its_order(leader: Lead
         agent.listen()
     submitted.refresh_from_db()
     assert submitted.state == JobState.FINISHED
+
+
+def test_nothing_is_placed_on_a_node_whose_agent_does_not_reach_redis_until_it_does(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    services.hear(agent.node, agent.session, {"broker": "away"})
+    job({"a": {}})
+    turn(leader)
+    assert Task.objects.get().state == TaskState.CREATED
+    refusal = Stage.objects.get().refusal
+    assert refusal
+    assert refusal["reasons"] == [{"why": "unavailable", "nodes": 1, "detail": "cut off from Redis"}]
+    leader.turn([Heartbeat(agent.node, agent.session, 1, {})])
+    leader.tick()
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    assert Job.objects.get().state == JobState.FINISHED
