@@ -11,6 +11,7 @@ LEGACY = "application/vnd.flink.legacy+json"
 _COUNT = re.compile(r"[0-9]{1,10}")
 #: Failures that are told at once, however many are asked for.
 MOST_EXCEPTIONS = 1000
+_SUBMITTED = {"jobGraphFileName": str, "jobJarFileNames": list, "jobArtifactFileNames": list}
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 
 
@@ -105,7 +106,8 @@ def _named(request: bytes) -> str | None:
         told = json.loads(request or b"{}")
     except (ValueError, RecursionError) as error:
         raise Unreadable("Request did not match expected format JobSubmitRequestBody.") from error
-    name = told.get("jobGraphFileName") if isinstance(told, dict) else 0
-    if name is not None and not isinstance(name, str):
+    if not isinstance(told, dict) or not told.keys() <= _SUBMITTED.keys():
         raise Unreadable("Request did not match expected format JobSubmitRequestBody.")
-    return name
+    if not all(value is None or isinstance(value, _SUBMITTED[name]) for name, value in told.items()):
+        raise Unreadable("Request did not match expected format JobSubmitRequestBody.")
+    return told.get("jobGraphFileName")

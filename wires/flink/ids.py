@@ -58,6 +58,13 @@ def to_index(name: str, given: str) -> int:
     return int(given)
 
 
+def to_trigger(given: str) -> str:
+    """Return the id of something that was triggered."""
+    if not _HEX.fullmatch(given):
+        raise unreadable("triggerid", given)
+    return given.lower()
+
+
 def unreadable(name: str, given: str) -> Unreadable:
     """Return the error of a part of a path that cannot be read."""
     return Unreadable(

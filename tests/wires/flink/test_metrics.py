@@ -66,17 +66,20 @@ def test_the_cluster_tells_its_slots(told: Told, running: Ids) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/jobs/{UNKNOWN}/metrics?get=uptime",
-        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/metrics",
-        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/metrics",
-        f"/jobs/{UNKNOWN}/vertices/{UNKNOWN}/subtasks/0/metrics",
-        f"/taskmanagers/{UNKNOWN}/metrics",
-        f"/taskmanagers/metrics?taskmanagers={UNKNOWN}",
-        f"/jobs/metrics?jobs={UNKNOWN}",
+        "/jobs/{id}/metrics?get=uptime",
+        "/jobs/{id}/vertices/{id}/metrics",
+        "/jobs/{id}/vertices/{id}/subtasks/metrics",
+        "/jobs/{id}/vertices/{id}/subtasks/0/metrics",
+        "/jobs/{id}/vertices/{id}/subtasks/9999999999/metrics",
+        "/taskmanagers/{id}/metrics",
+        "/taskmanagers/localhost:41-a2/metrics?get=Status.JVM.CPU.Load",
+        "/taskmanagers/metrics?taskmanagers={id}",
+        "/jobs/metrics?jobs={id}",
     ],
 )
-def test_what_there_is_not_has_no_metrics(told: Told, path: str) -> None:
-    assert told(path) == []
+@pytest.mark.parametrize("id_", [UNKNOWN, "f" * 32], ids=["small", "large"])
+def test_what_there_is_not_has_no_metrics(told: Told, path: str, id_: str) -> None:
+    assert told(path.format(id=id_)) == []
 
 
 @pytest.mark.parametrize(

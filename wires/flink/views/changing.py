@@ -104,7 +104,8 @@ class StopView(EndingView):
 
     def post(self, request: HttpRequest, job: str) -> HttpResponse:
         """Refuse: there are no savepoints."""
-        raise SwitchedOff
+        ids.to_job(job)
+        raise SwitchedOff("There are no savepoints, and without one this does not stop a job.")
 
 
 class YarnStopView(EndingView):
@@ -155,7 +156,7 @@ class PollView(FlinkView):
     def get(self, request: HttpRequest, trigger: str, job: str = "0" * 32) -> HttpResponse:
         """Say that it is not known."""
         ids.to_job(job)
-        raise NotThere(f"Operation not found under key {trigger:.100}")
+        raise NotThere(f"Operation not found under key {ids.to_trigger(trigger)}")
 
 
 def _live(job: str) -> UUID:

@@ -1,9 +1,11 @@
 """Metrics: of one thing, or of several with what comes of them. Of what there is not there are none: an empty list."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import psutil
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from jobs import tallying
 from jobs.showing_executions import Execution, execution, executions
@@ -16,10 +18,17 @@ from wires.flink.encode.nodes import is_taskmanager
 from wires.flink.views.base import FlinkView, now_ms
 from wires.flink.views.cluster import overview
 from wires.flink.views.nodes import taskmanagers
+from wires.reading import NotThere
 
 
 class MetricsView(FlinkView):
     """Tells metrics as the query asks."""
+
+    def _handled(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super()._handled(request, **kwargs)
+        except NotThere:
+            return self.told([])
 
     def plain(self, found: metrics.Metrics) -> HttpResponse:
         """Return the metrics of one thing."""
