@@ -47,7 +47,7 @@ def test_a_queued_job_has_no_times(told: Told, submit: Submit) -> None:
 def test_a_completed_job_says_what_it_produced(told: Told, submit: Submit, case: dict[str, Any]) -> None:
     id_ = submit({"a": {"parallelism": 3}, "b": {"needs": ["a"]}})["id"]
     ended = timezone.now()
-    Job.objects.update(state=JobState.FINISHED, started_at=ended - timedelta(milliseconds=400), ended_at=ended)
+    Job.objects.update(state=JobState.FINISHED, created_at=ended - timedelta(milliseconds=400), ended_at=ended)
     counts = [case["partitions"] if state == TaskState.FINISHED else 0 for state in TaskState]
     Stage.objects.filter(name="b").update(counts=counts, ended_at=ended)
     assert shown(told, id_)["job_status"] == case["sentence"]
@@ -56,7 +56,7 @@ def test_a_completed_job_says_what_it_produced(told: Told, submit: Submit, case:
 def test_a_job_that_seems_to_end_before_it_began_took_no_time(told: Told, submit: Submit) -> None:
     id_ = submit({"a": {}})["id"]
     now = timezone.now()
-    Job.objects.update(state=JobState.FINISHED, started_at=now, ended_at=now - timedelta(seconds=1))
+    Job.objects.update(state=JobState.FINISHED, created_at=now, ended_at=now - timedelta(seconds=1))
     assert shown(told, id_)["job_status"].endswith("Elapsed time: 0 ms.")
 
 
@@ -66,8 +66,21 @@ def test_a_job_tells_how_far_it_is(told: Told, submit: Submit, leader: Leader, a
     turn(leader, agent.finish([task for task in placed() if task[0] == stage]))
     job = shown(told, id_)
     assert (job["status"], job["completed_stages"], job["percent_complete"]) == ("Running", 1, 33)
-    assert abs(job["start_time"] - Job.objects.get().started_at.timestamp() * 1000) <= 1  # type: ignore[union-attr]
+    assert abs(job["start_time"] - Job.objects.get().created_at.timestamp() * 1000) <= 1
     assert job["end_time"] == 0
+
+
+def test_no_task_begins_before_its_job_or_ends_after_it(
+    told: Told, submit: Submit, leader: Leader, agent: ListAgent, placed: Placed
+) -> None:
+    id_ = submit({"a": {"parallelism": 3}, "b": {"needs": ["a"]}})["id"]
+    while tasks := placed():
+        # One report tells at once that they began, some time ago, and that they ended.
+        turn(leader, agent.finish(tasks))
+    job = shown(told, id_)
+    for stage in told("/api/job/{id}/stages", id=id_)["stages"]:
+        for task in stage["tasks"]:
+            assert job["start_time"] <= task["start_exec_time"] <= task["end_exec_time"] <= job["end_time"]
 
 
 def test_a_job_whose_stage_failed_names_it(

@@ -40,7 +40,8 @@ def job(line: "Line") -> dict[str, Any]:
         "num_stages": line.stages,
         "completed_stages": line.finished_stages,
         "percent_complete": 100 * line.finished_stages // line.stages if line.stages else 0,
-        "start_time": 0 if queued else line.started or 0,
+        # As of its planning: what its tasks waited for belongs to it.
+        "start_time": 0 if queued else line.created,
         "end_time": 0 if queued else line.ended or 0,
     }
 
@@ -80,7 +81,7 @@ def config(shown: Mapping[str, Any]) -> dict[str, str]:
 
 def _sentence(line: "Line", status: Status) -> str:
     if status is Status.COMPLETED:
-        elapsed = max((line.ended or 0) - (line.started or 0), 0)
+        elapsed = max((line.ended or 0) - line.created, 0)
         partitions, rows = _number(line.results, "partition"), _number(line.results, "row")
         return f"Completed. Produced {partitions} containing {rows}. Elapsed time: {elapsed} ms."
     return f"Failed: {_error(line)}" if status is Status.FAILED else status.value
