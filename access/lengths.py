@@ -3,8 +3,7 @@
 Django reads only as much as `Content-Length` says, nothing without it; so these are gathered and measured before.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -28,6 +27,14 @@ def measuring(application: Application) -> Application:
     return respond
 
 
+def declared(meta: Mapping[str, Any]) -> int:
+    """Return the length that a request says its body has."""
+    try:
+        return int(meta.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
 def _is_unmeasured(environ: dict[str, Any]) -> bool:
     return "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
 
@@ -35,9 +42,7 @@ def _is_unmeasured(environ: dict[str, Any]) -> bool:
 def _gather(sent: IO[bytes], body: IO[bytes]) -> int:
     """Copy a body and return its length; one that is too large only so far that it is seen to be."""
     length = 0
-    # What a client breaks off is not read on: what there is of it is judged like any other body.
-    with suppress(OSError):
-        while length <= settings.LARGEST_BODY and (piece := sent.read(PIECE)):
-            length += body.write(piece)
+    while length <= settings.LARGEST_BODY and (piece := sent.read(PIECE)):
+        length += body.write(piece)
     body.seek(0)
     return length

@@ -13,6 +13,7 @@ from rest_framework.permissions import BasePermission
 from access import answers, guarding
 from access.drf import ByRole
 from access.guarding import Refusal
+from access.lengths import declared
 from access.rules import rule_of
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -36,7 +37,7 @@ class Clean:
             return answers.error(
                 400, "invalid", f"A query has at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} parameters."
             )
-        if _length(request) > settings.LARGEST_BODY:
+        if declared(request.META) > settings.LARGEST_BODY:
             return answers.error(413, "too_large", f"At most {settings.LARGEST_BODY:,} bytes are accepted.")
         return self._respond(request)
 
@@ -97,10 +98,3 @@ def _is_clean_query(query: str) -> bool:
         return not _UNCLEAN.search(unquote_to_bytes(query.replace("+", " ")).decode())
     except UnicodeDecodeError:
         return False
-
-
-def _length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0

@@ -15,6 +15,7 @@ from django.views import View
 
 from access.guarding import Guarded, Refusal
 from access.identifying import Identity
+from access.lengths import declared
 from scheduling.errors import SwitchyardError, TooLarge
 from wires import cors
 from wires.reading import Unreadable
@@ -62,13 +63,15 @@ class WireView(Guarded, View):
         return self.identity
 
     def body(self) -> bytes:
-        """Return the bytes of the request; raises TooLarge."""
+        """Return the bytes of the request; raises TooLarge, or Unreadable for what was broken off."""
         try:
             read = self.request.body
         except (UnreadablePostError, RawPostDataException) as error:
             raise Unreadable from error
         if len(read) > self.largest_body:
             raise TooLarge(f"At most {self.largest_body:,} bytes are accepted here.")
+        if len(read) < declared(self.request.META):
+            raise Unreadable("The body ends before its length.")
         return read
 
     def _guarded(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

@@ -42,13 +42,3 @@ def test_no_more_is_gathered_than_shows_that_it_is_too_large(settings: Settings)
     found = seen(sent, HTTP_TRANSFER_ENCODING="chunked")
     assert int(found.length or 0) > settings.LARGEST_BODY
     assert sent.tell() <= PIECE * 2
-
-
-def test_what_is_broken_off_is_handed_on_as_far_as_it_came() -> None:
-    class Broken(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            if self.tell():
-                raise OSError("gone")
-            return super().read(2)
-
-    assert seen(Broken(b"abc"), HTTP_TRANSFER_ENCODING="chunked").body == b"ab"

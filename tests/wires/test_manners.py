@@ -46,6 +46,7 @@ TYPES = [
     "nonsense",
     "",
 ]
+HOSTS = ["localhost:8000", "localhost:99999999", "[::1]:1", "[::1", "a b", ""]
 ACCEPTS = ["application/json", "text/html", "image/png", "nonsense", "*/*;q=0", ""]
 
 
@@ -169,14 +170,15 @@ def test_no_request_makes_a_wire_fail(route: Any) -> None:
         body=BODIES,
         type_=strategies.sampled_from(TYPES),
         accept=strategies.sampled_from(ACCEPTS),
+        host=strategies.just("testserver") | strategies.sampled_from(HOSTS),
         sender=strategies.sampled_from(headers),
     )
     def attempt(
-        method: str, ids: list[str], query: str, body: bytes, type_: str, accept: str, sender: dict[str, str]
+        method: str, ids: list[str], query: str, body: bytes, type_: str, accept: str, host: str, sender: dict[str, str]
     ) -> None:
         left = iter(ids)
         path = re.sub(r"\{\w+\}", lambda _: next(left), route.pattern)
-        asked = {"Accept": accept, **sender}
+        asked = {"Accept": accept, "Host": host, **sender}
         answer = client.generic(method, f"{path}?{query}", body, content_type=type_, headers=asked)
         known = (503,) if route.pattern in SWITCHED_OFF else ()
         assert answer.status_code < 500 or answer.status_code in known, (method, path, query, body)

@@ -1,5 +1,6 @@
 """The scheduler in Scale's words: what is shown, what may be changed, and what is told of what may not."""
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -135,6 +136,15 @@ def test_only_what_changes_is_audited(operator: Client) -> None:
     for path, status in (("/scheduler/", 201), (NEWER, 204)):
         assert patch(operator, path, {"is_paused": True}).status_code == status
     assert AuditEntry.objects.get().details == {"paused": True}
+
+
+@pytest.mark.parametrize("path", ["/scheduler/", NEWER])
+def test_a_body_that_was_broken_off_changes_nothing(operator: Client, path: str) -> None:
+    sent = b'{"is_paused": true}'
+    for length in (len(sent) + 1, 10**6):
+        broken: Any = {"wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(length)}
+        assert operator.generic("PATCH", path, sent, **broken).status_code == 400
+    assert operator.get(path).json()["is_paused"] is False
 
 
 @pytest.mark.parametrize("path", ["/scheduler/", NEWER])
