@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from jobs.models import Attempt
+from jobs.showing_executions import Failure
 from scheduling.lifecycle import TaskState
 from wires.flink.encode import failures
 
@@ -82,9 +83,16 @@ def test_a_history_is_as_long_as_asked_for(told: Told, failed: Ids) -> None:
 def test_what_no_attempt_brought_about_is_the_last_failure(told: Told, running: Ids) -> None:
     assert history(told, running, 5) == {"entries": [], "truncated": False}
     root = {"root-exception": "It waited for too long.", "timestamp": 7}
-    (entry,) = failures.history(root, [], {}, most=5)["entries"]
+    earlier = [Failure("a", 1, 0, None, 3, ""), Failure("a", 1, 0, None, 2, "exit status 1")]
+    entry, *_ = failures.history(root, earlier, {}, most=5)["entries"]
     assert (entry["stacktrace"], entry["timestamp"]) == ("It waited for too long.", 7)
     assert (entry["taskName"], entry["taskManagerId"], entry["location"]) == (None, None, None)
+
+
+def test_what_an_attempt_brought_about_is_told_once() -> None:
+    root = {"root-exception": "task 0 of stage a failed: exit status 1", "timestamp": 7}
+    (entry,) = failures.history(root, [Failure("a", 1, 0, None, 3, "exit status 1\n")], {}, most=5)["entries"]
+    assert (entry["taskName"], entry["timestamp"]) == ("a (1/1)", 3)
 
 
 @pytest.mark.parametrize("most", ["x", "-1", "", "1.5", "9" * 30])

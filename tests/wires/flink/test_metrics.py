@@ -7,8 +7,11 @@ import pytest
 from django.test import Client
 
 from jobs.models import Task
+from jobs.showing_executions import Execution
 from nodes.models import Node
+from scheduling.lifecycle import TaskState
 from tests.wires.flink.conftest import TOLD
+from wires.flink.encode.metrics import of_task
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +26,22 @@ def test_a_vertex_tells_what_each_task_told(told: Told, running: Ids) -> None:
     assert names <= {each["id"] for each in told(path)}
     wanted = told(f"{path}?get=1.numRecordsOut,nothing,0.write_bytes")
     assert wanted == [{"id": "1.numRecordsOut", "value": "4"}, {"id": "0.write_bytes", "value": "20.0"}]
+
+
+def test_a_task_that_runs_tells_how_it_spends_a_second(told: Told, running: Ids) -> None:
+    Task.objects.filter(index=1, stage__name="read").update(metrics={"blocked": 0.25})
+    names = [f"{name}TimeMsPerSecond" for name in ("backPressured", "busy", "idle")]
+    path = f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks"
+    assert [each["value"] for each in told(f"{path}/0/metrics?get={','.join(names)}")] == ["0", "1000", "0"]
+    found = told(f"{path}/metrics?get={','.join(names)}&agg=max")
+    assert found == [{"id": name, "max": value} for name, value in zip(names, (250.0, 1000.0, 0.0), strict=True)]
+
+
+def test_a_task_that_waits_tells_how_it_is_held_back_if_it_is() -> None:
+    waiting = Execution(1, TaskState.CREATED, 0, None, None, None, None, None, None)
+    assert of_task(waiting, (1.0, 0.0)) == {}
+    told = {"backPressuredTimeMsPerSecond": 300, "busyTimeMsPerSecond": 0, "idleTimeMsPerSecond": 700}
+    assert of_task(waiting, (0.0, 0.3)) == told
 
 
 def test_a_task_tells_the_same_without_its_index(told: Told, running: Ids) -> None:

@@ -34,7 +34,7 @@ def history(told: Mapping[str, Any], found: Sequence["Failure"], names: Names, *
     """Return the same as a history, the last failure first; what no attempt brought about stands before them all."""
     entries = [_entry(each, names) for each in found[:most]]
     root = told["root-exception"]
-    if root and not any(entry["stacktrace"] in root for entry in entries):
+    if root and not any(each.error.strip() and each.error.strip() in root for each in found[:most]):
         entries.insert(0, _entry_of(root, told["timestamp"]))
     return {"entries": entries[:most], "truncated": len(found) > most}
 

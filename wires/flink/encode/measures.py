@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from scheduling.lifecycle import TaskState
 from wires.flink.states import TASK_WORDS
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ def io_of(found: "Execution") -> dict[str, Any]:
     for name, complete, ours in _NAMES:
         told[name], told[complete] = _flow(metrics.get(ours), begun=begun)
     return told
+
+
+def pressed(found: "Execution", held: Sequence[float]) -> float:
+    """Return which share of its time a subtask is held back: by full buffers, or as it says itself."""
+    told = found.metrics.get("blocked") if found.state is TaskState.RUNNING else None
+    blocked = min(max(float(told), 0.0), 1.0) if isinstance(told, int | float) else 0.0
+    return max(held[found.task] if found.task < len(held) else 0.0, blocked)
 
 
 def spent(milliseconds: int) -> dict[str, int]:

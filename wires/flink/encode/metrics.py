@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import JOB_ENDS
+from scheduling.lifecycle import JOB_ENDS, TaskState
 from wires.flink.decode import Aggregation
 from wires.flink.encode import nodes
+from wires.flink.encode.measures import pressed
 
 if TYPE_CHECKING:
     from jobs.showing_executions import Execution
     from jobs.tallying import Tally
 
 Metrics = Mapping[str, Any]
+#: In milliseconds.
+SECOND = 1000
 #: Flink's names of what tasks tell by ours.
 TASKS = {
     "numBytesIn": "read_bytes",
@@ -84,15 +87,15 @@ def is_live(tally: "Tally") -> bool:
     return tally.state not in JOB_ENDS
 
 
-def of_task(found: "Execution") -> dict[str, Any]:
+def of_task(found: "Execution", held: Sequence[float]) -> dict[str, Any]:
     """Return the metrics of a task: those that Flink has too by its names, and all by their own."""
     metrics = found.metrics
-    return {**{name: metrics[ours] for name, ours in TASKS.items() if ours in metrics}, **metrics}
+    return {**{name: metrics[ours] for name, ours in TASKS.items() if ours in metrics}, **_pressure(found, held), **metrics}
 
 
-def of_vertex(found: Iterable["Execution"]) -> dict[str, Any]:
+def of_vertex(found: Iterable["Execution"], held: Sequence[float]) -> dict[str, Any]:
     """Return the metrics of all tasks of a vertex, each with the task's index before its name."""
-    return {f"{each.task}.{name}": value for each in found for name, value in of_task(each).items()}
+    return {f"{each.task}.{name}": value for each in found for name, value in of_task(each, held).items()}
 
 
 def of_node(node: nodes.Node) -> dict[str, Any]:
@@ -113,6 +116,16 @@ def of_manager(overview: Mapping[str, Any], process: Mapping[str, int | float], 
         "Status.JVM.CPU.Time": round(process["cpu_seconds"] * 10**9),
         "Status.JVM.Threads.Count": process["threads"],
     }
+
+
+def _pressure(found: "Execution", held: Sequence[float]) -> dict[str, int]:
+    """Return how a second of a task is spent, if it runs or is held back."""
+    back, runs = round(pressed(found, held) * SECOND), found.state is TaskState.RUNNING
+    if not back and not runs:
+        return {}
+    busy = SECOND - back if runs else 0
+    spent = {"backPressured": back, "busy": busy, "idle": SECOND - back - busy}
+    return {f"{name}TimeMsPerSecond": value for name, value in spent.items()}
 
 
 def _process(process: Mapping[str, Any], *, heap_max: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink import ids, states
-from wires.flink.encode.measures import counts, io, io_of, spent, times, together
+from wires.flink.encode.measures import counts, io, io_of, pressed, spent, times, together
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def backpressure(stage: "Progress", found: Iterable["Execution"], held: Sequence
     """Return how much subtasks are held back by full buffers, or blocked as they tell themselves."""
     if stage.ended is not None or stage.started is None:
         return {"status": "deprecated"}
-    ratios = [(each.task, max(held[each.task] if each.task < len(held) else 0.0, _blocked(each))) for each in found]
+    ratios = [(each.task, pressed(each, held)) for each in found]
     subtasks = [{"subtask": task, "backpressure-level": states.level(ratio), "ratio": ratio} for task, ratio in ratios]
     worst = states.level(max((ratio for _, ratio in ratios), default=0.0))
     return {"status": "ok", "backpressure-level": worst, "end-timestamp": now, "subtasks": subtasks}
@@ -150,9 +150,3 @@ def _on_node(node: int | None, found: list["Execution"], names: Names, *, now: i
         "status-counts": counts(tally),
         "taskmanager-id": where.manager,
     }
-
-
-def _blocked(found: "Execution") -> float:
-    """Return which share of its time a subtask says that it cannot hand on what it has."""
-    told = found.metrics.get("blocked") if found.state is TaskState.RUNNING else None
-    return min(max(float(told), 0.0), 1.0) if isinstance(told, int | float) else 0.0

@@ -1,6 +1,6 @@
 """Metrics: of one thing, or of several with what comes of them. Of what there is not there are none: an empty list."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psutil
@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from jobs import tallying
-from jobs.showing_executions import Execution, execution, executions
-from jobs.showing_progress import stage
+from jobs.showing_executions import execution, executions
+from jobs.showing_pressure import held_shares
+from jobs.showing_progress import Progress, stage
 from nodes import showing
 from status import process
 from wires.flink import decode, ids
@@ -78,7 +79,8 @@ class VertexView(MetricsView):
 
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Tell of each of its tasks."""
-        return self.plain(metrics.of_vertex(_executions(job, vertex)))
+        found = stage(ids.to_job(job), ids.to_stage(vertex))
+        return self.plain(metrics.of_vertex(executions(found.id), _held(found)) if found else {})
 
 
 class SubtasksView(MetricsView):
@@ -87,9 +89,11 @@ class SubtasksView(MetricsView):
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Sum up all of them, or those that are named."""
         wanted = decode.ranges(request.GET.get("subtasks"))
+        found = stage(ids.to_job(job), ids.to_stage(vertex))
+        held = _held(found) if found else ()
         return self.aggregated(
-            metrics.of_task(each)
-            for each in _executions(job, vertex)
+            metrics.of_task(each, held)
+            for each in (executions(found.id) if found else ())
             if wanted is None or any(each.task in some for some in wanted)
         )
 
@@ -101,7 +105,7 @@ class SubtaskView(MetricsView):
         """Tell of it."""
         found_in, index = stage(ids.to_job(job), ids.to_stage(vertex)), ids.to_index("subtaskindex", subtask)
         found = execution(found_in.id, index) if found_in else None
-        return self.plain(metrics.of_task(found) if found else {})
+        return self.plain(metrics.of_task(found, _held(found_in)) if found and found_in else {})
 
 
 class TaskmanagersView(MetricsView):
@@ -123,6 +127,6 @@ class TaskmanagerView(MetricsView):
         return self.plain(metrics.of_node(found) if found and is_taskmanager(found) else {})
 
 
-def _executions(job: str, vertex: str) -> Iterable[Execution]:
-    found = stage(ids.to_job(job), ids.to_stage(vertex))
-    return executions(found.id) if found else ()
+def _held(found: Progress) -> Sequence[float]:
+    """Return for which share of the last minute each task of a stage was held back."""
+    return held_shares(found.id, found.tasks, now=now_ms() / 1000)
