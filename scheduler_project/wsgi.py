@@ -6,8 +6,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from scheduler_project.celery import app as celery_app
+
 #: Objects that are made before the young ones are looked through for garbage: a long list makes as many.
 YOUNG = 20_000
+#: Seconds that a request waits for the broker at the most.
+HINT_SECONDS = 0.1
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
@@ -15,8 +19,11 @@ _application = get_wsgi_application()
 
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
 from access.lengths import measuring  # noqa: E402
+from agent import transport  # noqa: E402
 
 refuse_unsafe_start()
+# All that a request sends is a hint, without which the scheduler looks a second later.
+transport.hurry(celery_app, HINT_SECONDS)
 
 application = measuring(_application)
 

@@ -1,5 +1,6 @@
 """Messages arrive in order, and one that was taken leaves nothing behind at the broker."""
 
+import time
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -31,6 +32,17 @@ def test_messages_arrive_in_order_and_leave_nothing_at_the_broker(app: Celery, b
     assert [taken.get(timeout=PATIENCE) for _ in range(3)] == [{"number": number, "none": None} for number in range(3)]
     stop()
     assert not broker.exists("unacked", "unacked_index", QUEUE)
+
+
+def test_a_broker_that_hangs_costs_the_time_allowed_and_no_error(app: Celery, broker: redis.Redis) -> None:
+    transport.hurry(app, 0.1)
+    assert transport.send(app, TASK, 1, QUEUE)
+    broker.client_pause(1_000)
+    begun = time.monotonic()
+    assert not transport.send(app, TASK, 2, QUEUE)
+    assert time.monotonic() - begun < 0.9
+    broker.client_unpause()
+    assert transport.send(app, TASK, 3, QUEUE)
 
 
 def consumed(app: Celery) -> tuple[SimpleQueue[Any], Callable[[], None]]:
