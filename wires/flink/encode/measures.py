@@ -66,11 +66,6 @@ def pressed(found: "Execution", held: Sequence[float]) -> float:
     return max(held[found.task] if found.task < len(held) else 0.0, blocked)
 
 
-def spent(milliseconds: int) -> dict[str, int]:
-    """Return for how long an attempt was held back, waited, and worked."""
-    return {"accumulated-backpressured-time": 0, "accumulated-idle-time": 0, "accumulated-busy-time": max(milliseconds, 0)}
-
-
 def together(found: Iterable["Execution"]) -> list[Told]:
     """Return the sums of what several attempts read and wrote."""
     sums, known = [0] * len(FLOWS), [True] * len(FLOWS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink import ids, states
-from wires.flink.encode.measures import counts, io, io_of, pressed, spent, times, together
+from wires.flink.encode.measures import counts, io, io_of, pressed, times, together
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
@@ -109,7 +109,6 @@ def _listed(found: "Execution", where: Place, *, now: int) -> dict[str, Any]:
     """Return an attempt with what later dashboards show of it."""
     told = _subtask(found, where.address, now=now)
     told["start_time"], told["endpoint"], told["taskmanager-id"] = told["start-time"], where.address, where.manager
-    told["metrics"] = {**told["metrics"], **spent(told["duration"])}
     return told
 
 
