@@ -78,8 +78,7 @@ class Leader:
         reports = [item for item in arrived if isinstance(item, Report)]
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
         applied = self._apply(reports)
-        if heartbeats:
-            self._hear(heartbeats)
+        heard = self._hear(heartbeats) if heartbeats else set()
         due = now - self._ticked >= TICK
         asked = due or Hint.STOP in arrived or not arrived
         stopped = self._stop() if asked or any(part.stopping for part in applied) else Stopped()
@@ -87,7 +86,7 @@ class Leader:
         self.dispatcher.dispatch(
             placed.assignments,
             placed.described,
-            [*{item.session for item in reports} | {item.session for item in heartbeats}],
+            [*{item.session for item in reports} | heard],
             stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels,
             recalls=stopped.recalls,
         )
@@ -166,11 +165,14 @@ class Leader:
         salvaged: list[Applied] = []
         return [*isolate(reports, apply, blame), *salvaged] if reports else []
 
-    def _hear(self, heartbeats: list[Heartbeat]) -> None:
+    def _hear(self, heartbeats: list[Heartbeat]) -> set[str]:
+        """Note signs of life, and return the sessions that are to be told of it."""
         self._memory.tally.offers += len(heartbeats)
-        recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])
+        heard = recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])
         for beat in heartbeats:
-            self.dispatcher.hear(beat.session, beat.number)
+            if beat.session in heard:
+                self.dispatcher.hear(beat.session, beat.number)
+        return heard
 
 
 def _take(seconds: float) -> list[Message]:

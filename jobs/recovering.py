@@ -31,17 +31,21 @@ LEFT = """figures @> '{"left": true}'"""
 MARGIN = 15.0
 
 
-def hear(nodes: Iterable[tuple[int, str, str]]) -> None:
-    """Note signs of life that came by the broker, given as (node, session, figures as JSON text)."""
+def hear(nodes: Iterable[tuple[int, str, str]]) -> set[str]:
+    """Note signs of life that came by the broker, given as (node, session, figures as JSON text).
+
+    Return the sessions that are their nodes'. An agent of any other must not be told that it is heard: it is to register.
+    """
     values = rows.columns(nodes, 3)
     rows.execute("DELETE FROM nodes_condition WHERE name = %s AND node_id = ANY(%s::bigint[])", [BROKER_AWAY, values[0]])
-    rows.execute(
+    heard = rows.fetch(
         f"""UPDATE nodes_node n SET heard_at = now(),
             figures = CASE WHEN n.{LEFT} THEN n.figures ELSE c.figures::jsonb END
         FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(id, session, figures)
-        WHERE n.id = c.id AND n.session = c.session""",
+        WHERE n.id = c.id AND n.session = c.session RETURNING n.session""",
         values,
     )
+    return {session for (session,) in heard}
 
 
 def watch_nodes(*, listening: float, epoch: int) -> None:

@@ -301,3 +301,12 @@ def test_nothing_is_placed_on_a_node_whose_agent_does_not_reach_redis_until_it_d
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
     assert Job.objects.get().state == JobState.FINISHED
+
+
+def test_an_agent_is_not_told_that_it_is_heard_when_its_node_has_another_session(leader: Leader, agent: ListAgent) -> None:
+    leader.turn([Heartbeat(agent.node, agent.session, 1, {})])
+    assert [command.heartbeat for command in agent.listen()] == [1]
+    # As by a request to register that was given up by the agent, and then answered late.
+    Node.objects.update(session="another")
+    leader.turn([Heartbeat(agent.node, agent.session, 2, {})])
+    assert agent.listen() == []
