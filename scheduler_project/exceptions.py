@@ -8,6 +8,7 @@ from rest_framework import exceptions, status
 from rest_framework.exceptions import APIException
 
 from artifacts import errors as artifacts
+from database import rows
 from jobs import services as jobs
 from jobs.quotas import OverQuota
 from jobs.repeating import KeyReused
@@ -42,6 +43,15 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class Unavailable(APIException):
+    """The database does not answer now; try again."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The database does not answer now; try again."
+    default_code = "unavailable"
+    wait = 1  #: seconds, told as Retry-After
+
+
 _ANSWERS: dict[type[Exception], type[APIException]] = {
     TooLarge: PayloadTooLarge,
     RequestDataTooBig: PayloadTooLarge,
@@ -67,6 +77,8 @@ class Handler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, InvalidSpec):
             return exceptions.ValidationError(str(exc))
+        if isinstance(exc, rows.TRANSIENT):
+            return Unavailable()
         for known, answer in _ANSWERS.items():
             if isinstance(exc, known):
                 return answer(str(exc))

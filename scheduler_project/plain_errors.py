@@ -1,9 +1,14 @@
 """Errors that no view answers, as of a path to nowhere: below /api/ in its shape, else Django's pages."""
 
+import sys
+from http import HTTPStatus
+
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
 from access import answers
+from database import rows
+from scheduler_project.exceptions import Unavailable
 
 API = "/api/"
 
@@ -30,7 +35,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an error of ours outside the API's own views; what it was is in the log."""
+    """Answer an error of ours outside the API's own views; what it was is in the log. A database away is another matter."""
+    if isinstance(sys.exception(), rows.TRANSIENT):
+        return _unavailable(request)
     if request.path.startswith(API):
         return answers.error(500, "error", "Server Error (500)", type="server_error")
     return defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(API):
+        answer: HttpResponse = answers.error(
+            Unavailable.status_code, Unavailable.default_code, Unavailable.default_detail, type="server_error"
+        )
+    else:
+        answer = defaults.server_error(request)
+        answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    answer["Retry-After"] = str(Unavailable.wait)
+    return answer
