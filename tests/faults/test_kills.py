@@ -100,6 +100,8 @@ def test_a_flushed_broker_costs_time_alone(stack: Stack, watch: Watch, marks: Pa
     job = submit(stack, marks)
     in_flight(stack, marks)
     for _ in range(5):
+        before = begun(marks)
+        stack.until(lambda seen=before: begun(marks) > seen, "more is in flight")
         broker.flushdb()
     assert stack.wait(job).state == JobState.FINISHED
     assert begun(marks) == COUNT
