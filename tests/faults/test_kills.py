@@ -31,6 +31,12 @@ def in_flight(stack: Stack, marks: Path) -> None:
     assert Task.objects.filter(state=TaskState.FINISHED).count() < COUNT
 
 
+def more_in_flight(stack: Stack, marks: Path) -> None:
+    """Wait until another task has begun."""
+    before = begun(marks)
+    stack.until(lambda: begun(marks) > before, "more is in flight")
+
+
 def begun(marks: Path) -> int:
     return (marks / "intervals").read_text().count("begin")
 
@@ -100,8 +106,7 @@ def test_a_flushed_broker_costs_time_alone(stack: Stack, watch: Watch, marks: Pa
     job = submit(stack, marks)
     in_flight(stack, marks)
     for _ in range(5):
-        before = begun(marks)
-        stack.until(lambda seen=before: begun(marks) > seen, "more is in flight")
+        more_in_flight(stack, marks)
         broker.flushdb()
     assert stack.wait(job).state == JobState.FINISHED
     assert begun(marks) == COUNT
