@@ -39,9 +39,19 @@ def test_a_task_that_runs_tells_how_it_spends_a_second(told: Told, running: Ids)
 
 def test_a_task_that_waits_tells_how_it_is_held_back_if_it_is() -> None:
     waiting = Execution(1, TaskState.CREATED, 0, None, None, None, None, None, None)
-    assert of_task(waiting, (1.0, 0.0)) == {}
+    assert of_task(waiting, (1.0, 0.0), 9) == {}
     told = {"backPressuredTimeMsPerSecond": 300, "busyTimeMsPerSecond": 0, "idleTimeMsPerSecond": 700}
-    assert of_task(waiting, (0.0, 0.3)) == told
+    assert of_task(waiting, (0.0, 0.3), 9) == told
+
+
+@pytest.mark.parametrize(
+    ("state", "rates"),
+    [(TaskState.RUNNING, {"numRecordsInPerSecond": 1.5, "numBytesOutPerSecond": 5.0}), (TaskState.FINISHED, {})],
+)
+def test_a_task_that_runs_tells_what_it_reads_in_a_second(state: TaskState, rates: dict[str, float]) -> None:
+    stored = '{"read_records": 6, "write_bytes": 20.0, "read_bytes": "x"}'
+    told = of_task(Execution(0, state, 0, 1, 1000, 1000, None, stored, None), (), 5000)
+    assert {name: value for name, value in told.items() if name.startswith("num") and name.endswith("PerSecond")} == rates
 
 
 def test_a_task_tells_the_same_without_its_index(told: Told, running: Ids) -> None:

@@ -87,15 +87,16 @@ def is_live(tally: "Tally") -> bool:
     return tally.state not in JOB_ENDS
 
 
-def of_task(found: "Execution", held: Sequence[float]) -> dict[str, Any]:
+def of_task(found: "Execution", held: Sequence[float], now: int) -> dict[str, Any]:
     """Return the metrics of a task: those that Flink has too by its names, and all by their own."""
     metrics = found.metrics
-    return {**{name: metrics[ours] for name, ours in TASKS.items() if ours in metrics}, **_pressure(found, held), **metrics}
+    flows = {name: metrics[ours] for name, ours in TASKS.items() if ours in metrics}
+    return {**flows, **_rates(flows, found, now), **_pressure(found, held), **metrics}
 
 
-def of_vertex(found: Iterable["Execution"], held: Sequence[float]) -> dict[str, Any]:
+def of_vertex(found: Iterable["Execution"], held: Sequence[float], now: int) -> dict[str, Any]:
     """Return the metrics of all tasks of a vertex, each with the task's index before its name."""
-    return {f"{each.task}.{name}": value for each in found for name, value in of_task(each, held).items()}
+    return {f"{each.task}.{name}": value for each in found for name, value in of_task(each, held, now).items()}
 
 
 def of_node(node: nodes.Node) -> dict[str, Any]:
@@ -116,6 +117,14 @@ def of_manager(overview: Mapping[str, Any], process: Mapping[str, int | float], 
         "Status.JVM.CPU.Time": round(process["cpu_seconds"] * 10**9),
         "Status.JVM.Threads.Count": process["threads"],
     }
+
+
+def _rates(flows: Metrics, found: "Execution", now: int) -> dict[str, float]:
+    """Return what a task that runs has read and written in a second, on the whole."""
+    if found.state is not TaskState.RUNNING or found.started is None:
+        return {}
+    seconds = max(now - found.started, SECOND) / SECOND
+    return {f"{name}PerSecond": value / seconds for name, value in flows.items() if _is_number(value)}
 
 
 def _pressure(found: "Execution", held: Sequence[float]) -> dict[str, int]:

@@ -80,7 +80,7 @@ class VertexView(MetricsView):
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Tell of each of its tasks."""
         found = stage(ids.to_job(job), ids.to_stage(vertex))
-        return self.plain(metrics.of_vertex(executions(found.id), _held(found)) if found else {})
+        return self.plain(metrics.of_vertex(executions(found.id), _held(found), now_ms()) if found else {})
 
 
 class SubtasksView(MetricsView):
@@ -90,9 +90,9 @@ class SubtasksView(MetricsView):
         """Sum up all of them, or those that are named."""
         wanted = decode.ranges(request.GET.get("subtasks"))
         found = stage(ids.to_job(job), ids.to_stage(vertex))
-        held = _held(found) if found else ()
+        held, now = _held(found) if found else (), now_ms()
         return self.aggregated(
-            metrics.of_task(each, held)
+            metrics.of_task(each, held, now)
             for each in (executions(found.id) if found else ())
             if wanted is None or any(each.task in some for some in wanted)
         )
@@ -105,7 +105,7 @@ class SubtaskView(MetricsView):
         """Tell of it."""
         found_in, index = stage(ids.to_job(job), ids.to_stage(vertex)), ids.to_index("subtaskindex", subtask)
         found = execution(found_in.id, index) if found_in else None
-        return self.plain(metrics.of_task(found, _held(found_in)) if found and found_in else {})
+        return self.plain(metrics.of_task(found, _held(found_in), now_ms()) if found and found_in else {})
 
 
 class TaskmanagersView(MetricsView):
