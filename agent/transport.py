@@ -12,8 +12,8 @@ import structlog
 from celery import Celery, Task
 from celery.exceptions import WorkerShutdown
 from celery.worker import WorkController, state
-from celery.worker.request import Request
-from kombu import Exchange, Producer, Queue, uuid
+from celery.worker.consumer import Consumer
+from kombu import Exchange, Message, Producer, Queue, uuid
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis import Redis
@@ -61,22 +61,32 @@ class Transport(redis.Transport):
 TRANSPORT_ALIASES["redis"] = f"{__name__}:Transport"
 
 
-class Unconfirmed(Request):
-    """A message that nothing is told of: it was taken off its queue for good, and what it said comes again if need be."""
-
-    def acknowledge(self) -> None:
-        """Leave the broker alone; telling it would take as long as all the rest."""
-        self.acknowledged = True
-
-
 class Unanswered(Task[Any, Any]):
     """The kind of all tasks here: they hand over what they got and tell nobody."""
 
-    Request = "agent.transport:Unconfirmed"
+    Strategy = "agent.transport:at_once"
 
     def __call__(self, payload: str) -> None:
         """Read the payload, which travels as a text of its own: kombu would look at each object in it."""
         self.run(json.loads(payload))
+
+
+def at_once(task: Task[Any, Any], _app: Celery, _consumer: Consumer) -> Callable[..., None]:
+    """Make what Celery calls for each message of a task: it runs where the message was read, and the broker is not told.
+
+    The message was taken off its queue for good, and what it said comes again if need be. Celery's own strategy makes a
+    request, reserves, traces and answers it: several times what there is to do here.
+    """
+
+    def handle(message: Message, *_: object) -> None:
+        payload = message.payload
+        try:
+            [text], _, _ = payload
+            task(text)
+        except Exception:
+            log.exception("message not understood", task=task.name)
+
+    return handle
 
 
 def broker_url(redis_url: str) -> str:

@@ -1,14 +1,18 @@
 """What the tests of the agent have their workers run."""
 
+import array
+import fcntl
 import math
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
 
+from agent.wire import ITEM
 from switchyard import task as tasks
 from switchyard.task import FAILED, Canceled, Task
 
@@ -134,10 +138,22 @@ def sibling() -> str:
     return f"{word} {Path('data.txt').read_text()}"
 
 
-def freeze(pid: int) -> int:
-    """Have a process stand still."""
+def freeze(pid: int, behind: int) -> int:
+    """Have this task's agent stand still if this worker was handed so many tasks more by now; else fail."""
+    held = [unread(int(fd.name)) for fd in Path("/proc/self/fd").iterdir()]
+    assert behind * ITEM.size in held, "too soon, or so late that it was taken back"
     os.kill(pid, signal.SIGSTOP)
     return 1
+
+
+def unread(fd: int) -> int:
+    """Return how many bytes wait to be read."""
+    count = array.array("i", [0])
+    try:
+        fcntl.ioctl(fd, termios.FIONREAD, count)
+    except OSError:
+        return 0
+    return count[0]
 
 
 def note(task: Task, folder: str) -> int:

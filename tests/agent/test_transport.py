@@ -45,12 +45,24 @@ def test_a_broker_that_hangs_costs_the_time_allowed_and_no_error(app: Celery, br
     assert transport.send(app, TASK, 3, QUEUE)
 
 
+def test_messages_that_are_not_understood_do_not_keep_the_next_from_arriving(app: Celery) -> None:
+    taken, stop = consumed(app)
+    with app.producer_pool.acquire(block=True) as producer:
+        for body in ([], [["no JSON"], {}, {}], {"args": 1}, [[1], {}, {}]):
+            producer.publish(body, routing_key=QUEUE, serializer="json", headers={"task": TASK, "id": "1"})
+        producer.publish(b"\xff{", routing_key=QUEUE, content_type="application/json", headers={"task": TASK, "id": "2"})
+    transport.send(app, TASK, "refused by what takes it", QUEUE)
+    transport.send(app, TASK, {"number": 1}, QUEUE)
+    assert taken.get(timeout=PATIENCE) == {"number": 1}
+    stop()
+
+
 def consumed(app: Celery) -> tuple[SimpleQueue[Any], Callable[[], None]]:
     """Return where the payloads of messages go that a consumer of the queue takes, and what stops it."""
     taken: SimpleQueue[Any] = SimpleQueue()
 
-    @app.task(name=TASK, base=transport.Unanswered)
-    def take(payload: Any) -> None:
-        taken.put(payload)
+    @app.task(name=TASK, base=transport.Unanswered, shared=False)
+    def take(payload: dict[str, Any]) -> None:
+        taken.put(dict(payload))
 
     return taken, transport.consume(app, [QUEUE])
