@@ -60,12 +60,12 @@ def plan(spec: JobSpec) -> Planned:
     begun = time.perf_counter()
     stages = list(spec.in_order())
     with rows.together():
-        types, ids, nodes = _ask_type(spec), _ask_ids(len(stages)), ask_views()
-        known, drawn, views = types(), ids(), nodes()
-    job_type = known[0][0] if known else _make_type(spec)
+        ids, nodes = _ask_ids(spec, len(stages)), ask_views()
+        [(known, drawn)], views = ids(), nodes()
+    job_type = known or _make_type(spec)
     refused = _refused(spec, stages, views)
     milliseconds = (time.perf_counter() - begun) * 1000
-    return Planned(spec, job_type, [(id_, stage) for (id_,), stage in zip(drawn, stages, strict=True)], refused, milliseconds)
+    return Planned(spec, job_type, list(zip(drawn, stages, strict=True)), refused, milliseconds)
 
 
 def store(
@@ -104,19 +104,19 @@ def _type(spec: JobSpec) -> tuple[str, str]:
     return (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
 
 
-def _ask_type(spec: JobSpec) -> rows.Answer[list[tuple[int]]]:
-    return rows.execute("SELECT id FROM jobs_jobtype WHERE name = %s AND version = %s", _type(spec)).fetchall
+def _ask_ids(spec: JobSpec, count: int) -> rows.Answer[list[tuple[int | None, list[int]]]]:
+    """Ask for the type's id, and draw those of stages, so that what refers to them need not wait for their rows."""
+    return rows.execute(
+        """SELECT (SELECT id FROM jobs_jobtype WHERE name = %s AND version = %s),
+            array(SELECT nextval('jobs_stage_id_seq') FROM generate_series(1, %s))""",
+        [*_type(spec), count],
+    ).fetchall
 
 
 def _make_type(spec: JobSpec) -> int:
     name, version = _type(spec)
     made, _ = JobType.objects.get_or_create(name=name, version=version)
     return made.id
-
-
-def _ask_ids(count: int) -> rows.Answer[list[tuple[int]]]:
-    """Draw the ids of stages, so that what refers to them need not wait for their rows."""
-    return rows.execute("SELECT nextval('jobs_stage_id_seq') FROM generate_series(1, %s)", [count]).fetchall
 
 
 def _insert_job(planned: Planned, stored: dict[str, Any], values: dict[str, Any]) -> None:
