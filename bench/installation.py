@@ -5,6 +5,7 @@ The processes and what they are given are those of `make up` (launch.stack). The
 
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,11 +74,14 @@ def installed(on: Host, *, agents: int, slots: int, given: Given | None = None) 
         first, scheduler, *others = (_given(command, given or {}) for command in stack.processes(setting))
         for command in (scheduler, first):
             _start(command, made, children)
-        _await(lambda: web.is_ready(config), "the web is not ready", logs)
+        _await(lambda: web.is_ready(config), "the web is not ready")
         for command in others:
             _start(command, made, children)
-        _await(lambda: _registered(setting.database_url) == agents, "not all agents registered", logs)
+        _await(lambda: _registered(setting.database_url) == agents, "not all agents registered")
         yield made
+    except Exception:
+        print(_tails(logs), file=sys.stderr)
+        raise
     finally:
         _stop(children)
 
@@ -110,10 +114,14 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _await(ready: Callable[[], bool], late: str, logs: Path) -> None:
+def _await(ready: Callable[[], bool], late: str) -> None:
     if not wait_until(ready, READY_SECONDS):
-        shown = "\n".join(f"--- {log.name}\n{commands.tail(log)}" for log in sorted(logs.glob("*.log")))
-        raise LaunchError(f"{late} within {READY_SECONDS:.0f} s.\n{shown}")
+        raise LaunchError(f"{late} within {READY_SECONDS:.0f} s.")
+
+
+def _tails(logs: Path) -> str:
+    """Return the last lines of what each process said; their files go with the run."""
+    return "\n".join(f"--- {log.name}\n{commands.tail(log)}" for log in sorted(logs.glob("*.log")))
 
 
 def _registered(database_url: str) -> int:
