@@ -1,5 +1,6 @@
 """Jobs: submit, list, look, cancel, retry, delete, explain, draw, and the results of their last stages."""
 
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,8 @@ from jobs.showing_stages import ask_stages, infeasible, last_stages
 from scheduling.spec import Limits, parse
 
 LONGEST_KEY = 200
+#: Submissions that a process works on at once. Were it more, they would take the processors from the jobs they wait for.
+AT_ONCE = BoundedSemaphore(2)
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
@@ -169,7 +172,7 @@ def _submit(request: Request, key: str | None) -> tuple[dict[str, Any], bool]:
     if key and (known := made_before(owner, key, spec)):
         return _in_full(known), False
     try:
-        with transaction.atomic():
+        with AT_ONCE, transaction.atomic():
             planned = submitting.plan(spec)
             with rows.together():
                 made = submitting.store(planned, owner=owner, idempotency_key=key)
