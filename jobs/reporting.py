@@ -107,6 +107,7 @@ def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *
     measures.impatient.update(returned.stage for returned in returns)
     _start(board, _start_tasks(reports))
     ending.write_updates(reports)
+    _note_beginnings(board, reports)
     _add_run_time(board, reports, measures)
     recalled = gangs.mend(board)
     settling.settle(board, [*ends, *returns], changing.consumers)
@@ -242,6 +243,18 @@ def _start(board: Board, moves: Sequence[Move]) -> None:
             if assignment.stage == moved.stage and (begun := assignment.listed & moved.indexes):
                 assignment.started |= begun
                 board.hold_started(moved.node, assignment, begun - assignment.held)
+
+
+def _note_beginnings(board: Board, reports: Iterable[Report]) -> None:
+    """Note since when stages and jobs run of which this is the first that is told."""
+    for report in reports:
+        begun = [(group.stage, min(group.begun, default=None)) for group in report.finished]
+        begun += [(stage, min(begins, default=None)) for stage, _, _, begins in report.starts]
+        begun += [(end["stage"], end["begun"]) for end in report.others]
+        for stage, first in begun:
+            if first is not None and stage in board.stages:
+                for row in (board.stages[stage], board.job_of(stage)):
+                    row.since = max(row.since, report.sent - first)
 
 
 def _add_run_time(board: Board, reports: Iterable[Report], measures: Measures) -> None:

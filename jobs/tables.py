@@ -26,6 +26,8 @@ class JobRow:
     number: int
     draining: bool
     error: str = ""
+    #: Microseconds since the first of its tasks began, of those that are told of now.
+    since: int = 0
     changed: bool = False
 
     @property
@@ -70,6 +72,7 @@ class StageRow:
     next_due: float | None
     gang: bool
     buffered: bool
+    since: int = 0
     changed: bool = False
 
     @property

@@ -25,23 +25,24 @@ def write_stages(stages: list[StageRow]) -> None:
                 "{" + ",".join(map(str, stage.counts)) + "}",
                 stage.run_seconds,
                 stage.started,
+                stage.since,
                 stage.ended,
             )
             for stage in stages
         ),
-        13,
+        14,
     )
     rows.execute(
         """UPDATE jobs_stage s SET open_needs = c.open_needs, unplaced = c.unplaced::int4multirange,
             blocked = c.blocked::int4multirange, delayed = c.delayed::int4multirange, spent = c.spent::int4multirange,
             done = c.done::int4multirange, next_due = to_timestamp(c.next_due), parallelism = c.parallelism,
             counts = c.counts::int[], run_seconds = c.run_seconds,
-            started_at = CASE WHEN c.started THEN coalesce(s.started_at, now()) END,
+            started_at = CASE WHEN c.started THEN coalesce(s.started_at, now() - c.since * interval '1 microsecond') END,
             ended_at = CASE WHEN c.ended THEN coalesce(s.ended_at, now()) END
         FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::float8[], %s::int[], %s::text[], %s::float8[], %s::bool[], %s::bool[])
+            %s::float8[], %s::int[], %s::text[], %s::float8[], %s::bool[], %s::bigint[], %s::bool[])
             AS c(id, open_needs, unplaced, blocked, delayed, spent, done, next_due, parallelism, counts, run_seconds, started,
-                ended)
+                since, ended)
         WHERE s.id = c.id""",
         values,
     )
@@ -59,19 +60,21 @@ def write_jobs(jobs: list[JobRow]) -> None:
                 job.failures,
                 job.error,
                 job.started,
+                job.since,
                 job.state in JOB_ENDS,
             )
             for job in jobs
         ),
-        7,
+        8,
     )
     rows.execute(
         """UPDATE jobs_job j SET state = c.state, stages_ended = c.stages_ended, failures = c.failures,
             error = CASE WHEN c.error = '' THEN j.error ELSE c.error END,
-            started_at = CASE WHEN c.started THEN coalesce(j.started_at, now()) END,
+            started_at = CASE WHEN c.started THEN coalesce(j.started_at, greatest(j.created_at,
+                now() - c.since * interval '1 microsecond')) END,
             ended_at = CASE WHEN c.ended THEN coalesce(j.ended_at, now()) END
-        FROM unnest(%s::uuid[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[], %s::bool[])
-            AS c(id, state, stages_ended, failures, error, started, ended)
+        FROM unnest(%s::uuid[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[],
+            %s::bigint[], %s::bool[]) AS c(id, state, stages_ended, failures, error, started, since, ended)
         WHERE j.id = c.id""",
         values,
     )

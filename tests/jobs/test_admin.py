@@ -74,7 +74,7 @@ def test_strangers_are_led_to_the_one_log_in_page(leader: Leader, client: Client
 
 
 def test_nodes_tell_what_they_hold(admin: Client, agent: ListAgent) -> None:
-    assert "0 cpus, 0 MiB of 2 cpus, 4 GiB" in text(admin, "nodes/node/")
+    assert "0 cpus, 0 MiB memory of 2 cpus, 4 GiB memory" in text(admin, "nodes/node/")
 
 
 def test_nothing_is_added_changed_or_deleted_by_hand(admin: Client, agent: ListAgent, job: Submit) -> None:

@@ -34,6 +34,21 @@ def test_a_job_runs_to_its_end(leader: Leader, agent: ListAgent, job: Submit) ->
     assert held() == 0
 
 
+def test_a_job_began_with_its_first_task_however_late_that_is_told(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    submitted = job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks(), "7"))
+    submitted.refresh_from_db()
+    began, stage = submitted.started_at, Stage.objects.get()
+    first = min(Task.objects.values_list("started_at", flat=True))
+    assert began
+    assert stage.started_at
+    assert submitted.ended_at
+    assert submitted.created_at <= began <= first
+    assert stage.started_at <= first < submitted.ended_at
+
+
 def test_the_latest_submission_goes_first_where_that_is_chosen(leader: Leader, agent: ListAgent, job: Submit) -> None:
     set_policy(allocation="lifo")
     job({"a": {}}, priority=50)
