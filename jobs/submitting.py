@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import current_app
 from django.db import transaction
+from prometheus_client import Counter
 
 from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
@@ -28,6 +29,7 @@ from scheduling.refusals import Refusal
 from scheduling.resources import Resources
 from scheduling.spec import Exchange, JobSpec, Need, StageSpec, to_json
 
+DROPPED = Counter("switchyard_hints_dropped", "Hints of this process that the broker did not take.")
 INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, state, held_reason,
         error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key, description_digest,
         retried_from_id, created_at)
@@ -97,7 +99,8 @@ def store(
 
 def hint(what: Hint = Hint.PLACE) -> None:
     """Tell the scheduler to look at once; without it, it looks within a second."""
-    transport.send(current_app, HINT_TASK, what, HINT_QUEUE)
+    if not transport.send(current_app, HINT_TASK, what, HINT_QUEUE):
+        DROPPED.inc()
 
 
 def _type(spec: JobSpec) -> tuple[str, str]:

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from access.roles import Role
+from agent.messages import HINT_QUEUE
 from jobs import services, tasks
 from jobs.leading import Leader
 from jobs.models import Figure, Job
+from jobs.submitting import hint
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.conftest import agent, job, leader
 from tests.people import as_
@@ -46,6 +49,16 @@ def test_live_work_is_counted(leader: Leader, agent: ListAgent, job: Callable[..
     assert told["nodes", "READY"] == 1
     assert told["leader_alive",] == 1
     assert told["broker_messages", "reports"] == 0
+
+
+def test_a_hint_that_the_broker_does_not_take_is_counted(broker: redis.Redis) -> None:
+    before = figures()["hints_dropped_total",]
+    hint()
+    assert figures()["hints_dropped_total",] == before
+    broker.set(HINT_QUEUE, "no list, so that nothing can be put in it")
+    hint()
+    broker.delete(HINT_QUEUE)
+    assert figures()["hints_dropped_total",] == before + 1
 
 
 def test_number_of_figures_does_not_grow_with_jobs(leader: Leader, job: Callable[..., Job]) -> None:
