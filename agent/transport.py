@@ -79,6 +79,7 @@ def at_once(task: Task[Any, Any], _app: Celery, _consumer: Consumer) -> Callable
     """
 
     def handle(message: Message, *_: object) -> None:
+        # Outside: what cannot be decoded at all is Celery's to drop.
         payload = message.payload
         try:
             [text], _, _ = payload

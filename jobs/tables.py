@@ -72,6 +72,7 @@ class StageRow:
     next_due: float | None
     gang: bool
     buffered: bool
+    #: As of a job.
     since: int = 0
     changed: bool = False
 

@@ -35,7 +35,8 @@ from jobs.showing_stages import ask_stages, infeasible, last_stages
 from scheduling.spec import Limits, parse
 
 LONGEST_KEY = 200
-#: Submissions that a process works on at once. Were it more, they would take the processors from the jobs they wait for.
+#: Submissions that a process works on at once; more would take the processors from the jobs that wait to be placed. Bounded
+#: here, where nothing is locked yet: who submits within a transaction must not wait for those that wait for its rows.
 AT_ONCE = BoundedSemaphore(2)
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
