@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent import results
+from agent.wire import LEFT_OUT, NO_RESULT
+from scheduling.handing import digest
+from scheduling.indexes import IndexSet
 from switchyard import task as tasks
 from switchyard.task import FAILED, Task
 
+_UNKNOWN = object()
 ERROR_LIMIT = 8 * 1024
 
 
@@ -39,47 +43,75 @@ class Given:
         self._sizes: dict[str, int] = {name: size for name, size, _, _ in told["inputs"]}
         self._pointwise = {name for name, _, exchange, _ in told["inputs"] if exchange == "pointwise"}
         self._stages: dict[str, int] = {name: stage for name, _, _, stage in told["inputs"]}
-        self._inputs: dict[str, list[Any]] = {name: [FAILED] * size for name, size in self._sizes.items()}
-        self._skipped: dict[str, set[int]] = {}
+        self._inputs: dict[str, list[Any]] = {name: [_UNKNOWN] * size for name, size in self._sizes.items()}
+        self._unknown = dict(self._sizes)
+        #: By input, the tasks that gave no result, and of these those that are left out.
+        self._without: dict[str, set[int]] = {}
+        self._left_out: dict[str, set[int]] = {}
         self._items: dict[int, Any] = {}
+        self._digest = 0
         self.version = 0
 
     def add(self, given: list[list[Any]]) -> None:
-        """Take more of it: [stage name or null for an item, index, JSON text or null for a task that never will have one]."""
+        """Take more of it: [stage name or null for an item, index, JSON text or why there is none (agent.wire)]."""
         for name, index, text in given:
             if name is None:
                 self._items[index] = json.loads(text)
-            elif text is None:
-                self._skipped.setdefault(name, set()).add(index)
-            else:
-                self._inputs[name][index] = json.loads(text)
+                continue
+            if text in (NO_RESULT, LEFT_OUT):
+                self._without.setdefault(name, set()).add(index)
+            if text == LEFT_OUT:
+                self._left_out.setdefault(name, set()).add(index)
+            self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else json.loads(text))
         self.version += len(given)
 
     def complete(self, index: int, made: Mapping[tuple[int, int], str]) -> bool:
         """Add what a task lacks from what was made here, JSON texts by stage and index; say whether nothing is missing."""
-        for name, inputs in self._inputs.items():
-            stage, skipped = self._stages[name], self._skipped.get(name, ())
+        for name, unknown in self._unknown.items():
+            if not unknown:
+                continue
+            stage, inputs = self._stages[name], self._inputs[name]
             for at in range(*self._range(name, index)):
-                if inputs[at] is FAILED and at not in skipped:
+                if inputs[at] is _UNKNOWN:
                     text = made.get((stage, at))
                     if text is None:
                         return False
-                    inputs[at] = json.loads(text)
+                    self._set(name, at, json.loads(text))
         return True
 
     def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
         inputs = self._inputs
-        if self._pointwise or self._skipped:
+        if self._pointwise or self._left_out:
             inputs = {name: self._share(name, index) for name in inputs}
         return Task(index, self.parallelism, attempt, inputs, self._items.get(index), tell)
 
+    def digest(self, index: int) -> int:
+        """Return the digest of what a task is given of other stages (scheduling.handing), 0 if it needs none."""
+        if not self._sizes:
+            return 0
+        if self._pointwise:
+            return digest((stage, self._handed(name, index)) for name, stage in self._stages.items())
+        # All tasks are given the same.
+        self._digest = self._digest or digest((stage, self._handed(name, 0)) for name, stage in self._stages.items())
+        return self._digest
+
+    def _handed(self, name: str, index: int) -> IndexSet:
+        tasks = IndexSet.span(*self._range(name, index))
+        without = self._without.get(name)
+        return tasks - IndexSet.from_indexes(without) if without else tasks
+
+    def _set(self, name: str, index: int, value: Any) -> None:
+        inputs = self._inputs[name]
+        self._unknown[name] -= inputs[index] is _UNKNOWN
+        inputs[index] = value
+
     def _share(self, name: str, index: int) -> list[Any]:
-        """Return an input without what will never be there: of a pointwise one, the part that overlaps the task's share."""
-        given, skipped = self._inputs[name], self._skipped.get(name)
+        """Return an input without what is left out of it: of a pointwise one, the part that overlaps the task's share."""
+        given, left_out = self._inputs[name], self._left_out.get(name)
         low, high = self._range(name, index)
         if name in self._pointwise:
             given = given[low:high]
-        return [value for at, value in enumerate(given, low) if at not in skipped] if skipped else given
+        return [value for at, value in enumerate(given, low) if at not in left_out] if left_out else given
 
     def _range(self, name: str, index: int) -> tuple[int, int]:
         """Return which tasks of an input a task is given, as a half-open range."""

@@ -22,7 +22,7 @@ from scheduling.retry import ExitClass
 #: Every field of an end that is more than a result, with what it is if nobody says.
 BLANK: dict[str, Any] = {
     "stage": 0, "attempt": 0, "index": 0, "begun": None, "ended": 0, "outcome": "FAILED", "result": None,
-    "result_digest": None, "class": None, "exit_code": None, "exceptions": [], "error": None, "metrics": None,
+    "result_digest": None, "inputs": 0, "class": None, "exit_code": None, "exceptions": [], "error": None, "metrics": None,
     "accumulators": None, "logs": None,
 }  # fmt: skip
 
@@ -77,7 +77,7 @@ class Ends:
         ends = json.loads(b"[" + b",".join(lines.splitlines()) + b"]")
         worker.finish(len(ends))
         finished, followers = self._reports.finished, self._list.followers
-        results: dict[int, list[tuple[int, str | None]]] = defaultdict(list)
+        results: dict[int, list[tuple[int, str]]] = defaultdict(list)
         plain = worker.stop is None
         for end in ends:
             if plain and type(end) is list:
@@ -130,7 +130,7 @@ class Ends:
         """Give back what a worker has read and not run, as what it comes after gave nothing."""
         if worker.stop and worker.stop.task == (stage, attempt, index):
             stops.clear(worker)
-        self.give_back([(stage, attempt, IndexSet.span(index, index + 1)), *self._list.take_dependents(stage)])
+        self.give_back([(stage, attempt, IndexSet.span(index, index + 1)), *self._list.take_dependents(stage, index)])
 
     def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
         if isinstance(told, list):
@@ -166,7 +166,7 @@ class Ends:
             if end["outcome"] == "FINISHED" and end["result"] is not None:
                 self._list.ended(stage, [(index, end["result"])])
             else:
-                self.give_back(self._list.take_dependents(stage))
+                self.give_back(self._list.take_dependents(stage, index))
         if end["class"] == ExitClass.UNLOADABLE:
             self._spare(stage, end["attempt"])
 

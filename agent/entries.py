@@ -11,13 +11,16 @@ from scheduling.indexes import IndexSet
 #: Stages without entries that are remembered, the last described: the server tells of a stage once.
 REMEMBERED = 1024
 
-Inputs = dict[int, list[str | None]]
 Tasks = tuple[int, int, IndexSet]
 
 
 @dataclass(slots=True)
 class Entry:
-    """A run of alike tasks on the list; `pending` have not been handed to a worker, `open` have yet to end before."""
+    """A run of alike tasks on the list; `pending` have not been handed to a worker.
+
+    `open` is what they need and is not known here, by producer; of these, `local` tasks are on the list before them or
+    were, so that their results come from here. `asked` says whether the server was asked for the others.
+    """
 
     number: int
     stage: Stage
@@ -27,7 +30,19 @@ class Entry:
     key: tuple[Any, ...]
     devices: str | None
     open: dict[int, IndexSet]
+    local: dict[int, IndexSet]
     arrived: float
+    asked: bool = False
+
+    @property
+    def remote(self) -> dict[int, IndexSet]:
+        """What the server has to be asked for, by producer."""
+        found = {producer: tasks - self.local.get(producer, IndexSet()) for producer, tasks in self.open.items()}
+        return {producer: tasks for producer, tasks in found.items() if tasks}
+
+    def look(self) -> None:
+        """Find out anew what is open."""
+        self.open = self.stage.lacks(self.pending)
 
     @property
     def waiting(self) -> int:
@@ -51,7 +66,7 @@ class Entries:
     def __init__(self, *, gpus: bool, numbers: IndexSet) -> None:
         self.stages: dict[int, Stage] = {}
         self.entries: list[Entry] = []
-        #: Stages that are given the results of a stage here.
+        #: Stages that are given the results of a stage here as they come.
         self.followers: dict[int, list[Stage]] = {}
         #: The numbers of all entries that were ever launched.
         self.numbers = numbers
@@ -62,51 +77,59 @@ class Entries:
         stage = self.stages.get(id_)
         if stage is None:
             stage = self.stages[id_] = Stage(id_, described)
-            for producer in stage.known:
+            for producer in _sources(stage):
                 self.followers.setdefault(producer, []).append(stage)
             return stage
         stage.give_items(described.get("items") or {})
         for item in described["inputs"]:
-            self.ended(item["stage"], item["known"], only=stage)
-            stage.skip(item["stage"], IndexSet.of(item.get("skipped", ())))
+            self.take_inputs(stage, item["stage"], item)
         return None
 
-    def add(self, launch: Launch, now: float) -> Entry | None:
-        """Put an entry on the list and return it; None if it is known already."""
+    def add(self, launch: Launch, now: float, here: Mapping[int, IndexSet]) -> Entry | None:
+        """Put an entry on the list and return it; None if it is known already.
+
+        `here` are the tasks that it comes after and that have yet to end here, by stage.
+        """
         if launch.entry in self.numbers:
             return None
         self.numbers |= IndexSet.span(launch.entry, launch.entry + 1)
         stage, devices = self.stages[launch.stage], self._devices(launch.demand)
-        waits: dict[int, IndexSet] = {}
-        for producer, low, high in launch.after:
-            waits[producer] = waits.get(producer, IndexSet()) | IndexSet.span(low, high)
-        waits = {producer: tasks - stage.known.get(producer, IndexSet()) for producer, tasks in waits.items()}
+        pending = IndexSet.of(launch.ranges)
         entry = Entry(
             number=launch.entry,
             stage=stage,
             attempt=launch.attempt,
-            pending=IndexSet.of(launch.ranges),
+            pending=pending,
             demand=launch.demand,
             key=stage.key(devices),
             devices=devices,
-            open={producer: tasks for producer, tasks in waits.items() if tasks},
+            open=stage.lacks(pending),
+            local=dict(here),
             arrived=now,
         )
         self.entries.append(entry)
         return entry
 
-    def ended(self, stage: int, results: Iterable[tuple[int, str | None]], *, only: Stage | None = None) -> None:
-        """Give results of a stage to those that need them, and open what waited for them."""
+    def ended(self, stage: int, results: Iterable[tuple[int, str]]) -> None:
+        """Give results that were made here to the stages that need them, and open what waited for them."""
         results = list(results)
-        indexes = IndexSet.from_indexes(index for index, text in results if text is not None)
-        followers = [only] if only else self.followers.get(stage, [])
+        indexes = IndexSet.from_indexes(index for index, _ in results)
+        followers = self.followers.get(stage, [])
         for follower in followers:
             follower.give(stage, results)
+        self._open(stage, indexes, followers)
+
+    def take_inputs(self, stage: Stage, producer: int, outcomes: Mapping[str, Any]) -> None:
+        """Give a stage what the server says of one that it needs, and open what waited for that."""
+        stage.take(producer, outcomes)
+        self._open(producer, stage.known[producer], [stage])
+
+    def _open(self, producer: int, known: IndexSet, stages: list[Stage]) -> None:
         for entry in self.entries:
-            if stage in entry.open and entry.stage in followers:
-                left = entry.open.pop(stage) - indexes
+            if producer in entry.open and entry.stage in stages:
+                left = entry.open.pop(producer) - known
                 if left:
-                    entry.open[stage] = left
+                    entry.open[producer] = left
 
     def take(self, stage: int, attempt: int, wanted: IndexSet) -> IndexSet:
         """Take tasks off the list that have not been handed to a worker; return which."""
@@ -128,12 +151,13 @@ class Entries:
         self.prune()
         return taken
 
-    def take_dependents(self, stage: int) -> list[Tasks]:
-        """Take everything off the list that waits, however indirectly, for a stage that will not give its results."""
-        taken, lost = [], {stage}
+    def take_dependents(self, stage: int, index: int) -> list[Tasks]:
+        """Take everything off the list that waits here, however indirectly, for a task that will not give its result."""
+        taken: list[Tasks] = []
+        lost = {stage: IndexSet.span(index, index + 1)}
         for entry in self.entries:
-            if lost & entry.open.keys():
-                lost.add(entry.stage.id)
+            if any(lost.get(producer, IndexSet()) & tasks for producer, tasks in entry.open.items()):
+                lost[entry.stage.id] = lost.get(entry.stage.id, IndexSet()) | entry.pending
                 taken.append((entry.stage.id, entry.attempt, entry.pending))
                 entry.pending = IndexSet()
         self.prune()
@@ -142,11 +166,10 @@ class Entries:
     def restore(self, entry: Entry, indexes: Iterable[int]) -> None:
         """Put tasks back that a worker has not begun."""
         if not any(known is entry for known in self.entries):
-            known = entry.stage.known
-            entry.open = {id_: left for id_, tasks in entry.open.items() if (left := tasks - known.get(id_, IndexSet()))}
             self.entries.append(entry)
             self.entries.sort(key=lambda entry: entry.number)
         entry.pending |= IndexSet.from_indexes(indexes)
+        entry.look()
 
     def prune(self) -> None:
         """Drop entries of which nothing is pending."""
@@ -160,7 +183,7 @@ class Entries:
         old = [stage for id_, stage in list(self.stages.items())[:-REMEMBERED] if id_ not in needed]
         for stage in old:
             del self.stages[stage.id]
-            for producer in stage.known:
+            for producer in _sources(stage):
                 self.followers[producer].remove(stage)
                 if not self.followers[producer]:
                     del self.followers[producer]
@@ -173,5 +196,10 @@ class Entries:
         return ",".join(sorted((name[3:] for name in demand if name[:3] == "gpu" and name[3:].isdigit()), key=int))
 
 
+def _sources(stage: Stage) -> list[int]:
+    """Return the stages whose results it may take as they end here: of a gang none counts before the gang is whole."""
+    return [item["stage"] for item in stage.described["inputs"] if not item.get("gang")]
+
+
 def _may_go(stage: Stage, before: float) -> bool:
-    return before == float("inf") or not stage.wanted or stage.unreachable
+    return before == float("inf") or not (stage.wanted or stage.asking) or stage.unreachable

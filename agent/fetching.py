@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Event, Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import structlog
 
 from agent.server import Refused, Server
+from scheduling.indexes import IndexSet
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -31,9 +32,11 @@ class Fetcher:
         self._closed = Event()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="fetch")
 
-    def inputs(self, stage: int, done: Callable[[Mapping[int, list[str | None]] | None], None]) -> None:
-        """Fetch the inputs of a stage and hand them over; None if they are not to be had."""
-        self._submit(lambda: self._server.inputs(stage), done)
+    def inputs(
+        self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None]
+    ) -> None:
+        """Fetch what a stage lacks of its inputs, by producer, and hand it over; None if it is not to be had."""
+        self._submit(lambda: {each: self._server.inputs(stage, each, tasks) for each, tasks in lacking.items()}, done)
 
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None]) -> None:
         """Fetch the items of some tasks of a stage and hand them over; None if they are not to be had."""

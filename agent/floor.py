@@ -145,6 +145,11 @@ class Floor:
             index for part in parts if (part.entry.stage.id, part.entry.attempt) == (stage, attempt) for index in part.left()
         )
 
+    def tasks_of(self, stage: int) -> IndexSet:
+        """Return the tasks of a stage that workers have."""
+        parts = [part for worker in self.busy.values() for part in worker.handed if part.entry.stage.id == stage]
+        return IndexSet.from_indexes(index for part in parts for index in part.left())
+
     def stages(self) -> set[int]:
         """Return the stages that workers have tasks of."""
         return {part.entry.stage.id for worker in self.busy.values() for part in worker.handed}

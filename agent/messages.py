@@ -77,7 +77,8 @@ class Command:
 class Finished:
     """Tasks of one stage and attempt that ended FINISHED; columns of equal length. Results and metrics are JSON texts.
 
-    `metrics` is empty if none of the tasks told any.
+    `inputs` are digests of what each was handed (scheduling.handing), 0 for nothing; it is empty if all are 0. `metrics` is
+    empty if none of the tasks told any.
     """
 
     stage: int
@@ -86,9 +87,13 @@ class Finished:
     begun: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     results: list[str | None] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
     metrics: list[str | None] = field(default_factory=list)
 
-    def add(self, index: int, begun: int, ended: int, result: str | None, metrics: str | None) -> None:
+    def add(self, index: int, begun: int, ended: int, result: str | None, inputs: int, metrics: str | None) -> None:
+        if inputs or self.inputs:
+            self.inputs += [0] * (len(self.indexes) - len(self.inputs))
+            self.inputs.append(inputs)
         if metrics or self.metrics:
             self.metrics += [None] * (len(self.indexes) - len(self.metrics))
             self.metrics.append(metrics)
@@ -97,10 +102,10 @@ class Finished:
         self.ended.append(ended)
         self.results.append(result)
 
-    def ends(self) -> Iterator[tuple[int, int, int, str | None, str | None]]:
-        """Yield index, begun, ended, result and metrics of each task."""
-        metrics = self.metrics or repeat(None)
-        return zip(self.indexes, self.begun, self.ended, self.results, metrics, strict=False)
+    def ends(self) -> Iterator[tuple[int, int, int, str | None, int, str | None]]:
+        """Yield index, begun, ended, result, inputs and metrics of each task."""
+        inputs, metrics = self.inputs or repeat(0), self.metrics or repeat(None)
+        return zip(self.indexes, self.begun, self.ended, self.results, inputs, metrics, strict=False)
 
 
 @dataclass(slots=True)

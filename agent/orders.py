@@ -101,9 +101,8 @@ class Orders:
     def _prepare(self, stage: Stage) -> None:
         """Get what a stage's tasks need beside their inputs."""
         for producer in stage.known:
-            self._list.ended(producer, self._reports.results_of(producer), only=stage)
-        if stage.partial:
-            self._fetch_inputs(stage, dict.fromkeys(stage.known, EVERYTHING))
+            if stage in self._list.followers.get(producer, ()):
+                stage.give(producer, self._reports.results_of(producer))
         digest = stage.spec.get("files_digest")
         if digest:
             stage.wanted += 1
@@ -115,12 +114,11 @@ class Orders:
         if self.leaving:
             self._ends.give_back([(launch.stage, launch.attempt, indexes)])
             return None
-        entry = self._list.add(launch, now)
+        entry = self._list.add(launch, now, {stage: self._here(stage) for stage, _, _ in launch.after})
         if entry is None:
             return None
         stage = entry.stage
-        if not stage.wanted and stage.lacks(indexes, entry.open):
-            self._fetch_inputs(stage, dict(entry.open))
+        self._ask(stage)
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             stage.wanted += 1
@@ -128,10 +126,31 @@ class Orders:
             self._fetcher.items(stage.id, low, high, lambda items: self._have_items(stage, items))
         return entry
 
-    def _fetch_inputs(self, stage: Stage, awaited: Mapping[int, IndexSet]) -> None:
-        """Fetch what the server knows of a stage's inputs; those that are awaited may yet come."""
-        stage.wanted += 1
-        self._fetcher.inputs(stage.id, lambda inputs: self._have_inputs(stage, inputs, awaited))
+    def _here(self, stage: int) -> IndexSet:
+        """Return the tasks of a stage that are on the list or with workers: their results will come from here."""
+        here = self._floor.tasks_of(stage)
+        for entry in self._list.entries:
+            if entry.stage.id == stage:
+                here |= entry.pending
+        return here
+
+    def _ask(self, stage: Stage) -> None:
+        """Ask the server for the inputs that entries of a stage lack and that will not come from here; each asks once.
+
+        What arrives meanwhile is asked for next: one question for all of it. What the server does not know either will
+        be given back with its entry (agent.watch.PATIENCE).
+        """
+        if stage.asking:
+            return
+        asking = [entry for entry in self._list.entries if entry.stage is stage and not entry.asked and entry.remote]
+        lacking: dict[int, IndexSet] = {}
+        for entry in asking:
+            entry.asked = True
+            for producer, tasks in entry.remote.items():
+                lacking[producer] = lacking.get(producer, IndexSet()) | tasks
+        if lacking:
+            stage.asking = True
+            self._fetcher.inputs(stage.id, lacking, lambda inputs: self._have_inputs(stage, inputs))
 
     def _recall(self, stage: int, attempt: int, wanted: IndexSet) -> IndexSet:
         """Return what has not begun, and what is not known here; return which have begun and not ended."""
@@ -151,14 +170,14 @@ class Orders:
         stage.files = folder
         self._have(stage, folder)
 
-    def _have_inputs(
-        self, stage: Stage, inputs: Mapping[int, list[str | None]] | None, awaited: Mapping[int, IndexSet]
-    ) -> None:
-        for producer, texts in (inputs or {}).items():
-            if producer in stage.known:
-                self._list.ended(producer, enumerate(texts), only=stage)
-        stage.fetched(inputs or {}, awaited)
-        self._have(stage, inputs)
+    def _have_inputs(self, stage: Stage, inputs: Mapping[int, Mapping[str, Any]] | None) -> None:
+        stage.asking = False
+        if inputs is None:
+            self._give_up(stage)
+            return
+        for producer, outcomes in inputs.items():
+            self._list.take_inputs(stage, producer, outcomes)
+        self._ask(stage)
 
     def _have_items(self, stage: Stage, items: Mapping[int, Any] | None) -> None:
         stage.give_items(items or {})
@@ -167,12 +186,12 @@ class Orders:
     def _have(self, stage: Stage, what: object) -> None:
         """Note that something wanted is there; without it, give back what the stage has on the list."""
         if what is None:
-            stage.unreachable = True
             self._give_up(stage)
         else:
             stage.wanted -= 1
 
     def _give_up(self, stage: Stage) -> None:
+        stage.unreachable = True
         log.warning("what the stage needs is not to be had", stage=stage.id)
         for attempt in {entry.attempt for entry in self._list.entries if entry.stage is stage}:
             everything = self._list.take(stage.id, attempt, EVERYTHING)

@@ -56,13 +56,21 @@ class Reports:
         return not (self._unacknowledged or self._has_news() or self._unconfirmed_since)
 
     def finished(
-        self, stage: int, attempt: int, index: int, begun: int, ended: int, result: str, metrics: str | None = None
+        self,
+        stage: int,
+        attempt: int,
+        index: int,
+        begun: int,
+        ended: int,
+        result: str,
+        inputs: int = 0,
+        metrics: str | None = None,
     ) -> None:
         """Note a task that finished."""
         group = self._groups.get((stage, attempt))
         if group is None:
             group = self._groups[stage, attempt] = Finished(stage, attempt)
-        group.add(index, begun, ended, result, metrics)
+        group.add(index, begun, ended, result, inputs, metrics)
         self._size += len(result) + TASK + (len(metrics) if metrics else 0)
         if self._size > self._full:
             self._close()
@@ -108,14 +116,14 @@ class Reports:
         while self._unacknowledged and self._unacknowledged[0].number <= acknowledged:
             self._unacknowledged.popleft()
 
-    def results_of(self, stage: int) -> Iterator[tuple[int, str | None]]:
-        """Yield index and result of what finished here and is not acknowledged."""
+    def results_of(self, stage: int) -> Iterator[tuple[int, str]]:
+        """Yield index and result of what finished here and is not acknowledged, but for results that are kept elsewhere."""
         for report in self.pending():
             for group in report.finished:
                 if group.stage == stage:
-                    yield from zip(group.indexes, group.results, strict=True)
+                    yield from ((index, text) for index, text in zip(group.indexes, group.results, strict=True) if text)
             for end in report.others:
-                if end["stage"] == stage and end["outcome"] == "FINISHED":
+                if end["stage"] == stage and end["outcome"] == "FINISHED" and end["result"] is not None:
                     yield end["index"], end["result"]
 
     def told(self, stage: int, attempt: int) -> IndexSet:

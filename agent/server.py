@@ -6,7 +6,11 @@ from typing import Any
 
 import httpx
 
+from scheduling.indexes import IndexSet
+
 TIMEOUT = 30.0
+#: Ranges of tasks that an address names; more are asked for as one.
+RANGES = 200
 BAD_TOKEN = "the server does not accept the node token (SWITCHYARD_NODE_TOKEN)"
 NO_TOKEN = (
     "SWITCHYARD_NODE_TOKEN is not set: on the server's own machine the token is node_token in DATA_DIR/credentials.json; "
@@ -45,10 +49,12 @@ class Server:
         """Tell that this agent lives; return the number of the heartbeat that was heard."""
         return int(self._ask("POST", "heartbeat", json=heartbeat).json()["acknowledged"])
 
-    def inputs(self, stage: int) -> dict[int, list[str | None]]:
-        """Return the results that a stage is given, as JSON texts by producer and index."""
-        answer = self._ask("GET", f"inputs/{stage}").json()
-        return {int(producer): texts for producer, texts in answer.items()}
+    def inputs(self, stage: int, producer: int, tasks: IndexSet) -> Mapping[str, Any]:
+        """Return what is known of some tasks of a stage that this one needs, as agent.stages.Stage.take reads it."""
+        span = tasks if len(tasks.ranges) <= RANGES else IndexSet.span(tasks.ranges[0][0], tasks.ranges[-1][1])
+        asked = ",".join(f"{low}-{high}" for low, high in span.ranges)
+        outcomes: Mapping[str, Any] = self._ask("GET", f"inputs/{stage}/{producer}", params={"tasks": asked}).json()
+        return outcomes
 
     def items(self, stage: int, low: int, high: int) -> dict[int, Any]:
         """Return the items of foreach of a range of tasks."""

@@ -1,14 +1,19 @@
-"""Stages as the agent knows them: how a stage is run, and what its tasks are given, which grows while it runs."""
+"""Stages as the agent knows them: how a stage is run, and what its tasks are given, which grows while it runs.
+
+What a task is given is known task by task: a result, or the server's word that there will be none. Silence says nothing.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.wire import LEFT_OUT, NO_RESULT
+from scheduling.handing import shares
 from scheduling.indexes import IndexSet
 
-#: [stage name, or None for an item of foreach; index; JSON text, or None for a task that never will have one]
-Given = tuple[str | None, int, str | None]
+#: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT or LEFT_OUT]
+Given = tuple[str | None, int, str]
 TOLD_OF_INPUTS = ("name", "parallelism", "exchange", "stage")
 SHELL = "/bin/sh"
 #: Seconds that a task has between TERM and KILL if its stage says nothing.
@@ -19,8 +24,8 @@ GRACE = 10.0
 class Stage:
     """A stage with tasks on the list.
 
-    `wanted` counts what is being fetched for it; if some of it is not to be had, it is `unreachable`. `known` are the
-    tasks of each producer whose results are here, `absent` those that have none.
+    `wanted` counts the files and items that are being fetched; if some are not to be had, it is `unreachable`. `known` are
+    the tasks of each producer whose outcome is here. `asking` says whether inputs are being fetched.
     """
 
     id: int
@@ -28,8 +33,8 @@ class Stage:
     wanted: int = 0
     unreachable: bool = False
     files: str | None = None
+    asking: bool = False
     known: dict[int, IndexSet] = field(default_factory=dict)
-    absent: dict[int, IndexSet] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
     items: IndexSet = field(default_factory=IndexSet)
     #: Seconds that its last task took; 0 while unknown.
@@ -41,9 +46,7 @@ class Stage:
         self._names = {item["stage"]: item["name"] for item in self.described["inputs"]}
         self.known = {producer: IndexSet() for producer in self._names}
         for item in self.described["inputs"]:
-            self.give(item["stage"], item["known"])
-            if item.get("skipped"):
-                self.skip(item["stage"], IndexSet.of(item["skipped"]))
+            self.take(item["stage"], item)
         self.give_items(self.described.get("items") or {})
 
     @property
@@ -70,11 +73,6 @@ class Stage:
         return self.spec.get("interpreter") or "" if self.spec.get("python") else ""
 
     @property
-    def partial(self) -> bool:
-        """Say whether some of its inputs were there when it was described, but too long to be told."""
-        return any(item.get("fetch") for item in self.described["inputs"])
-
-    @property
     def version(self) -> int:
         """How much its tasks are given."""
         return len(self.given)
@@ -91,41 +89,32 @@ class Stage:
         env = dict(self.spec.get("env", {})) if self.spec.get("python") else {}
         return env if devices is None else {**env, "CUDA_VISIBLE_DEVICES": devices}
 
-    def give(self, producer: int, results: Iterable[tuple[int, str | None]]) -> None:
+    def give(self, producer: int, results: Iterable[tuple[int, str]]) -> None:
         """Take results of a stage that this one needs; what is known already changes nothing."""
         known, name = self.known[producer], self._names[producer]
-        new = {index: text for index, text in results if text is not None and index not in known}
+        new = {index: text for index, text in results if index not in known}
         if new:
             self.given.extend((name, index, text) for index, text in new.items())
             self.known[producer] = known | IndexSet.from_indexes(new)
 
-    def skip(self, producer: int, tasks: IndexSet) -> None:
-        """Note tasks of a stage that this one needs which will never begin: they are left out of what its tasks are given."""
-        new = tasks - self.known[producer]
-        self.given.extend((self._names[producer], index, None) for index in new)
-        self.known[producer] |= new
+    def take(self, producer: int, outcomes: Mapping[str, Any]) -> None:
+        """Take what the server says of a stage that this one needs: `given` results, `failed` and `left_out` tasks."""
+        self.give(producer, outcomes["given"])
+        for kind, word in (("failed", NO_RESULT), ("left_out", LEFT_OUT)):
+            tasks = IndexSet.of(outcomes.get(kind, ())) - self.known[producer]
+            self.give(producer, ((index, word) for index in tasks))
 
-    def lacks(self, indexes: IndexSet, after: Mapping[int, IndexSet]) -> bool:
-        """Say whether tasks need results that are neither here nor to come from tasks on the list."""
+    def lacks(self, tasks: IndexSet) -> dict[int, IndexSet]:
+        """Return what these tasks need and is not known, by producer."""
+        lacking = {}
         for item in self.described["inputs"]:
             producer, size = item["stage"], item["parallelism"]
             needed = IndexSet.span(0, size)
             if item.get("exchange") == "pointwise":
-                needed = _overlapping(indexes, size, self.described["parallelism"])
-            if after.get(producer) == needed:
-                continue
-            here = self.known[producer] | self.absent.get(producer, IndexSet())
-            if needed - here - after.get(producer, IndexSet()):
-                return True
-        return False
-
-    def fetched(self, inputs: Mapping[int, list[str | None]], awaited: Mapping[int, IndexSet]) -> None:
-        """Take all that the server knows of the inputs; what it does not know is absent, unless it is awaited."""
-        for producer, texts in inputs.items():
-            if producer in self.known:
-                self.give(producer, enumerate(texts))
-                none = IndexSet.from_indexes(index for index, text in enumerate(texts) if text is None)
-                self.absent[producer] = none - self.known[producer] - awaited.get(producer, IndexSet())
+                needed = shares(tasks, size, self.described["parallelism"])
+            if left := needed - self.known[producer]:
+                lacking[producer] = left
+        return lacking
 
     def give_items(self, items: Mapping[Any, Any]) -> None:
         """Take items of foreach by index."""
@@ -164,11 +153,6 @@ class Stage:
                 "SWITCHYARD_PARALLELISM": str(self.described["parallelism"]),
             },
         }
-
-
-def _overlapping(indexes: IndexSet, size: int, parallelism: int) -> IndexSet:
-    """Return which of `size` tasks share part of the whole with these of `parallelism` tasks."""
-    return IndexSet.of((low * size // parallelism, -(-high * size // parallelism)) for low, high in indexes.ranges)
 
 
 def _argv(command: str | list[str] | None) -> list[str] | None:

@@ -24,6 +24,9 @@ GROUP = struct.Struct("<q")
 PROCESSES_AT = 128
 LIVE_AT = 256
 PAGE = 1 << 16
+#: What a worker is told instead of the JSON text of a result: its task has ended without one, and the job tolerates that;
+#: or the job drains and it never began, so that it is no part of what other tasks are given.
+NO_RESULT, LEFT_OUT = "failed", "left out"
 #: Bytes of JSON about a running task that the page takes.
 LIVE_LIMIT = PAGE - LIVE_AT - LIVE.size
 
@@ -98,8 +101,15 @@ def pack_items(stage: int, attempt: int, indexes: list[int], version: int, *, ah
 
 
 def plain_end(
-    stage: int, attempt: int, index: int, begun: int, ended: int, result: str | None, metrics: str | None = None
+    stage: int,
+    attempt: int,
+    index: int,
+    begun: int,
+    ended: int,
+    result: str | None,
+    inputs: int = 0,
+    metrics: str | None = None,
 ) -> dict[str, Any]:
     """Return as an object what a worker tells as a list."""
     end = {"stage": stage, "attempt": attempt, "index": index, "begun": begun, "ended": ended, "result": result}
-    return {**end, "outcome": "FINISHED", **({"metrics": json.loads(metrics)} if metrics else {})}
+    return {**end, "inputs": inputs, "outcome": "FINISHED", **({"metrics": json.loads(metrics)} if metrics else {})}

@@ -1,9 +1,9 @@
 """A worker: a process that runs tasks one after the other. Forked by the zygote; imports nothing of the agent's own.
 
 It reads items (agent.wire) and descriptions of stages, and writes one JSON line for each task that it read, in order: a
-list [stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell but metrics, which
-follow as a text of their own, else an object;
-{"skipped": [stage, attempt, index]} when what it was to be given was to be made here before, and was not.
+list [stage, attempt, index, begun, ended, result text] when it finished and there is no more to tell but the digest of what
+it was handed and metrics, which follow as a text of their own, else an object;
+{"skipped": [stage, attempt, index]} when something of what it was to be given was not there, so that it did not begin.
 """
 
 import ctypes
@@ -82,10 +82,12 @@ class Worker:
             begun = clock() // 1000
             self._claimed = claimed = self._claimed + 1
             STATUS.pack_into(memory, 0, claimed, stage_id, attempt, index, begun, out, err, claimed)
-            if ahead and not stage.given.complete(index, self._made):
+            given = stage.given
+            if not given.complete(index, self._made if ahead else {}):
                 self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
                 continue
-            task = self._task = stage.given.task(index, attempt, self._tell)
+            handed = given.digest(index)
+            task = self._task = given.task(index, attempt, self._tell)
             ended = stage.run(task)
             self._task = None
             if getpid() != pid:
@@ -93,11 +95,11 @@ class Worker:
             self._flush()
             out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             if type(ended) is str and out_end == out and err_end == err and _plain(task, ended):
-                more = f",{_text(task.metrics)}" if task.metrics else ""
+                more = f",{handed},{_text(task.metrics)}" if task.metrics else f",{handed}" if handed else ""
                 told = f"[{stage_id},{attempt},{index},{begun},{clock() // 1000},{encode_basestring_ascii(ended)}{more}]\n"
                 line = told.encode()
             else:
-                line = self._tell_all(stage_id, task, begun, ended, [out, out_end], [err, err_end])
+                line = self._tell_all(stage_id, task, handed, begun, ended, [out, out_end], [err, err_end])
             out, err = out_end, err_end
             if type(ended) is str and len(ended) <= results.INLINE:
                 self._keep(stage_id, index, ended)
@@ -141,9 +143,15 @@ class Worker:
         self._page.set_live(text)
 
     def _tell_all(
-        self, stage: int, task: Task, begun: int, ended: str | Failure, stdout: list[int], stderr: list[int]
+        self, stage: int, task: Task, handed: int, begun: int, ended: str | Failure, stdout: list[int], stderr: list[int]
     ) -> bytes:
-        told: dict[str, Any] = {"stage": stage, "attempt": task.attempt, "index": task.index, "begun": begun}
+        told: dict[str, Any] = {
+            "stage": stage,
+            "attempt": task.attempt,
+            "index": task.index,
+            "begun": begun,
+            "inputs": handed,
+        }
         told |= {"metrics": task.metrics, "accumulators": task.accumulators, "stdout": stdout, "stderr": stderr}
         if isinstance(ended, Failure):
             told |= {"outcome": "FAILED", "class": ended.exit_class, "error": _storable(ended.error)}

@@ -12,7 +12,8 @@ from access.drf import Ruled
 from access.roles import Role
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
-from jobs import selectors
+from jobs import results, selectors
+from scheduling.indexes import IndexSet
 
 LARGEST_ID = 2**63 - 1
 LARGEST_INDEX = 2**31 - 1
@@ -37,14 +38,33 @@ class AgentView(Ruled, APIView):
     schema = None
 
 
+class TasksSerializer(serializers.Serializer[Any]):
+    """Ranges of tasks, such as 0-3,7-9."""
+
+    tasks = serializers.RegexField(r"^[0-9]{1,10}-[0-9]{1,10}(,[0-9]{1,10}-[0-9]{1,10})*$", max_length=8 * 1024)
+
+    def validate_tasks(self, text: str) -> IndexSet:
+        """Return the set; refuse indexes that no task has."""
+        tasks = IndexSet.of([int(index) for index in span.split("-")] for span in text.split(","))
+        if tasks and tasks.ranges[-1][1] > LARGEST_INDEX:
+            raise serializers.ValidationError("no task has such an index")
+        return tasks
+
+
 class InputsView(AgentView):
     """The inputs of stages."""
 
     rules = {"get": Role.AGENT}
+    parameters = {"get": ("tasks",)}
 
-    def get(self, request: Request, stage: int) -> Response:
-        """Return the results that a stage gets from the stages it needs, as JSON texts by producer and index."""
-        return Response({str(producer): texts for producer, texts in selectors.inputs_of(_sane(stage)).items()})
+    def get(self, request: Request, stage: int, producer: int) -> Response:
+        """Return what a stage gets from some tasks of one that it needs, as far as these have ended."""
+        asked = TasksSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        outcomes = results.outcomes_of(_sane(stage), _sane(producer), asked.validated_data["tasks"])
+        if outcomes is None:
+            raise NotFound
+        return Response(outcomes)
 
 
 class FilesView(AgentView):

@@ -17,7 +17,7 @@ from celery import current_app
 from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
 from database import rows
-from jobs.results import canceled_of
+from jobs.results import ended_without, kind_of
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from scheduling.lifecycle import TaskState
 
@@ -176,32 +176,33 @@ class Dispatcher:
 
 
 def ask_inputs(stages: Iterable[int]) -> rows.Answer[dict[int, list[dict[str, Any]]]]:
-    """Ask what the producers of each stage have given so far: results as JSON texts, or `fetch` where they are many."""
+    """Ask what the producers of each stage have given so far; an agent fetches what is missing, such as many results."""
     inputs: dict[int, list[dict[str, Any]]] = {stage: [] for stage in stages}
     asked = rows.execute(
         """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s],
-            p.counts[%s] > 0 AND (SELECT j.draining FROM jobs_job j WHERE j.id = p.job_id)
+            p.counts[%s] + p.counts[%s] > 0, (SELECT j.draining FROM jobs_job j WHERE j.id = p.job_id),
+            coalesce((p.spec ->> 'gang')::bool, false)
         FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
-        [int(TaskState.FINISHED) + 1, int(TaskState.CANCELED) + 1, list(inputs)],
+        [int(TaskState.FINISHED) + 1, int(TaskState.CANCELED) + 1, int(TaskState.FAILED) + 1, list(inputs)],
     )
     return lambda: _inputs(inputs, asked.fetchall())
 
 
 def _inputs(inputs: dict[int, list[dict[str, Any]]], edges: list[Any]) -> dict[int, list[dict[str, Any]]]:
-    given = _results({producer for _, producer, _, _, _, finished, _ in edges if 0 < finished <= INLINE_INPUTS // 2})
-    skipped = canceled_of({producer for _, producer, *_, drained in edges if drained})
-    for consumer, producer, name, parallelism, exchange, finished, _ in edges:
+    given = _results({edge[1] for edge in edges if 0 < edge[5] <= INLINE_INPUTS // 2})
+    without = ended_without({edge[1] for edge in edges if edge[6]})
+    for consumer, producer, name, parallelism, exchange, _, _, draining, gang in edges:
         known = given.get(producer, [])
-        fits = sum(len(value or "") for _, value in known) <= INLINE_INPUTS and len(known) == finished
+        ended = {kind_of(state, draining=draining): tasks.to_json() for state, tasks in without.get(producer, {}).items()}
         inputs[consumer].append(
             {
                 "stage": producer,
                 "name": name,
                 "parallelism": parallelism,
                 "exchange": exchange,
-                "known": known if fits else [],
-                "fetch": not fits,
-                **({"skipped": skipped[producer].to_json()} if producer in skipped else {}),
+                "given": known if sum(len(value) for _, value in known) <= INLINE_INPUTS else [],
+                **ended,
+                **({"gang": True} if gang else {}),
             }
         )
     return inputs
@@ -227,11 +228,11 @@ def _spec(
     }
 
 
-def _results(stages: set[int]) -> dict[int, list[tuple[int, str | None]]]:
-    results: dict[int, list[tuple[int, str | None]]] = defaultdict(list)
+def _results(stages: set[int]) -> dict[int, list[tuple[int, str]]]:
+    results: dict[int, list[tuple[int, str]]] = defaultdict(list)
     if stages:
         for stage, index, result in rows.fetch(
-            "SELECT stage_id, index, result::text FROM jobs_task "
+            "SELECT stage_id, index, coalesce(result::text, 'null') FROM jobs_task "
             "WHERE stage_id = ANY(%s) AND state = %s AND result_digest IS NULL",
             [list(stages), int(TaskState.FINISHED)],
         ):

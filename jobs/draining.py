@@ -15,7 +15,7 @@ from django.db import transaction
 from database import rows
 from jobs import buffering, lease, settling, stopping
 from jobs.board import Board
-from jobs.results import canceled_of
+from jobs.results import ended_without
 from jobs.stopping import CHUNK, Stopped
 from jobs.tables import AssignmentRow, StageRow
 from scheduling.buffering import fed_alone
@@ -137,12 +137,13 @@ def _without_inputs(
         elif shares and min(shares) > stage.counts[TaskState.CANCELED] / stage.parallelism:
             # Only then there may be more: reading which tasks were canceled takes long.
             doubtful.append((stage, fresh))
-    gone = canceled_of({need.stage for stage, _ in doubtful for need in needs[stage.id] if need.pointwise})
+    gone = ended_without({need.stage for stage, _ in doubtful for need in needs[stage.id] if need.pointwise})
     for stage, fresh in doubtful:
         lost = fresh
         for need in needs[stage.id]:
             if need.pointwise:
-                lost &= fed_alone(gone.get(need.stage, IndexSet()), need.tasks, stage.parallelism)
+                canceled = gone.get(need.stage, {}).get(TaskState.CANCELED, IndexSet())
+                lost &= fed_alone(canceled, need.tasks, stage.parallelism)
         if lost and (not stage.gang or len(lost) == stage.parallelism):
             yield stage, lost
 

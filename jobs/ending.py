@@ -235,21 +235,23 @@ def _write(judged: list[Judged]) -> list[Move]:
         "metrics",
         "accumulators",
         "logs",
+        "inputs",
     ]
     return move(
         """unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(afters)s::smallint[],
             %(failures)s::int[], %(losses)s::int[], %(begun)s::bigint[], %(ended)s::bigint[], %(due)s::float8[],
             %(results)s::text[], %(digests)s::text[], %(classes)s::text[], %(codes)s::int[], %(errors)s::text[],
-            %(metrics)s::text[], %(accumulators)s::text[], %(logs)s::text[])
+            %(metrics)s::text[], %(accumulators)s::text[], %(logs)s::text[], %(inputs)s::bigint[])
             AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest, exit_class,
-                exit_code, error, metrics, accumulators, logs)""",
+                exit_code, error, metrics, accumulators, logs, inputs)""",
         f"{ONE} AND {ATTEMPT_GUARD}",
         """state = found.after, failures = found.failures, losses = found.losses, not_before = to_timestamp(found.due),
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
             ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond'),
             result = found.result::jsonb, result_digest = found.digest, exit_class = found.exit_class,
             exit_code = found.exit_code, error = found.error, metrics = found.metrics::jsonb,
-            accumulators = found.accumulators::jsonb, logs = found.logs::jsonb""",
+            accumulators = found.accumulators::jsonb, logs = found.logs::jsonb,
+            inputs = nullif(found.inputs, 0)""",
         live_before(TaskState.FINISHED),
         dict(zip(names, rows.columns((_values(item) for item in judged), len(names)), strict=True)),
     )
@@ -275,6 +277,7 @@ def _values(item: Judged) -> tuple[Any, ...]:
         end.get("exit_code"),
         end.get("error"),
         *_texts(end, "metrics", "accumulators", "logs"),
+        end.get("inputs"),
     )
 
 

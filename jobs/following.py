@@ -122,6 +122,7 @@ def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int
             continue
         if (
             stage.unplaced
+            or stage.gang
             or not stage.parallelism
             or exchange != "all"
             or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean)

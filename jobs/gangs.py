@@ -51,7 +51,7 @@ def _renew(stage: StageRow) -> None:
             FROM jobs_task WHERE stage_id = %(stage)s
         ) UPDATE jobs_task SET state = %(created)s, attempt = attempt + 1, node_id = NULL, scheduled_at = NULL,
             started_at = NULL, ended_at = NULL, exit_class = NULL, exit_code = NULL, error = NULL, metrics = NULL,
-            accumulators = NULL, logs = NULL, result = NULL, result_digest = NULL,
+            accumulators = NULL, logs = NULL, inputs = NULL, result = NULL, result_digest = NULL,
             failures = (SELECT max(failures) FROM jobs_task WHERE stage_id = %(stage)s)
         WHERE stage_id = %(stage)s""",
         {"stage": stage.id, "created": created, "canceled": int(TaskState.CANCELED), "failed": int(TaskState.FAILED)},

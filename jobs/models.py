@@ -165,6 +165,8 @@ class AttemptRecord(models.Model):
     metrics = models.JSONField(null=True)
     accumulators = models.JSONField(null=True)
     logs = models.JSONField(null=True)
+    #: The digest of what it was handed of other tasks' results (scheduling.handing); nothing if it needed none.
+    inputs = models.BigIntegerField(null=True)
 
     class Meta:
         abstract = True

@@ -7,7 +7,9 @@ from jobs.tables import StageRow
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 
-RECORD = "attempt, node_id, scheduled_at, started_at, ended_at, exit_class, exit_code, error, metrics, accumulators, logs"
+RECORD = (
+    "attempt, node_id, scheduled_at, started_at, ended_at, exit_class, exit_code, error, metrics, accumulators, logs, inputs"
+)
 
 
 def number(stage: StageRow, indexes: IndexSet) -> list[tuple[int, IndexSet]]:
@@ -41,6 +43,6 @@ def _archive(stage: StageRow, indexes: IndexSet) -> None:
     rows.execute(
         "UPDATE jobs_task SET attempt = attempt + 1, node_id = NULL, scheduled_at = NULL, started_at = NULL, "
         "ended_at = NULL, exit_class = NULL, exit_code = NULL, error = NULL, metrics = NULL, accumulators = NULL, "
-        f"logs = NULL, not_before = NULL WHERE {condition}",
+        f"logs = NULL, inputs = NULL, not_before = NULL WHERE {condition}",
         values,
     )

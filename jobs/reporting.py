@@ -147,7 +147,7 @@ def _stages_in(reports: Iterable[Report]) -> set[int]:
 
 def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     """Write what finished with a result and nothing else: the path of nearly every task."""
-    columns: list[list[Any]] = [[] for _ in range(8)]
+    columns: list[list[Any]] = [[] for _ in range(9)]
     for report in reports:
         for group in report.finished:
             count = len(group.indexes)
@@ -158,19 +158,21 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
             columns[4].extend([report.sent - begun for begun in group.begun])
             columns[5].extend([report.sent - ended for ended in group.ended])
             columns[6].extend(group.results)
-            if group.metrics:
-                # Before them may be others without; behind them PostgreSQL fills up what is missing.
-                columns[7].extend([None] * (len(columns[0]) - count - len(columns[7])))
-                columns[7].extend(group.metrics)
+            # Before them may be others without; behind them PostgreSQL fills up what is missing.
+            for column, values in ((columns[7], group.metrics), (columns[8], group.inputs)):
+                if values:
+                    column.extend([None] * (len(columns[0]) - count - len(column)))
+                    column.extend(values)
     if not columns[0]:
         return []
-    names = ("stages", "indexes", "attempts", "nodes", "begun", "ended", "results", "metrics")
+    names = ("stages", "indexes", "attempts", "nodes", "begun", "ended", "results", "metrics", "inputs")
     return move(
         "unnest(%(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(nodes)s::bigint[], %(begun)s::bigint[], "
-        "%(ended)s::bigint[], %(results)s::text[], %(metrics)s::text[]) "
-        "AS told(stage_id, index, attempt, node_id, begun, ended, result, metrics)",
+        "%(ended)s::bigint[], %(results)s::text[], %(metrics)s::text[], %(inputs)s::bigint[]) "
+        "AS told(stage_id, index, attempt, node_id, begun, ended, result, metrics, inputs)",
         f"{ONE} AND {ATTEMPT_GUARD}",
         """state = %(after)s, result = found.result::jsonb, metrics = coalesce(found.metrics::jsonb, t.metrics),
+            inputs = nullif(found.inputs, 0),
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
             ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",
         live_before(TaskState.FINISHED),

@@ -9,14 +9,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from database import rows
-from jobs.models import Edge, Lease, Stage
-from jobs.results import result_texts
-
-
-def inputs_of(stage: int) -> dict[int, list[str | None]]:
-    """Return the results of each producer of a stage by index, as JSON texts; None where there is none."""
-    producers = Edge.objects.filter(consumer_id=stage).order_by("id").values_list("producer_id", flat=True)
-    return {producer: result_texts(producer) for producer in producers}
+from jobs.models import Lease, Stage
 
 
 def has_stage(stage: int) -> bool:

@@ -186,7 +186,7 @@ class Server:
         """Wait for the end of a stage's first task, which finished, and return the metrics that came with its result."""
         self.result(stage)
         groups = [group for report in self.reports for group in report.finished if group.stage == stage]
-        told = {index: metrics for group in groups for index, _, _, _, metrics in group.ends()}
+        told = {index: metrics for group in groups for index, _, _, _, _, metrics in group.ends()}
         return json.loads(told[0] or "null")
 
     def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805, C901
@@ -232,7 +232,11 @@ class Server:
                 return {"acknowledged": told["number"] if server.acknowledge_heartbeats else 0}
 
             def on_inputs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
-                return server.inputs[int(parts[0])]
+                texts = server.inputs[int(parts[0])][parts[1]]
+                spans = [span.split("-") for span in query["tasks"].split(",")]
+                asked = [index for low, high in spans for index in range(int(low), int(high))]
+                given = [[index, texts[index]] for index in asked if texts[index] not in (None, "failed")]
+                return {"given": given, "failed": [[i, i + 1] for i in asked if texts[i] == "failed"], "left_out": []}
 
             def on_items(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
                 return {"items": server.items[int(parts[0])][int(query["low"]) : int(query["high"])]}

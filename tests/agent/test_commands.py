@@ -39,7 +39,7 @@ def test_a_program_that_is_not_there_is_named(agent: Agent, server: Server) -> N
 
 
 def test_a_command_learns_of_itself_from_its_environment(agent: Agent, server: Server) -> None:
-    need = {"stage": 5, "name": "a", "parallelism": 2, "exchange": "all", "known": [[0, "1"], [1, '"x"']]}
+    need = {"stage": 5, "name": "a", "parallelism": 2, "exchange": "all", "given": [[0, "1"], [1, '"x"']]}
     shell(
         server,
         'echo "{\\"result\\": {\\"env\\": \\"$(env | sort | tr \'\\n\' \' \')\\", \\"in\\": $(cat $SWITCHYARD_INPUTS)}}"'

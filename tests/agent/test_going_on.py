@@ -18,7 +18,7 @@ def launch_chain(server: Server, *specs: dict[str, Any], first: int = 1) -> None
     """Launch stages of one task in one command, each after the one before."""
     launches, stages = [], {}
     for stage, spec in enumerate(specs, first):
-        need = {"stage": stage - 1, "name": "before", "parallelism": 1, "exchange": "all", "known": [], "fetch": False}
+        need = {"stage": stage - 1, "name": "before", "parallelism": 1, "exchange": "all", "given": []}
         stages[stage] = {
             "job": "job", "name": f"s{stage}", "parallelism": 1, "spec": spec, "inputs": [need] if stage > first else [],
         }  # fmt: skip

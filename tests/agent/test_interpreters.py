@@ -32,7 +32,7 @@ def own_python(tmp_path: Path) -> Path:
 
 def test_a_stage_runs_in_the_interpreter_it_names(agent: Agent, server: Server, own_python: Path) -> None:
     server.files[1] = {"ask.py": ASK}
-    need = {"stage": 9, "name": "a", "parallelism": 2, "exchange": "all", "known": [[0, "1"], [1, "2"]], "fetch": False}
+    need = {"stage": 9, "name": "a", "parallelism": 2, "exchange": "all", "given": [[0, "1"], [1, "2"]]}
     how: dict[str, Any] = {"python": "ask:where", "args": ["hello"], "files_digest": "d1", "interpreter": str(own_python)}
     server.launch(1, 3, inputs=[need], **how)
     for index in range(3):

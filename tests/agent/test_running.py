@@ -54,7 +54,7 @@ def test_items_that_the_command_leaves_out_are_fetched(agent: Agent, server: Ser
 
 def test_dependents_are_handed_results_on_the_spot(agent: Agent, server: Server) -> None:
     server.launch(1, 10, python="agent_tasks:square")
-    need = {"stage": 1, "name": "squares", "parallelism": 10, "exchange": "all", "known": [], "fetch": False}
+    need = {"stage": 1, "name": "squares", "parallelism": 10, "exchange": "all", "given": []}
     server.launch(2, 1, python="agent_tasks:total", inputs=[need], after=[[1, 0, 10]])
     assert server.result(2) == sum(index**2 for index in range(10))
 
@@ -62,14 +62,14 @@ def test_dependents_are_handed_results_on_the_spot(agent: Agent, server: Server)
 def test_results_from_before_are_fetched_and_those_to_come_are_handed_over(agent: Agent, server: Server) -> None:
     server.inputs[2] = {"1": ["0", "1", None]}
     server.launch(1, first=2, python="agent_tasks:square")
-    need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
+    need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "given": []}
     server.launch(2, 1, python="agent_tasks:total", inputs=[need], after=[[1, 0, 3]])
     assert server.result(2) == 0 + 1 + 4
 
 
 def test_what_had_not_ended_when_it_was_fetched_is_fetched_again(agent: Agent, server: Server) -> None:
     server.inputs[2] = {"1": ["0", "1", None]}
-    need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
+    need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "given": []}
     server.launch(1, first=2, python="agent_tasks:large", args=[100_000])
     server.launch(2, 1, python="agent_tasks:inputs", inputs=[need], after=[[1, 0, 3]])
     server.until(lambda: (2, 0, 0) in server.returned())
@@ -79,36 +79,44 @@ def test_what_had_not_ended_when_it_was_fetched_is_fetched_again(agent: Agent, s
 
 
 def test_what_never_will_be_there_is_left_out(agent: Agent, server: Server) -> None:
-    need = {"stage": 1, "name": "one", "parallelism": 4, "known": [[0, "1"]], "fetch": False}
-    point = {"stage": 3, "name": "three", "parallelism": 4, "exchange": "pointwise", "known": [[1, "5"]], "skipped": [[0, 1]]}
-    server.launch(2, 1, python="agent_tasks:inputs", parallelism=2, inputs=[{**need, "skipped": [[1, 4]]}, point])
+    need = {"stage": 1, "name": "one", "parallelism": 4, "given": [[0, "1"]]}
+    point = {
+        "stage": 3,
+        "name": "three",
+        "parallelism": 4,
+        "exchange": "pointwise",
+        "given": [[1, "5"]],
+        "left_out": [[0, 1]],
+    }
+    server.launch(2, 1, python="agent_tasks:inputs", parallelism=2, inputs=[{**need, "left_out": [[1, 4]]}, point])
     assert server.result(2) == {"one": [1], "three": [5]}
 
 
 def test_what_is_not_to_come_any_more_is_waited_for_no_longer(agent: Agent, server: Server) -> None:
-    need = {"stage": 1, "name": "one", "parallelism": 2, "known": [[0, "1"]], "fetch": False}
+    server.inputs[2] = {"1": ["1", None]}
+    need = {"stage": 1, "name": "one", "parallelism": 2, "given": [[0, "1"]]}
     server.launch(2, 1, python="agent_tasks:inputs", inputs=[need], parallelism=2, after=[[1, 0, 2]])
     server.until(lambda: (2, 0, 0) in server.returned())
-    server.launch(2, 1, python="agent_tasks:inputs", inputs=[{**need, "skipped": [[1, 2]]}], parallelism=2)
+    server.launch(2, 1, python="agent_tasks:inputs", inputs=[{**need, "left_out": [[1, 2]]}], parallelism=2)
     assert server.result(2) == {"one": [1]}
 
 
 def test_inputs_are_fetched_and_a_failed_one_shows(agent: Agent, server: Server) -> None:
-    server.inputs[2] = {"1": ["1", None, "3"]}
-    need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "known": [], "fetch": True}
+    server.inputs[2] = {"1": ["1", "failed", "3"]}
+    need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "given": []}
     server.launch(2, 1, python="agent_tasks:inputs", inputs=[need])
     assert server.result(2) == {"a": [1, "FAILED", 3]}
 
 
 def test_a_pointwise_task_gets_its_own_part(agent: Agent, server: Server) -> None:
     known = [[index, str(index)] for index in range(6)]
-    need = {"stage": 1, "name": "a", "parallelism": 6, "exchange": "pointwise", "known": known, "fetch": False}
+    need = {"stage": 1, "name": "a", "parallelism": 6, "exchange": "pointwise", "given": known}
     server.launch(2, 3, python="agent_tasks:inputs", inputs=[need])
     assert [server.result(2, index)["a"] for index in range(3)] == [[0, 1], [2, 3], [4, 5]]
 
 
 def test_dependents_of_a_failed_task_are_returned_all_the_way(agent: Agent, server: Server) -> None:
-    need = {"name": "a", "parallelism": 1, "exchange": "all", "known": [], "fetch": False}
+    need = {"name": "a", "parallelism": 1, "exchange": "all", "given": []}
     server.launch(1, 1, python="agent_tasks:wait", args=["/nonexistent"])
     server.launch(2, 3, python="agent_tasks:total", inputs=[{"stage": 1, **need}], after=[[1, 0, 1]])
     server.launch(3, 1, python="agent_tasks:total", inputs=[{"stage": 2, **need}], after=[[2, 0, 3]])

@@ -17,6 +17,7 @@ from artifacts.storage import storage
 from jobs.leading import Leader
 from jobs.models import Stage, Task
 from nodes.models import Node
+from scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 
@@ -162,8 +163,14 @@ def test_inputs_are_results_wherever_they_are_kept(node: Client, submit: Submit)
     tasks = Task.objects.filter(stage_id=stage_of(job))
     tasks.filter(index=0).update(state=4, result={"a": 1})
     tasks.filter(index=1).update(state=4, result_digest=digest)
-    found = node.get(f"{API}/inputs/{stage_of(job, 'b')}").json()
-    assert found == {str(stage_of(job)): ['{"a": 1}', long.decode(), None]}
+    inputs = f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job)}"
+    found = node.get(f"{inputs}?tasks=0-3").json()
+    assert found == {"given": [[0, '{"a": 1}'], [1, long.decode()]], "failed": [], "left_out": []}, "task 2 has not ended"
+    tasks.filter(index=2).update(state=TaskState.FAILED)
+    assert node.get(f"{inputs}?tasks=0-1,2-3").json() == {"given": [[0, '{"a": 1}']], "failed": [[2, 3]], "left_out": []}
+    assert node.get(f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job, 'b')}?tasks=0-1").status_code == 404
+    for bad in ("", "1", "0-", "0-1,", "0-9999999999", "x-y"):
+        assert node.get(f"{inputs}?tasks={bad}").status_code == 400
 
 
 def test_files_and_items_of_a_stage_are_told(node: Client, submit: Submit) -> None:

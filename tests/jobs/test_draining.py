@@ -64,8 +64,8 @@ def test_what_has_begun_ends_and_nothing_more_begins_at_a_source(leader: Leader,
     turn(leader, agent.finish(left))
     ((stage, _, _),) = placed(leader, agent)
     [given] = agent.stages[stage]["inputs"]
-    assert [index for index, _ in given["known"]] == [0, 1]
-    assert given["skipped"] == [[2, 100]]
+    assert [index for index, _ in given["given"]] == [0, 1]
+    assert given["left_out"] == [[2, 100]]
     work_off(leader, agent)
     assert state(made) == JobState.FINISHED
     assert (states("a"), states("b")) == (["FINISHED"] * 2 + ["CANCELED"] * 98, ["FINISHED"])

@@ -228,5 +228,5 @@ def test_a_result_kept_as_an_artifact_is_fetched_by_its_consumer(leader: Leader,
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", result_digest="0" * 64)]))
     agent.listen()
     (described,) = [stage for stage in agent.stages.values() if stage["name"] == "b"]
-    assert described["inputs"][0]["fetch"]
+    assert described["inputs"][0]["given"] == []
     turn(leader, agent.finish(agent.tasks()))
