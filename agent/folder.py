@@ -82,12 +82,14 @@ def _end(page: Path) -> None:
 
 
 def _identity(path: Path) -> str:
-    """Return what tells this folder, and so its agent, from any other."""
-    if not path.exists():
+    """Return what tells this folder, and so its agent, from any other; a machine that lost power may have left it empty."""
+    known = path.read_text().strip("\0\n ") if path.exists() else ""
+    if not known:
+        known = secrets.token_hex(8)
         aside = path.with_suffix(".new")
-        aside.write_text(secrets.token_hex(8))
+        aside.write_text(known)
         aside.rename(path)
-    return path.read_text()
+    return known
 
 
 def _open(path: Path) -> int:

@@ -4,7 +4,6 @@ What has ended and is not acknowledged is reported again; what had begun and not
 returned; what tasks wrote and is not shipped is shipped. How far each worker had come is read from its page.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent import output
-from agent.journal import LEFT
+from agent import journal, output
 from agent.output import Log, Name
 from agent.wire import STATUS, Status, plain_end
 from scheduling.indexes import IndexSet
@@ -82,26 +80,32 @@ class Recovered:
         return files | {log.path.parent for log in self.logs}
 
 
-def read(journal: Path, workers: Path, *, boot: str, reported: int, cap: int) -> Recovered:
+def read(path: Path, workers: Path, *, reported: int, cap: int) -> Recovered:
     """Read what a predecessor left behind; `reported` is the number of its last report that was applied.
 
     `cap` is how much is kept of each stream of a task.
     """
-    if not journal.exists():
+    lines, _ = journal.read(path)
+    if not lines:
         return Recovered()
-    header, *lines = map(json.loads, _whole_lines(journal))
+    header = lines[0]
     recovered = Recovered(header["session"], header.get("whose", ""), header["highest"])
     history = _History(recovered, workers, cap)
-    for line in lines:
+    for line in lines[1:]:
         history.take(line, reported)
-    history.close(_pages(workers), rebooted=boot != header["boot"])
+    history.close(_pages(workers))
     return recovered
 
 
-def last_session(journal: Path) -> str:
-    """Return the session that a journal is of; empty if there is none, or nothing of it is left."""
-    lines = _whole_lines(journal) if journal.exists() else []
-    return str(json.loads(lines[0])["session"]) if lines and LEFT.strip() not in lines else ""
+def last_session(path: Path, boot: str) -> str:
+    """Return the session that a journal is of; empty if nothing of it is left, or what is left is not known for certain.
+
+    After a reboot what was written last may be missing without a trace, and with it what the server was told.
+    """
+    lines, whole = journal.read(path)
+    if not whole or lines[0]["boot"] != boot or journal.LEFT in lines:
+        return ""
+    return str(lines[0]["session"])
 
 
 class _History:
@@ -156,7 +160,7 @@ class _History:
             case {"stage": _}:
                 self._end(line)
 
-    def close(self, pages: dict[int, Status], *, rebooted: bool) -> None:
+    def close(self, pages: dict[int, Status]) -> None:
         """Sort what is left: ended, begun, or not."""
         self._recovered.rest = rest = self._part
         rest.ends |= self._storing
@@ -167,7 +171,7 @@ class _History:
             for task in tasks[: max(0, pages[worker].claimed - self._bases[worker])]
         } - self._skipped
         for task in self._open:
-            if rebooted or task in begun:
+            if task in begun:
                 rest.ends[task] = self._lost(task, pages.get(self._worker_of.get(task, 0)))
             else:
                 rest.returned.append(task)
@@ -202,11 +206,6 @@ class _History:
 
 def _tasks(stage: int, attempt: int, ranges: list[list[int]]) -> list[Task]:
     return [(stage, attempt, index) for low, high in ranges for index in range(low, high)]
-
-
-def _whole_lines(journal: Path) -> list[bytes]:
-    whole, _, _ = journal.read_bytes().rpartition(b"\n")
-    return whole.splitlines()
 
 
 def _pages(workers: Path) -> dict[int, Status]:

@@ -97,7 +97,7 @@ class Agent:
         self._folder.clear()
         self._groups = cgroups.find(f"switchyard-{self._folder.identity}") if self._settings.cgroups else None
         try:
-            registered = self._register(recovering.last_session(self._journal))
+            registered = self._register(recovering.last_session(self._journal, self._folder.boot))
             if registered:
                 self._work(self._open(registered))
             if not self._stopping.is_set():
@@ -111,7 +111,6 @@ class Agent:
         recovered = recovering.read(
             self._journal,
             self._folder.path / "workers",
-            boot=self._folder.boot,
             reported=registered.last_report,
             cap=self._settings.log_cap,
         )

@@ -32,6 +32,8 @@ from agent.zygotes import Zygote
 log = structlog.get_logger()
 #: Seconds for which ends are left unread while no worker runs dry and nothing waits for them.
 NAP = 0.004
+#: Seconds between attempts to write a journal anew that could not be written.
+MEND = 1.0
 
 
 class Supervisor:
@@ -80,7 +82,7 @@ class Supervisor:
         )
         self._watch = Watch(self._list, self._floor, self.ends, reports, shipper)
         self._killed = memory.kills()
-        self._looked = 0.0
+        self._looked = self._mended = 0.0
 
     def deliver(self, command: dict[str, Any]) -> None:
         """Take a command, in any thread."""
@@ -118,7 +120,7 @@ class Supervisor:
             self._orders.stop_canceled(now)
             self._watch.look(now)
             self._floor.feed()
-            self._tidy()
+            self._tidy(now)
         wait = self._reports.flush(now, more=bool(self._list.entries) or self._floor.ahead)
         return min(wait, LONG) if self._floor.busy or self._list.entries else wait
 
@@ -206,9 +208,11 @@ class Supervisor:
             if zygote.interpreter and not zygote.forked and handed:
                 self.ends.unloadable(handed[0], f"{zygote.interpreter} cannot be started as an interpreter")
 
-    def _tidy(self) -> None:
+    def _tidy(self, now: float) -> None:
         """Forget what is over."""
-        if self._journal.is_large:
+        mend = self._journal.broken and now - self._mended >= MEND
+        if self._journal.is_large or mend:
+            self._mended = now
             logs = self._shipper.unshipped()
             self._journal.rewrite(rewriting.rest(self._list, self._floor, self._reports, self.ends, logs))
         self._list.forget(self._floor.stages())

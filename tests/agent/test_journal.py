@@ -1,10 +1,14 @@
 """The journal: it stays small while work goes on, and what it drops was told and heard."""
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from agent.journal import LARGE, MOSTLY_OVER
+import pytest
+
+from agent import recovering
+from agent.journal import LARGE, MOSTLY_OVER, Journal, read
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, running
 
@@ -76,3 +80,76 @@ def test_an_entry_launched_two_agents_ago_is_known(start_agent: Callable[..., Ag
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
     server.until(lambda: len(server.ends()) + len(server.returned()) == 31)
+
+
+def emptied(data: bytes) -> bytes:
+    return b""
+
+
+def followed_by_nuls(data: bytes) -> bytes:
+    return data + bytes(4096)
+
+
+def cut_in_a_line(data: bytes) -> bytes:
+    return data[:-5]
+
+
+def changed_in_its_middle(data: bytes) -> bytes:
+    at = data.index(b"launched") + 3
+    return data[:at] + b"X" + data[at + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [emptied, followed_by_nuls, cut_in_a_line, changed_in_its_middle])
+def test_an_agent_starts_on_a_journal_that_is_not_whole_with_a_new_session(
+    start_agent: Callable[..., Agent], server: Server, tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    first = start_agent()
+    server.launch(1, 2, python=WAIT, args=[str(tmp_path)])
+    running(tmp_path)
+    first.kill()
+    journal = first.data / "journal"
+    journal.write_bytes(spoil(journal.read_bytes()))
+    server.resume = True
+    start_agent()
+    server.launch(2, python="agent_tasks:square")
+    assert server.result(2) == 0
+    assert server.registrations[1]["session"] == ""
+    assert set(server.ends()) == {(2, 0, 0)}
+
+
+def test_after_a_reboot_the_session_does_not_go_on(start_agent: Callable[..., Agent], server: Server, tmp_path: Path) -> None:
+    first = start_agent()
+    server.launch(1, 2, python=WAIT, args=[str(tmp_path)])
+    running(tmp_path)
+    first.kill()
+    assert recovering.last_session(first.data / "journal", Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    assert not recovering.last_session(first.data / "journal", "another boot")
+
+
+def test_a_write_that_fails_is_undone_until_the_journal_is_begun_anew(tmp_path: Path, limited: Callable[[int], None]) -> None:
+    journal = Journal(tmp_path / "journal", {"session": "s", "boot": "b", "highest": 0})
+    journal.commit()
+    journal.reported(1)
+    size = (tmp_path / "journal").stat().st_size
+    limited(size + 10)
+    journal.write(b'["a line that is longer"]\n' * 3)
+    journal.reported(2)
+    assert journal.broken
+    said, whole = read(tmp_path / "journal")
+    assert (said[1:], whole) == ([{"reported": 1}], False)
+    journal.rewrite([{"large": "x" * 1000}])
+    assert journal.broken
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
+    limited(resource.RLIM_INFINITY)
+    journal.rewrite([{"small": 1}])
+    journal.reported(3)
+    said, whole = read(tmp_path / "journal")
+    assert (said[1:], whole) == ([{"small": 1}, {"reported": 3}], True)
+
+
+@pytest.fixture
+def limited() -> Iterator[Callable[[int], None]]:
+    """Give a function that bounds how large a file may become: a write across the bound is short, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
