@@ -1,6 +1,6 @@
 """The floor: gives what may start to workers, up to 64 tasks at once, and takes back what has not begun.
 
-Keeps account of the room. Knows nothing of the server, and does not read how tasks ended.
+The room is what its workers leave. Knows nothing of the server, and does not read how tasks ended.
 """
 
 import itertools
@@ -40,7 +40,7 @@ class Floor:
         keep: int | None = None,
         groups: Groups | None = None,
     ) -> None:
-        self.room = dict(room)
+        self._totals = dict(room)
         self.busy: dict[int, Worker] = {}
         self.workers: dict[int, Worker] = {}
         self.zygotes: dict[tuple[str, float], Zygote] = {}
@@ -60,6 +60,15 @@ class Floor:
         """Say whether some worker has more to do than what it runs."""
         return any(worker.outstanding > 1 for worker in self.busy.values())
 
+    @property
+    def room(self) -> dict[str, int]:
+        """What is free, by resource: all that is not taken by a worker with something to do. Never counted along a path."""
+        free = dict(self._totals)
+        for worker in self.busy.values():
+            for name, amount in worker.running.demand.items() if worker.running else ():
+                free[name] -= amount
+        return free
+
     def supplied(self, seconds: float) -> bool:
         """Say whether all that run have more than so many seconds of work, and nothing waits for what they do."""
         return (
@@ -69,7 +78,10 @@ class Floor:
         )
 
     def feed(self) -> None:
-        """Start what the list and the room allow."""
+        """Start what the list and the room allow, after freeing the room of workers that have nothing left to do."""
+        for worker in list(self.busy.values()):
+            if not worker.outstanding:
+                self.refill(worker)
         if self.frozen:
             return
         while granted := promote(self._list.entries, self.room):
@@ -213,9 +225,6 @@ class Floor:
         return sum(map(len, self._idle.values())) - len(self.busy)
 
     def _release(self, worker: Worker) -> None:
-        if worker.running:
-            for name, amount in worker.running.demand.items():
-                self.room[name] += amount
         worker.running = None
         del self.busy[worker.number]
 
@@ -227,8 +236,6 @@ class Floor:
         mem = entry.demand.get("mem", 0)
         if mem != worker.mem:
             worker.bound(mem)
-        for name, amount in entry.demand.items():
-            self.room[name] -= amount
         self.busy[worker.number] = worker
         self._hand(worker, entry)
 

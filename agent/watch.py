@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import structlog
+
 from agent import output, stops, trees
 from agent.ends import Ends
 from agent.entries import Entries
@@ -15,10 +17,13 @@ from agent.stops import Reason
 from agent.wire import Status
 from agent.workers import Worker
 
+log = structlog.get_logger()
 #: Seconds that a task runs before its start is reported without its end, and what waits behind it goes elsewhere.
 LONG = 0.02
 #: Seconds that an entry may wait on the list.
 PATIENCE = 1.0
+#: Seconds after which a worker that has not begun what it was handed is given up: it is stopped, or never came to be.
+STUCK = 10.0
 #: Seconds between looks at output and memory, and between updates of one task.
 CARE = 0.25
 UPDATE = 1.0
@@ -34,6 +39,8 @@ class Watch:
         self._reports = reports
         self._shipper = shipper
         self._cared = 0.0
+        #: Workers that were given up since the last time somebody asked.
+        self.stuck = 0
 
     def look(self, now: float) -> None:
         """Look at every busy worker once."""
@@ -47,7 +54,20 @@ class Watch:
                 self._look(worker, status, now)
                 if care:
                     self._care(worker, status, now)
+            elif status.claimed == worker.ended and worker.outstanding and now - worker.got_on > STUCK:
+                self._give_up(worker)
         self._ends.give_back(self._list.take_all(before=now - PATIENCE))
+
+    def _give_up(self, worker: Worker) -> None:
+        """End a worker that does not begin what it was handed, which goes back to the list and from there to the server."""
+        log.error(
+            "a worker does not begin what it was handed", worker=worker.number, pid=worker.pid, tasks=worker.outstanding
+        )
+        self.stuck += 1
+        self._floor.take_back(worker)
+        worker.retire()
+        if worker.pid:
+            stops.clear(worker)
 
     def _look(self, worker: Worker, status: Status, now: float) -> None:
         if worker.reported != status.claimed:

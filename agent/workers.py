@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class Worker:
         self.updated_at = 0.0
         self.known: dict[int, int] = {}
         self.idle_since = 0.0
+        #: When it was last seen to get on: something ended, or it was handed something while it had nothing.
+        self.got_on = 0.0
         #: Whether it may be handed what waits for its own tasks: not once something was taken back, as it may be ended.
         self.trusted = True
         self._items = items
@@ -112,6 +115,8 @@ class Worker:
 
     def hand(self, entry: Entry, indexes: list[int], version: int) -> None:
         """Hand tasks over, in order. A worker that has just died takes none; they are found when its end is heard."""
+        if not self.outstanding:
+            self.got_on = time.monotonic()
         self.outstanding += len(indexes)
         self.handed.append(Handed(entry, indexes))
         try:
@@ -126,6 +131,7 @@ class Worker:
 
     def finish(self, count: int) -> None:
         """Note that so many of its tasks, in the order of handing, have ended."""
+        self.got_on = time.monotonic()
         self.outstanding -= count
         self.ended += count
         while count:

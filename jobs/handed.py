@@ -47,7 +47,7 @@ def _alike(needs: list[_Need], tasks: IndexSet) -> list[IndexSet]:
 
 def _needs(stages: set[int]) -> dict[int, list[_Need]]:
     needs = defaultdict(list)
-    for consumer, *need in stages and rows.fetch(
+    for consumer, *need in rows.fetch(
         """SELECT e.consumer_id, p.id, e.exchange = 'pointwise', p.parallelism, c.parallelism,
             (SELECT range_agg(int4range(index, index + 1))::text FROM jobs_task WHERE stage_id = p.id AND state = %s)
         FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage c ON c.id = e.consumer_id

@@ -62,12 +62,15 @@ def kind_of(state: TaskState, *, draining: bool) -> str:
 def ended_without(stages: Iterable[int]) -> dict[int, dict[TaskState, IndexSet]]:
     """Return which tasks of these stages ended without a result, by stage and state."""
     wanted = list(stages)
+    if not wanted:
+        return {}
     ended: dict[int, dict[TaskState, IndexSet]] = defaultdict(dict)
-    for stage, state, indexes in wanted and rows.fetch(
+    found = rows.fetch(
         "SELECT stage_id, state, range_agg(int4range(index, index + 1))::text FROM jobs_task "
         "WHERE stage_id = ANY(%s) AND state = ANY(%s) GROUP BY 1, 2",
         [wanted, [int(TaskState.CANCELED), int(TaskState.FAILED)]],
-    ):
+    )
+    for stage, state, indexes in found:
         ended[stage][TaskState(state)] = IndexSet.from_multirange(indexes)
     return ended
 

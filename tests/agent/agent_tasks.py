@@ -25,6 +25,10 @@ def add(left: int, right: int = 0) -> int:
     return left + right
 
 
+def pid() -> int:
+    return os.getpid()
+
+
 def environment() -> dict[str, str]:
     return dict(os.environ)
 
