@@ -185,6 +185,10 @@ class Agent:
             if cut and not (supervisor.fence(self._fence, beats.silence) and supervisor.busy):
                 session.close(ship=0.1)
                 return
+            if session.deaf and not supervisor.busy:
+                log.error("no command reaches this process though the broker takes messages: beginning again")
+                session.close(ship=DELIVERY)
+                return
             supervisor.extend(self._fence, beats.heard)
             wait = supervisor.step(wait)
         self._leave(session)

@@ -1,7 +1,6 @@
 """A session: everything between one registration and the end of it, wired together."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,6 +11,7 @@ from celery import Celery
 
 from agent import transport
 from agent.cgroups import Groups
+from agent.consuming import Consumer, Hearing
 from agent.fencing import Fence
 from agent.fetching import Fetcher
 from agent.folder import Folder
@@ -103,14 +103,19 @@ class Session:
         self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
         self._app.task(name=COMMAND_TASK, base=transport.Unanswered)(self._deliver)
         # Before anything is sent: Celery fixes the queues of an app when it first needs one.
-        self._stop_consuming: Callable[[], None] = transport.consume(self._app, [queue_of(registered.session)])
+        self._consumer = Consumer(self._app, [queue_of(registered.session)], canary=settings.heartbeat)
         Thread(target=self._publish, name="reports", daemon=True).start()
         self.heartbeats.start()
+
+    @property
+    def deaf(self) -> bool:
+        """Say whether commands do not arrive although the broker takes messages."""
+        return self._consumer.hearing is Hearing.DEAF
 
     def close(self, *, ship: float, left: bool = False) -> None:
         """End what runs, say so if nothing of the session is left, and take a few seconds to ship the last logs."""
         self.heartbeats.close()
-        self._stop_consuming()
+        self._consumer.stop()
         self._outbox.put(None)
         self.supervisor.close()
         if left:

@@ -1,7 +1,6 @@
 """How Celery is used, on both sides: transport alone. Nothing here knows what the messages mean."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -10,10 +9,8 @@ from urllib.parse import urlsplit
 
 import structlog
 from celery import Celery, Task
-from celery.exceptions import WorkerShutdown
-from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer
-from kombu import Exchange, Message, Producer, Queue, uuid
+from kombu import Message, Producer, uuid
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis import Redis
@@ -117,8 +114,9 @@ def celery_settings() -> dict[str, Any]:
         "worker_enable_remote_control": False,
         "worker_hijack_root_logger": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
+        # agent.consuming tries again, sooner than Celery does.
+        "broker_connection_retry": False,
+        "broker_connection_retry_on_startup": False,
         "broker_transport_options": {
             "socket_timeout": 5,
             "socket_connect_timeout": 1,
@@ -136,31 +134,6 @@ def celery_settings() -> dict[str, Any]:
 def hurry(app: Celery, seconds: float) -> None:
     """Let a process that has people waiting wait no longer than this for the broker; it must not consume."""
     app.conf.broker_transport_options |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
-
-
-def consume(app: Celery, queues: Sequence[str]) -> Callable[[], None]:
-    """Consume these queues in a background thread until the returned function is called.
-
-    The tasks of `app` run in that thread and should only hand over what they got. Whatever becomes of the broker, the
-    caller's thread goes on: connections are tried again for ever, here.
-    """
-    app.conf.task_queues = [Queue(name, Exchange("", type="direct"), routing_key=name, no_ack=True) for name in queues]
-    worker = app.WorkController(
-        app=app,
-        pool_cls="solo",
-        concurrency=1,
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-    )
-    thread = threading.Thread(target=_run, args=(worker,), name="consumer", daemon=True)
-    thread.start()
-
-    def stop() -> None:
-        state.should_stop = 0  # type: ignore[assignment]  # the stubs know only its start value
-        thread.join(timeout=2)
-
-    return stop
 
 
 def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
@@ -190,10 +163,3 @@ def _publish(producer: Producer, task: str, payload: Any, queue: str) -> None:
         headers={**HEADERS, "task": task, "id": id_, "root_id": id_},
         correlation_id=id_,
     )
-
-
-def _run(worker: WorkController) -> None:
-    try:
-        worker.start()
-    except (WorkerShutdown, SystemExit):
-        worker.stop()

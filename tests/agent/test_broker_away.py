@@ -4,11 +4,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.agent.conftest import Agent, Server, wait_until
+from tests.brokers import own_broker
 
 
 class Link:
@@ -84,3 +86,19 @@ def test_an_address_that_is_none_of_redis_ends_the_agent_with_one_line(url: str,
     assert agent.process.returncode == 3
     assert len(said.splitlines()) == 1
     assert "REDIS_URL is not an address of Redis: " in said
+
+
+def test_an_agent_that_no_message_reaches_begins_again(tmp_path: Path) -> None:
+    with own_broker(tmp_path / "broker") as broker:
+        server = Server(broker.client, broker.url)
+        agent = Agent(server, tmp_path / "agent", "--slots", "1", "--heartbeat", "0.1")
+        try:
+            wait_until(lambda: server.registrations)
+            broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["-brpop"])
+            wait_until(lambda: len(server.registrations) > 1)
+            broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["+brpop"])
+            server.launch(2, python="agent_tasks:square")
+            assert server.result(2) == 0
+        finally:
+            agent.kill()
+            server.close()

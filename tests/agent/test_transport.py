@@ -1,7 +1,11 @@
 """Messages arrive in order, and one that was taken leaves nothing behind at the broker."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -11,6 +15,9 @@ from celery import Celery
 from celery.worker import state
 
 from agent import transport
+from agent.consuming import ENDED, Consumer, Hearing
+from tests.agent.conftest import wait_until
+from tests.brokers import Broker, own_broker
 
 TASK, QUEUE, PATIENCE = "tests.take", "tests.queue", 20.0
 
@@ -19,18 +26,17 @@ TASK, QUEUE, PATIENCE = "tests.take", "tests.queue", 20.0
 def app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     # Consumers stop with their process, by a value of Celery's that is the whole process's.
     monkeypatch.setattr(state, "should_stop", None)
-    app = Celery("tests", broker=transport.broker_url(redis_url), set_as_current=False, fixups=[])
-    app.conf.update(transport.celery_settings())
+    app = app_on(redis_url)
     yield app
     app.close()
 
 
 def test_messages_arrive_in_order_and_leave_nothing_at_the_broker(app: Celery, broker: redis.Redis) -> None:
-    taken, stop = consumed(app)
+    taken, consumer = consumed(app)
     for number in range(3):
         assert transport.send(app, TASK, {"number": number, "none": None}, QUEUE)
     assert [taken.get(timeout=PATIENCE) for _ in range(3)] == [{"number": number, "none": None} for number in range(3)]
-    stop()
+    consumer.stop()
     assert not broker.exists("unacked", "unacked_index", QUEUE)
 
 
@@ -46,7 +52,7 @@ def test_a_broker_that_hangs_costs_the_time_allowed_and_no_error(app: Celery, br
 
 
 def test_messages_that_are_not_understood_do_not_keep_the_next_from_arriving(app: Celery) -> None:
-    taken, stop = consumed(app)
+    taken, consumer = consumed(app)
     with app.producer_pool.acquire(block=True) as producer:
         for body in ([], [["no JSON"], {}, {}], {"args": 1}, [[1], {}, {}]):
             producer.publish(body, routing_key=QUEUE, serializer="json", headers={"task": TASK, "id": "1"})
@@ -54,15 +60,68 @@ def test_messages_that_are_not_understood_do_not_keep_the_next_from_arriving(app
     transport.send(app, TASK, "refused by what takes it", QUEUE)
     transport.send(app, TASK, {"number": 1}, QUEUE)
     assert taken.get(timeout=PATIENCE) == {"number": 1}
-    stop()
+    consumer.stop()
 
 
-def consumed(app: Celery) -> tuple[SimpleQueue[Any], Callable[[], None]]:
-    """Return where the payloads of messages go that a consumer of the queue takes, and what stops it."""
+def test_a_consumer_knows_whether_messages_reach_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "should_stop", None)
+    with own_broker(tmp_path / "data") as broker, closing(app_on(broker.url)) as app:
+        _, consumer = consumed(app)
+        wait_until(lambda: consumer.hearing is Hearing.WHOLE)
+        broker.refuse_writes()
+        wait_until(lambda: consumer.hearing is Hearing.REFUSED)
+        broker.mend()
+        wait_until(lambda: consumer.hearing is Hearing.WHOLE)
+        broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["-brpop"])
+        wait_until(lambda: consumer.hearing is Hearing.DEAF)
+        broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["+brpop"])
+        wait_until(lambda: consumer.hearing is Hearing.WHOLE)
+        consumer.stop()
+
+
+def test_a_process_whose_consumer_ends_ends_with_it(redis_url: str, broker: redis.Redis) -> None:
+    ends = """
+import sys, time
+from agent.consuming import ENDED, Consumer, Hearing
+from tests.agent.test_transport import app_on
+app = app_on(sys.argv[1])
+app.WorkController = lambda **_: sys.exit("no more")
+Consumer(app, ["tests.queue"])
+time.sleep(60)
+"""
+    done = subprocess.run([sys.executable, "-c", ends, redis_url], capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == ENDED
+
+
+def app_on(url: str) -> Celery:
+    app = Celery("tests", broker=transport.broker_url(url), set_as_current=False, fixups=[])
+    app.conf.update(transport.celery_settings())
+    return app
+
+
+def consumed(app: Celery) -> tuple[SimpleQueue[Any], Consumer]:
+    """Return where the payloads of messages go that a consumer of the queue takes, and the consumer."""
     taken: SimpleQueue[Any] = SimpleQueue()
 
     @app.task(name=TASK, base=transport.Unanswered, shared=False)
     def take(payload: dict[str, Any]) -> None:
         taken.put(dict(payload))
 
-    return taken, transport.consume(app, [QUEUE])
+    return taken, Consumer(app, [QUEUE], canary=0.05)
+
+
+@pytest.mark.parametrize("refuse", [Broker.refuse_writes, Broker.become_a_replica, Broker.fill])
+def test_consuming_goes_on_after_the_broker_refused_for_a_while(
+    refuse: Callable[[Broker], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "should_stop", None)
+    with own_broker(tmp_path / "data") as broker, closing(app_on(broker.url)) as app:
+        taken, consumer = consumed(app)
+        transport.send(app, TASK, {"number": 1}, QUEUE)
+        assert taken.get(timeout=PATIENCE) == {"number": 1}
+        refuse(broker)
+        time.sleep(4)
+        broker.mend()
+        wait_until(lambda: transport.send(app, TASK, {"number": 2}, QUEUE))
+        assert taken.get(timeout=PATIENCE) == {"number": 2}
+        consumer.stop()

@@ -12,7 +12,7 @@ import structlog
 from celery import current_app
 from django.core.management.base import BaseCommand
 
-from agent import transport
+from agent.consuming import Consumer
 from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
 from jobs import lease
 from jobs.leading import Leader
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 def _lead(epoch: int, stopping: threading.Event) -> None:
     log.info("leading", epoch=epoch)
-    stop = transport.consume(current_app, [HEARTBEAT_QUEUE, REPORT_QUEUE, HINT_QUEUE])
+    consumer = Consumer(current_app, [HEARTBEAT_QUEUE, REPORT_QUEUE, HINT_QUEUE])
     # What is here by now stays for good, and need not be looked through for garbage again and again.
     gc.freeze()
     gc.set_threshold(YOUNG)
@@ -50,4 +50,4 @@ def _lead(epoch: int, stopping: threading.Event) -> None:
     except lease.LeaseLost:
         log.warning("lost the lease: standing by", epoch=epoch)
         os.execv(sys.executable, [sys.executable, *sys.argv])
-    stop()
+    consumer.stop()
