@@ -63,6 +63,10 @@ class Ends:
         """Return the ends that wait until their result is at the server, as a worker tells them."""
         return list(self._storing.values())
 
+    def all_storing(self) -> list[tuple[int, int, IndexSet]]:
+        """Return the tasks of these ends, as stage, attempt and indexes."""
+        return [(stage, attempt, IndexSet.span(index, index + 1)) for stage, attempt, index in self._storing]
+
     def told(self, stage: int, attempt: int) -> IndexSet:
         """Return the tasks whose ends are told or will be, and not acknowledged."""
         storing = [index for id_, number, index in self._storing if (id_, number) == (stage, attempt)]

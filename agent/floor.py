@@ -6,7 +6,9 @@ The room is what its workers leave. Knows nothing of the server, and does not re
 import itertools
 import selectors
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from agent.cgroups import Groups
@@ -152,15 +154,16 @@ class Floor:
 
     def begun(self, stage: int, attempt: int) -> IndexSet:
         """Return the tasks that workers have; after taking back, those that have begun."""
-        parts = [part for worker in self.busy.values() for part in worker.handed]
-        return IndexSet.from_indexes(
-            index for part in parts if (part.entry.stage.id, part.entry.attempt) == (stage, attempt) for index in part.left()
-        )
+        return _union(tasks for id_, number, tasks in self.all_tasks() if (id_, number) == (stage, attempt))
 
     def tasks_of(self, stage: int) -> IndexSet:
-        """Return the tasks of a stage that workers have."""
-        parts = [part for worker in self.busy.values() for part in worker.handed if part.entry.stage.id == stage]
-        return IndexSet.from_indexes(index for part in parts for index in part.left())
+        """Return the tasks of a stage that workers have, at any attempt."""
+        return _union(tasks for id_, _, tasks in self.all_tasks() if id_ == stage)
+
+    def all_tasks(self) -> list[tuple[int, int, IndexSet]]:
+        """Return the tasks that workers have, as stage, attempt and indexes."""
+        parts = [part for worker in self.busy.values() for part in worker.handed]
+        return [(part.entry.stage.id, part.entry.attempt, IndexSet.from_indexes(part.left())) for part in parts]
 
     def stages(self) -> set[int]:
         """Return the stages that workers have tasks of."""
@@ -264,6 +267,10 @@ class Floor:
             worker.describe(stage.id, version, stage.describe(known))
         self._journal.handed(worker.number, stage.id, entry.attempt, taken)
         worker.hand(entry, list(taken), version)
+
+
+def _union(sets: Iterable[IndexSet]) -> IndexSet:
+    return IndexSet.of(chain.from_iterable(each.ranges for each in sets))
 
 
 def _ahead(pace: float) -> int:

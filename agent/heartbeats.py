@@ -7,6 +7,7 @@ counted from the sending of the last heartbeat that was acknowledged, on the clo
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,28 @@ log = structlog.get_logger()
 INTERVAL = 5.0
 #: Intervals without an answer after which heartbeats go over HTTP too.
 UNHEARD = 2.5
+#: Seconds within which the agent's loop turns.
+TURN = 2.0
 
 
 class Heartbeats:
     """Sends heartbeats for one session."""
 
-    def __init__(self, app: Celery, server: Server, registered: Registered, folder: Path, interval: float = INTERVAL) -> None:
+    def __init__(
+        self,
+        app: Celery,
+        server: Server,
+        registered: Registered,
+        folder: Path,
+        interval: float = INTERVAL,
+        inventory: Callable[[float], dict[str, Any] | None] = lambda _: None,
+    ) -> None:
         self._app = app
         self._server = server
         self._registered = registered
         self._folder = folder
         self._interval = interval
+        self._inventory = inventory
         self._number = 0
         self._leaving = False
         self._sent: dict[int, float] = {}
@@ -82,13 +94,17 @@ class Heartbeats:
     def _run(self) -> None:
         while not self._closed.is_set():
             try:
-                self._send(self._figures())
+                self._send(self._figures() | self._take_inventory())
             except Exception:
                 log.exception("heartbeat failed")
             self._closed.wait(self._interval)
 
     def _figures(self) -> dict[str, Any]:
         return figures(self._folder) | ({"leaving": True} if self._leaving else {})
+
+    def _take_inventory(self) -> dict[str, Any]:
+        found = self._inventory(TURN)
+        return {"stalled": True} if found is None else {"inventory": found}
 
     def _next(self, told: dict[str, Any]) -> dict[str, Any]:
         with self._lock:

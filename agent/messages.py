@@ -5,7 +5,7 @@ and come in groups of alike ones, as columns. Times in reports are microseconds 
 report says what that clock shows when it is sent, so that the receiver can turn them into ages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Self
@@ -144,7 +144,12 @@ class Report:
 
 @dataclass(slots=True)
 class Heartbeat:
-    """A sign of life, numbered; `figures` are what the node measures of itself."""
+    """A sign of life, numbered; `figures` are what the node measures of itself.
+
+    Where the agent's loop turns, `figures` has an `inventory` of what it has: `listed` and `begun` tasks, and `ended` ones
+    whose report is not acknowledged, each as [stage, attempt, ranges]; `free`, the room by resource; `fetching`, what stages
+    wait for; `stuck`, how many workers were given up since the last one. Else it says that it is `stalled`.
+    """
 
     node: int
     session: str
@@ -153,3 +158,10 @@ class Heartbeat:
 
     def encode(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def kept_figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the server keeps of a heartbeat's figures: of an inventory no tasks."""
+    kept = dict(figures)
+    inventory = kept.pop("inventory", None) or {}
+    return kept | {name: inventory[name] for name in ("free", "fetching", "stuck") if inventory.get(name)}

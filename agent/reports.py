@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from agent.messages import Finished, Report
@@ -128,16 +129,18 @@ class Reports:
 
     def told(self, stage: int, attempt: int) -> IndexSet:
         """Return the tasks that ended or were returned in what is not acknowledged."""
-        told: list[int] = []
+        found = [indexes.ranges for id_, number, indexes in self.all_told() if (id_, number) == (stage, attempt)]
+        return IndexSet.of(chain.from_iterable(found))
+
+    def all_told(self) -> Iterator[tuple[int, int, IndexSet]]:
+        """Yield all tasks that ended or were returned in what is not acknowledged, as stage, attempt and indexes."""
         for report in self.pending():
             for group in report.finished:
-                if (group.stage, group.attempt) == (stage, attempt):
-                    told.extend(group.indexes)
-            told.extend(e["index"] for e in report.others if (e["stage"], e["attempt"]) == (stage, attempt))
-            for id_, number, ranges in report.returns:
-                if (id_, number) == (stage, attempt):
-                    told.extend(IndexSet.of(ranges))
-        return IndexSet.from_indexes(told)
+                yield group.stage, group.attempt, IndexSet.from_indexes(group.indexes)
+            for end in report.others:
+                yield end["stage"], end["attempt"], IndexSet.span(end["index"], end["index"] + 1)
+            for stage, attempt, ranges in report.returns:
+                yield stage, attempt, IndexSet.of(ranges)
 
     def replay(self, tell: Callable[[], None]) -> None:
         """Number what is told meanwhile as one report, whatever its size: as a predecessor may have sent it."""

@@ -100,7 +100,9 @@ class Session:
         self._take_over(recovered.logs)
         self.journal.commit()
         folder.empty(keep=recovered.paths)
-        self.heartbeats = Heartbeats(self._app, server, registered, settings.folder, settings.heartbeat)
+        self.heartbeats = Heartbeats(
+            self._app, server, registered, settings.folder, settings.heartbeat, self.supervisor.inventory
+        )
         self._app.task(name=COMMAND_TASK, base=transport.Unanswered)(self._deliver)
         # Before anything is sent: Celery fixes the queues of an app when it first needs one.
         self._consumer = Consumer(self._app, [queue_of(registered.session)], canary=settings.heartbeat)

@@ -73,6 +73,13 @@ class Stage:
         return self.spec.get("interpreter") or "" if self.spec.get("python") else ""
 
     @property
+    def lacking(self) -> str:
+        """What its tasks wait for beside those before them; empty if nothing."""
+        if self.wanted:
+            return "its files or items"
+        return "its inputs" if self.asking else ""
+
+    @property
     def version(self) -> int:
         """How much its tasks are given."""
         return len(self.given)

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from agent import memory, rewriting, stops
+from agent import inventory, memory, rewriting, stops
 from agent.cgroups import Groups
 from agent.ends import Ends
 from agent.entries import Entries
@@ -133,6 +133,15 @@ class Supervisor:
     def busy(self) -> bool:
         """Say whether something runs."""
         return bool(self._floor.busy)
+
+    def inventory(self, timeout: float) -> dict[str, Any] | None:
+        """Return what is here as a heartbeat tells it, in any thread; None if the loop does not turn in time."""
+        answer: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self.call(lambda: answer.put(inventory.take(self._list, self._floor, self._reports, self.ends, self._watch)))
+        try:
+            return answer.get(timeout=timeout)
+        except Empty:
+            return None
 
     def leave(self) -> None:
         """Start nothing more; return what has not begun."""

@@ -39,7 +39,7 @@ class Watch:
         self._reports = reports
         self._shipper = shipper
         self._cared = 0.0
-        #: Workers that were given up since the last time somebody asked.
+        #: Workers that were given up since the last heartbeat.
         self.stuck = 0
 
     def look(self, now: float) -> None:

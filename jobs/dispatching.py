@@ -56,6 +56,11 @@ class Dispatcher:
         for number in seen:
             self._sent[session].unconfirmed.pop(number, None)
 
+    def unconfirmed(self) -> set[int]:
+        """Return the ids of the assignments that agents have not confirmed."""
+        sent = [each.unconfirmed.values() for each in self._sent.values()]
+        return {id_ for commands in sent for _, ids in commands for id_ in ids}
+
     def hear(self, session: str, heartbeat: int) -> None:
         """Note a heartbeat, which the next command to this session acknowledges."""
         self._heartbeats[session] = heartbeat

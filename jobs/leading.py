@@ -2,17 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from queue import Empty
+from typing import Any
 
 import structlog
 from django.db import connection
 from django.utils import timezone
 
-from agent.messages import Heartbeat, Report
+from agent.messages import Heartbeat, Report, kept_figures
 from database import rows
-from jobs import draining, lease, pausing, placing, recovering, reporting, salvaging, stopping
+from jobs import draining, lease, pausing, placing, reconciling, recovering, reporting, salvaging, stopping
 from jobs.dispatching import Dispatcher
 from jobs.filling import Round
 from jobs.inbox import Arrived, Hint, Message, inbox
@@ -38,6 +39,7 @@ class Leader:
         self.dispatcher = Dispatcher(epoch)
         self.upkeep = Upkeep(clock())
         self.surveyor = Surveyor()
+        self._reconciler = reconciling.Reconciler()
         self._clock = clock
         self._memory = Memory()
         self._renewed = self._turned = self._listening_since = time.monotonic()
@@ -79,6 +81,7 @@ class Leader:
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
         applied = self._apply(reports)
         heard = self._hear(heartbeats) if heartbeats else set()
+        surplus = self._reconcile([beat for beat in heartbeats if beat.session in heard]) if heard else {}
         due = now - self._ticked >= TICK
         asked = due or Hint.STOP in arrived or not arrived
         stopped = self._stop() if asked or any(part.stopping for part in applied) else Stopped()
@@ -87,7 +90,9 @@ class Leader:
             placed.assignments,
             placed.described,
             [*{item.session for item in reports} | heard],
-            stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels,
+            _merged(
+                stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels, surplus
+            ),
             recalls=stopped.recalls,
         )
         if due:
@@ -165,14 +170,31 @@ class Leader:
         salvaged: list[Applied] = []
         return [*isolate(reports, apply, blame), *salvaged] if reports else []
 
+    def _reconcile(self, heartbeats: list[Heartbeat]) -> dict[str, list[list[Any]]]:
+        """Give up what agents do not have any more; return what they have beyond their lists and must end, by session."""
+        lasting = self._reconciler.compare(heartbeats, self.dispatcher.unconfirmed())
+        reconciling.note_conditions(heartbeats, lasting)
+        for difference in lasting:
+            if difference.missing:
+                recovering.give_up(difference.node, difference.session, difference.missing, epoch=self.epoch)
+        return {
+            each.session: [[stage, attempt, tasks.to_json()] for (stage, attempt), tasks in each.extra.items()]
+            for each in lasting
+            if each.extra
+        }
+
     def _hear(self, heartbeats: list[Heartbeat]) -> set[str]:
         """Note signs of life, and return the sessions that are to be told of it."""
         self._memory.tally.offers += len(heartbeats)
-        heard = recovering.hear([(beat.node, beat.session, json.dumps(beat.figures)) for beat in heartbeats])
+        heard = recovering.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in heartbeats])
         for beat in heartbeats:
             if beat.session in heard:
                 self.dispatcher.hear(beat.session, beat.number)
         return heard
+
+
+def _merged(cancels: Mapping[str, list[list[Any]]], more: Mapping[str, list[list[Any]]]) -> Mapping[str, list[list[Any]]]:
+    return {session: [*cancels.get(session, []), *more.get(session, [])] for session in {*cancels, *more}}
 
 
 def _take(seconds: float) -> list[Message]:

@@ -6,7 +6,8 @@ the database or a stall gives every node its full time again.
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -109,23 +110,43 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
         board = Board()
         board.read_lists([node])
         gone = [a for a in board.lists[node] if (a.session != session if kept is None else a.stage not in kept)]
-        board.lock_stages(assignment.stage for assignment in gone)
-        moves = _lose(board, gone, blaming=blaming)
-        for moved in moves:
-            board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
-            if moved.after == TaskState.CREATED:
-                board.stages[moved.stage].spend(moved.indexes)
-            if moved.after == TaskState.FAILED:
-                _quarantine(board, moved)
-        _tell(board, node, moves)
-        outcomes.write(_ends(node, gone, moves))
-        for assignment in gone:
-            board.drop(node, assignment.stage, assignment.listed)
-        gangs.mend(board)
-        settling.settle(board, moves)
-        buffering.let_through(board)
-        board.promote(node)
-        board.write()
+        _give_up(board, node, gone, blaming=blaming)
+
+
+def give_up(node: int, session: str, missing: Mapping[tuple[int, int], IndexSet], *, epoch: int) -> None:
+    """Give up tasks, by stage and attempt, that a session's agent does not have although they stand on its list."""
+    with transaction.atomic():
+        lease.check(epoch)
+        if rows.fetch("SELECT session FROM nodes_node WHERE id = %s FOR NO KEY UPDATE", [node]) != [(session,)]:
+            return
+        board = Board()
+        board.read_lists([node])
+        parts = [(a, a.listed & missing.get((a.stage, a.attempt), IndexSet())) for a in board.lists[node]]
+        gone = [replace(a, listed=part, started=a.started & part) for a, part in parts if part and a.session == session]
+        count = sum(len(assignment.listed) for assignment in gone)
+        text = f"The agent does not have {count:,} of the tasks on its list any more; they are placed again."
+        events.record([events.Told("node_differs", text, node=node)])
+        _give_up(board, node, gone, blaming=False)
+
+
+def _give_up(board: Board, node: int, gone: list[AssignmentRow], *, blaming: bool) -> None:
+    board.lock_stages(assignment.stage for assignment in gone)
+    moves = _lose(board, gone, blaming=blaming)
+    for moved in moves:
+        board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
+        if moved.after == TaskState.CREATED:
+            board.stages[moved.stage].spend(moved.indexes)
+        if moved.after == TaskState.FAILED:
+            _quarantine(board, moved)
+    _tell(board, node, moves)
+    outcomes.write(_ends(node, gone, moves))
+    for assignment in gone:
+        board.drop(node, assignment.stage, assignment.listed)
+    gangs.mend(board)
+    settling.settle(board, moves)
+    buffering.let_through(board)
+    board.promote(node)
+    board.write()
 
 
 def _lose(board: Board, gone: list[AssignmentRow], *, blaming: bool) -> list[Move]:

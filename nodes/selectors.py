@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,16 @@ def ask_nodes() -> rows.Answer[list[NodeRow]]:
         "FROM nodes_node WHERE session <> '' ORDER BY id"
     )
     return lambda: [_node_row(*row) for row in asked.fetchall()]
+
+
+def totals(nodes: Iterable[int]) -> dict[int, dict[str, int]]:
+    """Return what nodes have, by node and resource."""
+    found: dict[int, dict[str, int]] = {node: {} for node in nodes}
+    for node, name, total in rows.fetch(
+        "SELECT node_id, name, total FROM nodes_noderesource WHERE node_id = ANY(%s)", [list(found)]
+    ):
+        found[node][name] = total
+    return found
 
 
 def ask_resources(nodes: list[int] | None = None) -> rows.Answer[list[tuple[int, str, int, int, int]]]:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from agent.messages import kept_figures
 from nodes import events
 from nodes.conditions import BROKER_AWAY
 from nodes.models import Condition, Node, NodeResource, Scheduler
@@ -80,7 +81,7 @@ def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
     """
     now = timezone.now()
     with transaction.atomic():
-        heard = Node.objects.filter(id=node, session=session).update(heard_at=now, figures=dict(figures))
+        heard = Node.objects.filter(id=node, session=session).update(heard_at=now, figures=kept_figures(figures))
         if heard and figures.get("broker") == "away":
             Condition.objects.update_or_create(
                 node_id=node,

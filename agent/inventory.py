@@ -1,0 +1,36 @@
+"""Inventory: what an agent has, in a heartbeat's words (agent.messages.Heartbeat). The server compares it with its rows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from agent.ends import Ends
+from agent.entries import Entries
+from agent.floor import Floor
+from agent.reports import Reports
+from agent.watch import Watch
+from scheduling.indexes import IndexSet
+
+Tasks = Iterable[tuple[int, int, IndexSet]]
+
+
+def take(entries: Entries, floor: Floor, reports: Reports, ends: Ends, watch: Watch) -> dict[str, Any]:
+    """Return the inventory of this moment."""
+    stages = {entry.stage.id: entry.stage for entry in entries.entries}
+    waiting = {stage.id: stage.lacking for stage in stages.values() if stage.lacking}
+    stuck, watch.stuck = watch.stuck, 0
+    return {
+        "listed": _grouped((entry.stage.id, entry.attempt, entry.pending) for entry in entries.entries),
+        "begun": _grouped(floor.all_tasks()),
+        "ended": _grouped([*reports.all_told(), *ends.all_storing()]),
+        "free": floor.room,
+        "fetching": waiting,
+        "stuck": stuck,
+    }
+
+
+def _grouped(tasks: Tasks) -> list[list[Any]]:
+    grouped: dict[tuple[int, int], IndexSet] = defaultdict(IndexSet)
+    for stage, attempt, indexes in tasks:
+        grouped[stage, attempt] |= indexes
+    return [[stage, attempt, indexes.to_json()] for (stage, attempt), indexes in grouped.items()]

@@ -1,0 +1,107 @@
+"""What agents say that they have is compared with what stands on their lists, from one heartbeat to the next."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.messages import Heartbeat
+from jobs.leading import Leader
+from jobs.models import Attempt, Job, Task
+from nodes.models import Condition, Event, Node
+from scheduling.indexes import IndexSet
+from scheduling.lifecycle import JobState, TaskState
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+
+
+def beat(agent: ListAgent, begun: list[list[Any]] | None = None, **more: Any) -> Heartbeat:
+    """Make a heartbeat of an agent that has what it was told, or only these tasks."""
+    agent.number_of_beat = getattr(agent, "number_of_beat", 0) + 1  # type: ignore[attr-defined]
+    listed: dict[tuple[int, int], IndexSet] = {}
+    for stage, attempt, index in agent.tasks() if begun is None else ():
+        listed[stage, attempt] = listed.get((stage, attempt), IndexSet()) | IndexSet.span(index, index + 1)
+    inventory = {
+        "listed": [], "begun": [[*key, tasks.to_json()] for key, tasks in listed.items()] + (begun or []), "ended": [],
+        "free": agent.totals, "fetching": {}, "stuck": 0, **more,
+    }  # fmt: skip
+    return Heartbeat(agent.node, agent.session, agent.number_of_beat, {"inventory": inventory})  # type: ignore[attr-defined]
+
+
+def conditions() -> set[str]:
+    return set(Condition.objects.values_list("name", flat=True))
+
+
+def begin(leader: Leader, agent: ListAgent) -> list[tuple[int, int, int]]:
+    turn(leader)
+    agent.listen()
+    tasks = agent.tasks()
+    turn(leader, agent.start(tasks))
+    return tasks
+
+
+def test_a_running_task_that_its_agent_does_not_have_is_lost_and_tried_again(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    made = job({"a": {"parallelism": 2}})
+    first, second = begin(leader, agent)
+    has = [[second[0], 0, [[1, 2]]]]
+    leader.turn([beat(agent, has)])
+    assert conditions() == set(), "what is on its way is no difference"
+    leader.turn([beat(agent, has)])
+    assert conditions() == {"differs"}
+    assert "1 tasks of its list" in Condition.objects.get().description
+    assert Event.objects.filter(kind="node_differs").count() == 1
+    agent.forget([first])
+    turn(leader)
+    agent.listen()
+    again = (first[0], 1, 0)
+    assert again in agent.tasks()
+    assert Attempt.objects.get().exit_class == "lost"
+    turn(leader, agent.finish([again, second]))
+    leader.turn([beat(agent)])
+    assert conditions() == set()
+    made.refresh_from_db()
+    assert made.state == JobState.FINISHED
+
+
+def test_what_is_on_its_way_to_an_agent_is_not_missed(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    for _ in range(3):
+        leader.turn([beat(agent, [])])
+    assert conditions() == set()
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.SCHEDULED}
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+
+
+def test_what_ended_and_is_not_acknowledged_is_not_missed(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    (task,) = begin(leader, agent)
+    for _ in range(3):
+        leader.turn([beat(agent, [], ended=[[task[0], 0, [[0, 1]]]])])
+    assert conditions() == set()
+    turn(leader, agent.finish([task]))
+
+
+def test_what_an_agent_has_beyond_its_list_it_is_told_to_end(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    (task,) = begin(leader, agent)
+    turn(leader, agent.finish([task]))
+    agent.listen()
+    agent.cancels.clear()
+    for _ in range(2):
+        leader.turn([beat(agent, [[task[0], 0, [[0, 1]]]], free={})])
+    agent.listen()
+    assert agent.cancels == [[task[0], 0, [[0, 1]]]]
+    assert conditions() == {"differs"}
+
+
+def test_what_is_wrong_with_an_agent_stands_on_its_node_until_it_is_not(leader: Leader, agent: ListAgent) -> None:
+    leader.turn([beat(agent, free={"cpus": 1000, "mem": 4096}, stuck=2)])
+    assert conditions() == {"room", "stuck"}
+    leader.turn([Heartbeat(agent.node, agent.session, 9, {"stalled": True})])
+    assert conditions() == {"stalled"}
+    leader.turn([beat(agent)])
+    assert conditions() == set()
+    assert "inventory" not in Node.objects.get().figures
