@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from database import rows
 from jobs.models import Edge, Job, JobType, Stage
 from jobs.showing_pressure import Held, held_back
 from nodes.showing import scheduler
-from scheduling.explain import Facts, explain
+from scheduling.explain import Facts, Listed, explain
 from scheduling.lifecycle import JOB_STARTABLE, LISTED, JobState, TaskState
 from scheduling.refusals import Refusal
 
@@ -23,7 +24,7 @@ def explain_job(job: UUID, *, now: datetime) -> dict[str, Any] | None:
     if row is None:
         return None
     shared = _shared(row)
-    waits, held = _unfinished_needs(job), held_back(job)
+    waits, held, listed = _unfinished_needs(job), held_back(job), _listed(job, now)
     goes_on = row.state in JOB_STARTABLE
     stages = Stage.objects.filter(job_id=job, ended_at=None).order_by("position")
     found = stages.values("id", "name", "counts", "next_due", "refusal", "spec__gang")
@@ -32,10 +33,10 @@ def explain_job(job: UUID, *, now: datetime) -> dict[str, Any] | None:
         "stages": [
             {
                 "stage": stage["name"],
-                "reasons": explain(_facts(dict(stage), waits, held, shared, goes_on=goes_on), now=now),
+                "reasons": explain(_facts(dict(stage), waits, held, listed, shared, goes_on=goes_on), now=now),
             }
             for stage in found
-            if stage["counts"][TaskState.CREATED] or waits.get(stage["id"])
+            if stage["counts"][TaskState.CREATED] or waits.get(stage["id"]) or listed.get(stage["id"])
         ],
     }
 
@@ -77,10 +78,29 @@ def _unfinished_needs(job: UUID) -> dict[int, list[str]]:
     return waits
 
 
+def _listed(job: UUID, now: datetime) -> dict[int, list[Listed]]:
+    """Return what waits on lists, by stage and node."""
+    found: dict[int, list[Listed]] = {}
+    for stage, *rest in rows.fetch(
+        """SELECT a.stage_id, n.name, sum(a.waiting)::int,
+            sum((SELECT coalesce(sum(upper(x) - lower(x)), 0) FROM unnest(a.held - a.started) AS x))::int,
+            min(a.placed_at), coalesce(n.figures -> 'fetching' ->> a.stage_id::text, ''), n.silent_since
+        FROM jobs_stage s JOIN jobs_assignment a ON a.stage_id = s.id JOIN nodes_node n ON n.id = a.node_id
+        WHERE s.job_id = %s AND s.ended_at IS NULL GROUP BY a.stage_id, n.id ORDER BY a.stage_id, n.name""",
+        [job],
+    ):
+        names = ("node", "queued", "due", "since", "fetching", "silent_since")
+        listed = Listed(**dict(zip(names, rest, strict=True)))
+        if (listed.queued or listed.due) and listed.is_waiting(now):
+            found.setdefault(stage, []).append(listed)
+    return found
+
+
 def _facts(
     stage: dict[str, Any],
     waits: dict[int, list[str]],
     held: dict[int, Held],
+    listed: dict[int, list[Listed]],
     shared: dict[str, Any],
     *,
     goes_on: bool,
@@ -95,6 +115,7 @@ def _facts(
         buffer=buffer,
         gang_ending=_ending(stage["counts"]) if goes_on and stage["spec__gang"] else 0,
         retry_at=stage["next_due"],
+        listed=tuple(listed.get(stage["id"], ())),
         refusal=refusal,
     )
 

@@ -10,7 +10,25 @@ from datetime import datetime, timedelta
 
 from scheduling.refusals import Refusal, sentences
 
-SHOWN_STAGES = 5
+SHOWN_STAGES = SHOWN_NODES = 5
+#: Within so long an agent begins what it may, and a round passes.
+SOON = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """Tasks of a stage that stand on a node's list and have not begun: `queued` without a hold, `due` with one."""
+
+    node: str
+    queued: int
+    due: int
+    since: datetime  #: when the first of them was placed
+    fetching: str = ""  #: what the node's agent fetches for the stage
+    silent_since: datetime | None = None
+
+    def is_waiting(self, now: datetime) -> bool:
+        """Return whether they wait for something, and were not just placed."""
+        return bool(self.queued or self.fetching or self.silent_since is not None or now - self.since > SOON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +47,7 @@ class Facts:
     gang_ending: int = 0  #: members that still run of a gang of which one did not go on
     retry_at: datetime | None = None  #: when the first of the tasks that wait for another attempt is due
     jobs_ahead: int = 0  #: waiting jobs of the pool that are served first
+    listed: tuple[Listed, ...] = ()
     refusal: Refusal | None = None
 
 
@@ -37,6 +56,7 @@ def explain(facts: Facts, *, now: datetime) -> list[str]:
     return [
         *_pauses(facts),
         *_waits(facts, now),
+        *_lists(facts, now),
         *(sentences(facts.refusal) if facts.refusal else ()),
         *_queue(facts),
     ] or ["Nothing keeps it from running: it is placed in the next round."]
@@ -69,6 +89,23 @@ def _waits(facts: Facts, now: datetime) -> Iterator[str]:
         yield f"A member of the gang did not go on, so that all are tried again together; {others}."
     if facts.retry_at is not None and facts.retry_at > now:
         yield f"The next attempt is due in {_duration(facts.retry_at - now)}."
+
+
+def _lists(facts: Facts, now: datetime) -> Iterator[str]:
+    for listed in facts.listed[:SHOWN_NODES]:
+        count = listed.queued + listed.due
+        stand = f"{count:,} {_plural('task', count)} {'stands' if count == 1 else 'stand'} on the list of node {listed.node}"
+        waited = now - listed.since
+        if listed.silent_since is not None:
+            yield f"{stand}, which has been silent for {_duration(now - listed.silent_since)}."
+        elif listed.fetching:
+            yield f"{stand}, which fetches {listed.fetching}."
+        elif waited > SOON and listed.due:
+            yield f"{stand}, whose agent has not begun {'it' if count == 1 else 'them'} for {_duration(waited)}."
+        elif listed.queued:
+            yield f"{stand}, behind what runs there."
+    if len(facts.listed) > SHOWN_NODES:
+        yield f"So do others on {len(facts.listed) - SHOWN_NODES:,} more {_plural('node', len(facts.listed) - SHOWN_NODES)}."
 
 
 def _queue(facts: Facts) -> Iterator[str]:

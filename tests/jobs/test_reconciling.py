@@ -1,9 +1,13 @@
 """What agents say that they have is compared with what stands on their lists, from one heartbeat to the next."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from agent.messages import Heartbeat
+from jobs.explaining import explain_job
 from jobs.leading import Leader
 from jobs.models import Attempt, Job, Task
 from nodes.models import Condition, Event, Node
@@ -95,6 +99,28 @@ def test_what_an_agent_has_beyond_its_list_it_is_told_to_end(leader: Leader, age
     agent.listen()
     assert agent.cancels == [[task[0], 0, [[0, 1]]]]
     assert conditions() == {"differs"}
+
+
+def test_what_stands_on_a_list_and_does_not_begin_is_explained(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    made = job({"a": {"parallelism": 40}})
+    turn(leader)
+
+    def reasons(seconds: float) -> list[str]:
+        explained = explain_job(made.id, now=timezone.now() + timedelta(seconds=seconds))
+        assert explained is not None
+        return [reason for stage in explained["stages"] for reason in stage["reasons"]]
+
+    assert any("on the list of node n1, behind what runs there" in reason for reason in reasons(0))
+    assert any("on the list of node n1, whose agent has not begun them for 5 s" in reason for reason in reasons(5))
+    stage = made.stages.get().id
+    leader.turn([beat(agent, fetching={str(stage): "its inputs"})])
+    assert any("on the list of node n1, which fetches its inputs" in reason for reason in reasons(5))
+    Node.objects.update(silent_since=timezone.now() - timedelta(seconds=40))
+    assert any("on the list of node n1, which has been silent for 4" in reason for reason in reasons(1))
+    Node.objects.update(silent_since=None)
+    while agent.tasks():
+        turn(leader, agent.finish(agent.tasks()))
+        agent.listen()
 
 
 def test_what_is_wrong_with_an_agent_stands_on_its_node_until_it_is_not(leader: Leader, agent: ListAgent) -> None:
