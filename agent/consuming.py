@@ -31,8 +31,8 @@ ENDED = 70
 class Hearing(StrEnum):
     """What is known of the way through the broker to this process."""
 
-    UNKNOWN = "unknown"
-    WHOLE = "ok"
+    UNKNOWN = "is not known to deliver messages"
+    WHOLE = ""
     REFUSED = "takes no messages"
     DEAF = "does not deliver messages"
 
@@ -67,12 +67,13 @@ class Consumer:
         self._unheard, self.hearing = 0, Hearing.WHOLE
 
     def _probe(self) -> None:
-        while not self._stopping.wait(self._canary):
+        while not self._stopping.is_set():
             self._unheard += 1
             if not send(self._app, CANARY_TASK, None, self._own):
                 self._unheard, self.hearing = 0, Hearing.REFUSED
             elif self._unheard > DEAF:
                 self.hearing = Hearing.DEAF
+            self._stopping.wait(self._canary)
 
     def _run(self) -> None:
         try:

@@ -46,6 +46,8 @@ class Dispatcher:
         self._specs: dict[int, dict[str, Any]] = {}
         self._acknowledged: dict[str, int] = {}
         self._heartbeats: dict[str, int] = {}
+        #: Whether the broker takes no messages: what is told now is told again when it does.
+        self.mute = False
 
     def confirm(self, session: str, seen: Iterable[int], acknowledged: int) -> None:
         """Note which commands an agent has obeyed, and which of its reports is the last applied.
@@ -107,7 +109,7 @@ class Dispatcher:
             )
             for session, launches in by_session.items()
         ]
-        if commands:
+        if commands and not self.mute:
             messages = [(command.encode(), queue_of(command.session)) for command in commands]
             transport.send_all(current_app, COMMAND_TASK, messages)
 

@@ -11,6 +11,7 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from agent.consuming import Hearing
 from agent.messages import Heartbeat, Report, kept_figures
 from database import rows
 from jobs import draining, lease, pausing, placing, reconciling, recovering, reporting, salvaging, stopping
@@ -34,13 +35,21 @@ STALL = 5.0
 class Leader:
     """Works while it holds the lease; raises LeaseLost when another took over."""
 
-    def __init__(self, epoch: int, *, clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(
+        self,
+        epoch: int,
+        *,
+        clock: Callable[[], datetime] = timezone.now,
+        hearing: Callable[[], Hearing] = lambda: Hearing.WHOLE,
+    ) -> None:
         self.epoch = epoch
         self.dispatcher = Dispatcher(epoch)
         self.upkeep = Upkeep(clock())
         self.surveyor = Surveyor()
         self._reconciler = reconciling.Reconciler()
         self._clock = clock
+        self._hearing = hearing
+        self._heard = Hearing.UNKNOWN
         self._memory = Memory()
         self._renewed = self._turned = self._listening_since = time.monotonic()
         self._ticked = 0.0
@@ -124,17 +133,32 @@ class Leader:
     def tick(self) -> None:
         """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
         now = self._ticked = time.monotonic()
+        self._listen()
         self.dispatcher.resend(now)
         recovering.release_due(epoch=self.epoch)
         recovering.expire_jobs(epoch=self.epoch)
         recovering.watch_nodes(listening=self._listening, epoch=self.epoch)
         self.dispatcher.dispatch([], {}, [], stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
         if now - self._renewed >= lease.RENEWED_EVERY:
-            lease.renew(self.epoch)
-            self._renewed = now
+            self._renew()
         self._memory.recorder.write()
         self.surveyor.step(self._memory.tally, epoch=self.epoch)
         self.upkeep.step(self._clock())
+
+    def _listen(self) -> None:
+        """Look whether messages reach this process; one that they do not reach must not lead."""
+        heard = self._hearing()
+        if heard is Hearing.DEAF:
+            lease.release(self.epoch, heard)
+            raise lease.Deaf
+        self.dispatcher.mute = heard is Hearing.REFUSED
+        if heard is not self._heard:
+            self._heard = heard
+            self._renew()
+
+    def _renew(self) -> None:
+        lease.renew(self.epoch, None if self._heard is Hearing.UNKNOWN else self._heard)
+        self._renewed = time.monotonic()
 
     @property
     def _listening(self) -> float:

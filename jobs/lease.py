@@ -14,6 +14,10 @@ class LeaseLost(Exception):
     """Another worker leads by now."""
 
 
+class Deaf(LeaseLost):
+    """No message reaches this leader though the broker takes them: the lease was given back."""
+
+
 def take(holder: str) -> int | None:
     """Take the lease if it is free and return the new epoch; None while another holds it."""
     with transaction.atomic():
@@ -26,19 +30,22 @@ def take(holder: str) -> int | None:
     return taken[0][0] if taken else None
 
 
-def renew(epoch: int) -> None:
-    """Make the lease last again; raise LeaseLost if it is no longer ours."""
+def renew(epoch: int, broker: str | None = None) -> None:
+    """Make the lease last again, and note the state of the broker if it is known; raise LeaseLost if another leads."""
     renewed = rows.fetch(
-        "UPDATE jobs_lease SET expires_at = clock_timestamp() + %s * interval '1 second' WHERE epoch = %s RETURNING 1",
-        [LASTS, epoch],
+        "UPDATE jobs_lease SET expires_at = clock_timestamp() + %s * interval '1 second', broker = coalesce(%s, broker) "
+        "WHERE epoch = %s RETURNING 1",
+        [LASTS, broker, epoch],
     )
     if not renewed:
         raise LeaseLost
 
 
-def release(epoch: int) -> None:
+def release(epoch: int, broker: str | None = None) -> None:
     """Give the lease back, so that a stand-by need not wait for its end."""
-    rows.execute("UPDATE jobs_lease SET expires_at = to_timestamp(0) WHERE epoch = %s", [epoch])
+    rows.execute(
+        "UPDATE jobs_lease SET expires_at = to_timestamp(0), broker = coalesce(%s, broker) WHERE epoch = %s", [broker, epoch]
+    )
 
 
 def check(epoch: int) -> None:

@@ -22,6 +22,8 @@ class Lease(models.Model):
     epoch = models.BigIntegerField(default=0)
     taken_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
+    #: What is wrong with the way through the broker to the leader (agent.consuming); empty: nothing.
+    broker = models.CharField(max_length=40, blank=True, default="")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="lease_is_a_singleton")]

@@ -43,6 +43,7 @@ class LeaderRow:
     epoch: int
     taken_at: datetime | None
     alive: bool
+    broker: str = ""
 
     @property
     def host(self) -> str:
@@ -53,5 +54,5 @@ class LeaderRow:
 def leader() -> LeaderRow:
     """Return the holder of the lease, and whether it holds it still by the database's clock."""
     alive = ExpressionWrapper(Q(expires_at__gt=Now()), BooleanField())
-    row = Lease.objects.values_list("holder", "epoch", "taken_at", alive).first()
+    row = Lease.objects.values_list("holder", "epoch", "taken_at", alive, "broker").first()
     return LeaderRow(*row) if row else LeaderRow("", 0, None, alive=False)

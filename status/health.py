@@ -31,7 +31,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether jobs are taken and run: the database, its tables, the broker, a scheduler that leads."""
+    """Say whether jobs are taken and run: database, tables, broker, a scheduler that leads, and that messages reach it."""
     checks = {name: check() for name, check in _CHECKS.items()}
     ready = all(found == OK for found in checks.values())
     return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
@@ -78,9 +78,18 @@ def _leader() -> str:
         return "unknown"
 
 
+def _messages() -> str:
+    """Say what the leader last knew of the way through the broker to itself."""
+    try:
+        return selectors.leader().broker or OK
+    except DatabaseError:
+        return "unknown"
+
+
 _CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
     "redis": _redis,
     "leader": _leader,
+    "messages": _messages,
 }

@@ -90,6 +90,7 @@ def _scheduler() -> Families:
     leader = selectors.leader()
     yield _one("scheduler_paused", "1 while the scheduler is paused.", scheduler()["paused"])
     yield _one("leader_alive", "1 while a scheduler worker leads.", leader.alive)
+    yield _one("broker_delivers", "1 while messages reach the leader through the broker.", not leader.broker)
     yield _one("leader_epoch", "How many times the lead was taken.", leader.epoch)
 
 

@@ -72,6 +72,7 @@ def nodes(request: HttpRequest) -> HttpResponse:
         "nodes": shown,
         "events": events.named(events.of_nodes()[:EVENTS]),
         "scheduler": nodes_showing.scheduler(),
+        "leader": selectors.leader(),
         "more": _with(request, after=shown[-1]["name"]) if len(rows) > NODES_A_PAGE else None,
         "first": _with(request, after=None) if after else None,
         "here": request.get_full_path(),

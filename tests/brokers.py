@@ -38,6 +38,10 @@ class Broker:
         self.client.config_set("min-replicas-to-write", 0)
         self.client.config_set("maxmemory", 0)
 
+    def forget(self) -> None:
+        """Lose all that is held."""
+        self.client.flushall()
+
     def freeze(self) -> None:
         """Stop the process: connections stay, answers do not come."""
         os.kill(self._pid, signal.SIGSTOP)

@@ -109,6 +109,13 @@ def test_a_cluster_without_scheduler_is_told(leader: Leader, viewer: Client) -> 
     assert "No scheduler runs" in text(viewer, "/ui/")
 
 
+@pytest.mark.parametrize("page", ["/ui/", "/ui/nodes"])
+def test_pages_say_that_the_broker_does_not_work(viewer: Client, leader: Leader, page: str) -> None:
+    assert "Redis takes no messages" not in text(viewer, page)
+    lease.renew(leader.epoch, "takes no messages")
+    assert "Redis takes no messages" in text(viewer, page)
+
+
 def test_jobs_are_found_by_name_number_and_state(leader: Leader, job: Submit, viewer: Client) -> None:
     first, _second = job({"a": {}}, name="alpha"), job({"a": {}}, name="beta")
     assert "beta" not in text(viewer, "/ui/jobs?search=alph")

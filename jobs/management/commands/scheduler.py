@@ -46,8 +46,8 @@ def _lead(epoch: int, stopping: threading.Event) -> None:
     gc.freeze()
     gc.set_threshold(YOUNG)
     try:
-        Leader(epoch).run(stopping.is_set)
-    except lease.LeaseLost:
-        log.warning("lost the lease: standing by", epoch=epoch)
+        Leader(epoch, hearing=lambda: consumer.hearing).run(stopping.is_set)
+    except lease.LeaseLost as lost:
+        log.warning("leads no longer: standing by", epoch=epoch, reason=type(lost).__doc__)
         os.execv(sys.executable, [sys.executable, *sys.argv])
     consumer.stop()
