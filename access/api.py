@@ -22,12 +22,15 @@ from access.strict import StrictSerializer
 
 LARGEST_ID = 2**63 - 1
 
+ROLES = [(role.value, role.value) for role in Role]
+PERSON_ROLES = [(role.value, role.value) for role in PEOPLE]
+
 
 class MeSerializer(serializers.Serializer[Any]):
     """Who sends this request."""
 
     user = serializers.CharField()
-    role = serializers.ChoiceField([role.value for role in PEOPLE])
+    role = serializers.ChoiceField(PERSON_ROLES)
     via = serializers.ChoiceField(["token", "basic", "session", "loopback"])
 
 
@@ -37,7 +40,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
     owner = serializers.CharField(allow_null=True)
-    role = serializers.ChoiceField([role.value for role in Role])
+    role = serializers.ChoiceField(ROLES)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
@@ -54,7 +57,7 @@ class WantedTokenSerializer(StrictSerializer):
 
     name = serializers.CharField(max_length=100)
     owner = serializers.CharField(max_length=150, required=False, allow_null=True)
-    role = serializers.ChoiceField([role.value for role in Role])
+    role = serializers.ChoiceField(ROLES)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
     def validate_expires_at(self, value: Any) -> Any:

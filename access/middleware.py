@@ -42,6 +42,20 @@ class Clean:
         return self._respond(request)
 
 
+class SecureCookies:
+    """Keep cookies that are set by HTTPS to HTTPS."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self._respond(request)
+        if request.is_secure():
+            for cookie in answer.cookies.values():
+                cookie["secure"] = True
+        return answer
+
+
 class Gate:
     """Let requests pass to a plain view only by the view's rule; views of DRF and those of wires guard themselves."""
 
@@ -86,9 +100,9 @@ def _login_page(request: HttpRequest) -> str | None:
     """Return where a browser is sent that asks for a page without saying who it is."""
     if request.method != "GET":
         return None
-    if request.path.startswith("/ui/"):
+    if request.path_info.startswith("/ui/"):
         return reverse("login")
-    return reverse("admin:login") if request.path.startswith("/admin/") else None
+    return reverse("admin:login") if request.path_info.startswith("/admin/") else None
 
 
 def _is_clean_query(query: str) -> bool:

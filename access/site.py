@@ -18,8 +18,11 @@ class Site(AdminSite):
     site_header = "Switchyard"
     site_title = "Switchyard admin"
     index_title = "Administration"
-    site_url = "/ui/"
     enable_nav_sidebar = False
+
+    def each_context(self, request: Any) -> dict[str, Any]:
+        """Lead back to the pages, below the prefix that a proxy may have put before them."""
+        return super().each_context(request) | {"site_url": reverse("ui-overview")}
 
     def has_permission(self, request: HttpRequest) -> bool:
         return is_admin(request)

@@ -1,5 +1,6 @@
 """The API's own description: the OpenAPI document, the page that shows it, and the page that it begins with."""
 
+from django.urls import get_script_prefix
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
@@ -31,6 +32,13 @@ class SchemaView(Ruled, SpectacularAPIView):
 
     rules = {"get": Role.VIEWER}
     parameters = {"get": ("format", "lang")}
+
+    def _get_schema_response(self, request: Request) -> Response:
+        """Name the prefix that a proxy put before the paths."""
+        answer = super()._get_schema_response(request)
+        prefix = get_script_prefix().rstrip("/")
+        answer.data |= {"servers": [{"url": prefix}]} if prefix else {}
+        return answer
 
 
 class DocsView(Ruled, SpectacularSwaggerView):

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
 _SHARED: tuple[Any, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -17,6 +18,8 @@ _SHARED: tuple[Any, ...] = (
 
 def configuration(level: str, format: str) -> dict[str, Any]:
     """Set structlog up and return Django's LOGGING; without a format, terminals get text and files JSON."""
+    if level not in logging.getLevelNamesMapping():
+        raise ImproperlyConfigured(f"SWITCHYARD_LOG_LEVEL={level} is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL.")
     shown = format or ("console" if sys.stderr.isatty() else "json")
     structlog.configure(
         processors=[
@@ -57,6 +60,6 @@ def _is_not_readiness(record: logging.LogRecord) -> bool:
 
 def _last(shown: str) -> list[Any]:
     if shown not in ("json", "console"):
-        raise ValueError(f"SWITCHYARD_LOG_FORMAT={shown} is neither json nor console.")
+        raise ImproperlyConfigured(f"SWITCHYARD_LOG_FORMAT={shown} is neither json nor console.")
     renderer: Any = structlog.processors.JSONRenderer() if shown == "json" else structlog.dev.ConsoleRenderer()
     return [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]

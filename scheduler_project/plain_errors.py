@@ -15,21 +15,21 @@ API = "/api/"
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django itself refuses."""
-    if request.path.startswith(API):
+    if request.path_info.startswith(API):
         return answers.error(400, "invalid", "This request cannot be read.")
     return defaults.bad_request(request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refusal outside the API's own views."""
-    if request.path.startswith(API):
+    if request.path_info.startswith(API):
         return answers.error(403, "permission_denied", "Not allowed.")
     return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a path that leads nowhere."""
-    if request.path.startswith(API):
+    if request.path_info.startswith(API):
         return answers.error(404, "not_found", "There is nothing here.")
     return defaults.page_not_found(request, exception)
 
@@ -38,13 +38,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error of ours outside the API's own views; what it was is in the log. A database away is another matter."""
     if isinstance(sys.exception(), rows.TRANSIENT):
         return _unavailable(request)
-    if request.path.startswith(API):
+    if request.path_info.startswith(API):
         return answers.error(500, "error", "Server Error (500)", type="server_error")
     return defaults.server_error(request)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith(API):
+    if request.path_info.startswith(API):
         answer: HttpResponse = answers.error(
             Unavailable.status_code, Unavailable.default_code, Unavailable.default_detail, type="server_error"
         )

@@ -3,12 +3,11 @@
 import tomllib
 from pathlib import Path
 
-import environ
-
 from agent.transport import broker_url, celery_settings
 from scheduler_project import logs
+from scheduler_project.environment import Environment
 
-env = environ.Env()
+env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
 #: The version of this product; it runs from the folder that says so.
@@ -18,7 +17,7 @@ DEBUG = env.bool("SWITCHYARD_DEBUG", default=False)
 #: Good enough on loopback alone; anywhere else the server does not start with it (access.checks).
 INSECURE_SECRET_KEY = "insecure-development-key-" + "x" * 40
 SECRET_KEY = env.str("SWITCHYARD_SECRET_KEY", default=INSECURE_SECRET_KEY)
-ALLOWED_HOSTS = env.list("SWITCHYARD_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.listed("SWITCHYARD_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".switchyard")))
 #: What the web server is bound to: Granian reads the same variable, and the same is its default.
 SWITCHYARD_BOUND_TO = env.str("GRANIAN_HOST", default="127.0.0.1")
@@ -52,6 +51,7 @@ MIDDLEWARE = [
     "wires.middleware.InTheirWords",
     "access.middleware.Clean",
     "django.middleware.security.SecurityMiddleware",
+    "access.middleware.SecureCookies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,7 +84,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "database.postgres"
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -98,15 +98,26 @@ for _name, _value in celery_settings().items():
     globals()[f"CELERY_{_name.upper()}"] = _value
 
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "/ui/"
+LOGIN_REDIRECT_URL = "ui-overview"
 LOGOUT_REDIRECT_URL = "login"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 #: Origins of pages that may read the answers of wires (wires.cors).
-CORS_ORIGINS = env.list("SWITCHYARD_CORS_ORIGINS", default=[])
-CSRF_TRUSTED_ORIGINS = env.list("SWITCHYARD_TRUSTED_ORIGINS", default=[])
+CORS_ORIGINS = env.listed("SWITCHYARD_CORS_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = env.listed("SWITCHYARD_TRUSTED_ORIGINS", default=[])
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+#: Proxies whose word on a request's sender, scheme, host and prefix counts (access.forwarding).
+TRUSTED_PROXIES = env.networks("SWITCHYARD_PROXIES")
+#: Told to browsers that came by HTTPS, and to no others.
+SECURE_HSTS_SECONDS = 30 * 24 * 3600
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # other names of the domain are not ours to close
+    "security.W008",  # agents on this machine speak plain HTTP; the proxy leads browsers to HTTPS
+    "security.W012",  # access.middleware.SecureCookies decides by the request
+    "security.W016",  # the same
+    "security.W021",  # nor is it ours to put the domain on a list of all browsers
+]
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -172,6 +183,8 @@ SPECTACULAR_SETTINGS = {
         "TaskState": "jobs.api.serializers.TASK_STATES",
         "StageState": "jobs.api.serializers.STAGE_STATES",
         "NodeState": "nodes.showing.STATES",
+        "Role": "access.api.ROLES",
+        "PersonRole": "access.api.PERSON_ROLES",
     },
 }
 DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "scheduler_project.exceptions.Handler"}
@@ -182,6 +195,7 @@ LANGUAGE_CODE = "en-us"
 #: Migrations are told by /readyz; counting them would open the database in every process.
 PROMETHEUS_EXPORT_MIGRATIONS = False
 STATIC_URL = "/static/"
+STORAGES = {"staticfiles": {"BACKEND": "scheduler_project.static_files.BelowThePrefix"}}
 STATICFILES_DIRS = [BASE_DIR / "static"]
 #: Static files are served from the packages that bring them: nothing is collected or built.
 WHITENOISE_USE_FINDERS = True

@@ -17,7 +17,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
 _application = get_wsgi_application()
 
+from django.conf import settings  # noqa: E402
+
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
+from access.forwarding import forwarded  # noqa: E402
 from access.lengths import measuring  # noqa: E402
 from agent import transport  # noqa: E402
 
@@ -25,7 +28,7 @@ refuse_unsafe_start()
 # All that a request sends is a hint, without which the scheduler looks a second later.
 transport.hurry(celery_app, HINT_SECONDS)
 
-application = measuring(_application)
+application = forwarded(measuring(_application), settings.TRUSTED_PROXIES)
 
 # With the routes, which are loaded here and not by the first request, all is there that stays for good: it need not be
 # looked through for garbage again and again.

@@ -55,7 +55,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 let kept = [];
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (new URL(event.detail.xhr.responseURL).pathname === "/ui/login") {
+  if (new URL(event.detail.xhr.responseURL).pathname.endsWith("/ui/login")) {
     event.detail.shouldSwap = false;
     location.reload();
     return;

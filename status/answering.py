@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -36,6 +37,7 @@ def _common(request: HttpRequest) -> dict[str, Any]:
     identity = identify(request)
     role = identity.role if identity else None
     return {
+        "api": reverse("api"),
         "who": identity,
         "operator": role is not None and role.includes(Role.OPERATOR),
         "admin": role is Role.ADMIN and identity is not None and identity.via == "session",

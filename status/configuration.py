@@ -27,6 +27,7 @@ SHOWN = (
     "SWITCHYARD_BOUND_TO",
     "SWITCHYARD_OPEN_ON_LOOPBACK",
     "TIME_ZONE",
+    "TRUSTED_PROXIES",
     "WIRES",
 )
 _CREDENTIALS = re.compile(r"://[^/@]*@")

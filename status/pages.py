@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from access.rules import PUBLIC, requires
 from jobs import selectors, showing
@@ -23,7 +24,7 @@ EVENTS = 20
 def root(request: HttpRequest) -> HttpResponse:
     """Lead browsers to the pages; anything else finds nothing here."""
     if request.accepts("text/html") and request.method in ("GET", "HEAD"):
-        return HttpResponseRedirect("/ui/")
+        return HttpResponseRedirect(reverse("ui-overview"))
     raise Http404
 
 

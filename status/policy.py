@@ -20,6 +20,6 @@ class ContentPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         answer = self._respond(request)
-        if request.path.startswith(PAGES) and HEADER not in answer:
+        if request.path_info.startswith(PAGES) and HEADER not in answer:
             answer[HEADER] = POLICY
         return answer

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,11 +20,12 @@ COMMAND_SECONDS = 90
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A stack that runs: its address, the token of its operator, and its folder."""
+    """A stack that runs: its address, the token of its operator, its folder, and the password of its admin."""
 
     url: str
     token: str
     data: Path
+    password: str
 
     def switchyard(self, *arguments: str | Path, status: int = 0, stdin: str = "", **env: str) -> str:
         """Run a command as a local user, demand its exit status, and return what it wrote to standard output."""
@@ -52,23 +54,25 @@ class Running:
 
 
 @contextmanager
-def running() -> Iterator[Running]:
-    """Start a stack with one agent of two slots, and stop it."""
+def running(**given: str) -> Iterator[Running]:
+    """Start a stack with one agent of two slots, and settings that are given to it, and stop it."""
     with services.temporary_data() as data:
         port = _free_port()
-        env = _without_servers() | {"PORT": str(port), "DATA_DIR": str(data), "AGENTS": "1", "SLOTS": "2"}
+        env = _without_servers() | {"PORT": str(port), "DATA_DIR": str(data), "AGENTS": "1", "SLOTS": "2", **given}
         try:
-            _launch("up", env)
+            said = _launch("up", env)
             token = json.loads((data / "credentials.json").read_text())["token"]
-            yield Running(f"http://127.0.0.1:{port}", token, data)
+            [password] = re.findall(r"the user admin has the password (\S+)", said)
+            yield Running(f"http://127.0.0.1:{port}", token, data, password)
         finally:
             _launch("down", env)
 
 
-def _launch(verb: str, env: dict[str, str]) -> None:
+def _launch(verb: str, env: dict[str, str]) -> str:
     argv = (sys.executable, "-m", "launch", verb)
     done = subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, timeout=START_SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _without_servers() -> dict[str, str]:
