@@ -1,7 +1,7 @@
-"""The open loopback: an anonymous request from this very machine may have a role, where that was asked for.
+"""The open loopback: an anonymous request of the user who runs the server may have a role, where that was asked for.
 
 For clients that cannot send credentials. All conditions must hold at each request; bound to anything but loopback the
-server does not start.
+server does not start. What may come through a proxy in front is not opened: its senders are anywhere.
 """
 
 import ipaddress
@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from access import peers
 from access.roles import Role
 
 LOCAL_USER = "local"
@@ -26,9 +27,15 @@ _OWN_SITE = (None, "none", "same-origin")
 def role_for(request: HttpRequest) -> Role | None:
     """Return the role of a request without credentials, or None if it might come from anywhere else."""
     opened = settings.SWITCHYARD_OPEN_ON_LOOPBACK
-    if opened not in OPENABLE or not _is_local(request):
+    if opened not in OPENABLE or names_others() or not _is_local(request):
         return None
-    return Role(opened) if is_loopback(settings.SWITCHYARD_BOUND_TO) and listens_on_loopback_only() else None
+    return Role(opened) if is_loopback(settings.SWITCHYARD_BOUND_TO) and _only_we_are_connected() else None
+
+
+def names_others() -> bool:
+    """Say whether the settings name hosts, origins or proxies, by which others than this machine get here."""
+    hosts = set(settings.ALLOWED_HOSTS) - set(_HOSTS)
+    return bool(hosts or settings.CSRF_TRUSTED_ORIGINS or settings.TRUSTED_PROXIES)
 
 
 def is_loopback(host: str) -> bool:
@@ -42,10 +49,10 @@ def is_loopback(host: str) -> bool:
 
 
 @cache
-def listens_on_loopback_only() -> bool:
+def listening() -> frozenset[tuple[str, int]]:
     """Look at the sockets of this process, which listen by the time of its first request, whatever it was told."""
     found = psutil.Process().net_connections("tcp")
-    return all(is_loopback(each.laddr.ip) for each in found if each.status == psutil.CONN_LISTEN)
+    return frozenset((each.laddr.ip, each.laddr.port) for each in found if each.status == psutil.CONN_LISTEN)
 
 
 def local_user() -> User:
@@ -54,6 +61,15 @@ def local_user() -> User:
         return User.objects.get(username=LOCAL_USER)
     except User.DoesNotExist:
         return User.objects.get_or_create(username=LOCAL_USER, defaults={"password": make_password(None)})[0]
+
+
+def _only_we_are_connected() -> bool:
+    """Ask the kernel where it can be asked; a process that listens nowhere has no peers."""
+    sockets = listening()
+    if not all(is_loopback(address) for address, _ in sockets):
+        return False
+    ports = frozenset(port for _, port in sockets)
+    return not (ports and peers.can_ask()) or peers.all_are_ours(ports)
 
 
 def _is_local(request: HttpRequest) -> bool:

@@ -5,6 +5,7 @@ Who starts, watches and stops them: supervisor. What they are given, they are gi
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ MOST_WEB_WORKERS = 2
 #: Requests that a worker answers at once; each of its threads keeps a connection to the database, which has 100 for all.
 WEB_THREADS = 16
 LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
+#: Settings that name others than this machine, by which requests may come from anywhere.
+OF_OTHERS = ("SWITCHYARD_HOSTS", "SWITCHYARD_TRUSTED_ORIGINS", "SWITCHYARD_PROXIES")
 # fmt: off
 WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-workers",
        "scheduler_project.wsgi:application")
@@ -42,13 +45,12 @@ class Setting:
 def environment(setting: Setting) -> dict[str, str]:
     """Give the environment of the processes that know the database: the caller's own, completed."""
     config = setting.config
-    opened = {"SWITCHYARD_OPEN_ON_LOOPBACK": "operator"} if config.is_private else {}
     hosts = (LOCAL_HOSTS, config.listen, os.environ.get("SWITCHYARD_HOSTS"))
     return (
         {"PYTHONUNBUFFERED": "1", "SWITCHYARD_SECRET_KEY": setting.credentials.secret_key}
-        | opened
         | os.environ
         | {
+            "SWITCHYARD_OPEN_ON_LOOPBACK": opened(config, os.environ),
             "SWITCHYARD_HOSTS": ",".join(filter(None, hosts)),
             "DATA_DIR": str(setting.data),
             "DATABASE_URL": setting.database_url,
@@ -59,6 +61,13 @@ def environment(setting: Setting) -> dict[str, str]:
             "GRANIAN_BLOCKING_THREADS": str(WEB_THREADS),
         }
     )
+
+
+def opened(config: Config, environ: Mapping[str, str]) -> str:
+    """Return the role of requests from this machine without credentials; none where others may come through a proxy."""
+    if any(environ.get(name) for name in OF_OTHERS):
+        return ""
+    return environ.get("SWITCHYARD_OPEN_ON_LOOPBACK", "operator" if config.is_private else "")
 
 
 def processes(setting: Setting) -> list[Command]:

@@ -137,8 +137,8 @@ def _greet(config: Config, data: Path) -> None:
     say(f"  admin   {config.url}/admin/")
     say(f"  token   in {data / credentials.FILE}")
     say(f"  logs    {data / 'logs'}")
-    if config.is_private and "SWITCHYARD_OPEN_ON_LOOPBACK" not in os.environ:
-        say("Every local user of this machine is an operator here, see SWITCHYARD_OPEN_ON_LOOPBACK.")
+    if opened := stack.opened(config, os.environ):
+        say(f"Requests that you send from this machine need no login: their role is {opened} (SWITCHYARD_OPEN_ON_LOOPBACK).")
 
 
 def _leave_terminal(log: Path) -> None:

@@ -1,19 +1,30 @@
 """The open loopback: which anonymous requests get a role, and which never do."""
 
+import os
+import shutil
 import socket
+import subprocess
+from ipaddress import ip_network
+from threading import Timer
 from typing import Any
 
+import httpx
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
+from access import peers
 from access.checks import check_settings, hosts_of, refuse_unsafe_start
-from access.opening import listens_on_loopback_only
+from access.opening import listening
 from access.roles import Role
 from tests.people import PASSWORD, as_, with_password
+from tests.switchyard.stacks import Running
 
 pytestmark = pytest.mark.django_db
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("curl"), reason="only root can ask as another user, with curl"
+)
 
 ME = "/api/v1/me"
 LOCAL: dict[str, Any] = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:8000"}
@@ -23,7 +34,7 @@ LOCAL: dict[str, Any] = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:800
 def opened(settings: Settings) -> None:
     settings.SWITCHYARD_OPEN_ON_LOOPBACK = "operator"
     settings.SWITCHYARD_BOUND_TO = "127.0.0.1"
-    settings.ALLOWED_HOSTS = ["*"]
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +122,7 @@ def test_server_does_not_start_off_loopback_with_what_is_for_development(setting
     settings.SWITCHYARD_BOUND_TO, settings.SWITCHYARD_OPEN_ON_LOOPBACK = "192.0.2.1", ""
     settings.SECRET_KEY = settings.INSECURE_SECRET_KEY
     settings.DEBUG = True
+    settings.ALLOWED_HOSTS = ["*"]
     assert {each.id for each in check_settings(None)} == {"access.E003", "access.E004", "access.E005"}
 
 
@@ -120,11 +132,48 @@ def test_server_does_not_start_with_another_host_on_its_command_line() -> None:
 
 
 def test_process_that_listens_elsewhere_opens_nothing(client: Client) -> None:
-    listens_on_loopback_only.cache_clear()
+    listening.cache_clear()
     with socket.create_server(("0.0.0.0", 0)):
         assert client.get(ME, **LOCAL).status_code == 401
-    listens_on_loopback_only.cache_clear()
+    listening.cache_clear()
     assert client.get(ME, **LOCAL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", ["localhost", "jobs.example.org"]),
+        ("CSRF_TRUSTED_ORIGINS", ["https://jobs.example.org"]),
+        ("TRUSTED_PROXIES", [ip_network("127.0.0.1")]),
+    ],
+)
+def test_settings_that_name_others_close_it(client: Client, settings: Settings, name: str, value: Any) -> None:
+    setattr(settings, name, value)
+    assert client.get(ME, **LOCAL).status_code == 401
+
+
+@needs_root
+def test_another_user_of_this_machine_has_no_role(whole_stack: Running) -> None:
+    asked = f"{whole_stack.url}{ME}"
+    assert httpx.get(asked, trust_env=False).json()["via"] == "loopback"
+    command = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--noproxy", "*", asked]
+    done = subprocess.run(command, user="nobody", cwd="/", capture_output=True, text=True, check=False)
+    assert done.stdout == "401", done.stderr
+    assert httpx.get(asked, trust_env=False).status_code == 200
+
+
+def test_a_connection_that_its_owner_closes_is_no_stranger() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ports = frozenset({server.getsockname()[1]})
+        held = socket.create_connection(server.getsockname())
+        gone = socket.create_connection(server.getsockname())
+        (first, _), (second, _) = server.accept(), server.accept()
+        with held, first:
+            assert peers.all_are_ours(ports)
+            gone.close()
+            assert not peers.all_are_ours(ports)
+            Timer(0.01, second.close).start()
+            assert peers.all_are_ours(ports)
 
 
 def test_browser_on_the_open_loopback_can_log_in_to_the_admin(client: Client) -> None:

@@ -151,6 +151,7 @@ def test_the_open_loopback_serves_this_machine_and_no_page_of_another_site(
     speaker: Speaker, anonymous: Client, settings: Settings
 ) -> None:
     settings.SWITCHYARD_OPEN_ON_LOOPBACK, settings.CORS_ORIGINS = "operator", [ORIGIN]
+    settings.ALLOWED_HOSTS = ["localhost"]
     local = {"Host": "localhost:8000"}
     assert anonymous.generic(*speaker.reading, headers=local).status_code == 200
     for foreign in ({"Origin": ORIGIN}, {"Sec-Fetch-Site": "cross-site"}):
