@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.agent.conftest import Agent, Server
 @pytest.mark.parametrize("how", ["cancels", "recalls"])
 def test_slots_are_free_again_when_all_was_taken_back_before_it_began(agent: Agent, server: Server, how: str) -> None:
     server.launch(1, 2, command=["sleep", "60"])
-    server.command(**{how: [[1, 0, [[0, 2]]]]})
+    what: dict[str, Any] = {how: [[1, 0, [[0, 2]]]]}
+    server.command(**what)
     server.launch(2, 2, command=["true"])
     server.until(lambda: {(2, 0, 0), (2, 0, 1)} <= server.ends().keys())
     assert {(1, 0, 0), (1, 0, 1)} <= server.returned() | server.ends().keys()
