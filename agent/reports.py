@@ -9,8 +9,9 @@ from typing import Any
 from agent.messages import Finished, Report
 from scheduling.indexes import IndexSet
 
-#: Seconds after which an unacknowledged report is sent again.
+#: Seconds after which the oldest unacknowledged report is sent again; doubled each time, up to the longest.
 RESEND = 1.0
+LONGEST = 30.0
 #: Seconds for which a mere confirmation waits for something to go with.
 CONFIRM = 0.2
 #: Seconds for which news waits for more while more waits to be run here: a report costs as much as many ends in it.
@@ -24,14 +25,15 @@ TASK = 50
 class Reports:
     """Collects what happened; one report is under way at a time, and what happens meanwhile goes into the next.
 
-    `mark` is told each number before that report leaves: what happened since the last one is in it.
+    `send` is given a report, and whether it was sent before. `mark` is told each number before that report leaves: what
+    happened since the last one is in it.
     """
 
     def __init__(
         self,
         node: int,
         session: str,
-        send: Callable[[dict[str, Any]], None],
+        send: Callable[[dict[str, Any], bool], None],
         *,
         last: int = 0,
         mark: Callable[[int], None] = lambda _: None,
@@ -46,6 +48,7 @@ class Reports:
         self._next = self._new()
         self._size = 0
         self._sent_at = 0.0
+        self._patience = RESEND
         self._unconfirmed_since = self._news_since = 0.0
         self._seen: list[int] = []
         self._full: float = FULL
@@ -116,6 +119,9 @@ class Reports:
         """Drop the reports up to this number: they were applied."""
         while self._unacknowledged and self._unacknowledged[0].number <= acknowledged:
             self._unacknowledged.popleft()
+            if self._patience > RESEND:
+                # It had to be sent again: what was sent after it is as likely to be lost.
+                self._sent_at, self._patience = 0.0, RESEND
 
     def results_of(self, stage: int) -> Iterator[tuple[int, str]]:
         """Yield index and result of what finished here and is not acknowledged, but for results that are kept elsewhere."""
@@ -152,8 +158,9 @@ class Reports:
     def flush(self, now: float, *, more: bool) -> float:
         """Send what is due; return in how many seconds to look again. `more` says whether more waits to be run here."""
         if self._unacknowledged:
-            if now - self._sent_at >= RESEND:
-                self._transmit(now, self._unacknowledged)
+            if now - self._sent_at >= self._patience:
+                self._patience = min(2 * self._patience, LONGEST)
+                self._transmit(now, self._unacknowledged[0], again=True)
             return RESEND
         if self._has_news():
             self._news_since = self._news_since or now
@@ -187,13 +194,12 @@ class Reports:
         self._unacknowledged.append(report)
         self._groups, self._next, self._size = {}, self._new(), 0
         self._unconfirmed_since = self._news_since = 0.0
-        self._transmit(time.monotonic(), [report])
+        self._transmit(time.monotonic(), report, again=False)
 
     def _new(self) -> Report:
         return Report(self._node, self._session, 0)
 
-    def _transmit(self, now: float, reports: "deque[Report] | list[Report]") -> None:
+    def _transmit(self, now: float, report: Report, *, again: bool) -> None:
         self._sent_at = now
-        for report in reports:
-            report.sent = time.monotonic_ns() // 1000
-            self._send(report.encode())
+        report.sent = time.monotonic_ns() // 1000
+        self._send(report.encode(), again)

@@ -25,6 +25,9 @@ from agent.server import Registered, Server
 from agent.shipping import Shipper
 from agent.supervisor import Supervisor
 
+#: Reports that wait in the broker while nobody takes them; with more, none is sent again.
+CROWDED = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -64,7 +67,7 @@ class Session:
         # No fixups: Celery's one for Django would load the settings that DJANGO_SETTINGS_MODULE may name.
         self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False, fixups=[])
         self._app.conf.update(transport.celery_settings())
-        self._outbox: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._outbox: SimpleQueue[tuple[dict[str, Any], bool] | None] = SimpleQueue()
         self.journal = Journal(
             settings.folder / "journal",
             {
@@ -78,7 +81,7 @@ class Session:
         self.reports = Reports(
             registered.node,
             registered.session,
-            self._outbox.put,
+            lambda report, again: self._outbox.put((report, again)),
             last=registered.last_report,
             mark=self.journal.reported,
         )
@@ -139,5 +142,8 @@ class Session:
         self.supervisor.deliver(command)
 
     def _publish(self) -> None:
-        while report := self._outbox.get():
+        while item := self._outbox.get():
+            report, again = item
+            if again and transport.waiting(self._app, [REPORT_QUEUE])[0] > CROWDED:
+                continue
             transport.send(self._app, REPORT_TASK, report, REPORT_QUEUE)

@@ -32,13 +32,23 @@ HEADERS = {
     "origin": "",
     "ignore_result": True,
 }
-#: Messages of one round trip to the broker.
-BATCH = 100
+#: Commands to the broker of one round trip; a message takes three.
+BATCH = 300
+#: Messages that a queue holds, the newest, and seconds that it holds them: what nobody takes is sent again or was a hint.
+MOST = 10_000
+KEPT = 3600
 NOTHING_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 class Channel(redis.Channel):
     """A channel that sends with one client; kombu makes one for each message, which takes longer than sending it."""
+
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        super()._put(queue, message, **kwargs)
+        batch = kwargs.get("_publish_batch")
+        if batch is not None:
+            batch.add("ltrim", queue, 0, MOST - 1)
+            batch.add("expire", queue, KEPT)
 
     @contextmanager
     def conn_or_acquire(self, client: Redis | None = None) -> Iterator[Redis]:
@@ -151,6 +161,31 @@ def send_all(app: Celery, task: str, messages: Sequence[tuple[Any, str]]) -> boo
         log.warning("message not sent", task=task, error=str(error))
         return False
     return True
+
+
+def waiting(app: Celery, queues: Sequence[str]) -> list[int]:
+    """Return how many messages wait in each queue; as many as it holds where the broker does not say."""
+    try:
+        with (
+            app.producer_pool.acquire(block=True, timeout=1) as producer,
+            producer.channel.conn_or_acquire() as client,
+            client.pipeline(transaction=False) as asked,
+        ):
+            for queue in queues:
+                asked.llen(queue)
+            return list(asked.execute())
+    except (KombuError, RedisError, OSError) as error:
+        log.warning("queues not looked at", error=str(error))
+        return [MOST] * len(queues)
+
+
+def delete(app: Celery, queues: Sequence[str]) -> None:
+    """Delete queues that nobody will consume any more; where the broker does not answer, they expire."""
+    try:
+        with app.producer_pool.acquire(block=True, timeout=1) as producer, producer.channel.conn_or_acquire() as client:
+            client.delete(*queues)
+    except (KombuError, RedisError, OSError) as error:
+        log.warning("queues not deleted", error=str(error))
 
 
 def _publish(producer: Producer, task: str, payload: Any, queue: str) -> None:

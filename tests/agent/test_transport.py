@@ -1,5 +1,7 @@
 """Messages arrive in order, and one that was taken leaves nothing behind at the broker."""
 
+import base64
+import json
 import subprocess
 import sys
 import time
@@ -125,3 +127,21 @@ def test_consuming_goes_on_after_the_broker_refused_for_a_while(
         wait_until(lambda: transport.send(app, TASK, {"number": 2}, QUEUE))
         assert taken.get(timeout=PATIENCE) == {"number": 2}
         consumer.stop()
+
+
+def test_a_queue_holds_the_newest_messages_and_not_for_ever(
+    app: Celery, broker: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MOST", 3)
+    with closing(app_on(redis_url)) as sender:
+        transport.send_all(sender, TASK, [(number, QUEUE) for number in range(5)])
+        assert transport.waiting(sender, [QUEUE, "no.such"]) == [3, 0]
+        assert 0 < broker.ttl(QUEUE) <= transport.KEPT  # type: ignore[operator]
+        assert [payload_of(message) for message in broker.lrange(QUEUE, 0, -1)] == [4, 3, 2]  # type: ignore[union-attr]
+        transport.delete(sender, [QUEUE])
+    assert not broker.exists(QUEUE)
+
+
+def payload_of(message: bytes) -> Any:
+    body = json.loads(base64.b64decode(json.loads(message)["body"]))
+    return json.loads(body[0][0])
