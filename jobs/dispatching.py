@@ -1,16 +1,16 @@
 """Dispatching: tell agents what their lists say. Commands are rendered from rows and never replayed.
 
-What a node has not confirmed within a second is rendered again under a new number; an agent ignores what it knows.
+What a node has not confirmed within a second is rendered again under a new number, unless what it was sent before still
+waits in the broker; an agent ignores what it knows.
 """
 
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import current_app
 
@@ -18,23 +18,19 @@ from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
 from database import rows
 from jobs.results import ended_without, kind_of
+from jobs.sent import Sent
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from scheduling.lifecycle import TaskState
 
 #: Bytes of results that travel in a command; an agent fetches more over HTTP.
 INLINE_INPUTS = 8 * 1024
-#: Seconds after which an unconfirmed assignment is sent again.
-UNCONFIRMED = 1.0
+#: Messages that wait in the queue of a session that does not take them.
+WAITING = 4
+#: Seconds of no confirmation after which a session does not listen.
+DEAF = 15.0
 #: What agents are told of stages, by id.
 Described = dict[int, dict[str, Any]]
-
-
-@dataclass(slots=True)
-class Sent:
-    """What one session was told: command numbers with their assignments, and the stages it knows."""
-
-    stages: set[int] = field(default_factory=set)
-    unconfirmed: dict[int, tuple[float, list[int]]] = field(default_factory=dict)
+_T = TypeVar("_T")
 
 
 class Dispatcher:
@@ -55,8 +51,7 @@ class Dispatcher:
         A command that was overtaken by a later one is dropped by the agent, so that the highest number says nothing.
         """
         self._acknowledged[session] = acknowledged
-        for number in seen:
-            self._sent[session].unconfirmed.pop(number, None)
+        self._sent[session].confirm(seen, time.monotonic())
 
     def unconfirmed(self) -> set[int]:
         """Return the ids of the assignments that agents have not confirmed."""
@@ -113,17 +108,46 @@ class Dispatcher:
             messages = [(command.encode(), queue_of(command.session)) for command in commands]
             transport.send_all(current_app, COMMAND_TASK, messages)
 
-    def resend(self, now: float) -> None:
-        """Send again what was not confirmed in time."""
-        late = [
-            id_
-            for sent in self._sent.values()
-            for number, (at, ids) in list(sent.unconfirmed.items())
-            if now - at > UNCONFIRMED
-            for id_ in sent.unconfirmed.pop(number)[1]
-        ]
-        if late:
-            self.send_lists("id = ANY(%s)", [late])
+    def resend(self, now: float, cancels: Mapping[str, list[list[Any]]], pauses: Mapping[str, int]) -> None:
+        """Send again what was not confirmed in time, and what must end or pause, to sessions that take what they are sent."""
+        if self.mute:
+            # Nobody can be expected to confirm what does not leave.
+            for sent in self._sent.values():
+                sent.waiting_since = None if sent.waiting_since is None else now
+            return
+        late = {session: numbers for session, sent in self._sent.items() if (numbers := sent.late(now))}
+        taking = self._taking({*late, *cancels, *pauses})
+        ids = [id_ for session in taking for id_ in self._sent[session].take(late.get(session, ()))]
+        if ids:
+            self.send_lists("id = ANY(%s)", [ids])
+        for session in taking:
+            self._sent[session].settle()
+        self.dispatch([], {}, [], _of(cancels, taking), _of(pauses, taking))
+
+    def deaf(self, now: float) -> set[str]:
+        """Return the sessions that have confirmed nothing for long although the broker took what they were sent."""
+        return {session for session in self.waiting() if now - (self._sent[session].waiting_since or now) > DEAF}
+
+    def waiting(self) -> set[str]:
+        """Return the sessions that have something to confirm."""
+        return {session for session, sent in self._sent.items() if sent.waiting_since is not None}
+
+    def keep(self, live: Collection[str]) -> None:
+        """Forget the sessions that are not live any more, and delete their queues."""
+        over = self._sent.keys() - live
+        if over and not self.mute:
+            transport.delete(current_app, [queue_of(session) for session in over])
+            for known in (self._sent, self._acknowledged, self._heartbeats):
+                for session in over:
+                    known.pop(session, None)
+
+    def _taking(self, sessions: Collection[str]) -> list[str]:
+        """Return which of these sessions take what they are sent: for others it waits in the broker already."""
+        if not sessions:
+            return []
+        asked = list(sessions)
+        waiting = transport.waiting(current_app, [queue_of(session) for session in asked])
+        return [session for session, number in zip(asked, waiting, strict=True) if number < WAITING]
 
     def send_lists(self, condition: str, values: list[Any]) -> None:
         """Send the assignments that a condition selects, with everything needed to run them."""
@@ -164,7 +188,7 @@ class Dispatcher:
         )
         sent.stages |= new
         if assignments:
-            sent.unconfirmed[self._number] = (time.monotonic(), [assignment.id for assignment in assignments])
+            sent.add(self._number, [assignment.id for assignment in assignments], time.monotonic())
         return command
 
     def _ask_specs(self, stages: set[int]) -> rows.Answer[None]:
@@ -258,6 +282,10 @@ def _items(text: str | None) -> dict[str, Any]:
     if text is None or len(text) > INLINE_INPUTS:
         return {}
     return {str(index): item for index, item in enumerate(json.loads(text))}
+
+
+def _of(told: Mapping[str, _T], sessions: Collection[str]) -> dict[str, _T]:
+    return {session: what for session, what in told.items() if session in sessions}
 
 
 def _launch(assignment: AssignmentRow) -> Launch:

@@ -14,8 +14,8 @@ from django.utils import timezone
 from agent.consuming import Hearing
 from agent.messages import Heartbeat, Report, kept_figures
 from database import rows
-from jobs import draining, lease, pausing, placing, reconciling, recovering, reporting, salvaging, stopping
-from jobs.dispatching import Dispatcher
+from jobs import deafness, draining, lease, pausing, placing, reconciling, recovering, reporting, salvaging, stopping
+from jobs.dispatching import DEAF, Dispatcher
 from jobs.filling import Round
 from jobs.inbox import Arrived, Hint, Message, inbox
 from jobs.isolating import isolate
@@ -25,6 +25,7 @@ from jobs.reporting import Applied
 from jobs.stopping import Stopped
 from jobs.surveying import Surveyor
 from jobs.upkeep import Upkeep
+from nodes import selectors
 
 log = structlog.get_logger()
 TICK = 1.0
@@ -50,6 +51,7 @@ class Leader:
         self._clock = clock
         self._hearing = hearing
         self._heard = Hearing.UNKNOWN
+        self._some_deaf = True
         self._memory = Memory()
         self._renewed = self._turned = self._listening_since = time.monotonic()
         self._ticked = 0.0
@@ -134,11 +136,12 @@ class Leader:
         """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
         now = self._ticked = time.monotonic()
         self._listen()
-        self.dispatcher.resend(now)
+        self.dispatcher.keep(selectors.sessions())
+        self._note_deaf(now)
         recovering.release_due(epoch=self.epoch)
         recovering.expire_jobs(epoch=self.epoch)
         recovering.watch_nodes(listening=self._listening, epoch=self.epoch)
-        self.dispatcher.dispatch([], {}, [], stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
+        self.dispatcher.resend(now, stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
         if now - self._renewed >= lease.RENEWED_EVERY:
             self._renew()
         self._memory.recorder.write()
@@ -155,6 +158,12 @@ class Leader:
         if heard is not self._heard:
             self._heard = heard
             self._renew()
+
+    def _note_deaf(self, now: float) -> None:
+        """Mark the nodes that do not take their commands, once this process has listened for long enough to tell."""
+        deaf = self.dispatcher.deaf(now) if self._listening > DEAF else set()
+        if deaf or self._some_deaf:
+            self._some_deaf = deafness.note(deaf, self.dispatcher.waiting(), epoch=self.epoch)
 
     def _renew(self) -> None:
         lease.renew(self.epoch, None if self._heard is Hearing.UNKNOWN else self._heard)

@@ -6,6 +6,8 @@ from database import rows
 
 #: The agent is heard over HTTP alone.
 BROKER_AWAY = "broker_away"
+#: The agent does not confirm what it is sent (jobs.deafness).
+DEAF = "deaf"
 #: The agent does not have what stands on its list, or has more.
 DIFFERS = "differs"
 #: The agent has nothing to do, and its room is not whole.

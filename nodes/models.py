@@ -45,6 +45,8 @@ class Node(models.Model):
     confirmed_pause = models.BigIntegerField(default=0)
     session = models.CharField(max_length=40, blank=True)
     silent_since = models.DateTimeField(null=True)
+    #: Since when the session confirms nothing of what it is sent.
+    deaf_since = models.DateTimeField(null=True)
     last_report = models.BigIntegerField(default=0)
     last_entry = models.BigIntegerField(default=0)
     heard_at = models.DateTimeField(null=True)
@@ -61,6 +63,7 @@ class Node(models.Model):
             "confirmed_pause",
             "session",
             "silent_since",
+            "deaf_since",
             "last_report",
             "last_entry",
             "heard_at",

@@ -12,7 +12,7 @@ from scheduling.cluster import NodeView
 from scheduling.resources import Resources
 
 #: Why a node takes no new work, by what is asked of it, the weightiest first.
-_UNAVAILABLE = ("inactive", "paused", "draining", "leaving", "silent", "cut off from Redis")
+_UNAVAILABLE = ("inactive", "paused", "draining", "leaving", "silent", "taking no commands", "cut off from Redis")
 
 
 @dataclass(slots=True)
@@ -54,10 +54,15 @@ def ask_nodes() -> rows.Answer[list[NodeRow]]:
     """Ask for the registered nodes in the order of their ids."""
     asked = rows.execute(
         "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, "
-        """figures @> '{"leaving": true}', silent_since, figures @> '{"broker": "away"}' """
+        """figures @> '{"leaving": true}', silent_since, deaf_since, figures @> '{"broker": "away"}' """
         "FROM nodes_node WHERE session <> '' ORDER BY id"
     )
     return lambda: [_node_row(*row) for row in asked.fetchall()]
+
+
+def sessions() -> set[str]:
+    """Return the sessions that there are."""
+    return {session for (session,) in rows.fetch("SELECT session FROM nodes_node WHERE session <> ''")}
 
 
 def totals(nodes: Iterable[int]) -> dict[int, dict[str, int]]:

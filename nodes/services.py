@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agent.messages import kept_figures
 from nodes import events
-from nodes.conditions import BROKER_AWAY
+from nodes.conditions import BROKER_AWAY, DEAF
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
 from scheduling.errors import SwitchyardError
@@ -59,7 +59,8 @@ def register(
         if not resumed:
             # Of a session that goes on, the leader ends the silence, and with it the doubt about the tasks (jobs.recovering).
             node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
-            node.conditions.filter(name=BROKER_AWAY).delete()
+            node.deaf_since = None
+            node.conditions.filter(name__in=(BROKER_AWAY, DEAF)).delete()
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = node.changed_at = timezone.now()

@@ -8,7 +8,7 @@ from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Valu
 from nodes.models import Condition, Node, NodeResource, Scheduler
 
 LARGEST_ID = 2**63 - 1
-STATES = ("READY", "PAUSING", "PAUSED", "DRAINING", "DRAINED", "LEAVING", "SILENT", "GONE", "INACTIVE")
+STATES = ("READY", "PAUSING", "PAUSED", "DRAINING", "DRAINED", "LEAVING", "DEAF", "SILENT", "GONE", "INACTIVE")
 _FIELDS = (
     "id",
     "name",
@@ -50,6 +50,7 @@ _STATE = Case(
     When(draining=True, then=Value("DRAINING")),
     When(Q(paused=True) & _CONFIRMED, then=Value("PAUSED")),
     When(paused=True, then=Value("PAUSING")),
+    When(deaf_since__isnull=False, then=Value("DEAF")),
     default=Value("READY"),
     output_field=CharField(),
 )

@@ -207,7 +207,7 @@ def test_what_is_not_confirmed_is_sent_again_under_a_new_number(
     job({"a": {}})
     turn(leader)
     broker.flushdb()
-    leader.dispatcher.resend(now=1e18)
+    leader.dispatcher.resend(1e18, {}, {})
     commands = agent.listen()
     assert len(commands[-1].launches) == 1
     turn(leader, agent.finish(agent.tasks()))

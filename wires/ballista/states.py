@@ -72,6 +72,7 @@ EXECUTORS = {
     "DRAINING": True,
     "DRAINED": True,
     "LEAVING": True,
+    "DEAF": True,
     "SILENT": True,
     "GONE": False,
     "INACTIVE": False,

@@ -17,6 +17,7 @@ TASKMANAGERS = {
     "DRAINING": True,
     "DRAINED": True,
     "LEAVING": True,
+    "DEAF": True,
     "SILENT": False,
     "GONE": False,
     "INACTIVE": False,

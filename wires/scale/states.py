@@ -46,6 +46,7 @@ NODES = {
     "INACTIVE": State.DEPRECATED,
     "GONE": State.OFFLINE,
     "SILENT": State.OFFLINE,
+    "DEAF": State.DEGRADED,
     "LEAVING": State.PAUSED,
     "DRAINING": State.PAUSED,
     "DRAINED": State.PAUSED,

@@ -1,0 +1,82 @@
+"""What becomes of commands that an agent does not take: no copies pile up, and its node is not READY."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from agent.messages import queue_of
+from jobs import dispatching, services
+from jobs.leading import Leader
+from jobs.models import Job
+from nodes import selectors, showing
+from nodes.models import Event
+from nodes.services import register
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+
+
+@pytest.fixture
+def long_after(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let a leader's tick happen so many seconds later than it does."""
+    clock = time.monotonic
+
+    def tick(seconds: float) -> None:
+        with monkeypatch.context() as shifted:
+            shifted.setattr("jobs.leading.time.monotonic", lambda: clock() + seconds)
+            leader.tick()
+
+    return tick
+
+
+def test_what_waits_in_the_broker_is_not_sent_again(
+    leader: Leader, agent: ListAgent, job: Submit, broker: redis.Redis, long_after: Callable[[float], None]
+) -> None:
+    submitted = job({"a": {"parallelism": 4}})
+    turn(leader)
+    services.cancel(submitted.id, by="ann")
+    turn(leader)
+    for second in range(20):
+        long_after(second)
+    assert broker.llen(queue_of(agent.session)) <= dispatching.WAITING + 1  # type: ignore[operator]
+    broker.flushdb()
+    long_after(60)
+    assert broker.llen(queue_of(agent.session)) == 2
+
+
+def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
+    leader: Leader, agent: ListAgent, job: Submit, long_after: Callable[[float], None]
+) -> None:
+    def state() -> str:
+        return str(showing.node("n1")["state"])  # type: ignore[index]
+
+    job({"a": {"parallelism": 9}})
+    turn(leader)
+    long_after(dispatching.DEAF - 5)
+    assert state() == "READY"
+    long_after(dispatching.DEAF + 5)
+    assert state() == "DEAF"
+    assert [c["title"] for c in showing.node("n1")["conditions"]] == ["The agent takes no commands"]  # type: ignore[index]
+    assert [node.unavailable for node in selectors.ask_nodes()()] == ["taking no commands"]
+    successor = Leader(leader.epoch)
+    successor.dispatcher.send_lists("true", [])
+    successor.tick()
+    assert state() == "DEAF", "another leader knows it"
+    agent.listen()
+    turn(leader, agent.report())
+    long_after(dispatching.DEAF + 6)
+    assert state() == "READY"
+    assert showing.node("n1")["conditions"] == []  # type: ignore[index]
+    assert Event.objects.filter(kind__in=("node_deaf", "node_takes")).count() == 2
+
+
+def test_the_queue_of_a_session_goes_with_it(leader: Leader, job: Submit, broker: redis.Redis) -> None:
+    agent = ListAgent(broker, folder="n1")
+    job({"a": {}})
+    turn(leader)
+    assert broker.exists(queue_of(agent.session))
+    register("n1", totals={"cpus": 2000}, labels={}, pool="default", info={"agent": "n1"})
+    leader.tick()
+    assert not broker.exists(queue_of(agent.session))
