@@ -147,12 +147,13 @@ class TokenViewSet(Ruled, GenericViewSet[Any]):
 
     def destroy(self, request: Request, token: str) -> Response:
         """Revoke a token."""
+        no_token = NotFound(f"There is no token {token:.20}.")
         if int(token) > LARGEST_ID:
-            raise NotFound
+            raise no_token
         with transaction.atomic():
             found = Token.objects.select_for_update().filter(id=int(token)).first()
             if found is None:
-                raise NotFound
+                raise no_token
             audit.record(identity_of(request), "token.delete", found.id, name=found.name, role=found.role)
             found.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)

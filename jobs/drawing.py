@@ -107,7 +107,7 @@ def _label(stage: StageView) -> str:
 def _shown_stages(job: UUID) -> list[dict[str, Any]]:
     found = showing_stages.stages(job)
     if not found:
-        raise NoSuchJob
+        raise NoSuchJob(f"There is no job {job}.")
     return found
 
 

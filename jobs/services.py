@@ -131,5 +131,5 @@ def _delete_logs(stages: list[int]) -> None:
 def _locked(id_: UUID) -> Job:
     job = Job.objects.select_for_update().filter(id=id_).first()
     if job is None:
-        raise NoSuchJob
+        raise NoSuchJob(f"There is no job {id_}.")
     return job

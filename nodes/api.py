@@ -149,7 +149,7 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
 def _found(key: str) -> dict[str, Any]:
     shown = showing.node(key)
     if shown is None:
-        raise NotFound
+        raise NotFound(f"There is no node {key:.60}.")
     return shown
 
 

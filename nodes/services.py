@@ -134,7 +134,7 @@ def delete(id_: int, reason: str = "") -> None:
     with transaction.atomic():
         node = Node.objects.select_for_update().filter(id=id_).first()
         if node is None:
-            raise NoSuchNode
+            raise NoSuchNode(f"There is no node {id_}.")
         if node.session or node.resources.filter(held__gt=0).exists():
             raise StillThere
         give_reason(node, reason)
@@ -170,7 +170,7 @@ def _change(id_: int, did: str, reason: str = "", **fields: Any) -> Node:
     with transaction.atomic():
         node = Node.objects.select_for_update().filter(id=id_).first()
         if node is None:
-            raise NoSuchNode
+            raise NoSuchNode(f"There is no node {id_}.")
         for field, value in fields.items():
             setattr(node, field, value)
         node.pause_epoch += 1

@@ -84,13 +84,12 @@ class Requests:
 
 
 def _faults(answer: httpx.Response) -> list[Fault]:
-    if answer.status_code == httpx.codes.NOT_FOUND:
-        asked = answer.url.path.partition(API)[2]
-        return [Fault(asked, "the server knows nothing of that name")]
     try:
         return [Fault(each["attr"] or "", each["detail"]) for each in answer.json()["errors"]]
     except (ValueError, KeyError, TypeError):
         said = answer.text.strip()[:SHOWN] if "html" not in answer.headers.get("Content-Type", "") else ""
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return [Fault(answer.url.path, "there is nothing at this address; is it that of a Switchyard?")]
         return [Fault("", f"{answer.status_code} {answer.reason_phrase} {said}".strip())]
 
 

@@ -1,5 +1,6 @@
 """What lists of jobs, tasks and events can be narrowed to."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from nodes.showing import node_named
 from scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [(state.name, state.name) for state in JobState]
+_UNENCODED_ZONE = re.compile(r"(T.*) (?=\d\d:?\d\d$)")
 TASK_STATES = [(state.name, state.name) for state in TaskState]
 
 
@@ -22,6 +24,9 @@ class TimeField(IsoDateTimeField):  # type: ignore[misc]  # untyped
     """Reads a time in any zone as one in UTC, since PostgreSQL knows fewer zones than there are to write."""
 
     def clean(self, value: Any) -> datetime | None:
+        # A plus in a query is a space: that of a zone is often not encoded.
+        if isinstance(value, str):
+            value = _UNENCODED_ZONE.sub(r"\1+", value)
         found: datetime | None = super().clean(value)
         try:
             return found and found.astimezone(UTC)

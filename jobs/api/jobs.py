@@ -127,7 +127,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Show one job as lists do: small however large the job, for whoever asks often."""
         shown = showing.summary(found_job(job))
         if shown is None:
-            raise exceptions.NotFound
+            raise exceptions.NotFound(f"There is no job {job:.60}.")
         return Response(JobSerializer(shown).data)
 
     @extend_schema(responses=ExplanationSerializer)
@@ -205,7 +205,7 @@ def _ask_in_full(id_: UUID) -> rows.Answer[dict[str, Any]]:
     def answer() -> dict[str, Any]:
         shown, found = job(), its_stages()
         if shown is None:
-            raise exceptions.NotFound
+            raise exceptions.NotFound(f"There is no job {id_}.")
         return shaped(JobInFullSerializer, shown | {"stages": found, "infeasible": infeasible(found)})
 
     return answer

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from access.drf import Ruled
 from access.roles import Role
 from artifacts.storage import LogKey, Stream, storage
-from jobs.api.finding import found_index, found_stage
+from jobs.api.finding import found_index, found_stage, no_task
 from jobs.showing_tasks import attempt_of
 
 MOST = 1024 * 1024
@@ -49,7 +49,8 @@ class LogView(Ruled, APIView):
         stage_id, task = found_stage(job, stage), found_index(index)
         attempt = attempt_of(stage_id, task, asked.validated_data.get("attempt"))
         if attempt is None:
-            raise NotFound
+            number = asked.validated_data.get("attempt")
+            raise no_task(task) if number is None else NotFound(f"Task {task} has no attempt {number}.")
         return _answer(LogKey(stage_id, task, attempt["attempt"], Stream(stream)), attempt, asked.validated_data)
 
 

@@ -5,14 +5,13 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from access.drf import Ruled
 from access.roles import Role
-from jobs.api.finding import found_job, found_stage
+from jobs.api.finding import found_job, found_stage, no_stage
 from jobs.api.serializers import ResultsSerializer, StageInFullSerializer, StageSerializer, shaped
 from jobs.models import Stage
 from jobs.showing_results import stage_results
@@ -50,5 +49,5 @@ class StageViewSet(Ruled, GenericViewSet[Any]):
 def _found(job: str, name: str) -> dict[str, Any]:
     shown = stage(found_job(job), name)
     if shown is None:
-        raise NotFound
+        raise no_stage(name)
     return shown

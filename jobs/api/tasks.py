@@ -17,7 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 from access.drf import Ruled
 from access.roles import Role
 from jobs.api.filters import TASK_STATES
-from jobs.api.finding import found_index, found_job, found_stage
+from jobs.api.finding import found_index, found_job, found_stage, no_task
 from jobs.api.serializers import TaskInFullSerializer, TaskSerializer, shaped
 from jobs.models import Task
 from jobs.showing_results import result_text
@@ -89,17 +89,23 @@ class TaskViewSet(Ruled, GenericViewSet[Any]):
         """Show one task with its attempts."""
         shown = task(found_stage(job, stage), found_index(index))
         if shown is None:
-            raise NotFound
+            raise no_task(index)
         return Response(shaped(TaskInFullSerializer, shown | {"stage": stage}))
 
     @extend_schema(responses=OpenApiTypes.ANY)
     @action(detail=True)
     def result(self, request: Request, job: str, stage: str, index: str) -> HttpResponse:
         """Return the result of a task."""
-        text = result_text(found_stage(job, stage), found_index(index))
+        stage_id, number = found_stage(job, stage), found_index(index)
+        text = result_text(stage_id, number)
         if text is None:
-            raise NotFound("This task has no result.")
+            raise _no_result(stage_id, number)
         return HttpResponse(text, content_type="application/json")
+
+
+def _no_result(stage: int, index: int) -> NotFound:
+    shown = task(stage, index)
+    return NotFound(f"The task is {shown['state']} and has no result.") if shown else no_task(index)
 
 
 def _wanted(request: Request) -> dict[str, Any]:

@@ -77,5 +77,5 @@ class JobTypeViewSet(Ruled, GenericViewSet[Any]):
         name, _, version = type.partition(":")
         row = self.get_queryset().filter(name=name, version=version).first()
         if row is None:
-            raise NotFound
+            raise NotFound(f"There is no job type {type:.60}.")
         return JobTypeSerializer(row).data

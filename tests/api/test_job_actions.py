@@ -107,6 +107,28 @@ def test_result_of_a_task_that_has_not_ended_is_not_found(viewer: Client, submit
     assert viewer.get(f"/api/v1/jobs/{job['id']}/stages/a/tasks/0/result").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("jobs/999999", "There is no job 999999."),
+        ("jobs/999999/cancel", "There is no job 999999."),
+        ("jobs/1/stages/b", "The job has no stage b."),
+        ("jobs/1/stages/b/results", "The job has no stage b."),
+        ("jobs/1/stages/a/tasks/7", "The stage has no task 7."),
+        ("jobs/1/stages/a/tasks/7/result", "The stage has no task 7."),
+        ("jobs/1/stages/a/tasks/0/result", "The task is CREATED and has no result."),
+        ("jobs/1/stages/a/tasks/0/logs/stdout?attempt=3", "Task 0 has no attempt 3."),
+        ("job-types/no:1", "There is no job type no:1."),
+        ("nodes/nowhere", "There is no node nowhere."),
+    ],
+)
+def test_what_is_missing_is_named(operator: Client, submit: Submit, path: str, said: str) -> None:
+    number = submit({"a": {}})["number"]
+    asked = f"/api/v1/{path.replace('jobs/1/', f'jobs/{number}/')}"
+    answer = operator.post(asked) if path.endswith("cancel") else operator.get(asked)
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (404, said)
+
+
 def test_tasks_are_listed_by_stage_and_index_page_by_page(
     viewer: Client, submit: Submit, leader: Leader, agent: ListAgent
 ) -> None:

@@ -149,6 +149,9 @@ def test_list_is_newest_first_and_pages(viewer: Client, submit: Submit) -> None:
         ("type=job", ["blue", "red"]),
         ("created_after=2000-01-01T00:00:00Z", ["blue", "red"]),
         ("created_before=2000-01-01T00:00:00Z", []),
+        ("created_after=2000-01-01T00:00:00+00:00", ["blue", "red"]),
+        ("created_after=2000-01-01T00:00:00%2B00:00", ["blue", "red"]),
+        ("created_before=2000-01-01T00:00:00.5+0200", []),
     ],
 )
 def test_list_is_narrowed(viewer: Client, submit: Submit, query: str, names: list[str]) -> None:

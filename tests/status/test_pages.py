@@ -140,6 +140,23 @@ def test_older_jobs_are_a_page_away(leader: Leader, job: Submit, viewer: Client)
     assert "job-01" not in older
 
 
+@pytest.mark.parametrize("rest", ["", "/tasks", "/stages/load/tasks/0"])
+def test_a_slash_at_the_end_leads_to_the_same_page(leader: Leader, job: Submit, viewer: Client, rest: str) -> None:
+    made = job({"load": {}})
+    assert text(viewer, f"/ui/jobs/{made.number}{rest}/").count("<h1") == 1
+
+
+def test_a_reused_task_leads_to_the_one_that_made_its_result(
+    leader: Leader, agent: ListAgent, job: Submit, viewer: Client
+) -> None:
+    old = job({"load": {"parallelism": 2}})
+    run(leader, agent, finish=1, fail=1)
+    turn(leader)
+    new = Job.objects.get(id=job_services.retry(old.id, by=None))
+    shown = [text(viewer, f"/ui/jobs/{new.number}/stages/load/tasks/{index}") for index in (0, 1)]
+    assert [f'id="reused-from" href="/ui/jobs/{old.id}/stages/load/tasks/0"' in page for page in shown] == [True, False]
+
+
 def test_a_job_is_shown_with_its_graph_stages_and_tasks(
     leader: Leader, agent: ListAgent, job: Submit, viewer: Client
 ) -> None:

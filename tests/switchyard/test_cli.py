@@ -82,7 +82,7 @@ def test_unreachable_server_is_named_and_ends_with_4(stack: Running) -> None:
 
 
 def test_refusal_ends_with_5(stack: Running) -> None:
-    assert "jobs/999999: the server knows nothing of that name" in stack.command("show", "999999").stderr
+    assert "There is no job 999999." in stack.command("show", "999999").stderr
     stack.switchyard("show", "999999", status=5)
 
 

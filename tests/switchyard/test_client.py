@@ -98,7 +98,7 @@ def test_node_is_drained_and_resumed(client: Client) -> None:
 
 
 def test_what_the_server_refuses_says_what(client: Client, stack: Running) -> None:
-    with pytest.raises(Refused, match=r"jobs/999999: the server knows nothing of that name") as caught:
+    with pytest.raises(Refused, match=r"There is no job 999999\.") as caught:
         client.job(999_999)
     assert caught.value.status == 404
     with Client(stack.url, "wrong") as stranger, pytest.raises(Refused, match="The token is not valid") as caught:
