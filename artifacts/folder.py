@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -84,6 +84,14 @@ class Folder:
                 return file.read(limit)
         except FileNotFoundError:
             return b""
+
+    def link_logs(self, source: int, target: int, attempts: Mapping[int, int]) -> None:
+        for path in (self._logs / str(int(source))).glob("*/*.*.*"):
+            index, attempt, stream = path.name.split(".")
+            if attempts.get(int(index)) == int(attempt):
+                folder = self._logs / str(int(target)) / path.parent.name
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{index}.0.{stream}").hardlink_to(path)
 
     def delete_logs(self, stage: int) -> None:
         shutil.rmtree(self._logs / str(int(stage)), ignore_errors=True)

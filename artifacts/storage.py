@@ -3,7 +3,7 @@
 Nothing is addressed by a path or a name that came from outside: artifacts by their SHA-256, logs by numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +52,9 @@ class Storage(Protocol):
 
     def read_log(self, key: LogKey, offset: int, limit: int) -> bytes:
         """Return at most `limit` bytes of a log from `offset` on; empty past its end."""
+
+    def link_logs(self, source: int, target: int, attempts: Mapping[int, int]) -> None:
+        """Keep the logs of one attempt of each task of a stage as logs of the first attempts of another stage."""
 
     def delete_logs(self, stage: int) -> None:
         """Delete all logs of a stage."""

@@ -1,7 +1,11 @@
 """Retrying a job: what had finished in the old job stands in the new one, with its results; the rest runs again."""
 
+from functools import partial
 from uuid import UUID
 
+from django.db import transaction
+
+from artifacts.storage import storage
 from database import rows
 from jobs import buffering, settling
 from jobs.board import Board
@@ -14,7 +18,7 @@ COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accum
 
 
 def reuse(old: UUID, new: UUID) -> None:
-    """Copy the finished tasks of a job into the job that was submitted anew from its description."""
+    """Copy the finished tasks of a job, with their logs, into the job that was submitted anew from its description."""
     pairs = rows.fetch(
         "SELECT o.id, n.id, o.parallelism, n.parallelism, o.items IS NOT NULL, o.spec ->> 'gang' = 'true' "
         "AND o.counts[%s] < o.parallelism FROM jobs_stage o JOIN jobs_stage n "
@@ -28,7 +32,10 @@ def reuse(old: UUID, new: UUID) -> None:
         if expanded and not empty:
             _expand(board, before, after, width)
         # Members of a gang run together: those of one that did not finish as a whole run again.
-        moves += [] if partly else _copy(before, after)
+        copied = [] if partly else _copy(before, after)
+        if copied:
+            moves += copied
+            transaction.on_commit(partial(_link_logs, before, after), robust=True)
     for move in moves:
         board.stages[move.stage].move(move.before, move.after, move.indexes)
     settling.settle(board, moves)
@@ -45,6 +52,14 @@ def _expand(board: Board, before: int, after: int, width: int) -> None:
     stage = board.stages[after]
     stage.parallelism = stage.counts[TaskState.CREATED] = width
     stage.unplaced = IndexSet.span(0, width)
+
+
+def _link_logs(before: int, after: int) -> None:
+    """Keep what the attempts wrote that made the results, as of the first attempts of the new tasks."""
+    attempts = rows.fetch(
+        "SELECT index, attempt FROM jobs_task WHERE stage_id = %s AND state = %s", [before, int(TaskState.FINISHED)]
+    )
+    storage().link_logs(before, after, dict(attempts))
 
 
 def _copy(before: int, after: int) -> list[Move]:

@@ -67,7 +67,8 @@ def task(request: HttpRequest, key: str, stage: str, index: int) -> HttpResponse
     attempt = _attempt(shown, request.GET.get("attempt", ""))
     result = result_text(stage_id, index)
     context = {
-        "job": showing.job(id_),
+        "job": (of := showing.job(id_)),
+        "reused": bool(of and of["retried_from"] and shown["ended_at"] and shown["ended_at"] < of["created_at"]),
         "stage": stage,
         "task": shown,
         "attempt": attempt,

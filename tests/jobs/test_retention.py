@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -13,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from artifacts.storage import LogKey, Storage, Stream, storage
+from jobs import services
 from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Attempt, Edge, Job, Stage, Task
@@ -118,6 +120,37 @@ def test_logs_go_with_their_job_and_others_stay(ended: Callable[..., Job], kept:
     expire(timezone.now())
     assert sweep(timezone.now()) == 1
     assert [kept.log_size(key) for key in keys] == [0, 5]
+
+
+def test_a_retried_job_keeps_the_logs_of_the_attempts_that_made_its_results(
+    leader: Leader, agent: ListAgent, job: Submit, kept: Storage, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    """Also those of the job before the one before, when both are gone."""
+    made = job({"a": {}, "b": {"needs": ["a"]}}, retry={"attempts": 2, "backoff": {"initial": 0, "jitter": 0}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.fail(agent.tasks()[:1]))
+    for number, text in enumerate((b"wrong", b"right")):
+        kept.append_log(log_of(made, number), 0, text)
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish([task for task in agent.tasks() if task[0] == log_of(made, 0).stage], "1"))
+    for _ in range(2):
+        while not Job.objects.get(id=made.id).ended_at:
+            turn(leader)
+            agent.listen()
+            turn(leader, agent.fail(agent.tasks()))
+        with django_capture_on_commit_callbacks(execute=True):
+            made = Job.objects.get(id=services.retry(made.id, by=None))
+    Job.objects.exclude(id=made.id).update(ended_at=timezone.now() - timedelta(days=11))
+    expire(timezone.now())
+    assert sweep(timezone.now()) == 2
+    assert Job.objects.get() == made
+    assert kept.read_log(log_of(made, 0), 0, 100) == b"right"
+
+
+def log_of(job: Job, attempt: int) -> LogKey:
+    return LogKey(job.stages.get(name="a").id, 0, attempt, Stream.STDOUT)
 
 
 def test_results_that_no_task_has_go_after_a_day(ended: Callable[..., Job], kept: Storage, tmp_path: Path) -> None:
