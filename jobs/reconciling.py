@@ -90,6 +90,8 @@ def _wrong(beat: Heartbeat) -> dict[str, str]:
         if beat.figures.get("stalled")
         else {}
     )
+    if beat.figures.get("fault"):
+        wrong[conditions.UNFIT] = str(beat.figures["fault"])
     return wrong | ({conditions.STUCK: f"{stuck} since the heartbeat before; their tasks were given back."} if stuck else {})
 
 

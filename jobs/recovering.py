@@ -18,7 +18,7 @@ from jobs.moves import RANGE, Move, move
 from jobs.outcomes import Ends
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from nodes import events
-from nodes.conditions import BROKER_AWAY, DEAF
+from nodes.conditions import BROKER_AWAY, DEAF, HEARD
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
 from scheduling.retry import ExitClass, Failure
@@ -104,7 +104,8 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
             return
         if kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '', deaf_since = NULL WHERE id = %s", [node])
-            rows.execute("DELETE FROM nodes_condition WHERE name = ANY(%s) AND node_id = %s", [[BROKER_AWAY, DEAF], node])
+            names = [BROKER_AWAY, DEAF, *HEARD]
+            rows.execute("DELETE FROM nodes_condition WHERE name = ANY(%s) AND node_id = %s", [names, node])
             kind, text = ("node_left", "The agent has left.") if only else ("node_lost", "The node was silent for too long.")
             events.record([events.Told(kind, text, node=node)])
         board = Board()

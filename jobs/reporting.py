@@ -19,7 +19,9 @@ from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
 from jobs.outcomes import Ends
 from scheduling.lifecycle import TaskState
+from scheduling.retry import ExitClass
 
+GIVEN_BACK = "its agent gave it back though it had begun"
 #: States that an agent may confirm as never started.
 NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECONCILING, TaskState.CANCELING})
 
@@ -100,7 +102,7 @@ def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *
     finished = _finish_tasks(reports)
     for moved in finished:
         board.ends[moved.node, moved.stage, None] += len(moved.indexes)
-    ends = [*finished, *ending.end_others(board, reports, blaming=blaming)]
+    ends = [*finished, *ending.end_others(board, [*reports, *_lost(board, reports)], blaming=blaming)]
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
     _move(board, returns, off_list=True)
@@ -201,6 +203,36 @@ def _return_tasks(board: Board, reports: Iterable[Report]) -> list[Move]:
         NOT_BEGUN,
         dict(zip(names, rows.columns(told, 6), strict=True), created=int(TaskState.CREATED)),
     )
+
+
+def _lost(board: Board, reports: Iterable[Report]) -> list[Report]:
+    """Return as reports of a loss what was given back though it had begun: its agent knows no more what became of it."""
+    told = [
+        (number, report.node, stage, attempt, low, high)
+        for number, report in enumerate(reports)
+        for stage, attempt, ranges in report.returns
+        for low, high in ranges
+        if stage in board.stages and board.stages[stage].counts[TaskState.RUNNING]
+    ]
+    if not told:
+        return []
+    found = rows.fetch(
+        f"""SELECT told.number, o.stage_id, o.attempt, o.index
+        FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[])
+            AS told(number, node_id, stage_id, attempt, low, high)
+        JOIN jobs_task o ON {RANGE} AND {ATTEMPT_GUARD} AND o.state = %s""",
+        [*rows.columns(told, 6), int(TaskState.RUNNING)],
+    )
+    by_number = dict(enumerate(reports))
+    return [
+        Report(by_number[number].node, "", 0, sent=by_number[number].sent, others=[_loss(by_number[number], *task)])
+        for number, *task in found
+    ]
+
+
+def _loss(report: Report, stage: int, attempt: int, index: int) -> dict[str, Any]:
+    task = {"stage": stage, "attempt": attempt, "index": index, "ended": report.sent}
+    return {**task, "outcome": "FAILED", "class": ExitClass.LOST, "error": GIVEN_BACK}
 
 
 def _after_return(board: Board, stage: int) -> int:

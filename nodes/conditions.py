@@ -16,20 +16,27 @@ ROOM = "room"
 STUCK = "stuck"
 #: The agent's loop does not turn.
 STALLED = "stalled"
+#: The machine keeps the agent from running tasks, such as by a full disk.
+UNFIT = "unfit"
 #: What heartbeats say, each time anew.
-HEARD = (DIFFERS, ROOM, STUCK, STALLED)
+HEARD = (DIFFERS, ROOM, STUCK, STALLED, UNFIT)
 
 TITLES = {
     DIFFERS: "The agent's tasks are not those on its list",
     ROOM: "The agent's room is not whole although it has nothing to do",
     STUCK: "Workers did not begin what they were handed",
     STALLED: "The agent does not get on",
+    UNFIT: "The agent cannot run tasks",
 }
+
+
+#: Characters that a description may have.
+LONGEST = 500
 
 
 def note(found: Mapping[int, Mapping[str, str]]) -> None:
     """Set which of HEARD stand on these nodes, each given by its name with a description."""
-    wanted = [(node, name, TITLES[name], text) for node, texts in found.items() for name, text in texts.items()]
+    wanted = [(node, name, TITLES[name], text[:LONGEST]) for node, texts in found.items() for name, text in texts.items()]
     columns = rows.columns(wanted, 4)
     rows.execute(
         """DELETE FROM nodes_condition c WHERE c.node_id = ANY(%s) AND c.name = ANY(%s) AND NOT EXISTS (

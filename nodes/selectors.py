@@ -54,7 +54,8 @@ def ask_nodes() -> rows.Answer[list[NodeRow]]:
     """Ask for the registered nodes in the order of their ids."""
     asked = rows.execute(
         "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, "
-        """figures @> '{"leaving": true}', silent_since, deaf_since, figures @> '{"broker": "away"}' """
+        """figures @> '{"leaving": true}', silent_since, deaf_since, figures @> '{"broker": "away"}', """
+        "split_part(figures ->> 'fault', ':', 1) "
         "FROM nodes_node WHERE session <> '' ORDER BY id"
     )
     return lambda: [_node_row(*row) for row in asked.fetchall()]
@@ -112,6 +113,6 @@ def _switches_at_first() -> Switches:
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:
-    slot_cpus, session, last_entry, active, *flags = rest
+    slot_cpus, session, last_entry, active, *flags, fault = rest
     unavailable = next((word for word, holds in zip(_UNAVAILABLE, (not active, *flags), strict=True) if holds), None)
-    return NodeRow(id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, unavailable)
+    return NodeRow(id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, unavailable or fault or None)

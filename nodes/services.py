@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agent.messages import kept_figures
-from nodes import events
+from nodes import conditions, events
 from nodes.conditions import BROKER_AWAY, DEAF
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
@@ -92,6 +92,8 @@ def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
             )
         elif heard:
             Condition.objects.filter(node_id=node, name=BROKER_AWAY).delete()
+        if heard and figures.get("fault"):
+            conditions.note({node: {conditions.UNFIT: str(figures["fault"])}})
     return bool(heard)
 
 

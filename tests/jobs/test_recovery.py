@@ -13,8 +13,9 @@ from jobs import services as job_services
 from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
+from jobs.reporting import GIVEN_BACK
 from nodes import services, showing
-from nodes.models import Node
+from nodes.models import Condition, Node
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
@@ -310,3 +311,40 @@ def test_an_agent_is_not_told_that_it_is_heard_when_its_node_has_another_session
     Node.objects.update(session="another")
     leader.turn([Heartbeat(agent.node, agent.session, 2, {})])
     assert agent.listen() == []
+
+
+def test_nothing_is_placed_on_a_node_that_cannot_run_tasks_until_it_can(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    leader.turn([Heartbeat(agent.node, agent.session, 1, {"fault": "disk full: 0 of 24 MB free in /data"})])
+    condition = Condition.objects.get()
+    assert (condition.kind, condition.title) == ("error", "The agent cannot run tasks")
+    assert condition.description == "disk full: 0 of 24 MB free in /data"
+    job({"a": {}})
+    turn(leader)
+    assert Task.objects.get().state == TaskState.CREATED
+    refusal = Stage.objects.get().refusal
+    assert refusal
+    assert refusal["reasons"] == [{"why": "unavailable", "nodes": 1, "detail": "disk full"}]
+    leader.turn([Heartbeat(agent.node, agent.session, 2, {})])
+    assert not Condition.objects.exists()
+    leader.tick()
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    assert Job.objects.get().state == JobState.FINISHED
+
+
+def test_a_task_that_is_given_back_though_it_had_begun_is_lost(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    first, second = agent.tasks()
+    turn(leader, agent.start([first]))
+    assert Task.objects.get(index=first[2]).state == TaskState.RUNNING
+    turn(leader, agent.give_back([first, second]))
+    lost, returned = Task.objects.order_by("index")
+    assert (lost.attempt, returned.attempt) == (1, 0)
+    assert Attempt.objects.get().error == GIVEN_BACK
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    assert Job.objects.get().state == JobState.FINISHED
