@@ -8,9 +8,10 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from agent import results
+from agent import faults, results
 from agent.wire import LEFT_OUT, NO_RESULT
 from scheduling.handing import digest
 from scheduling.indexes import IndexSet
@@ -23,12 +24,13 @@ ERROR_LIMIT = 8 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a task did not finish; `exit_class` as in scheduling.retry."""
+    """Why a task did not finish; `exit_class` as in scheduling.retry. `fault` says what of the node is the cause, if so."""
 
     exit_class: str
     error: str
     exceptions: tuple[str, ...] = ()
     exit_code: int | None = None
+    fault: str = ""
 
 
 class Unloadable(Exception):
@@ -124,9 +126,10 @@ class Given:
 class PythonStage:
     """A stage whose tasks are calls of one callable."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
+    def __init__(self, told: dict[str, Any], data: Path) -> None:
         self.given = Given(told)
         self._told = told
+        self._data = data
         self._call: Callable[[Task], Any] | None = None
         self._unloadable: Unloadable | None = None
 
@@ -142,10 +145,16 @@ class PythonStage:
             return Failure("killed", "ended on request")
         except results.BadResult as error:
             return Failure("user_error", str(error))
+        except OSError as error:
+            return fault(error, self._data) if self._is_ours(error) else describe(error)
         except BaseException as error:
             return describe(error)
         finally:
             tasks.run(None)
+
+    def _is_ours(self, error: OSError) -> bool:
+        """Say whether a task failed because the agent's own disk is full: its output goes there, and its folder is there."""
+        return error.errno in faults.NO_SPACE and faults.no_space_left(self._data)
 
     def _load(self) -> Callable[[Task], Any]:
         """Resolve the callable. A failure is kept: trying again would run half of a module twice."""
@@ -189,6 +198,12 @@ def describe(error: BaseException) -> Failure:
     text = "".join(traceback.format_exception(type(error), error, inner))
     exit_code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else None
     return Failure("user_error", text[-ERROR_LIMIT:], names, exit_code)
+
+
+def fault(error: OSError, data: Path, exit_code: int | None = None) -> Failure:
+    """Return as a failure that the node could not do its part."""
+    text = faults.describe(error, data)
+    return Failure("lost", f"the node could not run the task: {text}", exit_code=exit_code, fault=text)
 
 
 def prepare(path: str | None) -> None:

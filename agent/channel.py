@@ -23,6 +23,15 @@ class Channel:
         self._result: Any = None
         self._garbage = ""
 
+    @property
+    def is_there(self) -> bool:
+        """Say whether commands find it where it was made."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return found.st_ino == os.fstat(self.fd).st_ino
+
     def open(self, task: Task) -> None:
         """Begin to listen for a task; what an earlier one left behind is not its own."""
         self._task = None

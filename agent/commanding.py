@@ -10,9 +10,10 @@ import os
 import shutil
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from agent import results
+from agent import calling, faults, results
 from agent.calling import Failure, Given
 from agent.trees import children, transferred
 from agent.workplace import Workplace
@@ -22,13 +23,22 @@ from switchyard.task import Task
 ITEM_LIMIT = 64 * 1024
 
 
+class NotStarted(Exception):
+    """A command cannot be started, for a reason of its own."""
+
+    def __init__(self, error: str, exit_code: int) -> None:
+        super().__init__(error)
+        self.exit_code = exit_code
+
+
 class CommandStage:
     """A stage whose tasks are runs of one command."""
 
-    def __init__(self, told: dict[str, Any], place: Workplace) -> None:
+    def __init__(self, told: dict[str, Any], place: Workplace, data: Path) -> None:
         self.given = Given(told)
         self._told = told
         self._place = place
+        self._data = data
         self._env = {**os.environ, **told["env"], "SWITCHYARD_REPORT": str(place.channel.path)}
 
     def run(self, task: Task) -> str | Failure:
@@ -36,19 +46,26 @@ class CommandStage:
         try:
             self._place.enter(self._told["files"])
             self._place.channel.open(task)
-            status = self._spawn(task)
+            pid = self._start(self._environment(task))
+            status = self._attend(task, pid)
         except OSError as error:
-            return _not_started(self._told["argv"][0], error)
+            return calling.fault(error, self._data)
+        except NotStarted as error:
+            return Failure("user_error", str(error), exit_code=error.exit_code)
         else:
             return self._outcome(status, self._told["argv"][0])
         finally:
             self._place.leave()
 
-    def _spawn(self, task: Task) -> int:
-        """Run the command; return its exit status when it and all that it started have ended."""
-        pid = self._start(self._environment(task))
-        self._place.listen(pid)
-        _account(task, pid)
+    def _attend(self, task: Task, pid: int) -> int:
+        """Listen to a command; return its exit status. It and all that it started have ended then, whatever fails here."""
+        try:
+            self._place.listen(pid)
+            _account(task, pid)
+        except BaseException:
+            end_rest(pid)
+            self._place.discard()
+            raise
         status = end_rest(pid)
         self._place.drain()
         return status
@@ -58,24 +75,31 @@ class CommandStage:
         argv = self._told["argv"]
         program = argv[0] if "/" in argv[0] else shutil.which(argv[0], path=env["PATH"])
         if program is None:
-            raise FileNotFoundError(errno.ENOENT, "no such program")
-        return os.posix_spawn(
-            program,
-            argv,
-            env,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                *((os.POSIX_SPAWN_DUP2, write, fd) for fd, write in enumerate(self._place.outputs, 1)),
-            ],
-            setsid=True,
-            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],
-        )
+            raise NotStarted(f"cannot run {argv[0]}: no such program", 127)
+        try:
+            return os.posix_spawn(
+                program,
+                argv,
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    *((os.POSIX_SPAWN_DUP2, write, fd) for fd, write in enumerate(self._place.outputs, 1)),
+                ],
+                setsid=True,
+                setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],
+            )
+        except OSError as error:
+            if error.errno in faults.OF_MACHINE:
+                raise
+            raise _not_started(program, error) from None
 
     def _outcome(self, status: int, program: str) -> str | Failure:
         result, garbage = self._place.channel.close()
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
             return Failure("killed", f"{program} was ended by {signal.Signals(-code).name}", exit_code=code)
+        if code and faults.no_space_left(self._data):
+            return calling.fault(OSError(errno.ENOSPC, "no space"), self._data, exit_code=code)
         if code:
             return Failure("user_error", f"{program} exited with {code}", exit_code=code)
         if garbage:
@@ -134,6 +158,19 @@ def _json(value: Any) -> str:
     return json.dumps(value, default=lambda _: None)
 
 
-def _not_started(program: str, error: OSError) -> Failure:
-    code = 127 if isinstance(error, FileNotFoundError) else 126
-    return Failure("user_error", f"cannot run {program}: {error.strerror}", exit_code=code)
+def _not_started(program: str, error: OSError) -> NotStarted:
+    if isinstance(error, FileNotFoundError):
+        return NotStarted(f"cannot run {program}: {_missing(program) or error.strerror}", 127)
+    return NotStarted(f"cannot run {program}: {error.strerror}", 126)
+
+
+def _missing(program: str) -> str:
+    """Return what is missing of a program that is there itself."""
+    try:
+        with Path(program).open("rb") as file:
+            first = file.readline(256)
+    except OSError:
+        return ""
+    if not first.startswith(b"#!"):
+        return "the loader that it needs is missing"
+    return f"its interpreter {first[2:].split()[0].decode(errors='backslashreplace')} is missing" if first[2:].split() else ""

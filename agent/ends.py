@@ -44,6 +44,7 @@ class Ends:
         fetcher: Fetcher,
         shipper: Shipper,
         clock: Callable[[], int],
+        fault: Callable[[str], None],
     ) -> None:
         self._list = entries
         self._floor = floor
@@ -52,6 +53,7 @@ class Ends:
         self._fetcher = fetcher
         self._shipper = shipper
         self._clock = clock
+        self._fault = fault
         self._storing: dict[tuple[int, int, int], dict[str, Any]] = {}
 
     @property
@@ -140,6 +142,8 @@ class Ends:
         if isinstance(told, list):
             told = plain_end(*told)
         end = BLANK | told
+        if end.get("fault"):
+            self._fault(end["fault"])
         end["logs"] = self._ship(worker, end)
         if end["class"] in MAYBE_MEMORY and worker.ran_out(killed=end["class"] == ExitClass.KILLED):
             why = Reason.MEMORY if worker.mem else NO_MEMORY
@@ -219,7 +223,7 @@ class Ends:
 
 
 def _size(worker: Worker, stream: str) -> int:
-    return (worker.folder / stream).stat().st_size
+    return output.size(worker.folder / stream)
 
 
 def _classify(status: int, *, out_of_memory: bool) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Fetching and storing what is too large for a message: over HTTP, in threads of its own, again until it works."""
+"""Fetching and storing what is too large for a message: over HTTP, in threads of its own, again until it works.
+
+What does not work here, such as writing to a full disk, is a fault of the machine; that too is tried until it works.
+"""
 
 import os
 import shutil
@@ -12,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import structlog
 
+from agent import faults
 from agent.server import Refused, Server
 from scheduling.indexes import IndexSet
 
@@ -22,12 +26,18 @@ FIRST, MOST = 0.2, 5.0
 
 
 class Fetcher:
-    """Talks to the server in the background. `call` runs what it is given in the supervisor's thread."""
+    """Talks to the server in the background.
 
-    def __init__(self, server: Server, folder: Path, call: Callable[[Callable[[], None]], None]) -> None:
+    `call` runs what it is given in the supervisor's thread; `fault` tells a fault of the machine.
+    """
+
+    def __init__(
+        self, server: Server, folder: Path, call: Callable[[Callable[[], None]], None], fault: Callable[[str], None]
+    ) -> None:
         self._server = server
         self._files = folder / "files"
         self._call = call
+        self._fault = fault
         self._unpacking = Lock()
         self._closed = Event()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="fetch")
@@ -62,17 +72,26 @@ class Fetcher:
         pause = FIRST
         while not self._closed.is_set():
             try:
-                value: T | None = ask()
-            except Refused as error:
-                log.warning("refused", error=str(error))
-                value = None
-            except (httpx.HTTPError, OSError) as error:
+                value = self._ask(ask)
+            except httpx.HTTPError as error:
                 log.warning("server not reached, trying again", error=str(error))
-                self._closed.wait(pause)
-                pause = min(2 * pause, MOST)
-                continue
-            self._call(partial(done, value))
-            return
+            except OSError as error:
+                fault = faults.describe(error, self._files.parent)
+                log.warning("what the server sent cannot be kept, trying again", fault=fault, error=str(error))
+                self._fault(fault)
+            else:
+                self._call(partial(done, value))
+                return
+            self._closed.wait(pause)
+            pause = min(2 * pause, MOST)
+
+    @staticmethod
+    def _ask(ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
+        except Refused as error:
+            log.warning("refused", error=str(error))
+            return None
 
     def _store(self, digest: str, path: Path) -> bool:
         try:
@@ -87,10 +106,21 @@ class Fetcher:
         with self._unpacking:
             if not folder.exists():
                 partial = self._files / f"{digest}.partial"
-                shutil.rmtree(partial, ignore_errors=True)
-                unpack(self._server.files(stage), partial)
+                files = self._server.files(stage)
+                try:
+                    unpack(files, partial)
+                except BaseException:
+                    remove(partial)
+                    raise
                 partial.rename(folder)
         return str(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of files, though it is read-only."""
+    for parent, _, _ in os.walk(folder):
+        Path(parent).chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpack(files: Mapping[str, str], folder: Path) -> None:

@@ -256,15 +256,15 @@ class Floor:
         return worker
 
     def _hand(self, worker: Worker, entry: Entry) -> None:
-        share = -(-len(entry.pending) // (2 * max(1, len(self.busy))))
-        taken, entry.pending = entry.pending.take(min(BATCH, max(1, share), _ahead(entry.stage.pace)))
-        if not entry.pending:
-            self._list.prune()
         worker.running = entry
         stage, version = entry.stage, entry.stage.version
         known = worker.known.get(stage.id)
         if known is None or known < version:
             worker.describe(stage.id, version, stage.describe(known))
+        share = -(-len(entry.pending) // (2 * max(1, len(self.busy))))
+        taken, entry.pending = entry.pending.take(min(BATCH, max(1, share), _ahead(entry.stage.pace)))
+        if not entry.pending:
+            self._list.prune()
         self._journal.handed(worker.number, stage.id, entry.attempt, taken)
         worker.hand(entry, list(taken), version)
 

@@ -28,21 +28,29 @@ class InUse(Exception):
     """Another agent uses the data folder."""
 
 
+class Unusable(Exception):
+    """The data folder cannot be made or locked."""
+
+
 class Folder:
     """The folder, locked as long as this object lives."""
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        self._own = _open(path / "lock")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._own = _open(path / "lock")
+            #: The lock to be kept by what outlives the agent.
+            self.tree = _open(path / "tree.lock")
+        except OSError as error:
+            raise Unusable(f"{path} cannot be used as the data folder (--data): {error.strerror}") from error
         if not _lock(self._own):
             raise InUse(f"an agent runs on {path} already (process {(path / 'lock').read_text().strip()})")
-        os.truncate(self._own, 0)
-        os.write(self._own, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # Nothing but a hint, and the disk may be full.
+            os.truncate(self._own, 0)
+            os.write(self._own, f"{os.getpid()}\n".encode())
         self.identity = _identity(path / "identity")
-        #: The lock to be kept by what outlives the agent.
-        self.tree = _open(path / "tree.lock")
 
     def clear(self) -> None:
         """End what a predecessor has left running."""
@@ -56,15 +64,12 @@ class Folder:
 
     def empty(self, *, keep: Collection[Path]) -> None:
         """Remove what only a predecessor needed, but for these files of results and folders of workers."""
-        shutil.rmtree(self.path / "files", ignore_errors=True)
+        for path in [*self.path.glob("workers/*"), *self.path.glob("results/*"), self.path / "files"]:
+            if path not in keep:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         for name in ("workers", "files", "results"):
-            (self.path / name).mkdir(exist_ok=True)
-        for path in (self.path / "workers").iterdir():
-            if path not in keep:
-                shutil.rmtree(path, ignore_errors=True)
-        for path in (self.path / "results").iterdir():
-            if path not in keep:
-                path.unlink()
+            with suppress(OSError):
+                (self.path / name).mkdir(exist_ok=True)
 
 
 def _end(page: Path) -> None:
@@ -87,8 +92,9 @@ def _identity(path: Path) -> str:
     if not known:
         known = secrets.token_hex(8)
         aside = path.with_suffix(".new")
-        aside.write_text(known)
-        aside.rename(path)
+        with suppress(OSError):  # On a full disk an agent is known for as long as it runs.
+            aside.write_text(known)
+            aside.rename(path)
     return known
 
 

@@ -17,6 +17,7 @@ import structlog
 from celery import Celery
 
 from agent import machine, transport
+from agent.fitness import Fitness
 from agent.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, Heartbeat
 from agent.server import Refused, Registered, Server
 
@@ -37,6 +38,7 @@ class Heartbeats:
         server: Server,
         registered: Registered,
         folder: Path,
+        fitness: Fitness,
         interval: float = INTERVAL,
         inventory: Callable[[float], dict[str, Any] | None] = lambda _: None,
     ) -> None:
@@ -44,6 +46,8 @@ class Heartbeats:
         self._server = server
         self._registered = registered
         self._folder = folder
+        self._fitness = fitness
+        fitness.changed.append(self.hurry)
         self._interval = interval
         self._inventory = inventory
         self._number = 0
@@ -51,6 +55,7 @@ class Heartbeats:
         self._sent: dict[int, float] = {}
         self._heard = boottime()
         self._closed = threading.Event()
+        self._due = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
@@ -76,6 +81,10 @@ class Heartbeats:
                 self._heard = max(self._heard, at)
                 self._sent = {other: sent for other, sent in self._sent.items() if other > number}
 
+    def hurry(self) -> None:
+        """Have the next one sent at once, as there is news."""
+        self._due.set()
+
     def leave(self) -> None:
         """Say, at once and from now on, that the agent is about to leave."""
         self._leaving = True
@@ -84,6 +93,7 @@ class Heartbeats:
     def close(self) -> None:
         """Send no more."""
         self._closed.set()
+        self._due.set()
         self._thread.join(timeout=1)
 
     def say_left(self) -> None:
@@ -97,10 +107,12 @@ class Heartbeats:
                 self._send(self._figures() | self._take_inventory())
             except Exception:
                 log.exception("heartbeat failed")
-            self._closed.wait(self._interval)
+            self._due.wait(self._interval)
+            self._due.clear()
 
     def _figures(self) -> dict[str, Any]:
-        return figures(self._folder) | ({"leaving": True} if self._leaving else {})
+        fault = self._fitness.fault
+        return figures(self._folder) | ({"leaving": True} if self._leaving else {}) | ({"fault": fault} if fault else {})
 
     def _take_inventory(self) -> dict[str, Any]:
         found = self._inventory(TURN)

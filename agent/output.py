@@ -87,6 +87,14 @@ def read(log: Log, cap: int, most: int) -> bytes:
         return os.pread(file.fileno(), max(0, min(most, tail - past)), log.start + total - tail + past)
 
 
+def size(path: Path) -> int:
+    """Return how much has been written to a file; nothing if a task has removed it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def bound(fd: int, start: int, cap: int) -> None:
     """Free the disk under the middle of what a running task has written, if it is much over the cap."""
     size = os.fstat(fd).st_size

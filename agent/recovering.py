@@ -161,14 +161,13 @@ class _History:
                 self._end(line)
 
     def close(self, pages: dict[int, Status]) -> None:
-        """Sort what is left: ended, begun, or not."""
+        """Sort what is left: ended, begun, or not. Where a worker's page is gone, all that it was handed may have begun."""
         self._recovered.rest = rest = self._part
         rest.ends |= self._storing
         begun = {
             task
             for worker, tasks in self._handed.items()
-            if worker in pages
-            for task in tasks[: max(0, pages[worker].claimed - self._bases[worker])]
+            for task in (tasks[: max(0, pages[worker].claimed - self._bases[worker])] if worker in pages else tasks)
         } - self._skipped
         for task in self._open:
             if task in begun:
@@ -182,7 +181,8 @@ class _History:
         end = {"stage": stage, "attempt": attempt, "index": index, "class": ExitClass.LOST, "error": "its agent ended"}
         if page and page.claimed == page.again and (page.stage, page.attempt, page.index) == task:
             folder = self._workers / str(self._worker_of[task])
-            end |= {"stdout": [page.stdout, _size(folder / "stdout")], "stderr": [page.stderr, _size(folder / "stderr")]}
+            starts = {"stdout": page.stdout, "stderr": page.stderr}
+            end |= {stream: [start, output.size(folder / stream)] for stream, start in starts.items()}
             self._note_output(task, end)
         return end
 
@@ -212,7 +212,3 @@ def _pages(workers: Path) -> dict[int, Status]:
     """Return what each worker began last."""
     pages = {int(page.parent.name): page.read_bytes() for page in workers.glob("*/page")}
     return {worker: Status(*STATUS.unpack_from(page)) for worker, page in pages.items() if len(page) >= STATUS.size}
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0

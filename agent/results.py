@@ -36,7 +36,11 @@ def store(text: str, folder: Path) -> dict[str, Any]:
     data = text.encode("ascii")
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{digest}-{secrets.token_hex(4)}"
-    path.write_bytes(data)
+    try:
+        path.write_bytes(data)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return {"result_digest": digest, "file": str(path)}
 
 

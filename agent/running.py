@@ -17,7 +17,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from agent import cgroups, heartbeats, machine, output, recovering, transport
 from agent.fencing import Fence
-from agent.folder import Folder, InUse
+from agent.folder import Folder, InUse, Unusable
 from agent.server import Refused, Registered, Server
 from agent.session import Session, Settings
 from agent.stops import Reason
@@ -70,7 +70,7 @@ def main(
             fence=Fence(fence, fence * DEFAULT.kill / DEFAULT.term),
         )
         Agent(settings, folder, grace).run()
-    except (InUse, Refused) as error:
+    except (InUse, Refused, Unusable) as error:
         typer.echo(f"switchyard agent: {error}", err=True)
         raise typer.Exit(3) from None
 

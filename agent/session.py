@@ -14,6 +14,7 @@ from agent.cgroups import Groups
 from agent.consuming import Consumer, Hearing
 from agent.fencing import Fence
 from agent.fetching import Fetcher
+from agent.fitness import Fitness
 from agent.folder import Folder
 from agent.heartbeats import Heartbeats
 from agent.journal import Journal
@@ -85,6 +86,7 @@ class Session:
             last=registered.last_report,
             mark=self.journal.reported,
         )
+        fitness = Fitness(settings.folder)
         self.shipper = Shipper(server, settings.log_cap, self.journal.shipped)
         self.supervisor = Supervisor(
             folder=settings.folder,
@@ -92,9 +94,10 @@ class Session:
             session=registered.session,
             reports=self.reports,
             journal=self.journal,
-            fetcher=lambda call: Fetcher(server, settings.folder, call),
+            fetcher=lambda call, fault: Fetcher(server, settings.folder, call, fault),
             shipper=self.shipper,
             recovered=recovered,
+            fitness=fitness,
             keep=folder.tree,
             groups=groups,
         )
@@ -104,7 +107,7 @@ class Session:
         self.journal.commit()
         folder.empty(keep=recovered.paths)
         self.heartbeats = Heartbeats(
-            self._app, server, registered, settings.folder, settings.heartbeat, self.supervisor.inventory
+            self._app, server, registered, settings.folder, fitness, settings.heartbeat, self.supervisor.inventory
         )
         self._app.task(name=COMMAND_TASK, base=transport.Unanswered)(self._deliver)
         # Before anything is sent: Celery fixes the queues of an app when it first needs one.

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -109,7 +110,7 @@ class Shipper:
         with self._changed:
             del self._logs[item.name]
             self._changed.notify_all()
-        if item.path.exists():
+        with suppress(OSError):
             fd = os.open(item.path, os.O_WRONLY | os.O_CLOEXEC)
             output.free(fd, item.start, item.end or item.start)
             os.close(fd)

@@ -3,6 +3,7 @@
 import os
 import select
 import selectors
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 import structlog
 
-from agent import inventory, memory, rewriting, stops
+from agent import faults, inventory, memory, rewriting, stops
 from agent.cgroups import Groups
 from agent.ends import Ends
 from agent.entries import Entries
 from agent.fencing import Fence
 from agent.fetching import Fetcher
+from agent.fitness import Fitness
 from agent.floor import Floor
 from agent.journal import Journal
 from agent.messages import Command
@@ -47,9 +49,10 @@ class Supervisor:
         session: str,
         reports: Reports,
         journal: Journal,
-        fetcher: Callable[[Callable[[Callable[[], None]], None]], Fetcher],
+        fetcher: Callable[[Callable[[Callable[[], None]], None], Callable[[str], None]], Fetcher],
         shipper: Shipper,
         recovered: Recovered,
+        fitness: Fitness,
         keep: int | None = None,
         groups: Groups | None = None,
     ) -> None:
@@ -62,13 +65,16 @@ class Supervisor:
         self._journal = journal
         self._reports = reports
         self._shipper = shipper
-        self._fetcher = fetcher(self.call)
+        self._folder = folder
+        self._fitness = fitness
+        self._away: set[str] = set()
+        self._fetcher = fetcher(self.call, self.fault)
         gpus = any(name[:3] == "gpu" and name[3:].isdigit() for name in room)
         self._list = Entries(gpus=gpus, numbers=recovered.entries)
         self._floor = Floor(folder, room, self._list, journal, self._selector, keep, groups)
         self.ends = Ends(
             entries=self._list, floor=self._floor, reports=reports, journal=journal, fetcher=self._fetcher,
-            shipper=shipper, clock=lambda: time.monotonic_ns() // 1000,
+            shipper=shipper, clock=lambda: time.monotonic_ns() // 1000, fault=self.fault,
         )  # fmt: skip
         self._orders = Orders(
             session=session,
@@ -80,6 +86,7 @@ class Supervisor:
             fetcher=self._fetcher,
             highest=recovered.highest,
         )
+        fitness.changed.append(self._suit)
         self._watch = Watch(self._list, self._floor, self.ends, reports, shipper)
         self._killed = memory.kills()
         self._looked = self._mended = 0.0
@@ -113,13 +120,14 @@ class Supervisor:
             else:
                 os.read(self._woken, 4096)
         self._take_calls()
-        self._floor.feed()
+        self._feed()
         now = time.monotonic()
         if now - self._looked >= LONG:
             self._looked = now
             self._orders.stop_canceled(now)
+            self._fitness.look(now)
             self._watch.look(now)
-            self._floor.feed()
+            self._feed()
             self._tidy(now)
         wait = self._reports.flush(now, more=bool(self._list.entries) or self._floor.ahead)
         return min(wait, LONG) if self._floor.busy or self._list.entries else wait
@@ -143,14 +151,20 @@ class Supervisor:
         except Empty:
             return None
 
-    def leave(self) -> None:
+    def leave(self, why: str = "told") -> None:
         """Start nothing more; return what has not begun."""
+        self._away.add(why)
         self._floor.frozen = self._orders.leaving = True
         self._orders.return_all()
 
-    def come_back(self) -> None:
-        """Start tasks again."""
-        self._floor.frozen = self._orders.leaving = False
+    def come_back(self, why: str = "told") -> None:
+        """Start tasks again, unless there is another reason not to."""
+        self._away.discard(why)
+        self._floor.frozen = self._orders.leaving = bool(self._away)
+
+    def fault(self, fault: str) -> None:
+        """Run nothing for a while, as the machine fails; in any thread."""
+        self.call(lambda: self._fitness.note(fault, time.monotonic()))
 
     def fence(self, fence: Fence, silence: float) -> bool:
         """End what may not outlive so long a silence; say whether something runs that still may."""
@@ -179,11 +193,24 @@ class Supervisor:
         for fd in (self._woken, self._wake):
             os.close(fd)
 
+    def _feed(self) -> None:
+        try:
+            self._floor.feed()
+        except OSError as error:
+            self.fault(faults.describe(error, self._folder))
+
+    def _suit(self) -> None:
+        """Do what follows when the machine begins to fail, or no longer does."""
+        self.leave("unfit") if self._fitness.fault else self.come_back("unfit")
+
     def _read(self, worker: Worker) -> None:
         """Read what a worker has written; one that closed its pipe and lives can tell nothing more."""
-        if worker.number in self._floor.workers and not self.ends.read(worker) and worker.is_mute():
-            self._selector.unregister(worker.results)
-            stops.clear(worker)
+        try:
+            if worker.number in self._floor.workers and not self.ends.read(worker) and worker.is_mute():
+                self._selector.unregister(worker.results)
+                stops.clear(worker)
+        except OSError as error:
+            self.fault(faults.describe(error, self._folder))
 
     def _take_calls(self) -> None:
         while True:
@@ -198,7 +225,12 @@ class Supervisor:
                 self._floor.workers[event["worker"]].pid = event["forked"]
             elif "ended" in event:
                 for worker in self._floor.of_process(event["ended"]):
+                    if event["status"] > 0 and not worker.ended and not worker.page.status().claimed:
+                        self.fault(f"workers end before they begin a task: with {event['status']}")
                     self._bury(worker, event["status"])
+            elif "failed" in event:
+                self.fault(faults.describe(OSError(*event["error"]), self._folder))
+                self._bury(self._floor.workers[event["failed"]], 0)
             else:
                 self._lose(zygote)
 
@@ -214,7 +246,9 @@ class Supervisor:
         for worker in self._floor.of_zygote(zygote):
             handed = [part.entry for part in worker.handed]
             self._bury(worker, -9)
-            if zygote.interpreter and not zygote.forked and handed:
+            if not zygote.interpreter and not zygote.forked:
+                self.fault(f"no process can be started: {sys.executable} does not run the agent's own code")
+            elif zygote.interpreter and not zygote.forked and handed:
                 self.ends.unloadable(handed[0], f"{zygote.interpreter} cannot be started as an interpreter")
 
     def _tidy(self, now: float) -> None:

@@ -91,7 +91,7 @@ class Watch:
         """Let what a task writes be shipped while it runs, and keep it from filling the disk."""
         for stream, start in (("stdout", status.stdout), ("stderr", status.stderr)):
             path = worker.folder / stream
-            size = path.stat().st_size
+            size = output.size(path)
             if size <= start:
                 continue
             self._shipper.follow(Log(status.stage, status.index, status.attempt, stream, path, start))
@@ -111,6 +111,9 @@ class Watch:
 
 
 def _bound(path: Path, start: int, cap: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:  # A task has removed it, or there is no descriptor now.
+        return
     output.bound(fd, start, cap)
     os.close(fd)

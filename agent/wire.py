@@ -90,7 +90,12 @@ class Page:
 def new_page(path: str) -> int:
     """Make the file of a page and return its descriptor."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.ftruncate(fd, PAGE)
+    # Not a hole: on a full disk writing to one would end the process by SIGBUS.
+    try:
+        os.posix_fallocate(fd, 0, PAGE)
+    except OSError:
+        os.close(fd)
+        raise
     return fd
 
 

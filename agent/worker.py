@@ -59,6 +59,7 @@ class Worker:
     def __init__(self, ends: Ends, setup: dict[str, Any]) -> None:
         self._ends = ends
         self._folder = Path(setup["folder"])
+        self._data = self._folder.parent.parent
         self._page = Page(ends.page)
         self._claimed = 0
         self._stages: dict[int, Stage] = {}
@@ -104,6 +105,12 @@ class Worker:
             if type(ended) is str and len(ended) <= results.INLINE:
                 self._keep(stage_id, index, ended)
             self._write(line)
+            if not self._is_whole():
+                return
+
+    def _is_whole(self) -> bool:
+        """Say whether tasks have left what the next ones need; else this worker ends, and they get another."""
+        return os.fstat(self._ends.stdout).st_nlink > 0 and (self._place is None or self._place.is_whole)
 
     def _keep(self, stage: int, index: int, result: str) -> None:
         self._made[stage, index] = result
@@ -131,9 +138,9 @@ class Worker:
 
     def _new_stage(self, told: dict[str, Any]) -> Stage:
         if told["python"]:
-            return PythonStage(told)
+            return PythonStage(told, self._data)
         self._place = self._place or Workplace(self._folder, self._page, (self._ends.stdout, self._ends.stderr))
-        return CommandStage(told, self._place)
+        return CommandStage(told, self._place, self._data)
 
     def _tell(self, task: Task) -> None:
         """Show what a running task tells of itself to the agent."""
@@ -153,13 +160,17 @@ class Worker:
             "inputs": handed,
         }
         told |= {"metrics": task.metrics, "accumulators": task.accumulators, "stdout": stdout, "stderr": stderr}
+        stored: dict[str, Any] = {}
+        if isinstance(ended, str) and len(ended) > results.INLINE:
+            try:
+                stored = {"result": None, **results.store(ended, self._data / "results")}
+            except OSError as error:
+                ended = calling.fault(error, self._data)
         if isinstance(ended, Failure):
             told |= {"outcome": "FAILED", "class": ended.exit_class, "error": _storable(ended.error)}
-            told |= {"exit_code": ended.exit_code, "exceptions": ended.exceptions}
+            told |= {"exit_code": ended.exit_code, "exceptions": ended.exceptions, "fault": ended.fault}
         else:
-            told |= {"outcome": "FINISHED", "result": ended}
-            if len(ended) > results.INLINE:
-                told |= {"result": None, **results.store(ended, self._folder.parent.parent / "results")}
+            told |= {"outcome": "FINISHED", "result": ended, **stored}
         told["ended"] = time.monotonic_ns() // 1000
         return json.dumps(told).encode() + b"\n"
 

@@ -105,12 +105,20 @@ class Worker:
         return self.group is not None and (killed or self.mem > 0) and self.group.killed()
 
     def describe(self, stage: int, version: int, line: bytes) -> None:
-        """Tell the worker of a stage; what is long goes by a file, so that this never waits for the worker."""
-        self.known[stage] = version
+        """Tell the worker of a stage; what is long goes by a file, so that this never waits for the worker.
+
+        A worker whose folder cannot be written takes nothing more, and is to end.
+        """
         if len(line) > INLINE:
             path = self.folder / f"stage-{stage}-{version}.json"
-            path.write_bytes(line)
+            try:
+                path.write_bytes(line)
+            except OSError:
+                path.unlink(missing_ok=True)
+                self.retiring = True
+                raise
             line = json.dumps({"path": str(path)}).encode() + b"\n"
+        self.known[stage] = version
         os.write(self._stages, line)
 
     def hand(self, entry: Entry, indexes: list[int], version: int) -> None:

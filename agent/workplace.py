@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from select import POLLIN, poll
@@ -89,11 +90,24 @@ class Workplace:
             while _copy(pipe):
                 pass
 
+    def discard(self) -> None:
+        """Drop what is left of what a command wrote, so that it does not reach the next one's output."""
+        for pipe in self._pipes:
+            while _read(pipe):
+                pass
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether commands have left the worker its channel."""
+        return self.channel.is_there
+
     def leave(self) -> None:
         """Make all as it was: the next command finds an empty folder. It is made anew unless it is as it was made."""
-        os.chdir(self._folder)
+        with suppress(OSError):
+            os.chdir(self._folder)
         for path in self._written:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
         self._written.clear()
         if self._made and (_nature(self.cwd) != self._made or not _is_empty(self.cwd)):
             _remove(self.cwd)
@@ -139,11 +153,14 @@ def _pipe(file: int) -> Pipe:
 
 def _copy(pipe: Pipe) -> bool:
     """Copy once what a command wrote; say whether there may be more."""
-    try:
-        data = os.read(pipe.read, CHUNK)
-    except BlockingIOError:
-        return False
-    rest = data
+    data = rest = _read(pipe)
     while rest:
         rest = rest[os.write(pipe.file, rest) :]
-    return True
+    return bool(data)
+
+
+def _read(pipe: Pipe) -> bytes:
+    try:
+        return os.read(pipe.read, CHUNK)
+    except BlockingIOError:
+        return b""

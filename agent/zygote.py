@@ -55,11 +55,17 @@ def _reap(agent: socket.socket) -> None:
 
 
 def _fork(agent: socket.socket, pipe: tuple[int, int], wanted: dict[str, object], fds: list[int]) -> None:
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        pid = -1
+        agent.send(json.dumps({"failed": wanted["worker"], "error": [error.errno, error.strerror]}).encode())
     if pid:
         for fd in fds:
             os.close(fd)
+    if pid > 0:
         agent.send(json.dumps({"forked": pid, "worker": wanted["worker"]}).encode())
+    if pid:
         return
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

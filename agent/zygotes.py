@@ -6,11 +6,12 @@ There is one for each interpreter, and one more for each time that jobs wait for
 import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ PATH = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/sbin:/usr/
 #: What every task finds in its environment, beside what its stage says.
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8"}
 PIPE = 1 << 20
+SETUP = "setup.json"
 
 
 class Zygote:
@@ -37,53 +39,69 @@ class Zygote:
         self.forked = False
         self._groups = groups
         self._deadline = 0.0
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pipe, self._pipe = os.pipe2(os.O_CLOEXEC)
-        passed = [pipe, theirs.fileno(), *([keep] if keep is not None else [])]
         zygote = [interpreter or sys.executable, "-m", "agent.zygote"]
-        self._guardian = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "agent.guardian",
-                str(pipe),
-                str(theirs.fileno()),
-                groups.prefix if groups else "",
-                *zygote,
-            ],
-            pass_fds=passed,
-            env=ENVIRONMENT | {"PYTHONPATH": _import_path(interpreter)},
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        os.close(pipe)
-        theirs.close()
+        with ExitStack() as undo:
+            self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(self.socket.close)
+            with theirs:
+                pipe, self._pipe = os.pipe2(os.O_CLOEXEC)
+                undo.callback(os.close, self._pipe)
+                with os.fdopen(pipe, "rb", 0):
+                    told = [str(pipe), str(theirs.fileno()), groups.prefix if groups else ""]
+                    self._guardian = subprocess.Popen(
+                        [sys.executable, "-m", "agent.guardian", *told, *zygote],
+                        pass_fds=[pipe, theirs.fileno(), *([keep] if keep is not None else [])],
+                        env=ENVIRONMENT | {"PYTHONPATH": _import_path(interpreter)},
+                        stdin=subprocess.DEVNULL,
+                        start_new_session=True,
+                    )
+            undo.pop_all()
 
     def start(self, number: int, key: Key, env: Mapping[str, str], files: str | None) -> Worker:
         """Ask for a worker; it takes tasks at once and begins when it is there."""
         folder = self._folder / "workers" / str(number)
-        (folder / "cwd").mkdir(parents=True)
         group = self._groups.make(self._guardian.pid, number) if self._groups else None
-        setup = folder / "setup.json"
         told = {"folder": str(folder), "cwd": str(folder / "cwd"), "files": files, "env": {**ENVIRONMENT, **env}}
-        setup.write_text(json.dumps(told | {"group": str(group.folder) if group else None}))
-        items_read, items_write = os.pipe2(os.O_CLOEXEC)
-        stages_read, stages_write = os.pipe2(os.O_CLOEXEC)
-        results_read, results_write = os.pipe2(os.O_CLOEXEC)
-        page, out, err = new_page(str(folder / "page")), _output(folder / "stdout"), _output(folder / "stderr")
-        theirs = [items_read, stages_read, results_write, page, out, err]
-        # A description of its own of the pipe's end, so that taking back never waits while the worker's reading does.
-        unclaimed = os.open(f"/proc/self/fd/{items_read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
-        os.set_blocking(results_read, False)
-        worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience)
+        told["group"] = str(group.folder) if group else None
+        opened: list[int] = []
+        try:
+            worker, theirs = self._prepare(number, key, folder, told, opened)
+        except OSError:
+            for fd in opened:
+                os.close(fd)
+            shutil.rmtree(folder, ignore_errors=True)
+            if self._groups and group:
+                self._groups.remove(group)
+            raise
         worker.group = group
         # If the zygote is gone, the end of its socket tells, and what the worker was handed goes elsewhere.
         with suppress(OSError):
-            socket.send_fds(self.socket, [json.dumps({"worker": number, "setup": str(setup)}).encode()], theirs)
+            socket.send_fds(self.socket, [json.dumps({"worker": number, "setup": str(folder / SETUP)}).encode()], theirs)
         for fd in theirs:
             os.close(fd)
         return worker
+
+    def _prepare(
+        self, number: int, key: Key, folder: Path, told: dict[str, Any], opened: list[int]
+    ) -> tuple[Worker, list[int]]:
+        """Make a worker's folder and open its ends, each noted in `opened`; return the worker and the ends that it gets."""
+        (folder / "cwd").mkdir(parents=True)
+        (folder / SETUP).write_text(json.dumps(told))
+        for _ in range(3):
+            opened += os.pipe2(os.O_CLOEXEC)
+        items_read, items_write, stages_read, stages_write, results_read, results_write = opened
+        opened += [new_page(str(folder / "page"))]
+        opened += [_output(folder / "stdout")]
+        opened += [_output(folder / "stderr")]
+        theirs = [items_read, stages_read, results_write, *opened[6:]]
+        # A description of its own of the pipe's end, so that taking back never waits while the worker's reading does.
+        unclaimed = os.open(f"/proc/self/fd/{items_read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        opened += [unclaimed]
+        fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
+        os.set_blocking(results_read, False)
+        page = opened[6]
+        worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience)
+        return worker, theirs
 
     def extend(self, deadline: float) -> None:
         """Tell the guardian until when (CLOCK_BOOTTIME) to wait for the next word, if that is news."""

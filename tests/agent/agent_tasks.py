@@ -170,3 +170,9 @@ def gulp() -> None:
     """Take more memory at once than anybody who looks now and then could see."""
     memory = bytearray(1 << 30)
     memory[::4096] = b"x" * (1 << 18)
+
+
+def print_when_told(folder: str) -> None:
+    """Wait, and then print more than anything could buffer."""
+    wait(folder)
+    print("x" * 100_000)

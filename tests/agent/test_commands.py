@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.agent.conftest import Agent, Server, wait_until
-from tests.agent.test_stopping import alive
+from tests.agent.test_stopping import alive, running
+from tests.agent.test_telling import whole
 
 
 def shell(server: Server, line: str, stage: int = 1, **what: Any) -> None:
@@ -173,3 +174,53 @@ def test_hundreds_of_commands_end_each_for_itself(agent: Agent, server: Server) 
     server.launch(1, 300, command=["/bin/sh", "-c", "exit $((SWITCHYARD_TASK_INDEX % 2))"])
     server.until(lambda: len(server.ends()) + len(server.returned()) == 300)
     assert server.ends() == {(1, 0, i): "user_error" if i % 2 else "null" for _, _, i in server.ends()}
+
+
+def test_a_command_that_removes_all_that_its_worker_has_harms_nothing_else(
+    start_agent: Callable[..., Agent], server: Server, tmp_path: Path
+) -> None:
+    agent = start_agent("--slots", "2")
+    server.launch(1, python="agent_tasks:wait", args=[str(tmp_path)])
+    running(tmp_path)
+    shell(server, f"touch {tmp_path}/going; rm -rf ../* ; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done", stage=2)
+    shell(server, "echo more; echo '{\"result\": 7}' > $SWITCHYARD_REPORT", stage=3, count=3)
+    wait_until((tmp_path / "going").exists)
+    server.until(lambda: (2, 0, 0) in server.started())
+    (tmp_path / "go").touch()
+    server.until(lambda: len(server.ends()) + len(server.returned()) == 5)
+    assert server.ends()[1, 0, 0] == '"done"'
+    for index in set(range(3)) - {index for stage, _, index in server.returned() if stage == 3}:
+        assert server.result(3, index) == 7
+        assert whole(server, server.end(3, index), "stdout") == "more\n"
+    assert agent.process.poll() is None
+
+
+def test_what_began_in_a_worker_whose_page_is_removed_is_lost_with_its_agent(
+    start_agent: Callable[..., Agent], server: Server, tmp_path: Path
+) -> None:
+    first = start_agent("--slots", "1")
+    shell(server, f"rm -rf ../*; touch {tmp_path}/gone; sleep 1000")
+    wait_until((tmp_path / "gone").exists)
+    server.until(server.started)
+    first.kill()
+    server.resume = True
+    start_agent("--slots", "1")
+    assert server.end(1)["class"] == "lost"
+    assert not server.returned()
+
+
+@pytest.mark.parametrize(
+    ("first_line", "said"),
+    [("#!/no/such/python", "its interpreter /no/such/python is missing"), ("\x7fELF", "cannot run ./run")],
+)
+def test_a_program_that_lacks_what_runs_it_says_so(
+    start_agent: Callable[..., Agent], server: Server, tmp_path: Path, first_line: str, said: str
+) -> None:
+    start_agent()
+    program = tmp_path / "run"
+    program.write_text(f"{first_line}\n")
+    program.chmod(0o755)
+    server.launch(1, command=[str(program)])
+    end = server.end(1)
+    assert (end["class"], end["exit_code"]) == ("user_error", 127 if "no/such" in said else 126)
+    assert said.replace("./run", str(program)) in end["error"]
