@@ -47,9 +47,15 @@ def fetch(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> lis
 def together() -> Iterator[None]:
     """Send what is executed meanwhile without waiting for each result, so that it costs one round trip.
 
-    The first failure undoes the transaction and is raised where a result is fetched next, or at the end.
+    The first failure undoes the transaction and is raised where a result is fetched next, or at the end. A block inside
+    another belongs to the outer one: psycopg waits at the start of a nested pipeline until all is answered, and does not
+    write meanwhile, so that it waits for ever once more was asked than the socket takes at once.
     """
-    with _open().pipeline():
+    connection = _open()
+    if connection.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF:
+        yield
+        return
+    with connection.pipeline():
         yield
 
 

@@ -1,10 +1,11 @@
 """Rows as the main path reads and writes them."""
 
+from threading import Thread
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -53,3 +54,26 @@ def test_a_failure_among_what_is_sent_together_undoes_all() -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         attempt()
     assert rows.fetch("SELECT epoch FROM jobs_lease") == before
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("sent", ["before the inner block", "in the inner block"])
+def test_a_block_in_another_takes_any_amount(sent: str) -> None:
+    large, backends, found = "x" * 8_000_000, list[int](), list[Any]()
+
+    def nested() -> None:
+        backends.extend(*rows.fetch("SELECT pg_backend_pid()"))
+        with transaction.atomic(), rows.together():
+            first = rows.execute("SELECT length(%s::text)", [large if "before" in sent else "x"])
+            with rows.together():
+                second = rows.execute("SELECT length(%s::text)", [large])
+            found.extend([first.fetchall(), second.fetchall()])
+        connection.close()
+
+    worker = Thread(target=nested, daemon=True)
+    worker.start()
+    worker.join(30)
+    if worker.is_alive():
+        rows.fetch("SELECT pg_terminate_backend(%s)", backends)
+        worker.join(30)
+    assert found == [[(len(large) if "before" in sent else 1,)], [(len(large),)]]
