@@ -66,6 +66,8 @@ class Orders:
             self._prepare(stage)
         known = [launch for launch in command.launches if launch.stage in self._list.stages]
         new = [entry for launch in known if (entry := self._launch(launch, now))]
+        for stage in {entry.stage.id: entry.stage for entry in new if entry.remote}.values():
+            self._ask(stage)
         if new:
             self._journal.launched(command.number, ((e.number, e.stage.id, e.attempt, e.pending) for e in new))
         for stage_id, attempt, ranges in command.recalls:
@@ -118,7 +120,6 @@ class Orders:
         if entry is None:
             return None
         stage = entry.stage
-        self._ask(stage)
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             stage.wanted += 1
