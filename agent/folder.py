@@ -50,7 +50,11 @@ class Folder:
         with suppress(OSError):  # Nothing but a hint, and the disk may be full.
             os.truncate(self._own, 0)
             os.write(self._own, f"{os.getpid()}\n".encode())
+        if _is_copy(path):
+            log.warning("the data folder is a copy of another agent's, beginning anew", path=str(path))
+            _forget(path)
         self.identity = _identity(path / "identity")
+        _note_place(path)
 
     def clear(self) -> None:
         """End what a predecessor has left running."""
@@ -84,6 +88,27 @@ def _end(page: Path) -> None:
     if group and started < trees.start_time(group):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
+
+
+def _is_copy(path: Path) -> bool:
+    """Say whether the folder was copied: the file that names the agent is not the one that was written in it.
+
+    What a copy tells of belongs to an agent that may live: its session, and processes that a successor would end.
+    """
+    identity, place = path / "identity", path / "place"
+    return identity.exists() and place.exists() and place.read_text() != str(identity.stat().st_ino)
+
+
+def _note_place(path: Path) -> None:
+    with suppress(OSError):
+        (path / "place").write_text(str((path / "identity").stat().st_ino))
+
+
+def _forget(path: Path) -> None:
+    for name in ("identity", "place", "journal", "journal.new"):
+        (path / name).unlink(missing_ok=True)
+    for name in ("workers", "files", "results"):
+        shutil.rmtree(path / name, ignore_errors=True)
 
 
 def _identity(path: Path) -> str:
