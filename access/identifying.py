@@ -22,11 +22,12 @@ Via = Literal["token", "basic", "session", "loopback"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, in which role (None: none yet), and how we know. Agents have no user."""
+    """Who asks, in which role (None: none yet), and how we know; by a token, by which. Agents have no user."""
 
     user: User | None
     role: Role | None
     via: Via
+    token: int | None = None
 
     @property
     def name(self) -> str:
@@ -87,9 +88,9 @@ def _by_token(secret: str) -> Identity:
         raise BadCredentials
     cap = Role(token.role)
     if token.owner is None:
-        return Identity(None, cap, "token")
+        return Identity(None, cap, "token", token.id)
     role = role_of(token.owner)
-    return Identity(token.owner, role and lower(role, cap), "token")
+    return Identity(token.owner, role and lower(role, cap), "token", token.id)
 
 
 def _by_password(request: HttpRequest, value: str) -> Identity:

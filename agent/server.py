@@ -84,7 +84,10 @@ class Server:
             raise Refused(BAD_TOKEN if self._has_token else NO_TOKEN)
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
             raise Refused(f"{method} {path}: {answer.status_code} {_said(answer)}")
-        return answer.raise_for_status()
+        if not answer.is_success:
+            text = f"{method} {path}: {answer.status_code} {_said(answer)}"
+            raise httpx.HTTPStatusError(text, request=answer.request, response=answer)
+        return answer
 
 
 def _said(answer: httpx.Response) -> str:

@@ -19,6 +19,7 @@ from jobs.outcomes import Ends
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
 from nodes import events
 from nodes.conditions import BROKER_AWAY, DEAF, HEARD
+from nodes.trusting import TRUSTED, note_untrusted
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import LISTED, JobState, TaskState
 from scheduling.retry import ExitClass, Failure
@@ -43,7 +44,7 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> set[str]:
         f"""UPDATE nodes_node n SET heard_at = now(),
             figures = CASE WHEN n.{LEFT} THEN n.figures ELSE c.figures::jsonb END
         FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(id, session, figures)
-        WHERE n.id = c.id AND n.session = c.session RETURNING n.session""",
+        WHERE n.id = c.id AND n.session = c.session AND {TRUSTED} RETURNING n.session""",
         values,
     )
     return {session for (session,) in heard}
@@ -52,16 +53,19 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> set[str]:
 def watch_nodes(*, listening: float, epoch: int) -> None:
     """Mark nodes silent or heard again, and end sessions that were silent for too long, replaced, or ended by their agent.
 
+    Nodes that are not trusted any more (nodes.trusting) are silent from then on, whatever their agents say.
     `listening` is for how many seconds the caller has been able to hear.
     """
     heard = "least(extract(epoch FROM now() - heard_at), %s)"
     silent = rows.fetch(
-        f"SELECT id FROM nodes_node WHERE silent_since IS NULL AND session <> '' AND {heard} > %s", [listening, SILENT]
-    )
-    back = rows.fetch(
-        f"SELECT id FROM nodes_node WHERE silent_since IS NOT NULL AND session <> '' AND {heard} <= %s",
+        f"SELECT id FROM nodes_node n WHERE silent_since IS NULL AND session <> '' AND ({heard} > %s OR NOT {TRUSTED})",
         [listening, SILENT],
     )
+    back = rows.fetch(
+        f"SELECT id FROM nodes_node n WHERE silent_since IS NOT NULL AND session <> '' AND {heard} <= %s AND {TRUSTED}",
+        [listening, SILENT],
+    )
+    note_untrusted()
     lost = _lost(listening)
     left = rows.fetch(
         "SELECT DISTINCT a.node_id FROM jobs_assignment a JOIN nodes_node n ON n.id = a.node_id WHERE a.session <> n.session"

@@ -18,6 +18,7 @@ from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
 from jobs.outcomes import Ends
+from nodes.trusting import TRUSTED
 from scheduling.lifecycle import TaskState
 from scheduling.retry import ExitClass
 
@@ -304,7 +305,8 @@ def _add_run_time(board: Board, reports: Iterable[Report], measures: Measures) -
 def _write_numbers(applied: Applied) -> None:
     last = {report.node: report for report in applied.accepted}
     rows.execute(
-        "UPDATE nodes_node n SET last_report = c.number, heard_at = now(), "
+        "UPDATE nodes_node n SET last_report = c.number, "
+        f"heard_at = CASE WHEN {TRUSTED} THEN now() ELSE n.heard_at END, "
         "confirmed_pause = greatest(n.confirmed_pause, c.pause) "
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS c(id, number, pause) WHERE n.id = c.id",
         [list(last), [report.number for report in last.values()], [report.pause for report in last.values()]],

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from access.drf import Ruled
+from access.drf import Ruled, identity_of
 from access.roles import Role
 from nodes import services
 from scheduling.spec.fields import NAME_PATTERN
@@ -59,7 +59,7 @@ class RegisterView(Ruled, APIView):
     def post(self, request: Request) -> Response:
         """Start a session for an agent, or let it go on with its last one."""
         told = _read(RegistrationSerializer, request)
-        node, resumed = services.register(**told)
+        node, resumed = services.register(**told, token=identity_of(request).token)
         return Response({"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report})
 
 

@@ -6,6 +6,8 @@ from database import rows
 
 #: The agent is heard over HTTP alone.
 BROKER_AWAY = "broker_away"
+#: The token that began the agent's session is not valid any more (nodes.trusting).
+UNTRUSTED = "untrusted"
 #: The agent does not confirm what it is sent (jobs.deafness).
 DEAF = "deaf"
 #: The agent does not have what stands on its list, or has more.

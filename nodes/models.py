@@ -47,6 +47,8 @@ class Node(models.Model):
     silent_since = models.DateTimeField(null=True)
     #: Since when the session confirms nothing of what it is sent.
     deaf_since = models.DateTimeField(null=True)
+    #: The id of the token that began the session.
+    token = models.BigIntegerField(null=True)
     last_report = models.BigIntegerField(default=0)
     last_entry = models.BigIntegerField(default=0)
     heard_at = models.DateTimeField(null=True)
@@ -64,6 +66,7 @@ class Node(models.Model):
             "session",
             "silent_since",
             "deaf_since",
+            "token",
             "last_report",
             "last_entry",
             "heard_at",

@@ -8,11 +8,21 @@ from typing import Any
 
 from database import rows
 from nodes.models import Scheduler
+from nodes.trusting import VALID_TOKEN
 from scheduling.cluster import NodeView
 from scheduling.resources import Resources
 
 #: Why a node takes no new work, by what is asked of it, the weightiest first.
-_UNAVAILABLE = ("inactive", "paused", "draining", "leaving", "silent", "taking no commands", "cut off from Redis")
+_UNAVAILABLE = (
+    "inactive",
+    "paused",
+    "draining",
+    "leaving",
+    "without a valid token",
+    "silent",
+    "taking no commands",
+    "cut off from Redis",
+)
 
 
 @dataclass(slots=True)
@@ -54,9 +64,10 @@ def ask_nodes() -> rows.Answer[list[NodeRow]]:
     """Ask for the registered nodes in the order of their ids."""
     asked = rows.execute(
         "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, "
-        """figures @> '{"leaving": true}', silent_since, deaf_since, figures @> '{"broker": "away"}', """
+        f"""figures @> '{{"leaving": true}}', NOT {VALID_TOKEN}, silent_since, deaf_since, """
+        """figures @> '{"broker": "away"}', """
         "split_part(figures ->> 'fault', ':', 1) "
-        "FROM nodes_node WHERE session <> '' ORDER BY id"
+        "FROM nodes_node n WHERE session <> '' ORDER BY id"
     )
     return lambda: [_node_row(*row) for row in asked.fetchall()]
 

@@ -1,5 +1,6 @@
 """Changing the cluster: registration of agents, and what operators do to nodes and to the scheduler as a whole."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +10,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from agent.messages import kept_figures
+from database import rows
 from nodes import conditions, events
 from nodes.conditions import BROKER_AWAY, DEAF
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
+from nodes.trusting import TRUSTED
 from scheduling.errors import SwitchyardError
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -33,6 +36,10 @@ class StillThere(SwitchyardError):
     """The node is not gone: its agent has a session, or work of it stands on its list. Stop it, and wait until it is GONE."""
 
 
+class Deactivated(SwitchyardError):
+    """This node is deactivated: its agent can begin once an operator has activated it."""
+
+
 class NameTaken(SwitchyardError):
     """Another agent runs under this name; stop it, or give this one another name."""
 
@@ -45,14 +52,18 @@ def register(
     pool: str,
     info: Mapping[str, Any],
     session: str = "",
+    token: int | None = None,
 ) -> tuple[Node, bool]:
     """Give the agent of a node a session; the node is made if it is new.
 
     An agent that presents the node's session goes on with it (True). Raises NameTaken while another agent, one with
     another data folder (which is what `agent` in `info` names), may run what its session has: until that has ended.
+    Raises Deactivated for a node that was taken out of the cluster. The session lasts no longer than `token` is valid.
     """
     with transaction.atomic():
         node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool, "labels": dict(labels)})
+        if not node.active:
+            raise Deactivated
         resumed = bool(session) and node.session == session
         if not resumed and _has_session(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
             raise NameTaken
@@ -61,6 +72,7 @@ def register(
             node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
             node.deaf_since = None
             node.conditions.filter(name__in=(BROKER_AWAY, DEAF)).delete()
+        node.token = token
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         node.registered_at = node.heard_at = node.changed_at = timezone.now()
@@ -76,13 +88,17 @@ def register(
 
 
 def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
-    """Note a sign of life that came over HTTP; say whether the session is the node's.
+    """Note a sign of life that came over HTTP; say whether the session is the node's, and goes on.
 
     The agent says in it whether it had to come this way, because it does not reach the broker.
     """
     now = timezone.now()
     with transaction.atomic():
-        heard = Node.objects.filter(id=node, session=session).update(heard_at=now, figures=kept_figures(figures))
+        heard = rows.fetch(
+            f"""UPDATE nodes_node n SET heard_at = now(), figures = %s::jsonb
+            WHERE n.id = %s AND n.session = %s AND ({TRUSTED} OR %s) RETURNING 1""",
+            [json.dumps(kept_figures(figures)), node, session, bool(figures.get("left"))],
+        )
         if heard and figures.get("broker") == "away":
             Condition.objects.update_or_create(
                 node_id=node,

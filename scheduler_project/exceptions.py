@@ -52,6 +52,14 @@ class Unavailable(APIException):
     wait = 1  #: seconds, told as Retry-After
 
 
+class NotYet(APIException):
+    """Not now; it may be tried again."""
+
+    status_code = status.HTTP_425_TOO_EARLY
+    default_code = "not_yet"
+    wait = 5  #: seconds, told as Retry-After
+
+
 _ANSWERS: dict[type[Exception], type[APIException]] = {
     TooLarge: PayloadTooLarge,
     RequestDataTooBig: PayloadTooLarge,
@@ -64,6 +72,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     OverQuota: Forbidden,
     nodes.NoSuchNode: exceptions.NotFound,
     nodes.NameTaken: Conflict,
+    nodes.Deactivated: NotYet,
     nodes.StillThere: Conflict,
     artifacts.NoSuchArtifact: exceptions.NotFound,
     artifacts.WrongDigest: exceptions.ParseError,

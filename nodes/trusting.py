@@ -1,0 +1,27 @@
+"""Trusting: whose heartbeats count. A node that was deactivated or whose token is gone is silent, whatever it says."""
+
+from database import rows
+from nodes.conditions import UNTRUSTED
+
+#: Holds for the nodes `n` that are active, and whose session was begun with a token that is still valid.
+VALID_TOKEN = """(n.token IS NULL OR EXISTS (
+    SELECT FROM access_token t WHERE t.id = n.token AND (t.expires_at IS NULL OR t.expires_at > now())))"""
+TRUSTED = f"(n.active AND {VALID_TOKEN})"
+
+_TITLE = "The node's token is not valid any more"
+_TEXT = "Its agent is not heard, and what it runs is placed elsewhere. Give it a valid token and start it again."
+
+
+def note_untrusted() -> None:
+    """Set the condition of the nodes whose token was revoked or has expired."""
+    rows.execute(
+        f"""DELETE FROM nodes_condition c USING nodes_node n
+        WHERE c.name = %s AND n.id = c.node_id AND (n.session = '' OR {VALID_TOKEN})""",
+        [UNTRUSTED],
+    )
+    rows.execute(
+        f"""INSERT INTO nodes_condition (node_id, kind, name, title, description, started_at, updated_at)
+        SELECT n.id, 'error', %s, %s, %s, now(), now() FROM nodes_node n WHERE n.session <> '' AND NOT {VALID_TOKEN}
+        ON CONFLICT (node_id, name) DO UPDATE SET updated_at = excluded.updated_at""",
+        [UNTRUSTED, _TITLE, _TEXT],
+    )
