@@ -74,7 +74,7 @@ def installed(on: Host, *, agents: int, slots: int, given: Given | None = None) 
         first, scheduler, *others = (_given(command, given or {}) for command in stack.processes(setting))
         for command in (scheduler, first):
             _start(command, made, children)
-        _await(lambda: web.is_ready(config), "the web is not ready")
+        _await(lambda: web.is_ready(config.url), "the web is not ready")
         for command in others:
             _start(command, made, children)
         _await(lambda: _registered(setting.database_url) == agents, "not all agents registered")

@@ -25,6 +25,12 @@ def main() -> int:
     except LaunchError as error:
         print(f"launch: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(
+            f"launch: {error.filename}: {error.strerror}. DATA_DIR must be a folder that this user may write.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("launch: interrupted; make status says what runs, make down stops it", file=sys.stderr)
         return INTERRUPTED

@@ -44,6 +44,17 @@ def borrowed() -> Account | None:
     )
 
 
+def require_name() -> None:
+    """Refuse to make a database as a user without a name, which its programs insist on."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError as error:
+        raise LaunchError(
+            f"This machine has no name for the user {os.geteuid()}, and PostgreSQL's initdb asks for it. "
+            "Add a line for it to /etc/passwd, or set DATABASE_URL."
+        ) from error
+
+
 def options(account: Account | None) -> dict[str, Any]:
     """Say to subprocess who runs a command."""
     return account.popen_options() if account else {}

@@ -36,12 +36,18 @@ class Config:
     @property
     def url(self) -> str:
         """Where this machine's own processes reach the web."""
-        return f"http://{LOOPBACK if self.host == '0.0.0.0' else self.host}:{self.port}"
+        reached = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(self.host, self.host)
+        return f"http://{in_url(reached)}:{self.port}"
 
     @property
     def is_private(self) -> bool:
         """Whether nothing here is shared with another machine: embedded services, loopback only."""
         return not (self.listen or self.database_url or self.redis_url)
+
+
+def in_url(host: str) -> str:
+    """Write a host as addresses hold it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def read(environ: Mapping[str, str]) -> Config:
@@ -51,7 +57,7 @@ def read(environ: Mapping[str, str]) -> Config:
     share = max(1, len(os.sched_getaffinity(0)) // max(1, agents))
     return Config(
         port=port,
-        data=(ROOT / environ.get("DATA_DIR", ".switchyard")).absolute(),
+        data=(ROOT / (environ.get("DATA_DIR") or ".switchyard")).absolute(),
         agents=agents,
         slots=_number(environ, "SLOTS", share, 1, 1024),
         database_url=environ.get("DATABASE_URL") or None,

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,11 +16,13 @@ from launch import account, binaries, folders
 from launch.account import Account
 from launch.commands import Command
 from launch.errors import LaunchError
+from launch.processes import identify, wait_until
 
 USER = DATABASE = "switchyard"
 SOCKET = ".s.PGSQL.5432"
 # The eighth line of postmaster.pid is what pg_ctl waits for as well.
 STATUS_LINE = 7
+LEAVE_SECONDS = 20.0
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -53,6 +56,8 @@ class Postgres:
     url: str
     home: Path
     sockets: Path
+    #: What a server that was killed left as its status, which is not that of this one.
+    stale: str
 
 
 def prepare(data: Path, logs: Path, *, durable: bool = True) -> Postgres:
@@ -65,17 +70,17 @@ def prepare(data: Path, logs: Path, *, durable: bool = True) -> Postgres:
     sockets = folders.socket_folder(home / "run", SOCKET, owner)
     programs = binaries.postgres(owner, major=_existing_major(home))
     if _existing_major(home) is None:
+        account.require_name()
         _initialise(programs, home, owner)
+    _forget_zombie(home)
     command = _server(programs, home, sockets, logs, owner, durable=durable)
-    return Postgres(command, f"postgresql://{USER}@/{DATABASE}?host={quote(str(sockets))}", home, sockets)
+    return Postgres(command, f"postgresql://{USER}@/{DATABASE}?host={quote(str(sockets))}", home, sockets, _status(home))
 
 
 def is_ready(server: Postgres) -> bool:
     """Tell whether the server on this data folder takes connections."""
-    try:
-        lines = (server.home / "data" / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return False
+    told = _status(server.home)
+    lines = told.splitlines() if told != server.stale else []
     return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"
 
 
@@ -83,6 +88,31 @@ def forget_sockets(server: Postgres) -> None:
     """Remove the socket folder if it was made for this run only."""
     if server.sockets.parent != server.home and server.sockets.exists():
         server.sockets.rmdir()
+
+
+def _forget_zombie(home: Path) -> None:
+    """Remove the lock of a server that was killed and that nobody has reaped: PostgreSQL would take it for one that runs."""
+    pid = _status(home).partition("\n")[0]
+    if pid and Path(f"/proc/{pid}").exists() and identify(int(pid)) is None:
+        # What it started ends soon after it, and works on the data until then.
+        if not wait_until(lambda: not _is_in_use(home / "data"), LEAVE_SECONDS):
+            raise LaunchError(f"Processes of a PostgreSQL that was killed still work in {home / 'data'}.")
+        (home / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _is_in_use(data: Path) -> bool:
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdigit() and (process / "cwd").readlink() == data:
+                return True
+    return False
+
+
+def _status(home: Path) -> str:
+    try:
+        return (home / "data" / "postmaster.pid").read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _existing_major(home: Path) -> int | None:

@@ -43,8 +43,7 @@ def identify(pid: int) -> Identity | None:
         return None
     # The command's name stands in parentheses and may hold spaces and parentheses itself.
     fields = stat.rpartition(")")[2].split()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return None if fields[0] in "ZX" else Identity(pid, int(fields[19]), boot)
+    return None if fields[0] in "ZX" else Identity(pid, int(fields[19]), _boot())
 
 
 def is_alive(process: Identity) -> bool:
@@ -52,8 +51,23 @@ def is_alive(process: Identity) -> bool:
     return identify(process.pid) == process
 
 
+def is_there(process: Identity) -> bool:
+    """Tell whether this very process still runs, or others that it left in its session."""
+    return is_alive(process) or bool(left_by(process))
+
+
+def left_by(process: Identity) -> list[Identity]:
+    """List what a process that was killed left in its session, whose number is nobody else's as long as anybody is in it."""
+    if identify(process.pid) or process.boot != _boot():
+        return []
+    found = (identify(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [each for each in found if each and _session(each.pid) == process.pid and each.started >= process.started]
+
+
 def stop_in_order(running: Iterable[Running], say: Callable[[str], None] = lambda _: None) -> None:
     """Stop processes rank by rank, those of a rank together, and say so of each that was still there."""
+    running = list(running)
+    _kill_what_is_left(running, say)
     alive = [each for each in running if is_alive(each.identity)]
     for _, same_rank in groupby(sorted(alive, key=lambda each: -each.rank), key=lambda each: each.rank):
         group = list(same_rank)
@@ -61,6 +75,26 @@ def stop_in_order(running: Iterable[Running], say: Callable[[str], None] = lambd
             _signal(each.identity, each.stop_signal)
         for each in group:
             say(f"{each.name} {'stopped' if _ended(each) else 'was killed: it did not stop when asked'}")
+
+
+def _kill_what_is_left(running: Iterable[Running], say: Callable[[str], None]) -> None:
+    for each in running:
+        if left := left_by(each.identity):
+            for process in left:
+                _signal(process, signal.SIGKILL)
+            wait_until(lambda left=left: not any(map(is_alive, left)), KILL_SECONDS)  # type: ignore[misc]  # bound now
+            say(f"what {each.name} left behind was killed")
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from launch import folders
 from launch.commands import Command
-from launch.config import ROOT, Config
+from launch.config import ROOT, Config, in_url
 from launch.credentials import Credentials
 
 MOST_WEB_WORKERS = 2
 #: Requests that a worker answers at once; each of its threads keeps a connection to the database, which has 100 for all.
 WEB_THREADS = 16
-LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
+LOCAL_HOSTS = "localhost,127.0.0.1"
 #: Settings that name others than this machine, by which requests may come from anywhere.
 OF_OTHERS = ("SWITCHYARD_HOSTS", "SWITCHYARD_TRUSTED_ORIGINS", "SWITCHYARD_PROXIES")
 # fmt: off
@@ -45,7 +45,7 @@ class Setting:
 def environment(setting: Setting) -> dict[str, str]:
     """Give the environment of the processes that know the database: the caller's own, completed."""
     config = setting.config
-    hosts = (LOCAL_HOSTS, config.listen, os.environ.get("SWITCHYARD_HOSTS"))
+    hosts = (LOCAL_HOSTS, in_url(config.listen or ""), os.environ.get("SWITCHYARD_HOSTS"))
     return (
         {"PYTHONUNBUFFERED": "1", "SWITCHYARD_SECRET_KEY": setting.credentials.secret_key}
         | os.environ

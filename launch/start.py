@@ -119,14 +119,16 @@ def _manage(setting: Setting, argv: tuple[str, ...]) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise LaunchError(f"{' '.join(argv)} failed:\n{done.stdout}{done.stderr}")
+        sentence = done.stderr.strip().removeprefix("manage.py: ")
+        told = sentence if "\n" not in sentence else f"{' '.join(argv)} failed:\n{done.stdout}{done.stderr}"
+        raise LaunchError(told)
     return done.stdout
 
 
 def _await_web(config: Config, logs: Path, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + WEB_SECONDS
-    supervisor.watch(lambda: web.is_ready(config) or time.monotonic() > deadline, look_every=LOOK_SECONDS)
-    if not web.is_ready(config):
+    supervisor.watch(lambda: web.is_ready(config.url) or time.monotonic() > deadline, look_every=LOOK_SECONDS)
+    if not web.is_ready(config.url):
         shown = "\n".join(f"--- {log.name}\n{commands.tail(log)}" for log in sorted(logs.glob("*.log")))
         raise LaunchError(f"{config.url}/readyz did not say ready within {WEB_SECONDS:.0f} s.\n{shown}")
 

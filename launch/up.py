@@ -18,6 +18,8 @@ from launch.terminal import say
 
 #: How long a demo waits for an agent; without any it goes on, and the job says what it lacks.
 NODE_SECONDS = 30.0
+#: The exit status of `status` where there is no stack.
+NOTHING_RUNS = 3
 EXAMPLE = "examples/standard-library.yaml"
 
 
@@ -61,13 +63,17 @@ def down(config: Config) -> int:
 
 def status(config: Config) -> int:
     """Say what runs; the exit status tells whether the stack is ready."""
-    known = _running_record(config.data / "run") if (config.data / "run").exists() else None
-    if known is None:
+    run = config.data / "run"
+    known = record.read(run) if run.exists() else None
+    everything = [known.supervisor, *known.processes] if known else []
+    if known is None or not any(processes.is_there(each.identity) for each in everything):
         say(f"Nothing runs in {config.data}.")
-        return 3
+        return NOTHING_RUNS
     for each in known.processes:
-        say(f"{each.name:12} {'runs' if processes.is_alive(each.identity) else 'ended':6} {each.identity.pid}")
-    ready = web.is_ready(config)
+        say(f"{each.name:12} {_state(each):6} {each.identity.pid}")
+    if not processes.is_alive(known.supervisor.identity):
+        say("Nobody watches these processes: their supervisor was killed. make up starts anew, make down stops them.")
+    ready = web.is_ready(known.url)
     say(f"{known.url} is {'ready' if ready else 'not ready'}")
     return 0 if ready else 1
 
@@ -129,6 +135,12 @@ def _relay(child: subprocess.Popen[str]) -> bool:
     with suppress(KeyboardInterrupt):
         child.wait()
     return False
+
+
+def _state(process: processes.Running) -> str:
+    if processes.is_alive(process.identity):
+        return "runs"
+    return "left" if processes.is_there(process.identity) else "ended"
 
 
 def _say(line: str) -> None:

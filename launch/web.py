@@ -17,8 +17,9 @@ ANSWER_SECONDS = 2.0
 
 def require_free_port(config: Config) -> None:
     """Refuse to start where another program already answers, and say what to do."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        with socket.create_server((config.host, config.port)):
+        with socket.create_server((config.host, config.port), family=family):
             return
     except OSError as error:
         reason = os.strerror(error.errno or 0)
@@ -28,20 +29,20 @@ def require_free_port(config: Config) -> None:
         ) from error
 
 
-def is_ready(config: Config) -> bool:
+def is_ready(url: str) -> bool:
     """Ask the web whether the stack is ready."""
-    return _ask(config, "/readyz") is not None
+    return _ask(url, "/readyz") is not None
 
 
 def has_a_node(config: Config, token: str) -> bool:
     """Ask the web whether an agent has registered that would take work now."""
-    answer = _ask(config, "/api/v1/nodes?state=READY", {"Authorization": f"Bearer {token}"})
+    answer = _ask(config.url, "/api/v1/nodes?state=READY", {"Authorization": f"Bearer {token}"})
     return bool(answer and json.loads(answer)["results"])
 
 
-def _ask(config: Config, path: str, headers: Mapping[str, str] | None = None) -> bytes | None:
+def _ask(url: str, path: str, headers: Mapping[str, str] | None = None) -> bytes | None:
     """Return what the web answers, None if it does not, or says no."""
-    connection = http.client.HTTPConnection(config.url.removeprefix("http://"), timeout=ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", path, headers=headers or {})
         answer = connection.getresponse()

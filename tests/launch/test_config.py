@@ -39,5 +39,12 @@ def test_stack_that_shares_anything_with_another_machine_is_not_private(given: d
     assert not config.read(given).is_private
 
 
-def test_web_bound_to_all_addresses_is_reached_by_loopback_from_here() -> None:
-    assert config.read({"SWITCHYARD_LISTEN": "0.0.0.0"}).url == "http://127.0.0.1:8000"
+@pytest.mark.parametrize(
+    ("listen", "url"), [("::1", "http://[::1]:8000"), ("::", "http://[::1]:8000"), ("0.0.0.0", "http://127.0.0.1:8000")]
+)
+def test_address_is_one_that_this_machine_reaches(listen: str, url: str) -> None:
+    assert config.read({"SWITCHYARD_LISTEN": listen}).url == url
+
+
+def test_empty_data_folder_is_the_default_and_not_the_repository() -> None:
+    assert config.read({"DATA_DIR": ""}).data == config.ROOT / ".switchyard"

@@ -1,6 +1,7 @@
 """Processes: known again beyond doubt, and stopped in order, by force where asking is not enough."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from launch import commands
 from launch.commands import Command
-from launch.processes import Running, identify, is_alive, stop_in_order
+from launch.processes import Running, identify, is_alive, is_there, left_by, stop_in_order, wait_until
 
 OBEDIENT = "print('up', flush=True); import time; time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + OBEDIENT
@@ -72,6 +73,21 @@ def test_highest_rank_stops_first_whatever_the_order_of_starting(spawned: Spawne
     ranks = {"database": 0, "agent-1": 4, "web": 2, "agent-2": 4}
     stop_in_order([spawned.start(name, OBEDIENT, rank=rank) for name, rank in ranks.items()], said.append)
     assert said == ["agent-1 stopped", "agent-2 stopped", "web stopped", "database stopped"]
+
+
+def test_what_a_killed_process_left_in_its_session_is_there_and_is_killed(spawned: Spawner, tmp_path: Path) -> None:
+    child = "import subprocess; child = subprocess.Popen(['sleep', '1000'])"
+    note = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))"
+    process = spawned.start("web", "; ".join((child, note, OBEDIENT)))
+    left = identify(int((tmp_path / "pid").read_text()))
+    assert left
+    assert left_by(process.identity) == []
+    os.kill(process.identity.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(process.identity), 20)
+    assert (is_there(process.identity), left_by(process.identity)) == (True, [left])
+    said: list[str] = []
+    stop_in_order([process], said.append)
+    assert (said, is_alive(left), is_there(process.identity)) == (["what web left behind was killed"], False, False)
 
 
 def test_process_that_ignores_the_request_is_killed_after_its_grace(spawned: Spawner) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from typing import TextIO
 import httpx
 import pytest
 
-from launch import record, web
+from launch import account, record, web
 from launch.config import ROOT, read
+from launch.errors import LaunchError
 from launch.processes import is_alive, wait_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -46,7 +48,7 @@ def test_stack_is_ready_when_up_returns_not_started_twice_and_gone_when_down_ret
     said = stack.run("up")
     assert said.returncode == 0, said.stderr
     assert f"Switchyard runs at {stack.config.url}/ui/" in said.stdout
-    assert web.is_ready(stack.config)
+    assert web.is_ready(stack.config.url)
     known = record.read(stack.data / "run")
     assert known is not None
     assert {each.name for each in known.processes} == {"postgres", "redis", "web", "scheduler", "agent-1"}
@@ -64,7 +66,7 @@ def test_up_goes_on_when_nobody_reads_what_it_says(stack: Stack) -> None:
     with os.fdopen(write_end, "w") as nobody:
         said = stack.run("up", stdout=nobody)
     assert (said.returncode, said.stderr) == (0, "")
-    assert web.is_ready(stack.config)
+    assert web.is_ready(stack.config.url)
 
 
 def assert_is_not_started_again(stack: Stack) -> None:
@@ -93,6 +95,61 @@ def shut_down(stack: Stack, token: str) -> None:
     assert httpx.delete(f"{stack.config.url}/cluster", headers=headers, trust_env=False).json() == {}
     each = (known.supervisor, *known.processes)
     assert wait_until(lambda: not any(is_alive(process.identity) for process in each), 60)
+
+
+def test_up_recovers_after_everything_but_the_workers_of_the_web_was_killed(stack: Stack) -> None:
+    assert stack.run("up").returncode == 0
+    assert stack.run("status", PORT=str(stack.config.port + 1)).returncode == 0
+    known = record.read(stack.data / "run")
+    assert known is not None
+    for each in (known.supervisor, *known.processes):
+        os.kill(each.identity.pid, signal.SIGKILL)
+    assert wait_until(lambda: not any(is_alive(each.identity) for each in known.processes), 20)
+    told = stack.run("status")
+    assert told.returncode != 3
+    assert "web          left" in told.stdout
+    assert "their supervisor was killed" in told.stdout
+    again = stack.run("up")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "what web left behind was killed" in again.stdout
+    assert web.is_ready(stack.config.url)
+
+
+@pytest.mark.parametrize("verb", ["up", "status", "down"])
+@pytest.mark.parametrize("way", ["a file", "in a file", "other things", "of somebody else"])
+def test_data_folder_that_cannot_be_one_is_an_error_that_says_so(stack: Stack, tmp_path: Path, verb: str, way: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    folder = {"a file": tmp_path / "file", "in a file": tmp_path / "file" / "data", "other things": tmp_path}.get(way)
+    if folder is None:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a folder away")
+        (folder := tmp_path / "theirs").mkdir()
+        os.chown(folder, 65_534, 65_534)
+    mode = tmp_path.stat().st_mode
+    said = stack.run(verb, DATA_DIR=str(folder))
+    assert said.returncode == (1 if verb == "up" else 3 if verb == "status" else 0)
+    assert str(folder) in said.stdout + said.stderr
+    assert "Traceback" not in said.stderr
+    assert tmp_path.stat().st_mode == mode
+
+
+def test_setting_that_cannot_be_read_is_told_in_a_sentence(stack: Stack) -> None:
+    said = stack.run("up", SWITCHYARD_KEEP_DAYS="soon")
+    assert (said.returncode, said.stderr) == (1, "")
+    assert said.stdout.splitlines()[-1] == "launch: SWITCHYARD_KEEP_DAYS=soon is not a whole number, 0 or more."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a name")
+def test_user_without_a_name_is_told_what_the_database_wants() -> None:
+    child = os.fork()
+    if child == 0:
+        os.setuid(54_321)
+        try:
+            account.require_name()
+        except LaunchError as error:
+            os._exit(0 if "54321" in str(error) else 2)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_port_in_use_is_an_error_that_says_what_to_do(stack: Stack) -> None:
