@@ -5,13 +5,15 @@ as an object, a callable as itself, and local files by their paths.
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from switchyard import packing
+from switchyard import packing, typed
 from switchyard.client import Client
 from switchyard.describing import checked
 from switchyard.errors import Unpackable
@@ -117,16 +119,26 @@ def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     """Name a function as workers will find it, and pack the file that it is in."""
     name = getattr(function, "__qualname__", "")
     home = sys.modules.get(getattr(function, "__module__", ""))
-    file = home and getattr(home, "__file__", None)
-    if not inspect.isfunction(function) or not file or "<" in name:
+    file = getattr(home, "__file__", None) or ""
+    if file.startswith("<"):
+        file = ""  # standard input
+    if not inspect.isfunction(function) or "<" in name or not (file or home is sys.modules["__main__"]):
         raise Unpackable(f"python: {function!r:.80} is not a function of a module's file; name it as 'module:function'")
-    module = Path(file).stem if function.__module__ == "__main__" else function.__module__
+    if not file:
+        return f"{typed.MODULE}:{name}", {f"{typed.MODULE}.py": typed.source(function)}
+    module = _importable(Path(file).stem) if function.__module__ == "__main__" else function.__module__
     if "." in module:
         raise Unpackable(
             f"python: {module} is part of a package, which is not packed; name the function as "
             f"'{module}:{name}' where the package is installed on the nodes"
         )
     return f"{module}:{name}", packing.texts({f"{module}.py": Path(file)}, Path.cwd())
+
+
+def _importable(module: str) -> str:
+    """Return the name by which workers import a file whose own is none of Python's, as those of run-etl.py and 01_load.py."""
+    name = re.sub(r"\W", "_", module)
+    return name if name.isidentifier() and not iskeyword(name) else f"_{name}"
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ What they do stands beside; what they may ask of a server, in switchyard.client.
 """
 
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -20,6 +21,12 @@ app = typer.Typer(
 )
 
 
+def _say_version(wanted: bool) -> None:  # noqa: FBT001  # as it is called
+    if wanted:
+        print(f"switchyard {metadata.version('switchyard')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     ctx: typer.Context,
@@ -27,6 +34,9 @@ def common(
         str | None,
         typer.Option(help="Address of the server (else SWITCHYARD_URL, else http://127.0.0.1:8000)."),
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and leave.")
+    ] = False,
 ) -> None:
     """Submit jobs to Switchyard, look at them, and steer the cluster."""
     ctx.obj = server

@@ -5,8 +5,10 @@ import sys
 
 import typer
 
+from switchyard.finding import find
+
 
 def agent(ctx: typer.Context) -> None:
     """Run an agent on this machine; its own options follow (switchyard agent --help)."""
-    given = ("--server", ctx.obj) if ctx.obj else ()
-    os.execv(sys.executable, (sys.executable, "-m", "agent", *given, *ctx.args))
+    server = find(os.environ, ctx.obj).url
+    os.execv(sys.executable, (sys.executable, "-m", "agent", "--server", server, *ctx.args))

@@ -51,7 +51,7 @@ def show(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
             return
         facts(_facts(found))
         print()
-        columns = ("STAGE", "STATE", "ENDED", "RUNNING", "FAILED", "NEEDS", "TOOK", "WAITS BECAUSE")
+        columns = ("STAGE", "STATE", "FINISHED", "ENDED", "RUNNING", "FAILED", "NEEDS", "TOOK", "WAITS BECAUSE")
         table(columns, (_stage_row(stage) for stage in found.stages))
         tell_failures(server, found)
 
@@ -146,16 +146,18 @@ def _draining(job: JobStatus) -> str:
 
 def _stage_row(stage: StageStatus) -> tuple[Any, ...]:
     needs = ", ".join(need.stage for need in stage.needs)
-    ended, failed = f"{stage.ended}/{stage.parallelism}", stage.tasks.get("FAILED", 0)
+    ended = f"{stage.ended}/{stage.parallelism}"
+    finished, failed = (stage.tasks.get(state, 0) for state in ("FINISHED", "FAILED"))
     refusal = " ".join(stage.refusal)
-    return stage.name, stage.state, ended, stage.running, failed, needs, _took(stage), refusal
+    return stage.name, stage.state, finished, ended, stage.running, failed, needs, _took(stage), refusal
 
 
 def _node_row(node: NodeStatus) -> tuple[Any, ...]:
     cpus, mem = node.resources.get("cpus"), node.resources.get("mem")
     held = f"{cpus.held / 1000:g}/{cpus.total / 1000:g}" if cpus else ""
     memory = f"{mem.held:,}/{mem.total:,} MiB" if mem else ""
-    conditions = "; ".join(each.title or each.name for each in node.conditions)
+    why = f"paused: {node.pause_reason}" if node.pause_reason else ""
+    conditions = "; ".join(filter(None, (why, *(each.title or each.name for each in node.conditions))))
     return node.name, node.state, node.pool, node.running, held, memory, ago(node.heard_at), conditions
 
 

@@ -1,6 +1,7 @@
 """Telling how a job ended: the top of its results, or which tasks failed and why."""
 
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -38,8 +39,14 @@ def readable(value: Any) -> str:
 
 
 def _tell_results(job: JobStatus, results: dict[str, Any]) -> None:
-    """The only task's result stands for a stage of one; the long is cut, to be asked for in full."""
+    """The only task's result stands for a stage of one; people see no stage without results, and of long ones the top."""
     shown = {name: values[0] if len(values) == 1 else list(values) for name, values in results.items()}
+    if not sys.stdout.isatty():
+        print(json.dumps(shown, indent=2, ensure_ascii=False), flush=True)
+        return
+    shown = {name: value for name, value in shown.items() if any(each is not None for each in results[name])}
+    if not shown:
+        return
     lines = plain(readable(shown)).splitlines()
     for line in lines[:SHOWN_LINES]:
         print(line if len(line) <= SHOWN_WIDTH else f"{line[:SHOWN_WIDTH]}…")

@@ -1,17 +1,34 @@
 """The job builder: what it writes is a job description, and what code can say better than a file, it may."""
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.calling import Failure, PythonStage
 from scheduling.errors import InvalidSpec
 from scheduling.spec import parse
-from switchyard import Job
+from switchyard import Job, typed
 from switchyard.errors import Unpackable
 from switchyard.task import Task
+
+ROOT = Path(__file__).parents[2]
+#: What ends a program that holds a function `work`.
+DESCRIBED = """
+import json
+job = Job("x")
+job.stage("a", python=work)
+print(json.dumps(job.description()))
+"""
+LIMIT = 7
+
+
+def within_limit(number: int) -> bool:
+    return number < LIMIT
 
 
 def test_built_job_is_a_valid_description_with_its_edges() -> None:
@@ -51,6 +68,64 @@ def test_function_that_workers_cannot_find_is_refused(function: object) -> None:
 def test_function_of_a_package_is_to_be_named_as_text() -> None:
     with pytest.raises(Unpackable, match=r"'scheduling\.spec\.parsing:parse'"):
         Job("Parse").stage("parse", python=parse)
+
+
+@pytest.mark.parametrize(
+    ("script", "module"),
+    [("run-etl.py", "run_etl"), ("01_ingest.py", "_01_ingest"), ("class.py", "_class"), ("a b.c.py", "a_b_c")],
+)
+def test_a_script_with_any_name_can_be_the_home_of_its_tasks(tmp_path: Path, script: str, module: str) -> None:
+    text = "from switchyard import Job\ndef work(): return 1\n" + DESCRIBED
+    (tmp_path / script).write_text(text)
+    stage = described(tmp_path / script)
+    assert (stage["python"], stage["files"]) == (f"{module}:work", {f"{module}.py": text})
+
+
+def test_functions_of_a_notebook_travel_with_what_they_use() -> None:
+    cell = """
+import os.path as paths
+from math import sqrt
+
+def root(number):
+    return sqrt(number)
+
+def work(number):
+    return paths.basename("a/b"), root(number)
+"""
+    kept = (
+        f"import linecache; cell = {cell!r}; linecache.cache['<cell>'] = (len(cell), None, cell.splitlines(True), '<cell>')"
+    )
+    run = "exec(compile(cell, '<cell>', 'exec'))\nfrom switchyard import Job\n"
+    stage = described("-c", f"{kept}\n{run}{DESCRIBED}")
+    made: dict[str, Any] = {}
+    exec(stage["files"]["typed.py"], made)  # noqa: S102  # what a worker does with it
+    assert stage["python"] == "typed:work"
+    assert made["work"](9) == ("b", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("def work(): return 1\n", "work was typed where Python keeps no source: put it into a file of its own"),
+        ("work = lambda: 1\n", "name it as 'module:function'"),
+    ],
+)
+def test_functions_typed_at_a_prompt_are_told_to_move_into_a_file(lines: str, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        described("-", stdin=f"from switchyard import Job\n{lines}{DESCRIBED}")
+
+
+def test_a_value_beside_a_function_of_a_notebook_is_told_to_be_handed_over() -> None:
+    with pytest.raises(Unpackable, match="within_limit uses LIMIT, which is defined beside it"):
+        typed.source(within_limit)
+
+
+def described(*argv: str | Path, stdin: str = "") -> dict[str, Any]:
+    """Run a program that describes a job, and return its first stage."""
+    done = subprocess.run((sys.executable, *argv), input=stdin, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    stage: dict[str, Any] = json.loads(done.stdout)["stages"][0]
+    return stage
 
 
 def test_local_files_are_packed(tmp_path: Path) -> None:

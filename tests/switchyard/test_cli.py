@@ -1,15 +1,20 @@
 """The command line against a real stack: what it writes where, and what its exit status tells."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from launch.processes import wait_until
 from switchyard.cli import app
 from tests.switchyard.stacks import Running
 
@@ -135,8 +140,66 @@ def test_people_see_tables_and_raw_texts(stack: Running, job: Path) -> None:
     assert "agent-1" in stack.switchyard("nodes")
 
 
+def test_result_is_whole_json_in_a_pipe_and_only_its_top_on_a_terminal(stack: Running, job: Path) -> None:
+    job.write_text(
+        "name: Wide\nstages:\n- {name: words, python: 'os.path:basename', args: [a/b], parallelism: 60}\n"
+        "- {name: silent, command: ['true'], parallelism: 60}\n"
+    )
+    piped = stack.switchyard("submit", job, "--wait")
+    assert json.loads(piped) == {"words": ["b"] * 60, "silent": [None] * 60}
+    seen = on_a_terminal(stack, "submit", str(job), "--wait")
+    assert "in full: switchyard results" in seen
+    assert "silent" not in seen
+
+
+def test_after_a_cancel_it_is_seen_how_many_had_finished(stack: Running, job: Path) -> None:
+    line = "[ $SWITCHYARD_TASK_INDEX = 0 ] || exec sleep 1000"
+    job.write_text(f"name: Some\nstages:\n- {{name: some, shell: true, command: '{line}', parallelism: 3, grace: 0.5}}\n")
+    number = stack.switchyard("submit", job).strip()
+    assert wait_until(lambda: read(stack, "show", number)["tasks"]["FINISHED"] == 1, 60)
+    stack.switchyard("cancel", number)
+    stack.switchyard("wait", number, status=3)
+    header, row = (line.split() for line in stack.switchyard("show", number).splitlines()[-2:])
+    assert dict(zip(header[:4], row[:4], strict=True)) == {
+        "STAGE": "some", "STATE": "CANCELED", "FINISHED": "1", "ENDED": "3/3"
+    }  # fmt: skip
+
+
+def test_the_version_is_said() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.output) == (0, f"switchyard {metadata.version('switchyard')}\n")
+
+
+def test_the_agent_goes_to_the_server_that_the_environment_names(stack: Running, tmp_path: Path) -> None:
+    url, nowhere = "http://127.0.0.1:9", {"REDIS_URL": "redis://127.0.0.1:1/0", "SWITCHYARD_NODE_TOKEN": "x"}
+    command = (Path(sys.executable).with_name("switchyard"), "agent", "--data", tmp_path)
+    env = stack.environ | nowhere | {"SWITCHYARD_URL": url}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as agent:
+        assert agent.stdout is not None
+        first = agent.stdout.readline()
+        agent.kill()
+    assert f"server={url}" in first
+
+
+def on_a_terminal(stack: Running, *arguments: str) -> str:
+    """Return what a command writes to a terminal as its standard output."""
+    ours, theirs = os.openpty()
+    program = Path(sys.executable).with_name("switchyard")
+    with os.fdopen(ours, "rb") as terminal:
+        subprocess.run((program, *arguments), env=stack.environ, stdout=theirs, stderr=subprocess.DEVNULL, check=True)
+        os.close(theirs)
+        return b"".join(_lines(terminal)).decode()
+
+
+def _lines(terminal: IO[bytes]) -> Iterator[bytes]:
+    # Linux ends a terminal that nobody writes to any more with an error.
+    with suppress(OSError):
+        yield from terminal
+
+
 def test_pause_resume_and_drain_say_what_became_of_it(stack: Running) -> None:
     assert "Node agent-1 is PAUS" in stack.switchyard("pause", "agent-1", "--reason", "tea")
+    assert "paused: tea" in stack.switchyard("nodes")
     assert "Node agent-1 is READY" in stack.switchyard("resume", "agent-1")
     assert "Node agent-1 is DRAIN" in stack.switchyard("drain", "agent-1")
     stack.switchyard("resume", "agent-1")
