@@ -22,3 +22,11 @@ def locked(detail: str, seconds: int) -> HttpResponse:
     answer = error(429, "locked_out", detail)
     answer["Retry-After"] = str(seconds)
     return answer
+
+
+class Sentence(HttpResponse):
+    """An error that is one sentence, which wires say in their own shapes."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(said, status=status, content_type="text/plain; charset=utf-8")
+        self.said = said

@@ -3,6 +3,7 @@
 import sys
 from http import HTTPStatus
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
@@ -11,10 +12,14 @@ from database import rows
 from scheduler_project.exceptions import Unavailable
 
 API = "/api/"
+#: What of it no wire may own.
+OURS = "/api/v1/"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django itself refuses."""
+    if isinstance(exception, DisallowedHost):
+        return _unknown_host(request)
     if request.path_info.startswith(API):
         return answers.error(400, "invalid", "This request cannot be read.")
     return defaults.bad_request(request, exception)
@@ -41,6 +46,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith(API):
         return answers.error(500, "error", "Server Error (500)", type="server_error")
     return defaults.server_error(request)
+
+
+def _unknown_host(request: HttpRequest) -> HttpResponse:
+    host = request.META.get("HTTP_HOST", "")
+    said = f"This server does not answer to the name {host:.100}: an operator adds it to SWITCHYARD_HOSTS."
+    if request.path_info.startswith(OURS):
+        return answers.error(400, "invalid", said)
+    return answers.Sentence(400, said)
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from access.answers import Sentence
 from wires.registry import is_answered, owner
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -20,4 +21,5 @@ class InTheirWords:
         if answer.status_code < 400 or is_answered(request):
             return answer
         wire = owner(request.path_info)
-        return wire.error(answer.status_code, "") if wire else answer
+        said = answer.said if isinstance(answer, Sentence) else ""
+        return wire.error(answer.status_code, said) if wire else answer

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from django.test import Client
 
 from launch.config import ROOT
 
@@ -42,3 +43,13 @@ def test_check_of_a_deployment_is_clean() -> None:
     done = manage("check", "--deploy", "--fail-level", "WARNING", SWITCHYARD_SECRET_KEY=KEY)
     assert done.returncode == 0, done.stderr
     assert "security.W009" in manage("check", "--deploy", "--fail-level", "WARNING", SWITCHYARD_SECRET_KEY="short").stderr
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/ui/", "/admin/", "/healthz", "/api/v1/jobs", "/jobs/overview", "/api/state", "/scheduler/"]
+)
+def test_unknown_host_is_told_which_setting_names_the_hosts(client: Client, path: str) -> None:
+    answer = client.get(path, headers={"Host": "jobs.example.org"})
+    assert answer.status_code == 400
+    assert "jobs.example.org: an operator adds it to SWITCHYARD_HOSTS" in answer.content.decode()
