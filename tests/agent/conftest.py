@@ -51,6 +51,8 @@ class Server:
         self.down_for = 0
         self.number = 0
         self.entry = 0
+        self.launched: dict[int, dict[str, Any]] = {}
+        self.placed_again: set[tuple[int, int, int]] = set()
         self.acknowledged = 0
         self.reports: list[Report] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -96,6 +98,9 @@ class Server:
     ) -> None:
         """Launch tasks of a stage."""
         self.entry += 1
+        self.launched.setdefault(
+            stage, {"demand": demand, "parallelism": parallelism or first + count, "inputs": inputs, "items": items, **spec}
+        )
         launch = Launch(self.entry, stage, attempt, [[first, first + count]], demand or {"cpus": 1000}, after or [])
         described = {
             "job": "job", "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
@@ -155,6 +160,16 @@ class Server:
         ]
         assert len(returned) == len(set(returned))
         return set(returned)
+
+    def have_ended(self, count: int) -> bool:
+        """Say whether so many tasks have ended; what was returned meanwhile is launched again, as the real server does.
+
+        An agent may return whatever has not begun, as when the worker that was to run it ended.
+        """
+        for stage, attempt, index in self.returned() - self.placed_again:
+            self.placed_again.add((stage, attempt, index))
+            self.launch(stage, attempt=attempt, first=index, **self.launched[stage])
+        return len(self.ends()) == count
 
     def started(self) -> set[tuple[int, int, int]]:
         return {

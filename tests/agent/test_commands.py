@@ -126,7 +126,7 @@ def test_a_command_finds_its_folder_as_new_whatever_the_last_one_made_of_it(
     start_agent("--slots", "1")
     shell(server, f"touch x; rm x; {spoil}")
     shell(server, 'test "$(stat -c %a .)" = 755 && test -z "$(ls -A)" && touch x', stage=2, count=2)
-    server.until(lambda: len(server.ends()) == 3)
+    server.until(lambda: server.have_ended(3))
     assert set(server.ends().values()) == {"null"}
 
 
