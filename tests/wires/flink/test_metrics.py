@@ -37,6 +37,15 @@ def test_a_task_that_runs_tells_how_it_spends_a_second(told: Told, running: Ids)
     assert found == [{"id": name, "max": value} for name, value in zip(names, (250.0, 1000.0, 0.0), strict=True)]
 
 
+@pytest.mark.parametrize("comma", [",", "%2C"])
+def test_a_name_may_hold_commas(told: Told, running: Ids, comma: str) -> None:
+    Task.objects.filter(index=1, stage__name="read").update(metrics={"rows,total": 3, "rows": 1})
+    path = f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks"
+    found = told(f"{path}/1/metrics?get=rows{comma}total,rows")
+    assert found == [{"id": "rows,total", "value": "3"}, {"id": "rows", "value": "1"}]
+    assert told(f"{path}/metrics?get=rows{comma}total&agg=sum") == [{"id": "rows,total", "sum": 3.0}]
+
+
 def test_a_task_that_waits_tells_how_it_is_held_back_if_it_is() -> None:
     waiting = Execution(1, TaskState.CREATED, 0, None, None, None, None, None, None)
     assert of_task(waiting, (1.0, 0.0), 9) == {}

@@ -1,6 +1,6 @@
 """Metrics by Flink's names: those of one thing as texts, those of many as sums, least, largest and mean."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scheduling.lifecycle import JOB_ENDS, TaskState
@@ -58,7 +58,7 @@ def plain(found: Metrics, wanted: Sequence[str] | None) -> list[dict[str, str]]:
     """Return the names of metrics, or the values of those that are wanted and there."""
     if wanted is None:
         return [{"id": name} for name in found]
-    return [{"id": name, "value": str(found[name])} for name in wanted if name in found]
+    return [{"id": name, "value": str(found[name])} for name in _joined(wanted, found) if name in found]
 
 
 def aggregated(found: Iterable[Metrics], wanted: Sequence[str] | None, kinds: Iterable[Aggregation]) -> list[dict[str, Any]]:
@@ -66,12 +66,25 @@ def aggregated(found: Iterable[Metrics], wanted: Sequence[str] | None, kinds: It
     things = list(found)
     if wanted is None:
         return [{"id": name} for name in dict.fromkeys(name for thing in things for name in thing)]
-    values = {name: [thing[name] for thing in things if _is_number(thing.get(name))] for name in wanted}
+    names = _joined(wanted, {name for thing in things for name in thing})
+    values = {name: [thing[name] for thing in things if _is_number(thing.get(name))] for name in names}
     return [
         {"id": name, **{kind.value: float(_AGGREGATE[kind](numbers)) for kind in kinds}}
         for name, numbers in values.items()
         if numbers
     ]
+
+
+def _joined(parts: Sequence[str], known: Collection[str]) -> list[str]:
+    """Put together what was cut at commas that are part of a metric's name."""
+    longest = 1 + max((name.count(",") for name in known), default=0)
+    names, at = [], 0
+    while at < len(parts):
+        sizes = range(min(longest, len(parts) - at), 1, -1)
+        size = next((size for size in sizes if ",".join(parts[at : at + size]) in known), 1)
+        names.append(",".join(parts[at : at + size]))
+        at += size
+    return names
 
 
 def of_job(tally: "Tally", now: int) -> dict[str, Any]:
