@@ -26,7 +26,10 @@ def queue_of(session: str) -> str:
 
 @dataclass(slots=True)
 class Launch:
-    """Entries to put on the list: tasks of one stage at one attempt number, in list order."""
+    """Entries to put on the list: tasks of one stage at one attempt number, in list order.
+
+    They were placed before any pause with a higher epoch than `pause`: an agent that has settled one returns them.
+    """
 
     entry: int
     stage: int
@@ -34,9 +37,10 @@ class Launch:
     ranges: list[list[int]]
     demand: dict[str, int]
     after: list[list[int]]
+    pause: int = 0
 
     def encode(self) -> list[Any]:
-        return [self.entry, self.stage, self.attempt, self.ranges, self.demand, self.after]
+        return [self.entry, self.stage, self.attempt, self.ranges, self.demand, self.after, self.pause]
 
 
 @dataclass(slots=True)

@@ -111,9 +111,9 @@ class Orders:
             self._fetcher.files(stage.id, digest, lambda folder: self._have_files(stage, folder))
 
     def _launch(self, launch: Launch, now: float) -> Entry | None:
-        """Put an entry on the list and return it, if it is new and the agent stays."""
+        """Put an entry on the list and return it, if it is new, the agent stays, and no pause has settled since."""
         indexes = IndexSet.of(launch.ranges)
-        if self.leaving:
+        if self.leaving or (launch.pause < self._reports.pause and launch.entry not in self._list.numbers):
             self._ends.give_back([(launch.stage, launch.attempt, indexes)])
             return None
         entry = self._list.add(launch, now, {stage: self._here(stage) for stage, _, _ in launch.after})

@@ -37,6 +37,7 @@ class Reports:
         *,
         last: int = 0,
         mark: Callable[[int], None] = lambda _: None,
+        pause: int = 0,
     ) -> None:
         self._node = node
         self._session = session
@@ -52,7 +53,7 @@ class Reports:
         self._unconfirmed_since = self._news_since = 0.0
         self._seen: list[int] = []
         self._full: float = FULL
-        self.pause = 0
+        self.pause = pause
 
     @property
     def delivered(self) -> bool:

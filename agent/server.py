@@ -24,12 +24,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What the server answers to a registration; `resumed` if the last session goes on or was taken over."""
+    """What the server answers to a registration; `resumed` if the last session goes on or was taken over.
+
+    `pause` is the epoch of the last pause that was settled on the node.
+    """
 
     node: int
     session: str
     resumed: bool
     last_report: int
+    pause: int = 0
 
 
 class Server:
@@ -43,7 +47,8 @@ class Server:
     def register(self, **told: Any) -> Registered:
         """Ask for a session."""
         answer = self._ask("POST", "register", json=told).json()
-        return Registered(answer["node"], answer["session"], bool(answer.get("resumed")), int(answer.get("last_report") or 0))
+        resumed, last, pause = answer.get("resumed"), answer.get("last_report"), answer.get("pause")
+        return Registered(answer["node"], answer["session"], bool(resumed), int(last or 0), int(pause or 0))
 
     def heartbeat(self, heartbeat: dict[str, Any]) -> int:
         """Tell that this agent lives; return the number of the heartbeat that was heard."""

@@ -85,6 +85,7 @@ class Session:
             lambda report, again: self._outbox.put((report, again)),
             last=registered.last_report,
             mark=self.journal.reported,
+            pause=registered.pause,
         )
         fitness = Fitness(settings.folder)
         self.shipper = Shipper(server, settings.log_cap, self.journal.shipped)

@@ -296,4 +296,5 @@ def _launch(assignment: AssignmentRow) -> Launch:
         ranges=assignment.listed.to_json(),
         demand=assignment.demand,
         after=assignment.after,
+        pause=assignment.pause,
     )

@@ -142,6 +142,7 @@ class Filling:
                     members,
                     granted,
                     IndexSet(),
+                    pause=row.pause_epoch,
                 )
             )
             self.done.assignments[-1].changed = True

@@ -208,6 +208,7 @@ class Assignment(models.Model):
     `listed` are those that have not ended, `held` those whose resources are granted, `started` those reported as begun;
     `waiting` counts those that are listed and not held, so that a round need not read the sets.
     `after` are the stages that must end FINISHED on this node first, as [[stage, from, to], …]. `entry` orders the list.
+    `pause` is the node's epoch of pauses at the time: an agent that has settled a later pause returns what comes late.
     """
 
     node_id = models.BigIntegerField()
@@ -222,6 +223,7 @@ class Assignment(models.Model):
     started = IndexSetField()
     waiting = models.IntegerField()
     recalled = models.BooleanField(default=False)
+    pause = models.BigIntegerField(default=0)
     placed_at = models.DateTimeField()
 
     class Meta:

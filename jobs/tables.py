@@ -148,6 +148,7 @@ class AssignmentRow:
     held: IndexSet
     started: IndexSet
     recalled: bool = False
+    pause: int = 0
     startable: bool = True
     changed: bool = False
 
@@ -197,7 +198,7 @@ STAGE_WIDTH = 20
 JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
     (j.spec -> 'retry')::text, j.number, j.draining"""
 ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,
-    started::text, recalled"""
+    started::text, recalled, pause"""
 
 
 def read_stage(row: Sequence[Any]) -> StageRow:

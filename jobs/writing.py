@@ -116,18 +116,21 @@ def insert_assignments(assignments: list[AssignmentRow]) -> None:
                 a.listed.to_multirange(),
                 a.held.to_multirange(),
                 a.waiting,
+                a.pause,
             )
             for a in assignments
         ),
-        10,
+        11,
     )
     ids = rows.fetch(
         """INSERT INTO jobs_assignment
-            (node_id, session, entry, stage_id, attempt, demand, after, listed, held, started, waiting, recalled, placed_at)
+            (node_id, session, entry, stage_id, attempt, demand, after, listed, held, started, waiting, recalled, pause,
+            placed_at)
         SELECT c.node_id, c.session, c.entry, c.stage_id, c.attempt, c.demand::jsonb, c.after::jsonb,
-            c.listed::int4multirange, c.held::int4multirange, '{}', c.waiting, false, now()
+            c.listed::int4multirange, c.held::int4multirange, '{}', c.waiting, false, c.pause, now()
         FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::int[]) AS c(node_id, session, entry, stage_id, attempt, demand, after, listed, held, waiting)
+            %s::text[], %s::int[], %s::bigint[])
+            AS c(node_id, session, entry, stage_id, attempt, demand, after, listed, held, waiting, pause)
         RETURNING id, node_id, entry""",
         values,
     )

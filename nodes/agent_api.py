@@ -60,7 +60,8 @@ class RegisterView(Ruled, APIView):
         """Start a session for an agent, or let it go on with its last one."""
         told = _read(RegistrationSerializer, request)
         node, resumed = services.register(**told, token=identity_of(request).token)
-        return Response({"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report})
+        answer = {"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report}
+        return Response(answer | {"pause": node.confirmed_pause})
 
 
 class HeartbeatView(Ruled, APIView):

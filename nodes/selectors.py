@@ -36,6 +36,7 @@ class NodeRow:
     slot_cpus: int
     session: str
     last_entry: int
+    pause_epoch: int
     unavailable: str | None
 
 
@@ -63,7 +64,7 @@ def ask_switches() -> rows.Answer[Switches]:
 def ask_nodes() -> rows.Answer[list[NodeRow]]:
     """Ask for the registered nodes in the order of their ids."""
     asked = rows.execute(
-        "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, active, paused, draining, "
+        "SELECT id, name, pool, labels::text, slot_cpus, session, last_entry, pause_epoch, active, paused, draining, "
         f"""figures @> '{{"leaving": true}}', NOT {VALID_TOKEN}, silent_since, deaf_since, """
         """figures @> '{"broker": "away"}', """
         "split_part(figures ->> 'fault', ':', 1) "
@@ -124,6 +125,8 @@ def _switches_at_first() -> Switches:
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:
-    slot_cpus, session, last_entry, active, *flags, fault = rest
+    slot_cpus, session, last_entry, pause_epoch, active, *flags, fault = rest
     unavailable = next((word for word, holds in zip(_UNAVAILABLE, (not active, *flags), strict=True) if holds), None)
-    return NodeRow(id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, unavailable or fault or None)
+    return NodeRow(
+        id_, name, pool, json.loads(labels), slot_cpus, session, last_entry, pause_epoch, unavailable or fault or None
+    )

@@ -46,6 +46,7 @@ class Server:
         self.artifacts: dict[str, bytes] = {}
         self.logs: dict[str, bytes] = {}
         self.http_heartbeats: list[dict[str, Any]] = []
+        self.pause = 0
         self.acknowledge_heartbeats = True
         self.down = self.refuse_logs = False
         self.down_for = 0
@@ -94,6 +95,7 @@ class Server:
         items: dict[str, Any] | None = None,
         more: dict[str, Any] | None = None,
         disconnect_grace: float | None = None,
+        pause: int | None = None,
         **spec: Any,
     ) -> None:
         """Launch tasks of a stage."""
@@ -102,6 +104,7 @@ class Server:
             stage, {"demand": demand, "parallelism": parallelism or first + count, "inputs": inputs, "items": items, **spec}
         )
         launch = Launch(self.entry, stage, attempt, [[first, first + count]], demand or {"cpus": 1000}, after or [])
+        launch.pause = 1000 if pause is None else pause
         described = {
             "job": "job", "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
             "inputs": inputs or [], **({"items": items} if items else {}),
@@ -239,6 +242,7 @@ class Server:
                 server.registrations.append(told)
                 return {
                     "node": 1, "session": server.session, "resumed": resumed, "last_report": server.acknowledged,
+                    "pause": server.pause,
                 }  # fmt: skip
 
             def on_heartbeat(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:

@@ -1,6 +1,7 @@
 """Stopping: recalls, pauses, cancels, timeouts, and what must not wait behind a long task."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.agent.conftest import Agent, Server, wait_until
@@ -48,6 +49,26 @@ def test_a_recall_does_not_return_what_has_ended(agent: Agent, server: Server) -
     # On a slow machine no worker may be there in time; then the second stage is given back, which is an answer too.
     server.until(lambda: (2, 0, 0) in server.ends().keys() | server.returned())
     assert not server.returned() & server.ends().keys()
+
+
+def test_what_was_placed_before_a_settled_pause_is_returned_however_late_it_comes(
+    start_agent: Callable[..., Agent], server: Server
+) -> None:
+    start_agent()
+    server.command(pause=7)
+    server.until(lambda: server.reports[-1].pause == 7 if server.reports else False)
+    server.launch(1, 2, python="agent_tasks:square", pause=6)
+    server.until(lambda: len(server.returned()) == 2)
+    server.launch(2, python="agent_tasks:square", pause=8)
+    server.result(2)
+    assert {stage for stage, _, _ in server.ends()} == {2}
+
+
+def test_a_successor_knows_of_a_settled_pause(start_agent: Callable[..., Agent], server: Server) -> None:
+    server.pause = 7
+    start_agent()
+    server.launch(1, 2, python="agent_tasks:square", pause=6)
+    server.until(lambda: len(server.returned()) == 2)
 
 
 def test_a_pause_returns_all_that_has_not_begun_and_is_confirmed(agent: Agent, server: Server, tmp_path: Path) -> None:

@@ -257,6 +257,29 @@ def test_a_paused_node_gives_back_what_has_not_begun(leader: Leader, agent: List
     turn(leader, agent.finish(agent.tasks()))
 
 
+def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    broker.flushdb()
+    services.pause(agent.node, "disk")
+    leader.tick()
+    agent.listen()
+    assert agent.tasks() == []
+    turn(leader, agent.report())
+    assert Node.objects.get().confirmed_pause == agent.pause > 0, "it is paused, and has not heard of two tasks"
+    leader.dispatcher.send_lists("true", [])
+    agent.listen()
+    assert {launch.pause for launch in agent.launches.values()} == {0}, "so that the agent returns them"
+    turn(leader, agent.give_back(agent.tasks()))
+    services.resume(agent.node)
+    turn(leader)
+    agent.listen()
+    assert {launch.pause for launch in agent.launches.values() if launch.ranges} == {agent.pause + 1}
+    turn(leader, agent.finish(agent.tasks()))
+
+
 def test_a_job_type_that_is_paused_waits(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}}, type="nightly")
     job_services.set_job_type("nightly", "1", paused=True)
