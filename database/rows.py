@@ -14,6 +14,14 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 
 #: Errors of the connection or of a moment, not of what was asked.
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError)
+#: Of these, what fails again however often it is tried: a statement that takes too long, or asks for more than there may be.
+_LASTING = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+    psycopg.errors.TooManyColumns,
+    psycopg.errors.TooManyArguments,
+)
 #: The planner's statistics lag behind rows that come and go by the ten thousand; here an index is always right, and a
 #: plan made once is as good as one made anew.
 LEADER_SETTINGS = (
@@ -28,6 +36,11 @@ BARE = {int, float, bool, UUID}
 T = TypeVar("T")
 #: Waits for the answer to a question that was sent `together` with others.
 Answer = Callable[[], T]
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Say whether the same may succeed at another time."""
+    return isinstance(error, TRANSIENT) and not any(isinstance(each, _LASTING) for each in (error, error.__cause__))
 
 
 def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> psycopg.Cursor[Any]:

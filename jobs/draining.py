@@ -36,13 +36,13 @@ class Need(NamedTuple):
     canceled: int
 
 
-def drain(stopped: Stopped, *, epoch: int) -> None:
-    """Cancel what is not to begin any more of the jobs that drain, and note what agents must be told."""
+def drain(jobs: Sequence[UUID], stopped: Stopped, *, epoch: int) -> None:
+    """Cancel what is not to begin any more of these jobs, which drain, and note what agents must be told."""
     with transaction.atomic():
         lease.check(epoch)
         board = Board()
-        stages = stopping.open_stages(board, stopped.draining)
-        needs = _needs(stopped.draining)
+        stages = stopping.open_stages(board, list(jobs))
+        needs = _needs(list(jobs))
         stages = [stage for stage in stages if not board.job_of(stage.id).stopping]
         sources = [stage for stage in stages if stage.id not in needs]
         board.read_lists(stopping.nodes_of(stage.id for stage in sources))

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from uuid import UUID
 
 import structlog
 
 from database import rows
 from jobs.lease import LeaseLost
+from nodes import events
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -20,9 +22,8 @@ def isolate(items: Sequence[T], work: Callable[[Sequence[T]], R], blame: Callabl
     """
     try:
         return [work(items)]
-    except (LeaseLost, *rows.TRANSIENT):
-        raise
     except Exception as error:
+        raise_if_blameless(error)
         if len(items) <= 1:
             log.exception("isolated")
             for item in items:
@@ -30,3 +31,28 @@ def isolate(items: Sequence[T], work: Callable[[Sequence[T]], R], blame: Callabl
             return []
     middle = len(items) // 2
     return [*isolate(items[:middle], work, blame), *isolate(items[middle:], work, blame)]
+
+
+def isolate_jobs(
+    work: Callable[[Sequence[UUID] | None], R], jobs: Callable[[], Sequence[UUID]], blame: Callable[[UUID, str], None]
+) -> list[R]:
+    """Do the work for all jobs (None); where that fails, do it for these by halves."""
+    try:
+        return [work(None)]
+    except Exception as error:
+        raise_if_blameless(error)
+        log.exception("a step failed; looking for the job that breaks it")
+    found = jobs()
+    return isolate(found, work, blame) if found else []
+
+
+def raise_if_blameless(error: Exception) -> None:
+    """Raise an error again for which no job is to blame: it ends the turn, and the next one tries again."""
+    if isinstance(error, LeaseLost) or rows.is_transient(error):
+        raise error
+
+
+def hold(job: UUID, reason: str) -> None:
+    """Leave a job alone until somebody cancels or releases it."""
+    rows.execute("UPDATE jobs_job SET held_reason = %s WHERE id = %s", [reason, job])
+    events.record([events.Told("job_held", f"The job is held: {reason}", job)])

@@ -14,11 +14,23 @@ from django.utils import timezone
 from agent.consuming import Hearing
 from agent.messages import Heartbeat, Report, kept_figures
 from database import rows
-from jobs import deafness, draining, lease, pausing, placing, reconciling, recovering, reporting, salvaging, stopping
+from jobs import (
+    deadlines,
+    deafness,
+    draining,
+    lease,
+    pausing,
+    placing,
+    reconciling,
+    recovering,
+    reporting,
+    salvaging,
+    stopping,
+)
 from jobs.dispatching import DEAF, Dispatcher
 from jobs.filling import Round
 from jobs.inbox import Arrived, Hint, Message, inbox
-from jobs.isolating import isolate
+from jobs.isolating import hold, isolate, raise_if_blameless
 from jobs.memory import Memory
 from jobs.models import Figure
 from jobs.reporting import Applied
@@ -112,7 +124,7 @@ class Leader:
     def _stop(self) -> Stopped:
         stopped = stopping.stop_jobs(epoch=self.epoch)
         if stopped.draining:
-            draining.drain(stopped, epoch=self.epoch)
+            isolate(stopped.draining, lambda part: draining.drain(part, stopped, epoch=self.epoch), hold)
             self.dispatcher.forget(stopped.deprived)
         if stopped.more:
             inbox.put(Hint.STOP)
@@ -138,15 +150,18 @@ class Leader:
         self._listen()
         self.dispatcher.keep(selectors.sessions())
         self._note_deaf(now)
-        recovering.release_due(epoch=self.epoch)
-        recovering.expire_jobs(epoch=self.epoch)
-        recovering.watch_nodes(listening=self._listening, epoch=self.epoch)
-        self.dispatcher.resend(now, stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
+        _step("release", lambda: deadlines.release_due(epoch=self.epoch))
+        _step("expire", lambda: deadlines.expire_jobs(epoch=self.epoch))
+        _step("watch", lambda: recovering.watch_nodes(listening=self._listening, epoch=self.epoch))
+        _step("resend", lambda: self._resend(now))
         if now - self._renewed >= lease.RENEWED_EVERY:
             self._renew()
-        self._memory.recorder.write()
-        self.surveyor.step(self._memory.tally, epoch=self.epoch)
-        self.upkeep.step(self._clock())
+        _step("record", self._memory.recorder.write)
+        _step("survey", lambda: self.surveyor.step(self._memory.tally, epoch=self.epoch))
+        _step("upkeep", lambda: self.upkeep.step(self._clock()))
+
+    def _resend(self, now: float) -> None:
+        self.dispatcher.resend(now, stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
 
     def _listen(self) -> None:
         """Look whether messages reach this process; one that they do not reach must not lead."""
@@ -228,6 +243,15 @@ class Leader:
 
 def _merged(cancels: Mapping[str, list[list[Any]]], more: Mapping[str, list[list[Any]]]) -> Mapping[str, list[list[Any]]]:
     return {session: [*cancels.get(session, []), *more.get(session, [])] for session in {*cancels, *more}}
+
+
+def _step(name: str, work: Callable[[], None]) -> None:
+    """Do a step of the tick; one that fails is tried again with the next tick, and keeps no other from its turn."""
+    try:
+        work()
+    except Exception as error:
+        raise_if_blameless(error)
+        log.exception("a step of the tick failed", step=name)
 
 
 def _take(seconds: float) -> list[Message]:

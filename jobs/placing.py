@@ -18,7 +18,7 @@ from jobs import lease, moves
 from jobs.board import Board
 from jobs.dispatching import Described
 from jobs.filling import Candidate, Filling, Round
-from jobs.isolating import isolate
+from jobs.isolating import hold, isolate_jobs
 from jobs.memory import Memory
 from jobs.moves import RANGE
 from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_stage
@@ -40,21 +40,17 @@ def place_pending(memory: Memory, *, epoch: int, ask: Ask) -> Round:
 
     A job that makes this fail is held with the reason, and the others are placed without it.
     """
-    try:
-        return _round(memory, epoch, ask, None)
-    except (lease.LeaseLost, *rows.TRANSIENT):
-        raise
-    except Exception:
+
+    def startable() -> list[UUID]:
         # One of these may be what fails; tried with each of the others, it would have all of them held.
         memory.followed = set()
-        jobs = [id_ for (id_,) in rows.fetch(STARTABLE_JOBS, [[int(state) for state in JOB_STARTABLE]])]
-        rounds = isolate(jobs, lambda part: _round(memory, epoch, ask, part), _hold_job)
-        placed = [assignment for done in rounds for assignment in done.assignments]
-        return Round(placed, described={stage: told for done in rounds for stage, told in done.described.items()})
+        return [id_ for (id_,) in rows.fetch(STARTABLE_JOBS, [[int(state) for state in JOB_STARTABLE]])]
 
-
-def _hold_job(job: UUID, reason: str) -> None:
-    rows.execute("UPDATE jobs_job SET held_reason = %s WHERE id = %s", [reason, job])
+    rounds = isolate_jobs(lambda part: _round(memory, epoch, ask, part), startable, hold)
+    if len(rounds) == 1:
+        return rounds[0]
+    placed = [assignment for done in rounds for assignment in done.assignments]
+    return Round(placed, described={stage: told for done in rounds for stage, told in done.described.items()})
 
 
 def _round(memory: Memory, epoch: int, ask: Ask, jobs: Sequence[UUID] | None) -> Round:

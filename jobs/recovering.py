@@ -4,24 +4,25 @@ Silence is judged by the database's clock and never longer than this leader has 
 the database or a stall gives every node its full time again.
 """
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from django.db import transaction
 
 from database import rows
 from jobs import buffering, gangs, lease, outcomes, quarantine, settling, telling
 from jobs.board import Board
+from jobs.isolating import hold, isolate_jobs
 from jobs.moves import RANGE, Move, move
 from jobs.outcomes import Ends
-from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, read_stage
+from jobs.tables import AssignmentRow
 from nodes import events
 from nodes.conditions import BROKER_AWAY, DEAF, HEARD
 from nodes.trusting import TRUSTED, note_untrusted
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import LISTED, JobState, TaskState
+from scheduling.lifecycle import LISTED, TaskState
 from scheduling.retry import ExitClass, Failure
 
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
@@ -68,16 +69,37 @@ def watch_nodes(*, listening: float, epoch: int) -> None:
     note_untrusted()
     lost = _lost(listening)
     left = rows.fetch(
-        "SELECT DISTINCT a.node_id FROM jobs_assignment a JOIN nodes_node n ON n.id = a.node_id WHERE a.session <> n.session"
+        "SELECT DISTINCT a.node_id FROM jobs_assignment a JOIN nodes_node n ON n.id = a.node_id "
+        "JOIN jobs_stage s ON s.id = a.stage_id JOIN jobs_job j ON j.id = s.job_id "
+        "WHERE a.session <> n.session AND j.held_reason = ''"
     )
     _mark([id_ for (id_,) in silent], epoch, silent=True)
     _mark([id_ for (id_,) in back], epoch, silent=False)
     for node, kept in lost:
-        end_session(node, epoch=epoch, kept=frozenset(kept), blaming=listening > LOST)
+        _end(node, epoch=epoch, kept=frozenset(kept), blaming=listening > LOST)
     for (node,) in left:
-        end_session(node, epoch=epoch, kept=None, blaming=listening > LOST)
+        _end(node, epoch=epoch, kept=None, blaming=listening > LOST)
     for node, session in rows.fetch(f"SELECT id, session FROM nodes_node WHERE session <> '' AND {LEFT}"):
-        end_session(node, epoch=epoch, kept=frozenset(), blaming=False, only=session)
+        _end(node, epoch=epoch, kept=frozenset(), blaming=False, only=session)
+
+
+def _end(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: bool, only: str | None = None) -> None:
+    """End a session; a job of which nothing can be given up is held, and its tasks stay on the list meanwhile."""
+    isolate_jobs(
+        lambda jobs: end_session(node, epoch=epoch, kept=kept, blaming=blaming, only=only, jobs=jobs),
+        lambda: sorted({job for _, job in _on_list(node)}),
+        hold,
+    )
+
+
+def _on_list(node: int) -> list[tuple[int, UUID]]:
+    """Return the stages on a node's list, each with its job, but for those of jobs that are held."""
+    found: list[tuple[int, UUID]] = rows.fetch(
+        "SELECT DISTINCT s.id, s.job_id FROM jobs_assignment a JOIN jobs_stage s ON s.id = a.stage_id "
+        "JOIN jobs_job j ON j.id = s.job_id WHERE a.node_id = %s AND j.held_reason = ''",
+        [node],
+    )
+    return found
 
 
 def _lost(listening: float) -> list[tuple[int, list[int]]]:
@@ -94,19 +116,27 @@ def _lost(listening: float) -> list[tuple[int, list[int]]]:
     return found
 
 
-def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: bool, only: str | None = None) -> None:
+def end_session(
+    node: int,
+    *,
+    epoch: int,
+    kept: frozenset[int] | None,
+    blaming: bool,
+    only: str | None = None,
+    jobs: Sequence[UUID] | None = None,
+) -> None:
     """Give up what stands on the node's list, but for the stages that are `kept`; without any the node has no session.
 
     With None for `kept`, the node has another session by now, and what stands there from older ones is given up.
     `blaming` says whether the loss may be the tasks' fault: not after an outage of the control plane. With `only`,
-    nothing is done if the node has another session by now.
+    nothing is done if the node has another session by now; with `jobs`, nothing of any other is given up.
     """
     with transaction.atomic():
         lease.check(epoch)
         ((session,),) = rows.fetch("SELECT session FROM nodes_node WHERE id = %s FOR NO KEY UPDATE", [node])
         if only is not None and session != only:
             return
-        if kept is not None and not kept:
+        if session and kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '', deaf_since = NULL WHERE id = %s", [node])
             names = [BROKER_AWAY, DEAF, *HEARD]
             rows.execute("DELETE FROM nodes_condition WHERE name = ANY(%s) AND node_id = %s", [names, node])
@@ -114,7 +144,9 @@ def end_session(node: int, *, epoch: int, kept: frozenset[int] | None, blaming: 
             events.record([events.Told(kind, text, node=node)])
         board = Board()
         board.read_lists([node])
-        gone = [a for a in board.lists[node] if (a.session != session if kept is None else a.stage not in kept)]
+        stages = {stage for stage, job in _on_list(node) if jobs is None or job in jobs}
+        listed = [a for a in board.lists[node] if a.stage in stages]
+        gone = [a for a in listed if (a.session != session if kept is None else a.stage not in kept)]
         _give_up(board, node, gone, blaming=blaming)
 
 
@@ -254,43 +286,3 @@ def _reconcile(board: Board, assignment: AssignmentRow, *, silent: bool) -> None
         )
         for moved in moves:
             board.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
-
-
-def release_due(*, epoch: int) -> None:
-    """Let tasks be placed whose backoff is over."""
-    found = rows.fetch(
-        f"SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.ended_at IS NULL AND s.next_due <= now() ORDER BY s.id LIMIT 1000"
-    )
-    if not found:
-        return
-    with transaction.atomic():
-        lease.check(epoch)
-        board = Board()
-        board.lock_stages(read_stage(row[:STAGE_WIDTH]).id for row in found)
-        for stage in board.stages.values():
-            waiting = rows.fetch(
-                "SELECT index, extract(epoch FROM not_before)::float8 FROM jobs_task WHERE stage_id = %s AND index = ANY(%s)",
-                [stage.id, list(stage.delayed)],
-            )
-            now = time.time()
-            stage.delayed = IndexSet.from_indexes(index for index, due in waiting if due and due > now)
-            stage.next_due = min((due for _, due in waiting if due and due > now), default=None)
-            stage.changed = True
-        board.write()
-
-
-def expire_jobs(*, epoch: int) -> None:
-    """Fail jobs that waited or ran for longer than they may."""
-    with transaction.atomic():
-        lease.check(epoch)
-        for column, condition, name, text in (
-            ("created_at", "started_at IS NULL", "queue", "waited longer than its queue timeout"),
-            ("started_at", "started_at IS NOT NULL", "run", "ran longer than its run timeout"),
-        ):
-            found = rows.fetch(
-                f"""UPDATE jobs_job SET state = %s, error = %s WHERE ended_at IS NULL AND {condition} AND state = ANY(%s)
-                AND {column} + (spec -> 'timeouts' ->> '{name}')::float8 * interval '1 second' < now()
-                RETURNING id""",
-                [int(JobState.FAILING), f"the job {text}", [int(JobState.CREATED), int(JobState.RUNNING)]],
-            )
-            events.record(events.Told("job_failing", f"The job {text}.", id_) for (id_,) in found)

@@ -10,9 +10,8 @@ import structlog
 from django.db import transaction
 
 from agent.messages import Finished, Report
-from database import rows
 from jobs import reporting
-from jobs.lease import LeaseLost
+from jobs.isolating import raise_if_blameless
 from jobs.measuring import Measures
 from jobs.outcomes import Ends
 from jobs.reporting import Applied
@@ -45,9 +44,8 @@ def _apply(piece: Report, measures: Measures) -> tuple[bool, Ends]:
         try:
             with transaction.atomic():
                 return reporting.apply_contents([told], measures, blaming=False)
-        except (LeaseLost, *rows.TRANSIENT):
-            raise
-        except Exception:
+        except Exception as error:
+            raise_if_blameless(error)
             log.exception("part of a report not applied", node=piece.node, session=piece.session, number=piece.number)
     return False, Ends()
 

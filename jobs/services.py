@@ -1,4 +1,4 @@
-"""What people do to jobs: cancel, drain, retry, delete. Each changes one row and hints; the leader does the rest."""
+"""What people do to jobs: cancel, release, drain, retry, delete. Each changes one row and hints; the leader does the rest."""
 
 from typing import Any
 from uuid import UUID
@@ -43,9 +43,23 @@ def cancel(id_: UUID, *, by: str) -> Job:
     with transaction.atomic():
         job = _locked(id_)
         if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
-            job.state, job.error = JobState.CANCELING, job.error or f"canceled by {by}"
-            job.save(update_fields=["state", "error"])
+            job.state, job.error, job.held_reason = JobState.CANCELING, job.error or f"canceled by {by}", ""
+            job.save(update_fields=["state", "error", "held_reason"])
             events.record([events.Told("job_canceling", f"The job was canceled by {by}.", job.id)])
+            transaction.on_commit(lambda: hint(Hint.STOP))
+        elif job.held_reason:
+            return release(id_, by=by)
+    return job
+
+
+def release(id_: UUID, *, by: str) -> Job:
+    """Let a job go on that is held. One that is not is left as it is; if the same happens again, it is held again."""
+    with transaction.atomic():
+        job = _locked(id_)
+        if job.held_reason:
+            job.held_reason = ""
+            job.save(update_fields=["held_reason"])
+            events.record([events.Told("job_released", f"The job was released by {by}.", job.id)])
             transaction.on_commit(lambda: hint(Hint.STOP))
     return job
 

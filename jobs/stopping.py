@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db import transaction
 
 from database import rows
-from jobs import lease, settling
+from jobs import abandoning, lease, settling
 from jobs.board import Board
+from jobs.isolating import hold, isolate
 from jobs.moves import RANGE, move
 from jobs.tables import STAGE_COLUMNS, AssignmentRow, StageRow, read_stage
 from scheduling.indexes import IndexSet
@@ -33,6 +34,14 @@ class Stopped:
     deprived: set[int] = field(default_factory=set)
     more: bool = False
 
+    def add(self, other: "Stopped") -> None:
+        """Add what is to be told of other jobs."""
+        for mine, others in ((self.cancels, other.cancels), (self.recalls, other.recalls)):
+            for session, told in others.items():
+                mine.setdefault(session, []).extend(told)
+        self.deprived |= other.deprived
+        self.more |= other.more
+
     def cancel(self, assignment: AssignmentRow) -> None:
         """Note an assignment that its agent must end."""
         told = [assignment.stage, assignment.attempt, assignment.listed.to_json()]
@@ -40,15 +49,25 @@ class Stopped:
 
 
 def stop_jobs(*, epoch: int) -> Stopped:
-    """End the waiting tasks of jobs that stop, at most CHUNK of them, and mark the others CANCELING."""
+    """Stop the jobs that are to; one that cannot be stopped so is ended plainly, or held with the reason."""
     jobs, draining = _stopping_jobs()
+
+    def blame(job: UUID, reason: str) -> None:
+        isolate([job], lambda part: abandoning.end_plainly(part[0], epoch=epoch), lambda *_: hold(job, reason))
+
     stopped = Stopped(draining=draining)
-    if not jobs:
-        return stopped
+    for part in isolate(jobs, lambda part: _stop(part, epoch), blame) if jobs else []:
+        stopped.add(part)
+    return stopped
+
+
+def _stop(jobs: Sequence[UUID], epoch: int) -> Stopped:
+    """End the waiting tasks of jobs that stop, at most CHUNK of them, and mark the others CANCELING."""
+    stopped = Stopped()
     with transaction.atomic():
         lease.check(epoch)
         board = Board()
-        stages = open_stages(board, jobs)
+        stages = open_stages(board, list(jobs))
         board.read_lists(nodes_of(stage.id for stage in stages))
         _cancel_waiting(stages, stopped)
         cancel_listed(board, {stage.id for stage in stages}, stopped)
@@ -119,8 +138,9 @@ def cancel_listed(board: Board, stages: set[int], stopped: Stopped) -> None:
 def _stopping_jobs() -> tuple[list[UUID], list[UUID]]:
     """Return the jobs that stop, and those that drain."""
     found = rows.fetch(
-        "(SELECT id, false FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) ORDER BY id LIMIT 100) UNION ALL "
-        "(SELECT id, true FROM jobs_job WHERE ended_at IS NULL AND draining ORDER BY id LIMIT 100)",
+        "(SELECT id, false FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND state = ANY(%s) "
+        "ORDER BY id LIMIT 100) UNION ALL "
+        "(SELECT id, true FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND draining ORDER BY id LIMIT 100)",
         [[int(JobState.CANCELING), int(JobState.FAILING)]],
     )
     return [id_ for id_, drains in found if not drains], [id_ for id_, drains in found if drains]

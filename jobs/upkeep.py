@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import connection
 
-from database import rows
 from jobs import retention
+from jobs.isolating import raise_if_blameless
 
 log = structlog.get_logger()
 EVERY = timedelta(hours=1)
@@ -49,9 +49,8 @@ def _expire(now: datetime) -> bool:
     """Delete a batch; say whether there may be more. What cannot be deleted must not keep the loop from its work."""
     try:
         return bool(retention.expire(now))
-    except rows.TRANSIENT:
-        raise
-    except Exception:
+    except Exception as error:
+        raise_if_blameless(error)
         log.exception("not expired")
         return False
 

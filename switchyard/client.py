@@ -109,6 +109,10 @@ class Client:
         """Let a job end early: nothing more begins at its sources, and what has begun is worked off."""
         return self._post(JobStatus, _path("jobs", job, "drain"))
 
+    def release(self, job: int | str) -> JobStatus:
+        """Let a job go on that is held; one that is not stays as it is."""
+        return self._post(JobStatus, _path("jobs", job, "release"))
+
     def cancel(self, job: int | str) -> JobStatus:
         """Ask for a job to be canceled; one that has ended stays as it is."""
         return self._post(JobStatus, _path("jobs", job, "cancel"))

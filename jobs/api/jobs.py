@@ -49,6 +49,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "list": Role.VIEWER,
         "retrieve": Role.VIEWER,
         "cancel": Role.OPERATOR,
+        "release": Role.OPERATOR,
         "drain": Role.OPERATOR,
         "retry": Role.OPERATOR,
         "destroy": Role.OPERATOR,
@@ -91,6 +92,16 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         with transaction.atomic():
             after = services.cancel(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.cancel", id_)
+        return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={202: JobInFullSerializer})
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, job: str) -> Response:
+        """Let a job go on that is held; one that is not, or has ended, is left as it is."""
+        id_ = found_job(job)
+        with transaction.atomic():
+            after = services.release(id_, by=identity_of(request).name)
+            audit.record(identity_of(request), "job.release", id_)
         return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={202: JobInFullSerializer})

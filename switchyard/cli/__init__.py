@@ -51,6 +51,7 @@ for command in (
     logs.logs,
     showing.explain,
     submitting.cancel,
+    submitting.release,
     submitting.finish,
     submitting.retry,
     showing.nodes,

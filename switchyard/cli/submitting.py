@@ -1,4 +1,4 @@
-"""Commands that make jobs and end them: submit, retry, cancel, finish, wait."""
+"""Commands that make jobs and end them: submit, retry, cancel, release, finish, wait."""
 
 from typing import Annotated
 
@@ -45,6 +45,16 @@ def cancel(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
         emit(told)
     else:
         print(f"Job {told.number} is {told.state}")
+
+
+def release(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
+    """Let a job go on that is held, once what held it is mended."""
+    with client(ctx) as server:
+        told = server.release(job)
+    if as_json:
+        emit(told)
+    else:
+        print(f"Job {told.number} is {told.state}{' and held' if told.held_reason else ''}")
 
 
 def finish(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:

@@ -47,6 +47,7 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/jobs": {"GET": V, "POST": O},
     JOB: {"GET": V, "DELETE": O},
     f"{JOB}/cancel": {"POST": O},
+    f"{JOB}/release": {"POST": O},
     f"{JOB}/drain": {"POST": O},
     f"{JOB}/retry": {"POST": O},
     f"{JOB}/summary": {"GET": V},

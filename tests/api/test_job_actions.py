@@ -9,7 +9,7 @@ from django.test import Client
 
 from access.models import AuditEntry
 from jobs.leading import Leader
-from jobs.models import Task
+from jobs.models import Job, Task
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., dict[str, Any]]
@@ -213,3 +213,13 @@ def test_graph_is_told_as_dot_and_drawn_as_svg(viewer: Client, submit: Submit) -
     assert b"first" in dot.content
     assert svg["Content-Type"] == "image/svg+xml"
     assert b"second" in svg.content
+
+
+def test_a_held_job_is_released(operator: Client, viewer: Client, submit: Submit, leader: Leader) -> None:
+    job = submit({"a": {}})
+    path = f"/api/v1/jobs/{job['id']}"
+    Job.objects.update(held_reason="odd")
+    assert viewer.post(f"{path}/release").status_code == 403
+    answer = operator.post(f"{path}/release")
+    assert (answer.status_code, answer.json()["held_reason"]) == (202, "")
+    assert AuditEntry.objects.filter(action="job.release").count() == 1
