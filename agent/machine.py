@@ -15,13 +15,19 @@ _PEAKS = {"VmHWM": "peak_rss", "VmPeak": "peak_vms"}
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Return what does not change while the machine is up; the disk is the one that `folder` is on, in bytes."""
+    """Return what does not change while the machine is up; the disk is the one that `folder` is on, in bytes.
+
+    `boot_id` tells it from other machines; `cpus` are thousandths, `mem` is MiB.
+    """
     system = _release()
     return {
         "system_name": system.get("NAME", platform.system()),
         "kernel_ver": platform.release(),
         "os_ver": system.get("VERSION_ID", ""),
         "os_ver_long": f"{platform.system()} {system.get('VERSION', system.get('VERSION_ID', ''))}".strip(),
+        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "cpus": 1000 * (os.cpu_count() or 1),
+        "mem": psutil.virtual_memory().total >> 20,
         "physical_cores": psutil.cpu_count(logical=False) or os.cpu_count() or 0,
         "num_disks": len(psutil.disk_partitions()),
         "total_disk_space": psutil.disk_usage(str(folder)).total,

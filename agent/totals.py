@@ -17,7 +17,7 @@ def measure(
     totals = {
         "cpus": round((os.cpu_count() or 1 if slots is None else slots) * WHOLE),
         "mem": psutil.virtual_memory().total >> 20 if mem is None else mem,
-        "disk": psutil.disk_usage(str(folder)).total >> 20 if disk is None else disk,
+        "disk": psutil.disk_usage(str(folder)).free >> 20 if disk is None else disk,
     }
     totals |= {f"gpu{device}": WHOLE for device in range(gpus)}
     for text in others:

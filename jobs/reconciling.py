@@ -72,7 +72,7 @@ def note_conditions(beats: Iterable[Heartbeat], lasting: Iterable[Difference]) -
     whole = selectors.totals(list(found))
     for beat in beats:
         inventory = beat.figures.get("inventory")
-        if inventory and not inventory["begun"] and inventory["free"] != whole[beat.node]:
+        if inventory and not inventory["begun"] and {**whole[beat.node], **inventory["free"]} != whole[beat.node]:
             found[beat.node][conditions.ROOM] = f"It says that {inventory['free']} of {whole[beat.node]} is free."
     for each in lasting:
         counts = _counts(each)

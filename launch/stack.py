@@ -4,6 +4,7 @@ Who starts, watches and stops them: supervisor. What they are given, they are gi
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,10 +89,16 @@ def _agent(setting: Setting, env: dict[str, str], name: str) -> Command:
     return _command(
         setting,
         name,
-        (*AGENT, *options, "--slots", str(setting.config.slots)),
+        (*AGENT, *options, "--slots", str(setting.config.slots), *shares(setting.config.agents, folder)),
         own | {"SWITCHYARD_NODE_TOKEN": setting.credentials.node_token},
         rank=4,
     )
+
+
+def shares(agents: int, folder: Path) -> tuple[str, ...]:
+    """Return the options by which so many agents share the machine's memory and what is free of its disk."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return ("--mem", str(memory // agents), "--disk", str((shutil.disk_usage(folder).free >> 20) // agents))
 
 
 def _command(setting: Setting, name: str, argv: tuple[str, ...], env: dict[str, str], *, rank: int) -> Command:

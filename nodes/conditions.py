@@ -20,6 +20,8 @@ STUCK = "stuck"
 STALLED = "stalled"
 #: The machine keeps the agent from running tasks, such as by a full disk.
 UNFIT = "unfit"
+#: Agents on one machine offer together more than it has.
+OVERSOLD = "oversold"
 #: What heartbeats say, each time anew.
 HEARD = (DIFFERS, ROOM, STUCK, STALLED, UNFIT)
 

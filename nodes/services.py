@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agent.messages import kept_figures
 from database import rows
-from nodes import conditions, events
+from nodes import conditions, events, sharing
 from nodes.conditions import BROKER_AWAY, DEAF
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
@@ -82,6 +82,7 @@ def register(
         else:
             node.save()
         _set_totals(node, totals)
+        sharing.note(info)
         how = "goes on with its session" if resumed else "began a new session"
         events.record([events.Told("node_registered", f"The agent of the node {how}.", node=node.id)])
     return node, resumed
@@ -225,10 +226,13 @@ def _because(text: str, reason: str) -> str:
 
 
 def _set_totals(node: Node, totals: Mapping[str, int]) -> None:
-    """Set what a node has; while more is held than a smaller total, the capacity stays at what is held."""
+    """Set what a node has, and nothing else; while more is held than a smaller total, the capacity stays at what is held."""
     for name, total in totals.items():
         resource, _ = NodeResource.objects.select_for_update().get_or_create(
             node=node, name=name, defaults={"total": total, "capacity": total}
         )
         resource.total, resource.capacity = total, max(total, resource.held)
         resource.save(update_fields=["total", "capacity"])
+    gone = NodeResource.objects.select_for_update().filter(node=node).exclude(name__in=totals)
+    gone.filter(held=0).delete()
+    gone.update(total=0, capacity=F("held"))

@@ -1,0 +1,39 @@
+"""Sharing: agents on one machine that offer together more than the machine has."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from nodes.conditions import OVERSOLD
+from nodes.models import Condition, Node, NodeResource
+
+TITLE = "Agents on one machine offer more than it has"
+
+
+def note(info: Mapping[str, Any]) -> None:
+    """Set or lift the warning on the nodes with a session that are on the machine of an agent that has registered."""
+    machine = info.get("machine")
+    boot = machine.get("boot_id") if isinstance(machine, dict) else None
+    if not isinstance(machine, dict) or not boot:
+        return
+    nodes = list(Node.objects.exclude(session="").filter(info__machine__boot_id=boot).order_by("id"))
+    Condition.objects.filter(node__in=nodes, name=OVERSOLD).delete()
+    texts = [*_oversold(nodes, "cpus", machine.get("cpus")), *_oversold(nodes, "mem", machine.get("mem"))]
+    if len(nodes) > 1 and texts:
+        now = timezone.now()
+        names = ", ".join(node.name for node in nodes)
+        told = f"{names}: {'; '.join(texts)}. Give each a share: --slots, --mem, --disk."[:500]
+        Condition.objects.bulk_create(
+            Condition(node=node, name=OVERSOLD, kind="warning", title=TITLE, description=told, started_at=now, updated_at=now)
+            for node in nodes
+        )
+
+
+def _oversold(nodes: Sequence[Node], name: str, whole: object) -> list[str]:
+    """Return what is offered of a resource, if that is more than there is."""
+    offered = sum(NodeResource.objects.filter(node__in=nodes, name=name).values_list("total", flat=True))
+    if not isinstance(whole, int) or offered <= whole:
+        return []
+    unit = "MiB of memory" if name == "mem" else "thousandths of a cpu"
+    return [f"{offered:,} {unit} of {whole:,}"]
