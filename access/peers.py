@@ -58,7 +58,7 @@ def owners(ports: frozenset[int]) -> set[int | None]:
 
 def _connections(ports: frozenset[int]) -> list[tuple[int, Address, Address]]:
     """List the connections that this process has taken, by the sender's address and ours."""
-    found = []
+    found: list[tuple[int, Address, Address]] = []
     for descriptor in _DESCRIPTORS.iterdir():
         # Closed meanwhile, or not connected.
         with suppress(OSError), _copied(descriptor) as copy:

@@ -35,7 +35,7 @@ class SchemaView(Ruled, SpectacularAPIView):
 
     def _get_schema_response(self, request: Request) -> Response:
         """Name the prefix that a proxy put before the paths."""
-        answer = super()._get_schema_response(request)
+        answer: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]  # untyped
         prefix = get_script_prefix().rstrip("/")
         answer.data |= {"servers": [{"url": prefix}]} if prefix else {}
         return answer

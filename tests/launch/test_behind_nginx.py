@@ -88,7 +88,7 @@ def nginx(web: str) -> Iterator[str]:
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="switchyard-nginx-"))
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, web=web))
-    pair = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    pair = ("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"))
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1", *pair],
         capture_output=True,
