@@ -15,12 +15,13 @@ from typing import Any
 
 from agent import calling, faults, results
 from agent.calling import Failure, Given
-from agent.trees import children, transferred
+from agent.trees import end_children, signal_name, transferred
 from agent.workplace import Workplace
 from switchyard.task import Task
 
 #: Bytes of an item's JSON that go into the environment; more goes into the file alone.
 ITEM_LIMIT = 64 * 1024
+SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 class NotStarted(Exception):
@@ -36,6 +37,7 @@ class CommandStage:
 
     def __init__(self, told: dict[str, Any], place: Workplace, data: Path) -> None:
         self.given = Given(told)
+        self.job = ""
         self._told = told
         self._place = place
         self._data = data
@@ -53,7 +55,7 @@ class CommandStage:
         except NotStarted as error:
             return Failure("user_error", str(error), exit_code=error.exit_code)
         else:
-            return self._outcome(status, self._told["argv"][0])
+            return self._outcome(os.waitstatus_to_exitcode(status))
         finally:
             self._place.leave()
 
@@ -86,28 +88,33 @@ class CommandStage:
                     *((os.POSIX_SPAWN_DUP2, write, fd) for fd, write in enumerate(self._place.outputs, 1)),
                 ],
                 setsid=True,
-                setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],
+                setsigmask=[],
+                setsigdef=SIGNALS,
             )
         except OSError as error:
             if error.errno in faults.OF_MACHINE:
                 raise
             raise _not_started(program, error) from None
 
-    def _outcome(self, status: int, program: str) -> str | Failure:
+    def _outcome(self, code: int) -> str | Failure:
         result, garbage = self._place.channel.close()
-        code = os.waitstatus_to_exitcode(status)
-        if code < 0:
-            return Failure("killed", f"{program} was ended by {signal.Signals(-code).name}", exit_code=code)
-        if code and faults.no_space_left(self._data):
+        if code > 0 and faults.no_space_left(self._data):
             return calling.fault(OSError(errno.ENOSPC, "no space"), self._data, exit_code=code)
         if code:
-            return Failure("user_error", f"{program} exited with {code}", exit_code=code)
+            return self._failed(code)
         if garbage:
             return Failure("user_error", garbage, exit_code=code)
         try:
             return results.encode(result)
         except results.BadResult as error:
             return Failure("user_error", str(error), exit_code=code)
+
+    def _failed(self, code: int) -> Failure:
+        program = self._told["argv"][0]
+        said = f"was ended by {signal_name(-code)}" if code < 0 else f"exited with {code}"
+        last = self._place.last_line()
+        error = f"{program} {said}: {last}" if last else f"{program} {said}"
+        return Failure("killed" if code < 0 else "user_error", error, exit_code=code)
 
     def _environment(self, task: Task) -> dict[str, str]:
         place = self._place
@@ -138,20 +145,8 @@ def end_rest(pid: int) -> int:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
-    while _any_left():
-        for child in children(os.getpid()):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(-1, 0)
+    end_children()
     return status
-
-
-def _any_left() -> bool:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _json(value: Any) -> str:

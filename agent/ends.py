@@ -14,6 +14,7 @@ from agent.journal import Journal
 from agent.reports import Reports
 from agent.shipping import Shipper
 from agent.stops import Reason
+from agent.trees import signal_name
 from agent.wire import plain_end
 from agent.workers import Worker
 from scheduling.indexes import IndexSet
@@ -110,7 +111,7 @@ class Ends:
                 "stage": page.stage, "attempt": page.attempt, "index": page.index, "begun": page.begun,
                 "ended": self._clock(), "stdout": [page.stdout, _size(worker, "stdout")],
                 "stderr": [page.stderr, _size(worker, "stderr")],
-                **_classify(status, out_of_memory=out_of_memory),
+                **_classify(status, output.last_line(worker.folder / "stderr", page.stderr), out_of_memory=out_of_memory),
             }  # fmt: skip
             self._journal.ended(end)
             self._take(worker, end)
@@ -226,12 +227,11 @@ def _size(worker: Worker, stream: str) -> int:
     return output.size(worker.folder / stream)
 
 
-def _classify(status: int, *, out_of_memory: bool) -> dict[str, Any]:
+def _classify(status: int, last_line: str, *, out_of_memory: bool) -> dict[str, Any]:
     """Return what the end of its worker's process says about a task."""
     if out_of_memory:
         return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": NO_MEMORY}
-    if status < 0:
-        error = f"its process was ended by signal {-status}"
-        return {"class": ExitClass.KILLED, "exit_code": status, "error": error}
-    error = f"its process exited with {status} in the middle of the task"
-    return {"class": ExitClass.USER_ERROR, "exit_code": status, "error": error}
+    exit_class = ExitClass.KILLED if status < 0 else ExitClass.USER_ERROR
+    said = f"was ended by {signal_name(-status)}" if status < 0 else f"exited with {status} in the middle of the task"
+    error = f"its process {said}: {last_line}" if last_line else f"its process {said}"
+    return {"class": exit_class, "exit_code": status, "error": error}

@@ -14,6 +14,8 @@ from typing import Any
 CAP = 10 << 20
 #: Bytes that a running task may write beyond the cap before the middle is freed again.
 SLACK = 4 << 20
+#: Bytes at the end of a stream that its last line is looked for in.
+LINE = 1024
 STREAMS = ("stdout", "stderr")
 #: Stage, index, attempt and stream.
 Name = tuple[int, int, int, str]
@@ -93,6 +95,18 @@ def size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def last_line(path: Path, start: int) -> str:
+    """Return the last line with something in it of what a file holds from an offset on, as far as it can be shown."""
+    end = size(path)
+    if end <= start:
+        return ""
+    with path.open("rb") as file:
+        data = os.pread(file.fileno(), LINE, max(start, end - LINE))
+    lines = data.decode(errors="replace").splitlines()
+    shown = ("".join(filter(str.isprintable, line)).strip() for line in reversed(lines))
+    return next(filter(None, shown), "")
 
 
 def bound(fd: int, start: int, cap: int) -> None:

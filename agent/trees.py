@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+#: How often what begins meanwhile is ended.
+ROUNDS = 100
 _TRANSFERRED = re.compile(rb"rchar: (\d+)\nwchar: (\d+)\n")
 
 
@@ -15,6 +17,14 @@ def start_time(pid: int | str) -> int:
         return int(_stat(pid)[19])
     except (OSError, IndexError):
         return 0
+
+
+def signal_name(number: int) -> str:
+    """Return what a signal is called; those for real time have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def is_alive(pid: int) -> bool:
@@ -48,7 +58,7 @@ def kill(pid: int, *, root: bool) -> None:
     """
     if root:
         _signal(pid, signal.SIGSTOP)
-    for _ in range(100):
+    for _ in range(ROUNDS):
         below = descendants(pid)
         for process in below:
             _signal(process, signal.SIGKILL)
@@ -57,6 +67,19 @@ def kill(pid: int, *, root: bool) -> None:
         time.sleep(0.005)
     if root:
         _signal(pid, signal.SIGKILL)
+
+
+def end_children() -> bool:
+    """End and reap all that descends from this process, which is a subreaper; say whether any of it was alive."""
+    if not _reap():
+        return False
+    for _ in range(ROUNDS):
+        for child in children(os.getpid()):
+            _signal(child, signal.SIGKILL)
+        os.waitpid(-1, 0)
+        if not _reap():
+            break
+    return True
 
 
 def resident(pid: int) -> int:
@@ -80,6 +103,16 @@ def transferred(pid: int) -> tuple[int, int] | None:
     finally:
         os.close(fd)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def _reap() -> bool:
+    """Reap what has ended; say whether there are children that have not."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _parents(*, alive: bool = False) -> dict[int, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from select import POLLIN, poll
 
 from agent.channel import Channel
+from agent.output import last_line
 from agent.wire import Page
 
 CHUNK = 1 << 16
@@ -100,6 +101,10 @@ class Workplace:
     def is_whole(self) -> bool:
         """Say whether commands have left the worker its channel."""
         return self.channel.is_there
+
+    def last_line(self) -> str:
+        """Return the last line that the command wrote to its standard error."""
+        return last_line(self._folder / "stderr", self._page.status().stderr)
 
     def leave(self) -> None:
         """Make all as it was: the next command finds an empty folder. It is made anew unless it is as it was made."""

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 
 from agent.worker import Ends, Worker, become
@@ -77,6 +78,9 @@ def _fork(agent: socket.socket, pipe: tuple[int, int], wanted: dict[str, object]
         become(ends, setup)
         Worker(ends, setup).serve()
         status = 0
+    except BaseException:
+        # The agent tells the last line of it with the end of the task, and all of it is in the task's log.
+        os.write(ends.stderr, traceback.format_exc().encode(errors="backslashreplace"))
     finally:
         os._exit(status)
 

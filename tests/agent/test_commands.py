@@ -24,7 +24,12 @@ def test_a_command_that_succeeds_finishes_without_a_result(agent: Agent, server:
 
 @pytest.mark.parametrize(
     ("command", "exit_class", "code"),
-    [("exit 75", "user_error", 75), ("kill -SEGV $$", "killed", -11), ("no-such-program", "user_error", 127)],
+    [
+        ("exit 75", "user_error", 75),
+        ("kill -SEGV $$", "killed", -11),
+        ("kill -35 $$", "killed", -35),
+        ("no-such-program", "user_error", 127),
+    ],
 )
 def test_a_command_that_fails_tells_its_exit_code(
     agent: Agent, server: Server, command: str, exit_class: str, code: int
@@ -32,6 +37,28 @@ def test_a_command_that_fails_tells_its_exit_code(
     shell(server, command)
     end = server.end(1)
     assert (end["outcome"], end["class"], end["exit_code"]) == ("FAILED", exit_class, code)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo out; echo first >&2; printf '\\033last\\0 line \\n\\n' >&2; exit 9", "/bin/sh exited with 9: last line"),
+        ("echo out; exit 9", "/bin/sh exited with 9"),
+        ("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo end >&2; kill -35 $$", "by signal 35: end"),
+    ],
+)
+def test_the_error_of_a_failed_command_ends_with_its_last_line(agent: Agent, server: Server, command: str, said: str) -> None:
+    shell(server, "echo 'of another task' >&2")
+    server.result(1)
+    shell(server, command, stage=2)
+    assert server.end(2)["error"].endswith(said)
+
+
+def test_what_prevents_a_command_in_the_worker_is_told_with_its_cause(agent: Agent, server: Server) -> None:
+    server.launch(1, command=["true", "a\0b"])
+    assert "ValueError: embedded null byte" in server.end(1)["error"]
+    server.launch(2, command=["true"])
+    assert server.result(2) is None
 
 
 def test_a_program_that_is_not_there_is_named(agent: Agent, server: Server) -> None:
