@@ -9,9 +9,10 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import CoroutineType, TracebackType
 from typing import Any
 
-from agent import faults, results
+from agent import coroutines, faults, results
 from agent.wire import LEFT_OUT, NO_RESULT
 from scheduling.handing import digest
 from scheduling.indexes import IndexSet
@@ -20,6 +21,9 @@ from switchyard.task import FAILED, Task
 
 _UNKNOWN = object()
 ERROR_LIMIT = 8 * 1024
+#: The files whose frames are not shown above those of a task.
+OURS = (__file__, coroutines.__file__)
+NOTHING = "null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class PythonStage:
 
     def __init__(self, told: dict[str, Any], data: Path) -> None:
         self.given = Given(told)
+        self.job: str = told["env"]["SWITCHYARD_JOB"]
         self._told = told
         self._data = data
         self._call: Callable[[Task], Any] | None = None
@@ -138,7 +143,8 @@ class PythonStage:
         tasks.run(task)
         try:
             call = self._call or self._load()
-            return results.encode(call(task))
+            value = call(task)
+            return results.encode(coroutines.finish(value) if type(value) is CoroutineType else value)
         except Unloadable as error:
             return Failure("unloadable", str(error))
         except tasks.Canceled:
@@ -147,6 +153,8 @@ class PythonStage:
             return Failure("user_error", str(error))
         except OSError as error:
             return fault(error, self._data) if self._is_ours(error) else describe(error)
+        except SystemExit as error:
+            return describe(error) if _exit_code(error) else NOTHING
         except BaseException as error:
             return describe(error)
         finally:
@@ -190,14 +198,48 @@ class PythonStage:
 
 
 def describe(error: BaseException) -> Failure:
-    """Return an exception as a failure: its classes by name, and where it came from outside of this module."""
+    """Return an exception as a failure: its classes by name, and where it came from outside of this package."""
     names = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__[:-1])
-    inner = error.__traceback__
-    while inner and inner.tb_frame.f_code.co_filename == __file__:
-        inner = inner.tb_next
+    exit_code = _exit_code(error) if isinstance(error, SystemExit) else None
+    return Failure("user_error", _text(error, _outside(error.__traceback__)), names, exit_code)
+
+
+def _exit_code(error: SystemExit) -> int:
+    """Return what a process would exit with; never 0 for what is not 0."""
+    if isinstance(error.code, int):
+        return error.code & 0xFF or int(error.code != 0)
+    return int(error.code is not None)
+
+
+def _outside(frames: TracebackType | None) -> TracebackType | None:
+    """Return the part of a traceback that comes after our own frames."""
+    rest = frames
+    while frames:
+        if frames.tb_frame.f_code.co_filename in OURS:
+            rest = frames.tb_next
+        frames = frames.tb_next
+    return rest
+
+
+def _text(error: BaseException, inner: TracebackType | None) -> str:
+    """Return the traceback; of a long one the last frames, the class, and how the message begins."""
     text = "".join(traceback.format_exception(type(error), error, inner))
-    exit_code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else None
-    return Failure("user_error", text[-ERROR_LIMIT:], names, exit_code)
+    if len(text) <= ERROR_LIMIT:
+        return text
+    message = "".join(traceback.format_exception_only(type(error), error))
+    left_out = len(message) - ERROR_LIMIT // 2
+    if left_out > 0:
+        message = f"{message[: ERROR_LIMIT // 2]}\n[{left_out} characters left out]\n"
+    return f"{_last_frames(inner, ERROR_LIMIT - len(message))}{message}"
+
+
+def _last_frames(inner: TracebackType | None, most: int) -> str:
+    frames = traceback.format_tb(inner)
+    left_out = 0
+    while left_out < len(frames) and sum(map(len, frames[left_out:])) > most:
+        left_out += 1
+    gap = [f"  [{left_out} frames left out]\n"] if left_out else []
+    return "".join(["Traceback (most recent call last):\n", *gap, *frames[left_out:]])
 
 
 def fault(error: OSError, data: Path, exit_code: int | None = None) -> Failure:

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import os
 import re
 import secrets
 from pathlib import Path
 from typing import Any
 
+from agent import misfits
+
 #: Bytes up to which a result travels in a report; more goes by a file, and over HTTP.
 INLINE = 8 * 1024
 LIMIT = 64 << 20
-_encode = json.JSONEncoder(allow_nan=False).encode
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+NUL = "\0"
+_WRITTEN_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class BadResult(Exception):
@@ -23,7 +26,7 @@ def encode(value: Any) -> str:
     try:
         text = _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadResult(f"the result is no JSON value: {error}") from None
+        raise BadResult(f"the result is no JSON value: {misfits.find(value) or error}") from None
     if "\\ud" in text or "\\u0000" in text:
         _check_characters(value, text)
     if len(text) > LIMIT:
@@ -37,17 +40,30 @@ def store(text: str, folder: Path) -> dict[str, Any]:
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{digest}-{secrets.token_hex(4)}"
     try:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            # The task may have changed the umask.
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
     except OSError:
         path.unlink(missing_ok=True)
         raise
     return {"result_digest": digest, "file": str(path)}
 
 
+def _number(value: Any) -> Any:
+    """Return a scalar of numpy as Python's own value: called for what the encoder does not know."""
+    if misfits.is_numpy_scalar(value):
+        return value.item()
+    raise TypeError
+
+
 def _check_characters(value: Any, text: str) -> None:
-    if _NUL.search(text):
-        raise BadResult("the result holds a NUL character, which text may not")
+    if _WRITTEN_NUL.search(text):
+        raise BadResult(f"{misfits.find_text(value, NUL)} holds a NUL character, which text may not")
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, default=_number).encode()
     except UnicodeEncodeError:
         raise BadResult("the result holds half of a surrogate pair, which is no character") from None
+
+
+_encode = json.JSONEncoder(allow_nan=False, default=_number).encode
