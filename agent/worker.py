@@ -10,26 +10,28 @@ import ctypes
 import json
 import os
 import resource
+import select
 import signal
-import sys
 import time
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
-from agent import calling, cgroups, results
+from agent import calling, cgroups, coroutines, forks, results, traces
 from agent.calling import Failure, Given, PythonStage
 from agent.commanding import CommandStage
-from agent.trees import start_time
+from agent.streams import Streams
+from agent.trees import end_children, start_time
 from agent.wire import ITEM, LIVE_LIMIT, STATUS, Page
 from agent.workplace import Workplace, lay_out
-from switchyard.task import Canceled, Task
+from switchyard.task import Task
 
 PR_SET_CHILD_SUBREAPER = 36
 #: Results that are kept for tasks which come after; at least as many as an agent hands over.
 KEPT = 128
+#: Seconds for which a worker whose tasks have left threads running waits for the next task.
+IDLE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Stage(Protocol):
     """A stage as a worker knows it."""
 
     given: Given
+    #: The job whose code runs in the worker's own process; empty for commands.
+    job: str
 
     def run(self, task: Task) -> str | Failure:
         """Run one task; return its result as JSON text, or why there is none."""
@@ -67,19 +71,26 @@ class Worker:
         self._place: Workplace | None = None
         self._unread = b""
         self._task: Task | None = None
+        self._pid = os.getpid()
+        self._streams = Streams(ends.stdout, ends.stderr)
 
     def serve(self) -> None:
         """Run what comes until the agent closes the pipe."""
-        signal.signal(signal.SIGTERM, self._cancel)
+        forks.Handler(self._cancel)
         read, seek, clock, memory = os.read, os.lseek, time.monotonic_ns, self._page.memory
         items, stdout, stderr = self._ends.items, self._ends.stdout, self._ends.stderr
-        getpid, pid = os.getpid, os.getpid()
+        job, new = "", traces.look()
         out, err = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
         while record := read(items, ITEM.size):
             stage_id, attempt, index, version, ahead = ITEM.unpack(record)
             stage = self._stages.get(stage_id)
             if stage is None or stage.given.version < version:
                 stage = self._receive(stage_id, version)
+            if stage.job != job:
+                if job and _differs(new):
+                    return  # The task has not begun: another worker runs it.
+                job = stage.job
+                out, err = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             begun = clock() // 1000
             self._claimed = claimed = self._claimed + 1
             STATUS.pack_into(memory, 0, claimed, stage_id, attempt, index, begun, out, err, claimed)
@@ -88,12 +99,9 @@ class Worker:
                 self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
                 continue
             handed = given.digest(index)
-            task = self._task = given.task(index, attempt, self._tell)
-            ended = stage.run(task)
-            self._task = None
-            if getpid() != pid:
-                os._exit(1)  # A fork that the task let go on; the worker itself is elsewhere.
-            self._flush()
+            task = given.task(index, attempt, self._tell)
+            ended = self._run(stage, task)
+            usable = self._clean_up()
             out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             if type(ended) is str and out_end == out and err_end == err and _plain(task, ended):
                 more = f",{handed},{_text(task.metrics)}" if task.metrics else f",{handed}" if handed else ""
@@ -105,8 +113,29 @@ class Worker:
             if type(ended) is str and len(ended) <= results.INLINE:
                 self._keep(stage_id, index, ended)
             self._write(line)
-            if not self._is_whole():
+            if not usable or (self._streams.muted and self._is_idle()):
                 return
+
+    def _run(self, stage: Stage, task: Task) -> str | Failure:
+        self._task = task
+        try:
+            ended = stage.run(task)
+        except BaseException as error:
+            ended = calling.describe(error)
+        self._task = None
+        if os.getpid() != self._pid:
+            os._exit(1)  # A fork that the task let go on; the worker itself is elsewhere.
+        return ended
+
+    def _clean_up(self) -> bool:
+        """End what a task has left running; say whether its modules can go on: those that believe in a process cannot."""
+        left = end_children()
+        self._streams.settle()
+        return not left and self._is_whole()
+
+    def _is_idle(self) -> bool:
+        """Say whether nothing needs this process for a while but threads that its tasks have left."""
+        return not select.select([self._ends.items], [], [], IDLE)[0]
 
     def _is_whole(self) -> bool:
         """Say whether tasks have left what the next ones need; else this worker ends, and they get another."""
@@ -144,6 +173,8 @@ class Worker:
 
     def _tell(self, task: Task) -> None:
         """Show what a running task tells of itself to the agent."""
+        if task is not self._task or os.getpid() != self._pid:
+            return
         text = json.dumps([self._claimed, task.metrics, task.accumulators]).encode()
         if len(text) > LIVE_LIMIT:
             raise ValueError("the task tells more metrics and accumulators than are kept")
@@ -174,42 +205,42 @@ class Worker:
         told["ended"] = time.monotonic_ns() // 1000
         return json.dumps(told).encode() + b"\n"
 
-    def _flush(self) -> None:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except (ValueError, OSError):
-            open_output(self._ends)
-
-    def _cancel(self, _signal: int, _frame: FrameType | None) -> None:
+    def _cancel(self) -> None:
         if self._task is not None:
             self._task.canceled = True
-            raise Canceled
+            coroutines.cancel()
 
 
 def become(ends: Ends, setup: dict[str, Any]) -> None:
-    """Turn a freshly forked process into a worker with a session, an environment and an output of its own."""
+    """Turn a freshly forked process into a worker with a session, an environment and signals of its own."""
     if setup["group"]:
         cgroups.join(setup["group"])
     os.setsid()
+    signals_as_new()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ.clear()
     os.environ.update(setup["env"])
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    open_output(ends)
     os.chdir(setup["cwd"])
     lay_out(setup["files"], Path(setup["cwd"]))
     calling.prepare(setup["files"])
     Page(ends.page).set_processes(os.getpid(), start_time("self"))
 
 
-def open_output(ends: Ends) -> None:
-    """Point standard output and error at this worker's files; again, if a task closed them."""
-    os.dup2(ends.stdout, 1)
-    os.dup2(ends.stderr, 2)
-    sys.stdout = os.fdopen(1, "w", 1, errors="backslashreplace", closefd=False)
-    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+def signals_as_new() -> None:
+    """Handle signals as a new Python does: what ignores them above this process shall not be inherited."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _differs(new: dict[str, Any]) -> bool:
+    """Say whether this process is not as it was when it was new."""
+    try:
+        return traces.look() != new
+    except Exception:  # Whatever prevents the look was left by a task.
+        return True
 
 
 def _plain(task: Task, text: str) -> bool:

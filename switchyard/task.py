@@ -4,7 +4,7 @@ A callable is given its `Task` when its first parameter is named `task`; any cod
 Nothing here knows how what is told travels.
 """
 
-import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -92,7 +92,8 @@ class Task:
 
     def log(self, text: str) -> None:
         """Write a line to the task's log, among its standard error."""
-        os.write(2, text.encode("utf-8", "backslashreplace") + b"\n")
+        if sys.__stderr__:
+            print(text, file=sys.__stderr__, flush=True)
 
     def check(self) -> None:
         """Raise Canceled if this task is to end."""

@@ -96,17 +96,26 @@ class Server:
         more: dict[str, Any] | None = None,
         disconnect_grace: float | None = None,
         pause: int | None = None,
+        job: str = "job",
         **spec: Any,
     ) -> None:
         """Launch tasks of a stage."""
         self.entry += 1
         self.launched.setdefault(
-            stage, {"demand": demand, "parallelism": parallelism or first + count, "inputs": inputs, "items": items, **spec}
+            stage,
+            {
+                "demand": demand,
+                "parallelism": parallelism or first + count,
+                "inputs": inputs,
+                "items": items,
+                "job": job,
+                **spec,
+            },
         )
         launch = Launch(self.entry, stage, attempt, [[first, first + count]], demand or {"cpus": 1000}, after or [])
         launch.pause = 1000 if pause is None else pause
         described = {
-            "job": "job", "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
+            "job": job, "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
             "inputs": inputs or [], **({"items": items} if items else {}),
             **({"disconnect_grace": disconnect_grace} if disconnect_grace else {}),
         }  # fmt: skip
