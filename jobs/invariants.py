@@ -45,6 +45,24 @@ FORBIDDEN = {
     "I3 timestamps follow each other": """
         SELECT stage_id, index FROM jobs_task
         WHERE started_at < scheduled_at OR ended_at < started_at OR ended_at < scheduled_at""",
+    "I3 what a state says of times is so": f"""
+        SELECT stage_id, index, state FROM jobs_task
+        WHERE (state IN ({_ENDED}) AND ended_at IS NULL) OR (state = {int(TaskState.RUNNING)} AND started_at IS NULL)""",
+    "I3 attempt numbers grow, one record each": """
+        SELECT a.stage_id, a.index, a.attempt, t.attempt FROM jobs_attempt a
+        JOIN jobs_task t ON t.stage_id = a.stage_id AND t.index = a.index WHERE a.attempt >= t.attempt""",
+    "I4 an attempt begins after the one before it has ended": """
+        SELECT a.stage_id, a.index, a.attempt FROM jobs_attempt a
+        JOIN jobs_task t ON t.stage_id = a.stage_id AND t.index = a.index AND t.attempt = a.attempt + 1
+        WHERE a.started_at IS NOT NULL AND (a.ended_at IS NULL OR t.started_at < a.ended_at)
+        UNION ALL SELECT a.stage_id, a.index, a.attempt FROM jobs_attempt a
+        JOIN jobs_attempt n ON n.stage_id = a.stage_id AND n.index = a.index AND n.attempt = a.attempt + 1
+        WHERE a.started_at IS NOT NULL AND (a.ended_at IS NULL OR n.started_at < a.ended_at)""",
+    "I10 nothing has begun since a pause has settled": f"""
+        SELECT t.stage_id, t.index, n.name FROM nodes_node n JOIN jobs_assignment a ON a.node_id = n.id
+        JOIN jobs_task t ON t.stage_id = a.stage_id AND a.started @> t.index AND t.state = {int(TaskState.RUNNING)}
+        CROSS JOIN nodes_scheduler s WHERE (n.paused OR n.draining OR s.paused OR NOT n.active)
+            AND n.confirmed_pause >= n.pause_epoch AND t.started_at > n.settled_at""",
     "I5 holds are within capacity": "SELECT node_id, name, held, capacity FROM nodes_noderesource WHERE held > capacity",
     "I6 what a node holds is the sum of its lists": """
         SELECT r.node_id, r.name, r.held, coalesce(sum(d.value::bigint * h.held), 0) FROM nodes_noderesource r

@@ -307,6 +307,7 @@ def _write_numbers(applied: Applied) -> None:
     rows.execute(
         "UPDATE nodes_node n SET last_report = c.number, "
         f"heard_at = CASE WHEN {TRUSTED} THEN now() ELSE n.heard_at END, "
+        "settled_at = CASE WHEN c.pause > n.confirmed_pause THEN now() ELSE n.settled_at END, "
         "confirmed_pause = greatest(n.confirmed_pause, c.pause) "
         "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS c(id, number, pause) WHERE n.id = c.id",
         [list(last), [report.number for report in last.values()], [report.pause for report in last.values()]],

@@ -42,6 +42,8 @@ class Node(models.Model):
     pause_reason = models.CharField(max_length=250, blank=True)
     draining = models.BooleanField(default=False)
     pause_epoch = models.BigIntegerField(default=0)
+    #: When the agent confirmed the last pause: nothing has begun since, as long as it lasts.
+    settled_at = models.DateTimeField(null=True)
     confirmed_pause = models.BigIntegerField(default=0)
     session = models.CharField(max_length=40, blank=True)
     silent_since = models.DateTimeField(null=True)
@@ -63,6 +65,7 @@ class Node(models.Model):
         excluded_fields=[
             "pause_epoch",
             "confirmed_pause",
+            "settled_at",
             "session",
             "silent_since",
             "deaf_since",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from jobs.invariants import Violation, violations
 from jobs.models import Job
@@ -136,8 +136,11 @@ class Watch(threading.Thread):
             try:
                 self.found += violations()
                 self.rounds += 1
-            except Exception:
+            except (OperationalError, InterfaceError):
+                # The database is away, which is what some faults are; anything else is a fault of the checker.
                 connection.close()
+            except Exception as error:
+                self.found.append(Violation("the checker works", repr(error)))
         connection.close()
 
     def end(self) -> list[Violation]:

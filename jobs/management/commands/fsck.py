@@ -4,7 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from jobs.invariants import violations
+from jobs.invariants import Violation, violations
+from jobs.served import missing_output
+from nodes import showing
+from nodes.conditions import DIFFERS, ROOM, STALLED
 
 
 class Command(BaseCommand):
@@ -13,9 +16,25 @@ class Command(BaseCommand):
     help = "Check the invariants of jobs, tasks and nodes; exit with an error if one does not hold."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = violations()
+        found = [*violations(), *_said_by_agents(), *_not_stored()]
         for violation in found:
             self.stderr.write(f"{violation.invariant}: {violation.what}")
         if found:
             raise CommandError(f"{len(found)} violations")
         self.stdout.write("all invariants hold")
+
+
+def _said_by_agents() -> list[Violation]:
+    """Return what heartbeats say that does not fit: tasks that run in the database alone, or on a node alone."""
+    wrong = (DIFFERS, ROOM, STALLED)
+    return [
+        Violation("I2 agents have what stands on their lists", f"{node['name']}: {each['title']}. {each['description']}")
+        for node in showing.completed(list(showing.nodes()))
+        for each in node["conditions"]
+        if each["name"] in wrong
+    ]
+
+
+def _not_stored() -> list[Violation]:
+    names = ("stage", "index", "attempt", "stream", "bytes reported", "bytes stored")
+    return [Violation("I15 what tasks wrote is stored", str(dict(zip(names, row, strict=True)))) for row in missing_output()]
