@@ -39,6 +39,12 @@ class Folder:
         except FileNotFoundError as error:
             raise NoSuchArtifact from error
 
+    def size(self, digest: str) -> int:
+        try:
+            return self._place(digest).stat().st_size
+        except FileNotFoundError as error:
+            raise NoSuchArtifact from error
+
     def has(self, digest: str) -> bool:
         try:
             os.utime(self._place(digest))

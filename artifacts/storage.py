@@ -38,6 +38,9 @@ class Storage(Protocol):
     def read(self, digest: str) -> bytes:
         """Return an artifact; raises NoSuchArtifact."""
 
+    def size(self, digest: str) -> int:
+        """Return how many bytes an artifact has; raises NoSuchArtifact."""
+
     def has(self, digest: str) -> bool:
         """Say whether an artifact is there; one that was asked for counts as touched."""
 

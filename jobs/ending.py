@@ -1,6 +1,5 @@
 """Ending: ends that have more to tell than a result, and what a failure means: another attempt, or one failure more."""
 
-import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from jobs import quarantine, telling
 from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
+from jobs.updating import texts
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 from scheduling.retry import ExitClass, Failure, Retry, decide
@@ -50,31 +50,6 @@ def end_others(board: Board, reports: Iterable[Report], *, blaming: bool) -> lis
         _tally(board, item)
     _tell(board, judged)
     return _write(judged)
-
-
-def write_updates(reports: Iterable[Report]) -> None:
-    """Write what running tasks tell of themselves."""
-    told = [
-        (
-            report.node,
-            update["stage"],
-            update["attempt"],
-            update["index"],
-            *_texts(update, "metrics", "accumulators"),
-        )
-        for report in reports
-        for update in report.updates
-    ]
-    if told:
-        rows.execute(
-            """UPDATE jobs_task t SET metrics = coalesce(told.metrics::jsonb, t.metrics),
-                accumulators = coalesce(told.accumulators::jsonb, t.accumulators)
-            FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[])
-                AS told(node_id, stage_id, attempt, index, metrics, accumulators)
-            WHERE t.stage_id = told.stage_id AND t.index = told.index AND t.attempt = told.attempt
-                AND t.node_id = told.node_id AND t.ended_at IS NULL""",
-            rows.columns(told, 6),
-        )
 
 
 def _poison(told: Sequence[tuple[Report, Mapping[str, Any]]]) -> Mapping[int, IndexSet]:
@@ -276,10 +251,6 @@ def _values(item: Judged) -> tuple[Any, ...]:
         end.get("class"),
         end.get("exit_code"),
         end.get("error"),
-        *_texts(end, "metrics", "accumulators", "logs"),
+        *texts(end, "metrics", "accumulators", "logs"),
         end.get("inputs"),
     )
-
-
-def _texts(data: Mapping[str, Any], *names: str) -> list[str | None]:
-    return [None if data.get(name) is None else json.dumps(data[name]) for name in names]

@@ -2,6 +2,7 @@
 
 import json
 
+from artifacts.storage import storage
 from database import rows
 from jobs.board import Board
 from jobs.quotas import OverQuota, require_tasks
@@ -10,6 +11,9 @@ from jobs.tables import StageRow
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 from scheduling.spec.limits import Limits
+
+#: Bytes of results that a stage may run over, as JSON: they are read as a whole and kept in one row.
+ITEMS_BYTES = 32 * 1024 * 1024
 
 
 class NotItems(Exception):
@@ -23,6 +27,7 @@ def expand(board: Board, stage: StageRow) -> None:
         WHERE e.consumer_id = s.id AND p.name = s.spec -> 'foreach' ->> 'from'""",
         [stage.id],
     )
+    _require_size(source, name, stage.name)
     texts = enumerate(result_texts(source))
     drains = board.job_of(stage.id).draining
     items = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
@@ -43,6 +48,17 @@ def insert_tasks(stages: list[tuple[int, int]]) -> None:
         FROM unnest(%s::bigint[], %s::int[]) AS c(stage_id, count), generate_series(0, c.count - 1) AS i""",
         [int(TaskState.CREATED), *rows.columns(stages, 2)],
     )
+
+
+def _require_size(source: int, name: str, stage: str) -> None:
+    """Look at the size of results before they are read; where they are kept, long ones have their digests in the rows."""
+    found = rows.fetch("SELECT octet_length(result::text), result_digest FROM jobs_task WHERE stage_id = %s", [source])
+    size = sum(storage().size(digest) if digest else length or 0 for length, digest in found)
+    if size > ITEMS_BYTES:
+        raise NotItems(
+            f"stage {stage} cannot run over what {name} returned: it has {size:,} bytes, and at most {ITEMS_BYTES:,} are "
+            "allowed. Return what names the items (paths, numbers) instead of the items themselves"
+        )
 
 
 def _require_room(board: Board, stage: StageRow, items: int, name: str) -> None:

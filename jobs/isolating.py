@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from database import rows
+from jobs import watchdog
 from jobs.lease import LeaseLost
 from nodes import events
 
@@ -20,6 +21,7 @@ def isolate(items: Sequence[T], work: Callable[[Sequence[T]], R], blame: Callabl
 
     Each call of `work` is a transaction of its own. A lost lease or connection is nobody's fault and is raised.
     """
+    watchdog.get_on()
     try:
         return [work(items)]
     except Exception as error:

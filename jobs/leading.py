@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from queue import Empty
 from typing import Any
 
@@ -26,6 +27,7 @@ from jobs import (
     reporting,
     salvaging,
     stopping,
+    watchdog,
 )
 from jobs.dispatching import DEAF, Dispatcher
 from jobs.filling import Round
@@ -82,6 +84,7 @@ class Leader:
 
     def _reconnect(self, stopping: Callable[[], bool]) -> None:
         while not stopping():
+            watchdog.get_on()
             try:
                 connection.close()
                 self._prepare()
@@ -96,6 +99,7 @@ class Leader:
 
     def turn(self, arrived: list[Message]) -> None:
         """Do what the arrived messages and the clock ask for."""
+        watchdog.get_on()
         now = time.monotonic()
         if now - self._turned > STALL:
             self._listening_since = now
@@ -224,7 +228,8 @@ class Leader:
         reconciling.note_conditions(heartbeats, lasting)
         for difference in lasting:
             if difference.missing:
-                recovering.give_up(difference.node, difference.session, difference.missing, epoch=self.epoch)
+                lacks = difference.node, difference.session, difference.missing
+                _step("give up", partial(recovering.give_up, *lacks, epoch=self.epoch))
         return {
             each.session: [[stage, attempt, tasks.to_json()] for (stage, attempt), tasks in each.extra.items()]
             for each in lasting

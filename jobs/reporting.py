@@ -13,7 +13,7 @@ from django.db import transaction
 
 from agent.messages import Report
 from database import rows
-from jobs import buffering, ending, gangs, lease, settling
+from jobs import buffering, ending, gangs, lease, settling, updating
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
@@ -109,7 +109,7 @@ def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *
     _move(board, returns, off_list=True)
     measures.impatient.update(returned.stage for returned in returns)
     _start(board, _start_tasks(reports))
-    ending.write_updates(reports)
+    updating.write_updates(reports)
     _note_beginnings(board, reports)
     _add_run_time(board, reports, measures)
     recalled = gangs.mend(board)

@@ -23,8 +23,10 @@ from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps
 from access.forwarding import forwarded  # noqa: E402
 from access.lengths import measuring  # noqa: E402
 from agent import transport  # noqa: E402
+from database import requests  # noqa: E402
 
 refuse_unsafe_start()
+requests.limit()
 # All that a request sends is a hint, without which the scheduler looks a second later.
 transport.hurry(celery_app, HINT_SECONDS)
 

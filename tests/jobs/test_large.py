@@ -1,0 +1,84 @@
+"""Much at once: what tasks return and say of themselves, by the megabyte, keeps the leader from nothing."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.db.backends.signals import connection_created
+
+from database import requests, rows
+from jobs import expanding, watchdog
+from jobs.leading import Leader
+from jobs.models import Job, Task
+from scheduling.lifecycle import JobState
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+HANGS = """
+import time
+from jobs import watchdog
+
+def hang():
+    while True:
+        time.sleep(1)
+
+watchdog.start(0.5)
+hang()
+"""
+
+
+def test_a_stage_runs_over_megabytes_of_items(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"list": {}, "each": {"foreach": {"from": "list"}}})
+    turn(leader)
+    agent.listen()
+    urls = [f"https://example.org/{'x' * 50}/{number}" for number in range(40_000)]
+    turn(leader, agent.finish(agent.tasks(), json.dumps(urls)))
+    assert Task.objects.filter(stage__name="each").count() == len(urls)
+
+
+def test_items_of_too_many_bytes_fail_the_job_by_name(
+    leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expanding, "ITEMS_BYTES", 1000)
+    job({"list": {}, "each": {"foreach": {"from": "list"}}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks(), json.dumps(["x" * 100] * 10)))
+    turn(leader)
+    failed = Job.objects.get()
+    assert failed.state == JobState.FAILED
+    assert "what list returned" in failed.error
+
+
+def test_tasks_that_all_say_much_are_written(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 70, "resources": {"cpus": 0.01}}})
+    turn(leader)
+    agent.listen()
+    tasks = agent.tasks()
+    assert len(tasks) == 70
+    histogram = {"kind": "histogram", "value": {str(number): 1 for number in range(5_000)}}
+    names = ("stage", "attempt", "index")
+    said = {"metrics": None, "accumulators": {"h": histogram}}
+    for _ in range(2):
+        turn(leader, agent.report(updates=[dict(zip(names, task, strict=True)) | said for task in tasks]))
+    assert Task.objects.filter(accumulators__h=histogram).count() == 70
+
+
+def test_a_leader_that_does_not_get_on_is_ended() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == watchdog.EXIT_STATUS
+    assert "in hang" in ended.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_wait_for_no_row_for_ever() -> None:
+    requests.limit()
+    try:
+        connection.close()
+        assert rows.fetch("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')") == [("10s", "1min")]
+    finally:
+        connection_created.disconnect(dispatch_uid="limit requests")
+        connection.close()
