@@ -32,6 +32,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,
     nodes.NameTaken: 409,
+    nodes.Deactivated: 425,
     nodes.StillThere: 409,
     TooLarge: 413,
     artifacts.TooManyBytes: 413,
