@@ -52,7 +52,7 @@ def test_executors_cost_the_same_for_one_and_for_ten(
 ) -> None:
     for number in range(10):
         ListAgent(agent.broker, f"other{number}")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         assert len(told("/api/executors")) == 11
 
 
