@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
+from access import opening
 from access.identifying import BadCredentials, CsrfFailed, Identity, identify
 from access.passwords import LockedOut
 from access.roles import Role
@@ -26,7 +27,7 @@ class Refusal:
     unproven: bool = False
 
 
-ANONYMOUS = Refusal(401, "Authentication credentials were not provided.", unproven=True)
+NOT_PROVIDED = "Authentication credentials were not provided."
 CLOSED = Refusal(403, "This route is closed: it names no role.")
 
 
@@ -64,8 +65,17 @@ def judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
     except CsrfFailed as error:
         return Refusal(403, str(error))
     if identity is None:
-        return ANONYMOUS
+        return _anonymous(request)
     if identity.role is None or not identity.role.includes(rule):
         # On the open loopback people are known by the place alone.
         return Refusal(403, f"This needs the role {rule}.", unproven=identity.via == "loopback")
     return identity
+
+
+def _anonymous(request: HttpRequest) -> Refusal:
+    """Return the refusal of a request without credentials; a page of another site is told what its browser adds."""
+    origin = opening.foreign_origin(request)
+    if origin is None:
+        return Refusal(401, NOT_PROVIDED, unproven=True)
+    hint = f"A page of the origin {origin:.200} must send a token, and SWITCHYARD_CORS_ORIGINS must name this origin."
+    return Refusal(401, f"{NOT_PROVIDED} {hint}", unproven=True)

@@ -38,6 +38,12 @@ def names_others() -> bool:
     return bool(hosts or settings.CSRF_TRUSTED_ORIGINS or settings.TRUSTED_PROXIES)
 
 
+def foreign_origin(request: HttpRequest) -> str | None:
+    """Return the origin of the page that sends a request, if it is of another site than this one."""
+    origin: str | None = request.META.get("HTTP_ORIGIN")
+    return None if origin in _own_origins(request.META.get("HTTP_HOST", "")) else origin
+
+
 def is_loopback(host: str) -> bool:
     """Say whether only this machine reaches what is bound to `host`."""
     if host == "localhost":
@@ -81,7 +87,11 @@ def _is_local(request: HttpRequest) -> bool:
     if meta.get("HTTP_SEC_FETCH_SITE") not in _OWN_SITE:
         return False
     host = meta.get("HTTP_HOST", "")
-    return _is_own_host(host) and meta.get("HTTP_ORIGIN") in (None, f"http://{host}", f"https://{host}")
+    return _is_own_host(host) and meta.get("HTTP_ORIGIN") in _own_origins(host)
+
+
+def _own_origins(host: str) -> tuple[str | None, ...]:
+    return (None, f"http://{host}", f"https://{host}")
 
 
 def _is_own_host(host: str) -> bool:
