@@ -3,16 +3,20 @@
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from access.models import AuditEntry
 from jobs.leading import Leader
+from jobs.models import Lease
+from jobs.surveying import Surveyor
 from nodes.models import Scheduler
-from tests.jobs.agents import ListAgent
+from tests.jobs.agents import ListAgent, turn
 
 pytestmark = pytest.mark.django_db
 
@@ -217,6 +221,16 @@ def test_the_master_is_where_the_client_asked_if_there_can_be_such_a_place(
     answer = viewer.get("/status/", headers={"Host": host})
     assert answer.status_code == 200
     assert answer.json()["master"] == {"is_online": True, "hostname": name, "port": port}
+
+
+def test_a_scheduler_that_went_away_keeps_its_host(viewer: Client, leader: Leader) -> None:
+    leader.surveyor = Surveyor()
+    turn(leader)
+    before = [viewer.get(path).json()["scheduler"]["hostname"] for path in ("/status/", "/v6/status/")]
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    told = viewer.get("/status/").json()["scheduler"]
+    assert (told["is_online"], [told["hostname"]] * 2) == (False, before)
+    assert viewer.get("/v6/status/").json()["scheduler"]["hostname"] == told["hostname"]
 
 
 def test_without_a_leader_the_scheduler_is_offline(viewer: Client) -> None:

@@ -16,6 +16,13 @@ class Address(NamedTuple):
     port: int
 
 
+class Leading(NamedTuple):
+    """The host of the scheduler, and whether it leads now."""
+
+    hostname: str
+    online: bool
+
+
 def older_scheduler(switches: Mapping[str, Any]) -> dict[str, Any]:
     """Tell how the scheduler is set in the older shape."""
     return {"is_paused": switches["paused"]}
@@ -36,16 +43,16 @@ def older_status(
     resources: Mapping[str, Mapping[str, int]],
     *,
     master: Address,
-    host: str | None,
+    leading: Leading,
     queued: int,
 ) -> dict[str, Any]:
-    """Tell of the whole cluster in the older shape; `host` is where a scheduler leads, None while none does."""
+    """Tell of the whole cluster in the older shape."""
     return {
         "master": {"is_online": True, "hostname": master.hostname, "port": master.port},
         "scheduler": {
-            "is_online": host is not None,
+            "is_online": leading.online,
             "is_paused": switches["paused"],
-            "hostname": host or master.hostname,
+            "hostname": leading.hostname,
         },
         "queue_depth": queued,
         "resources": {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wires.scale.encode import executions, resources
 from wires.scale.encode.nodes import iso
-from wires.scale.encode.scheduler import Address
+from wires.scale.encode.scheduler import Address, Leading
 from wires.scale.states import SCHEDULER, WORDS, of_node
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ CLEANUP = {"type": "cleanup", "title": "Node Cleanup", "description": "Removes t
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """All that is told. `host` is where a scheduler leads, None while none does."""
+    """All that is told."""
 
     at: datetime
     rates: Mapping[str, float]
     switches: Mapping[str, Any]
-    host: str | None
+    leading: Leading
     master: Address
     migrated: datetime | None
     types: Sequence["TypeRow"]
@@ -90,7 +90,7 @@ def status(cluster: Cluster) -> dict[str, Any]:
 def _scheduler(cluster: Cluster) -> dict[str, Any]:
     return {
         "metrics": {theirs: _rate(cluster.rates[ours]) for theirs, ours in RATES.items()},
-        "hostname": cluster.host or cluster.master.hostname,
+        "hostname": cluster.leading.hostname,
         "mesos": {
             "framework_id": str(cluster.switches["installation"]),
             "master_hostname": cluster.master.hostname,
@@ -109,7 +109,7 @@ def _rate(value: float) -> float:
 
 
 def _system(cluster: Cluster) -> dict[str, Any]:
-    counts = {"actual_count": int(cluster.host is not None), "desired_count": cluster.switches["message_handlers"]}
+    counts = {"actual_count": int(cluster.leading.online), "desired_count": cluster.switches["message_handlers"]}
     return {
         "database_update": {"is_completed": True, "completed": iso(cluster.migrated)},
         "services": [{**MESSAGES, **counts}],
@@ -162,4 +162,5 @@ def _is_heard(row: Mapping[str, Any]) -> bool:
 
 def _handling(cluster: Cluster) -> int | None:
     """Return the node on whose machine the leader runs, which takes all messages; the first, if there are several."""
-    return next((row["id"] for row in cluster.nodes if cluster.host and row["info"].get("host") == cluster.host), None)
+    host = cluster.leading.hostname if cluster.leading.online else None
+    return next((row["id"] for row in cluster.nodes if host and row["info"].get("host") == host), None)

@@ -18,7 +18,7 @@ from status.policy import HEADER, POLICY
 from wires.answering import answer
 from wires.base import WireView
 from wires.scale import decode
-from wires.scale.encode.scheduler import Address
+from wires.scale.encode.scheduler import Address, Leading
 from wires.scale.errors import OLDER, WIRE
 
 LAST_PORT = 65535
@@ -69,7 +69,7 @@ def _port(netloc: str) -> int:
     return port if port <= LAST_PORT else 0
 
 
-def host() -> str | None:
-    """Return the host of the scheduler worker that leads, None while none does."""
+def scheduler(request: HttpRequest) -> Leading:
+    """Return where the scheduler leads, or led last; where this API answers if none ever did."""
     leader = selectors.leader()
-    return leader.host if leader.alive else None
+    return Leading(leader.host or master(request).hostname, online=leader.alive)

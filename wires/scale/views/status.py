@@ -9,7 +9,7 @@ from nodes.summing import summary
 from wires.answering import empty
 from wires.scale.encode import scheduler as encode
 from wires.scale.encode import status as of_status
-from wires.scale.views.base import OlderView, ScaleView, browsable, host, master
+from wires.scale.views.base import OlderView, ScaleView, browsable, master, scheduler
 
 #: Seconds for which a survey counts, and the header that says why there is none; the texts are those of Scale 7.
 FRESH = 12.0
@@ -25,7 +25,11 @@ class OlderStatusView(OlderView):
         return browsable(
             request,
             encode.older_status(
-                nodes.scheduler(), summary().resources, master=master(request), host=host(), queued=figures.pending()
+                nodes.scheduler(),
+                summary().resources,
+                master=master(request),
+                leading=scheduler(request),
+                queued=figures.pending(),
             ),
         )
 
@@ -45,7 +49,7 @@ class StatusView(ScaleView):
                     at=survey.at,
                     rates=survey.rates,
                     switches=nodes.scheduler(),
-                    host=host(),
+                    leading=scheduler(request),
                     master=master(request),
                     migrated=migrated_at(),
                     types=showing_survey.types(),
