@@ -1,12 +1,16 @@
 """What no view of a wire answers is told in its words too: paths to nowhere, input that is refused before any view."""
 
+import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
 from access.answers import Sentence
-from wires.registry import is_answered, owner
+from wires.registry import Wire, at_the_root, is_answered, owner
 
+#: Paths that are no wire's, where they lead nowhere too.
+OURS = re.compile(r"/(?:admin|api|static|ui)(?:/|\Z)")
 Respond = Callable[[HttpRequest], HttpResponse]
 
 
@@ -20,6 +24,14 @@ class InTheirWords:
         answer = self._respond(request)
         if answer.status_code < 400 or is_answered(request):
             return answer
-        wire = owner(request.path_info)
+        wire = owner(request.path_info) or _of_the_root(request, answer)
         said = answer.said if isinstance(answer, Sentence) else ""
         return wire.error(answer.status_code, said) if wire else answer
+
+
+def _of_the_root(request: HttpRequest, answer: HttpResponse) -> Wire | None:
+    """Return the wire that is spoken at the root, for a path to nowhere that no page of ours and no person asks for."""
+    if answer.status_code != HTTPStatus.NOT_FOUND or OURS.match(request.path_info):
+        return None
+    is_person = request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+    return None if is_person else at_the_root()

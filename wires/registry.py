@@ -22,7 +22,8 @@ class Wire:
     """What all views of a wire share, made in its module `errors`; one that tells errors in two ways has two of them.
 
     `owns` matches the beginnings of its paths, `statuses` says with which status an error of ours is told, `error`
-    makes the body (an empty detail: none is known) and `wrong_verb` answers a method that a route does not take.
+    makes the body (an empty detail: none is known) and `wrong_verb` answers a method that a route does not take. The wire
+    with `root` also answers for paths that nothing owns.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Wire:
     statuses: Mapping[type[SwitchyardError], int]
     error: Callable[[int, str], HttpResponse]
     wrong_verb: Callable[[], HttpResponse]
+    root: bool = False
 
     def failed(self, error: SwitchyardError) -> HttpResponse:
         """Return the answer to a request that ended with an error of ours."""
@@ -62,6 +64,11 @@ def _made_by(errors: ModuleType) -> tuple[Wire, ...]:
 def owner(path: str) -> Wire | None:
     """Return the wire that a path belongs to."""
     return next((wire for wire in wires() if wire.owns.match(path)), None)
+
+
+def at_the_root() -> Wire | None:
+    """Return the wire whose paths begin at the root, if it is spoken."""
+    return next((wire for wire in wires() if wire.root), None)
 
 
 def mark_answered(request: HttpRequest) -> None:

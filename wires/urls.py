@@ -1,6 +1,9 @@
-"""Routes of all wires; no path is in two of them."""
+"""Routes of all wires, and of what is known and not served; no path is in two of them."""
 
 from django.conf import settings
 from django.urls import include, path
 
-urlpatterns = [path("", include(f"wires.{name}.urls")) for name in settings.WIRES]
+urlpatterns = [
+    *(path("", include(f"wires.{name}.urls")) for name in settings.WIRES),
+    path("", include("wires.unserved")),
+]
