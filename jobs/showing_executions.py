@@ -38,7 +38,7 @@ class Execution(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An attempt that failed, of which task of which stage, and when, in milliseconds since 1970."""
+    """A failed attempt: of which task of which stage, when (in milliseconds since 1970), why, and its exit class."""
 
     stage: str
     tasks: int
@@ -46,6 +46,7 @@ class Failure(NamedTuple):
     node: int | None
     at: int | None
     error: str
+    exit_class: str
 
 
 _MS = "(date_part('epoch', {0}) * 1000)::bigint"
@@ -55,7 +56,7 @@ _PIECE = f"SELECT {_FIELDS} FROM jobs_task WHERE stage_id = %s AND index > %s OR
 _CURRENT = f"SELECT {_FIELDS} FROM jobs_task WHERE stage_id = %s AND index = %s"
 _OLDER = f"SELECT {_FIELDS} FROM jobs_attempt WHERE stage_id = %s AND index = %s AND attempt = %s"
 _FAILED = f"""SELECT s.name, s.parallelism, f.index, f.node_id, {_MS.format("f.ended_at")},
-    coalesce(nullif(f.error, ''), f.exit_class, '')
+    coalesce(nullif(f.error, ''), f.exit_class, ''), coalesce(f.exit_class, '')
     FROM jobs_stage s CROSS JOIN LATERAL (
         SELECT index, node_id, ended_at, error, exit_class FROM jobs_task WHERE stage_id = s.id AND state = %(failed)s
         UNION ALL

@@ -22,7 +22,7 @@ class Progress(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """What was told of one of FLOWS: its sum, and whether every task that has begun told of it."""
+    """The sum of one of FLOWS, and whether every task that runs has reported it."""
 
     sum: int
     complete: bool
@@ -34,9 +34,12 @@ NOTHING: Flows = (Flow(0, complete=True),) * 4
 _STAGES = """SELECT id, name, parallelism, counts, (date_part('epoch', started_at) * 1000)::bigint,
     (date_part('epoch', ended_at) * 1000)::bigint FROM jobs_stage WHERE job_id = %s"""
 _NUMBER = "CASE WHEN jsonb_typeof(metrics -> '{0}') = 'number' THEN (metrics ->> '{0}')::numeric END"
-_TOLD = ", ".join(f"coalesce(trunc(sum({_NUMBER.format(name)})), 0), count({_NUMBER.format(name)})" for name in FLOWS)
-_FLOWS = f"""SELECT stage_id, count(*) FILTER (WHERE started_at IS NOT NULL), {_TOLD}
-    FROM jobs_task WHERE stage_id = ANY(%s) GROUP BY 1"""
+_RUNS = "started_at IS NOT NULL AND ended_at IS NULL"
+_TOLD = ", ".join(
+    f"coalesce(trunc(sum({number})), 0), count(*) FILTER (WHERE {_RUNS} AND {number} IS NULL)"
+    for number in map(_NUMBER.format, FLOWS)
+)
+_FLOWS = f"""SELECT stage_id, {_TOLD} FROM jobs_task WHERE stage_id = ANY(%s) GROUP BY 1"""
 
 
 def stages(job: UUID) -> list[Progress]:
@@ -53,9 +56,9 @@ def stage(job: UUID, id_: int) -> Progress | None:
 def flows(stages: list[int]) -> dict[int, Flows]:
     """Return what the tasks of these stages read and wrote, by stage."""
     found = dict.fromkeys(stages, NOTHING)
-    for stage, begun, *told in rows.fetch(_FLOWS, [stages]):
+    for stage, *told in rows.fetch(_FLOWS, [stages]):
         pairs = zip(told[::2], told[1::2], strict=True)
-        read, wrote, records, written = (Flow(_bounded(total), known >= begun) for total, known in pairs)
+        read, wrote, records, written = (Flow(_bounded(total), complete=not missing) for total, missing in pairs)
         found[stage] = (read, wrote, records, written)
     return found
 

@@ -27,19 +27,19 @@ UPLOAD = 'curl -X POST -H "Expect:" -F "jarfile=@path/to/flink-job.jar" http://h
 #: What is switched off or not there, by what is answered instead (docs/wires.md).
 OFF = {
     "DELETE /cluster": 403,
-    "POST /jars/upload": 404,
-    "DELETE /jars/{jarid}": 404,
-    "GET /jars/{jarid}/plan": 404,
-    "POST /jars/{jarid}/run": 404,
+    "POST /jars/upload": 501,
+    "DELETE /jars/{jarid}": 501,
+    "GET /jars/{jarid}/plan": 501,
+    "POST /jars/{jarid}/run": 501,
     "GET /jobs/{jobid}/checkpoints": 404,
     "GET /jobs/{jobid}/checkpoints/config": 404,
     "GET /jobs/{jobid}/checkpoints/details/{checkpointid}": 404,
     "GET /jobs/{jobid}/checkpoints/details/{checkpointid}/subtasks/{vertexid}": 404,
-    "PATCH /jobs/{jobid}/rescaling": 503,
+    "PATCH /jobs/{jobid}/rescaling": 501,
     "GET /jobs/{jobid}/rescaling/{triggerid}": 404,
-    "POST /jobs/{jobid}/savepoints": 503,
+    "POST /jobs/{jobid}/savepoints": 501,
     "GET /jobs/{jobid}/savepoints/{triggerid}": 404,
-    "POST /savepoint-disposal": 503,
+    "POST /savepoint-disposal": 501,
     "GET /savepoint-disposal/{triggerid}": 404,
 }
 #: What a request needs beside its path.

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from wires.reading import Unreadable
@@ -12,6 +12,7 @@ _COUNT = re.compile(r"[0-9]{1,10}")
 #: Failures that are told at once, however many are asked for.
 MOST_EXCEPTIONS = 1000
 _SUBMITTED = {"jobGraphFileName": str, "jobJarFileNames": list, "jobArtifactFileNames": list}
+NO_HEARTBEAT = "Request did not match expected format JobClientHeartbeatRequestBody."
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 
 
@@ -34,6 +35,14 @@ class Aggregation(StrEnum):
 def is_legacy(accept: str, query: Mapping[str, str]) -> bool:
     """Say whether a request asks for the older shapes."""
     return LEGACY in accept or is_true(query.get("legacy"))
+
+
+def is_page(agent: str) -> bool:
+    """Return whether a browser asks: a page of a dashboard, which looks for keys of later releases.
+
+    The Java clients send no User-Agent, and their classes refuse any key that they do not know.
+    """
+    return agent.startswith("Mozilla/")
 
 
 def is_true(given: str | None) -> bool:
@@ -75,23 +84,34 @@ def most_exceptions(given: str | None) -> int | None:
     return min(int(given), MOST_EXCEPTIONS)
 
 
-def listed(given: str | None) -> list[str] | None:
-    """Return the parts of a list with commas, or None for none."""
-    return [part for part in given.split(",") if part] if given else None
+def listed(given: Sequence[str]) -> list[str] | None:
+    """Return the parts of lists with commas; None if there is no list."""
+    parts = [part for each in given for part in each.split(",") if part]
+    return parts if any(given) else None
 
 
-def aggregations(given: str | None) -> list[Aggregation]:
-    """Return what is to be made of values; without a word everything."""
+def aggregations(given: Sequence[str]) -> list[Aggregation]:
+    """Return what is to be made of values; everything if nothing is named."""
     try:
         return [Aggregation(part.lower()) for part in listed(given) or Aggregation]
     except ValueError as error:
-        raise query_unreadable("agg", given or "") from error
+        raise query_unreadable("agg", ",".join(given)) from error
 
 
-def ranges(given: str | None) -> list[range] | None:
-    """Return the subtasks that a list of numbers and of closed ranges names, such as 0,2-4; None for all."""
+def ranges(given: Sequence[str]) -> list[range] | None:
+    """Return the subtasks that lists of numbers and of closed ranges name, such as 0,2-4; None for all."""
     parts = listed(given)
     return None if parts is None else [_range(part) for part in parts]
+
+
+def check_heartbeat(body: bytes) -> None:
+    """Refuse what is no heartbeat of a client: until when it counts as alive, in milliseconds since 1970."""
+    try:
+        until = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(NO_HEARTBEAT) from error
+    if not isinstance(until, dict) or until.keys() != {"expiredTimestamp"} or type(until["expiredTimestamp"]) is not int:
+        raise Unreadable(NO_HEARTBEAT)
 
 
 def _range(part: str) -> range:

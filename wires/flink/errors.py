@@ -17,8 +17,8 @@ class NotStoppable(SwitchyardError):
     """Job termination (STOP) failed: the job fails or is being canceled."""
 
 
-class SwitchedOff(SwitchyardError):
-    """This is switched off here."""
+class NotServed(SwitchyardError):
+    """This is not served here. Clients repeat after a 503 until their time is up, but not after a 501."""
 
 
 def error(status: int, detail: str) -> HttpResponse:
@@ -34,9 +34,10 @@ def wrong_verb() -> HttpResponse:
 WIRE = Wire(
     name="flink",
     owns=re.compile(
-        r"/(?:v1/)?(?:cluster|config|datasets|jars|jobmanager|jobs|overview|savepoint-disposal|taskmanagers)(?:/|\Z)|/v1(?:/|\Z)"
+        r"/+(?:v[12]/)?(?:cluster|config|datasets|jars|jobmanager|jobs|overview|savepoint-disposal|taskmanagers)(?:/|\Z)|/v1(?:/|\Z)"
     ),
-    statuses=STATUSES | {NotStoppable: 409, SwitchedOff: 503},
+    statuses=STATUSES | {NotStoppable: 409, NotServed: 501},
     error=error,
     wrong_verb=wrong_verb,
+    root=True,
 )

@@ -1,10 +1,15 @@
 """Flink's words for our states, each table total: a state of ours that is missing here fails the tests. Pure."""
 
+from collections.abc import Mapping
+
 from scheduling.accumulators import Kind
 from scheduling.lifecycle import JobState, TaskState
+from scheduling.retry import ExitClass
 
 #: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
 JOBS = {state: "CANCELLING" if state is JobState.CANCELING else state.name for state in JobState}
+#: States that 1.9 has no more; its classes refuse an object with such a key.
+DROPPED = {JobState.SUSPENDING}
 TASKS = {state: state.name for state in TaskState}
 #: The same by number, for lists of tasks.
 TASK_WORDS = tuple(TASKS.values())
@@ -39,6 +44,16 @@ ACCUMULATORS = {
 
 #: Up to which share of the time something may be held back to be told as ok, and as low.
 OK, LOW = 0.1, 0.5
+
+#: The names of failures of which no exception tells.
+EXITS: Mapping[str, str] = {
+    ExitClass.USER_ERROR: "JobExecutionException",
+    ExitClass.TIMEOUT: "TimeoutException",
+    ExitClass.OUT_OF_MEMORY: "OutOfMemoryError",
+    ExitClass.KILLED: "TaskKilledException",
+    ExitClass.LOST: "TaskManagerLostException",
+    ExitClass.UNLOADABLE: "ClassNotFoundException",
+}
 
 #: How an ended job is told by its result.
 RESULTS = {JobState.FINISHED: "SUCCEEDED", JobState.FAILED: "FAILED", JobState.CANCELED: "CANCELED"}

@@ -17,12 +17,26 @@ TOLD = {"read_bytes": 10, "write_bytes": 20.0, "read_records": 3, "write_records
 ADDED = {"letters": 7, "weight": 1.5}
 
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
 @pytest.fixture
 def told(viewer: Client) -> Callable[..., Any]:
     """Ask a route and return its answer as plain values."""
+    return asking(viewer, {})
+
+
+@pytest.fixture
+def shown(viewer: Client) -> Callable[..., Any]:
+    """Ask a route as the page of a dashboard does."""
+    return asking(viewer, {"User-Agent": BROWSER})
+
+
+def asking(viewer: Client, headers: dict[str, str]) -> Callable[..., Any]:
+    """Return what asks a route and returns its answer as plain values."""
 
     def ask(path: str, status: int = 200) -> Any:
-        answer = viewer.get(path)
+        answer = viewer.get(path, headers=headers)
         assert answer.status_code == status, answer.content
         assert answer["Content-Type"] == JSON
         return json.loads(b"".join(answer))

@@ -83,7 +83,7 @@ def test_a_history_is_as_long_as_asked_for(told: Told, failed: Ids) -> None:
 def test_what_no_attempt_brought_about_is_the_last_failure(told: Told, running: Ids) -> None:
     assert history(told, running, 5) == {"entries": [], "truncated": False}
     root = {"root-exception": "It waited for too long.", "timestamp": 7}
-    earlier = [Failure("a", 1, 0, None, 3, ""), Failure("a", 1, 0, None, 2, "exit status 1")]
+    earlier = [Failure("a", 1, 0, None, 3, "", ""), Failure("a", 1, 0, None, 2, "exit status 1", "user_error")]
     entry, *_ = failures.history(root, earlier, {}, most=5)["entries"]
     assert (entry["stacktrace"], entry["timestamp"]) == ("It waited for too long.", 7)
     assert (entry["taskName"], entry["taskManagerId"], entry["location"]) == (None, None, None)
@@ -91,7 +91,7 @@ def test_what_no_attempt_brought_about_is_the_last_failure(told: Told, running: 
 
 def test_what_an_attempt_brought_about_is_told_once() -> None:
     root = {"root-exception": "task 0 of stage a failed: exit status 1", "timestamp": 7}
-    (entry,) = failures.history(root, [Failure("a", 1, 0, None, 3, "exit status 1\n")], {}, most=5)["entries"]
+    (entry,) = failures.history(root, [Failure("a", 1, 0, None, 3, "exit status 1\n", "user_error")], {}, most=5)["entries"]
     assert (entry["taskName"], entry["timestamp"]) == ("a (1/1)", 3)
 
 
@@ -100,23 +100,23 @@ def test_a_length_of_a_history_that_is_none_is_refused(viewer: Client, running: 
     assert viewer.get(f"/jobs/{running['job']}/exceptions?maxExceptions={most}").status_code == 400
 
 
-def test_dashboards_find_where_subtasks_are(told: Told, running: Ids) -> None:
+def test_dashboards_find_where_subtasks_are(shown: Told, running: Ids) -> None:
     vertex = f"/jobs/{running['job']}/vertices/{running['v0']}"
-    subtask, by_node = told(vertex)["subtasks"][0], told(f"{vertex}/taskmanagers")["taskmanagers"][0]
+    subtask, by_node = shown(vertex)["subtasks"][0], shown(f"{vertex}/taskmanagers")["taskmanagers"][0]
     for found in (subtask, by_node):
         assert (found["endpoint"], found["taskmanager-id"]) == ("n1:0", running["node"])
 
 
-def test_a_subtask_that_has_not_begun_is_nowhere(told: Told, submit: Submit) -> None:
+def test_a_subtask_that_has_not_begun_is_nowhere(shown: Told, submit: Submit) -> None:
     job = submit({"a": {}})["id"]
-    (waiting,) = told(f"/jobs/{job}")["vertices"]
-    (found,) = told(f"/jobs/{job}/vertices/{waiting['id']}")["subtasks"]
+    (waiting,) = shown(f"/jobs/{job}")["vertices"]
+    (found,) = shown(f"/jobs/{job}/vertices/{waiting['id']}")["subtasks"]
     assert (found["endpoint"], found["taskmanager-id"]) == ("(unassigned)", "(unassigned)")
     assert waiting["maxParallelism"] == waiting["parallelism"] == 1
 
 
-def test_dashboards_find_what_a_node_has_and_what_of_it_is_left(told: Told, running: Ids) -> None:
-    for found in (told("/taskmanagers")["taskmanagers"][0], told(f"/taskmanagers/{running['node']}")):
+def test_dashboards_find_what_a_node_has_and_what_of_it_is_left(shown: Told, running: Ids) -> None:
+    for found in (shown("/taskmanagers")["taskmanagers"][0], shown(f"/taskmanagers/{running['node']}")):
         assert types(found["totalResource"]) == types(found["freeResource"]) == ROOM
         assert (found["totalResource"]["cpuCores"], found["freeResource"]["cpuCores"]) == (2.0, 0.0)
         memory = found["memoryConfiguration"]

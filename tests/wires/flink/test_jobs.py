@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -58,6 +59,31 @@ def test_what_a_task_does_not_tell_is_not_complete(told: Told, running: Ids) -> 
     Task.objects.filter(index=1).update(metrics={"read_bytes": "many", "progress": 1})
     read, _ = told(f"/jobs/{running['job']}")["vertices"]
     assert (read["metrics"]["read-bytes"], read["metrics"]["read-bytes-complete"]) == (10, False)
+
+
+def test_what_a_task_that_has_ended_does_not_tell_is_complete(told: Told, running: Ids, finish: Callable[[], None]) -> None:
+    finish()
+    Task.objects.filter(index=1).update(metrics=None)
+    Task.objects.filter(stage__name="write").update(metrics={"progress": 1})
+    vertices = told(f"/jobs/{running['job']}")["vertices"]
+    subtasks = told(f"/jobs/{running['job']}/vertices/{running['v0']}")["subtasks"]
+    nodes = told(f"/jobs/{running['job']}/vertices/{running['v0']}/taskmanagers")["taskmanagers"]
+    for each in (*vertices, *subtasks, *nodes):
+        assert {value for name, value in each["metrics"].items() if name.endswith("complete")} == {True}
+    assert vertices[0]["metrics"]["read-bytes"] == 10
+
+
+def test_a_job_that_is_canceled_before_a_task_began_never_ran(
+    operator: Client, told: Told, submit: Submit, leader: Leader, finish: Callable[[], None]
+) -> None:
+    job = submit({"a": {"parallelism": 2}, "b": {"needs": ["a"]}})["id"]
+    operator.patch(f"/jobs/{job}")
+    finish()
+    found = told(f"/jobs/{job}")
+    assert (found["state"], found["timestamps"]["RUNNING"]) == ("CANCELED", 0)
+    assert found["timestamps"]["CANCELED"] == found["end-time"] > 0
+    for vertex in found["vertices"]:
+        assert (vertex["status"], vertex["start-time"], vertex["end-time"], vertex["duration"]) == ("CANCELED", -1, -1, -1)
 
 
 def test_the_overview_counts_tasks_by_the_states_of_old_and_new_releases(told: Told, running: Ids) -> None:
@@ -265,17 +291,6 @@ def test_a_wrong_verb_leads_nowhere_as_recorded(viewer: Client) -> None:
     assert (answer.status_code, answer.json()) == (404, recorded("err_method")["body"])
 
 
-def test_what_is_switched_off_says_so(operator: Client, submit: Submit) -> None:
-    job = submit({"a": {}})["id"]
-    for method, path in (
-        ("PATCH", f"/jobs/{job}/rescaling?parallelism=2"),
-        ("POST", f"/jobs/{job}/savepoints/"),
-        ("POST", f"/jobs/{job}/stop"),
-        ("POST", "/savepoint-disposal"),
-    ):
-        assert operator.generic(method, path, b"{}").status_code == 503, path
-
-
 def sent(**files: bytes) -> dict[str, Any]:
     """Return files as a form sends them, each named as its field."""
     return {name: SimpleUploadedFile(f"{name}.json", content) for name, content in files.items()}
@@ -314,6 +329,33 @@ def test_a_request_that_is_a_file_itself_counts_too(operator: Client) -> None:
 def test_what_describes_no_job_is_refused(operator: Client, form: dict[str, Any]) -> None:
     assert operator.post("/jobs", form).status_code == 400
     assert not Job.objects.exists()
+
+
+def test_a_client_that_waits_may_say_so(operator: Client, viewer: Client, submit: Submit) -> None:
+    path = f"/jobs/{submit({'a': {}})['id']}/clientHeartbeat"
+    answer = operator.patch(path, b'{"expiredTimestamp": 1795721647175}', content_type="application/json")
+    assert (answer.status_code, answer.json()) == (202, {})
+    for body in (b"", b"{", b"[]", b'{"expiredTimestamp": "x"}', b'{"expiredTimestamp": 1, "more": 1}'):
+        assert operator.patch(path, body).status_code == 400, body
+    assert viewer.patch(path).status_code == 403
+    assert operator.patch(f"/jobs/{UNKNOWN}/clientHeartbeat", b'{"expiredTimestamp": 1}').status_code == 404
+
+
+def test_a_job_has_the_scheduler_of_all(told: Told, viewer: Client, running: Ids) -> None:
+    job = f"/jobs/{running['job']}"
+    assert told(f"{job}/jobmanager/config") == told("/jobmanager/config")
+    assert told(f"/v1{job}/jobmanager/environment/") == told("/jobmanager/environment")
+    assert viewer.get(told(f"{job}/jobmanager/log-url")["url"]).status_code == 200
+    url = told(f"{job}/taskmanagers/{running['node']}/log-url")["url"]
+    assert viewer.get(url).content == viewer.get(f"/taskmanagers/{running['node']}/log").content != b""
+    assert told(f"{job}/vertices/{running['v0']}/jm-operator-metrics") == []
+    for path in ("jobmanager/config", "jobmanager/environment", "jobmanager/log-url"):
+        assert viewer.get(f"/jobs/{UNKNOWN}/{path}").status_code == 404
+    assert viewer.get(f"{job}/taskmanagers/{UNKNOWN}/log-url").status_code == 404
+
+
+def test_the_revision_reads_well_in_a_header(told: Told) -> None:
+    assert told("/config")["flink-revision"] == f"Switchyard {version('switchyard')}"
 
 
 def test_a_viewer_submits_nothing(viewer: Client) -> None:

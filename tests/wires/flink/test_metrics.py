@@ -78,6 +78,21 @@ def test_tasks_are_summed_up_or_those_that_are_named(told: Told, running: Ids) -
     assert told(f"{path}?get=numRecordsIn&subtasks=9") == []
 
 
+def test_parameters_that_are_repeated_count_all(told: Told, running: Ids, submit: Callable[..., dict[str, Any]]) -> None:
+    vertex = f"/jobs/{running['job']}/vertices/{running['v0']}"
+    names = ["numRecordsIn", "numRecordsOut"]
+    assert [each["id"] for each in told(f"{vertex}/subtasks/0/metrics?get=numRecordsIn&get=numRecordsOut")] == names
+    path = f"{vertex}/subtasks/metrics?get=numRecordsIn"
+    assert told(f"{path}&agg=min&agg=sum") == [{"id": "numRecordsIn", "min": 3.0, "sum": 6.0}]
+    assert told(f"{path}&agg=sum&subtasks=0&subtasks=1") == [{"id": "numRecordsIn", "sum": 6.0}]
+    other = submit({"a": {}})["id"]
+    assert told(f"/jobs/metrics?get=uptime&agg=max&jobs={running['job']}&jobs={other}")[0]["max"] >= 0
+    two = told(f"/jobs/metrics?get=fullRestarts&agg=avg&jobs={UNKNOWN}&jobs={running['job']}")
+    assert two == [{"id": "fullRestarts", "avg": 0.0}]
+    node = f"taskmanagers={running['node']}&taskmanagers={UNKNOWN}"
+    assert len(told(f"/taskmanagers/metrics?get=Status.JVM.CPU.Load&{node}")) == 1
+
+
 def test_live_jobs_are_summed_up_or_those_that_are_named(told: Told, running: Ids, finish: Callable[[], None]) -> None:
     assert told("/jobs/metrics?get=uptime")[0]["max"] >= 0
     finish()

@@ -7,10 +7,11 @@ from nodes.showing import STATES
 from scheduling.accumulators import Kind
 from scheduling.errors import SwitchyardError
 from scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from scheduling.retry import ExitClass
 from scheduling.spec.types import Exchange
 from tests.wires.ballista.test_words import errors
 from wires.flink import states
-from wires.flink.errors import WIRE, NotStoppable, SwitchedOff
+from wires.flink.errors import WIRE, NotServed, NotStoppable
 
 #: What Flink's own clients know.
 JOB_STATES = "CREATED RUNNING FAILING FAILED CANCELLING CANCELED FINISHED RESTARTING SUSPENDING SUSPENDED RECONCILING"
@@ -24,6 +25,7 @@ def test_every_state_has_a_word_that_clients_know() -> None:
     assert set(states.TASKS.values()) == set(TASK_STATES.split())
     assert set(states.TASKMANAGERS) == set(STATES)
     assert set(states.RESULTS) == JOB_ENDS
+    assert set(states.EXITS) == set(ExitClass)
 
 
 def test_every_kind_of_stage_and_edge_has_a_word() -> None:
@@ -64,4 +66,4 @@ def test_no_error_of_ours_is_told_as_a_fault_of_the_server(kind: type[Switchyard
 
 def test_its_own_errors_have_the_statuses_that_clients_expect() -> None:
     assert WIRE.status_of(NotStoppable) == 409
-    assert WIRE.status_of(SwitchedOff) == 503
+    assert WIRE.status_of(NotServed) == 501

@@ -17,7 +17,7 @@ def config(ours: str) -> dict[str, Any]:
         "timezone-name": "Coordinated Universal Time",
         "timezone-offset": 0,
         "flink-version": VERSION,
-        "flink-revision": f"switchyard-{ours} @ 01.01.1970 @ 00:00:00 UTC",
+        "flink-revision": f"Switchyard {ours}",
         "features": {"web-submit": False, "web-cancel": True, "web-rescale": False, "web-history": False},
     }
 

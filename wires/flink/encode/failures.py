@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scheduling.lifecycle import JobState
+from wires.flink import states
+from wires.flink.encode.classes import UNNAMED, class_of
 from wires.flink.encode.vertices import place
 from wires.writing import compact
 
@@ -16,7 +18,6 @@ Names = Mapping[int, str]
 #: Failures that are shown.
 SHOWN = 20
 _FAILED = (JobState.FAILING, JobState.FAILED)
-_UNNAMED = "JobExecutionException"
 
 
 def exceptions(tally: "Tally", failed_at: int | None, found: Sequence["Failure"], names: Names) -> dict[str, Any]:
@@ -41,13 +42,11 @@ def history(told: Mapping[str, Any], found: Sequence["Failure"], names: Names, *
 
 def cause(error: str) -> dict[str, str]:
     """Return an error as the cause of a failure."""
-    return {"class": _class(error), "stack-trace": error, "serialized-throwable": b64encode(compact(error).encode()).decode()}
-
-
-def _class(error: str) -> str:
-    """Return the class of an error: what stands before the first colon of its last line, if that is a name."""
-    word, colon, _ = error.rstrip().rpartition("\n")[2].partition(":")
-    return word if colon and all(part.isidentifier() for part in word.split(".")) else _UNNAMED
+    return {
+        "class": class_of(error),
+        "stack-trace": error,
+        "serialized-throwable": b64encode(compact(error).encode()).decode(),
+    }
 
 
 def _root(tally: "Tally") -> str:
@@ -66,6 +65,7 @@ def _exception(failure: "Failure", names: Names) -> dict[str, Any]:
 def _entry(failure: "Failure", names: Names) -> dict[str, Any]:
     where = place(failure.node, names)
     return _entry_of(failure.error, failure.at or 0) | {
+        "exceptionName": _name(failure),
         "taskName": _task(failure),
         "location": where.address,
         "endpoint": where.address,
@@ -75,7 +75,7 @@ def _entry(failure: "Failure", names: Names) -> dict[str, Any]:
 
 def _entry_of(error: str, at: int) -> dict[str, Any]:
     return {
-        "exceptionName": _class(error),
+        "exceptionName": class_of(error),
         "stacktrace": error,
         "timestamp": at,
         "taskName": None,
@@ -85,6 +85,12 @@ def _entry_of(error: str, at: int) -> dict[str, Any]:
         "failureLabels": {},
         "concurrentExceptions": [],
     }
+
+
+def _name(failure: "Failure") -> str:
+    """Return the class of an error; if its text names none, one that stands for how the attempt ended."""
+    named = class_of(failure.error)
+    return states.EXITS.get(failure.exit_class, UNNAMED) if named == UNNAMED else named
 
 
 def _task(failure: "Failure") -> str:

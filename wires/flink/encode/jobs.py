@@ -108,4 +108,4 @@ def _timestamps(tally: "Tally", entered: Mapping[JobState, int]) -> dict[str, in
         known[JobState.RUNNING] = tally.started
     if tally.ended is not None:
         known[tally.state] = tally.ended
-    return {word: known.get(state, 0) for state, word in states.JOBS.items()}
+    return {word: known.get(state, 0) for state, word in states.JOBS.items() if state in known or state not in states.DROPPED}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from wires.flink.encode.measures import FLOWS
+from wires.flink.encode.typed import without
 
 Shape = dict[str, Any]
 _NO_JOB = ("SUSPENDING", "SUSPENDED", "RECONCILING")
@@ -15,12 +16,12 @@ _SHORT_ID = 16
 
 def config(new: Shape) -> Shape:
     """Return the settings without features."""
-    return _without(new, "features")
+    return without(new, "features")
 
 
 def overview(new: Shape) -> Shape:
     """Return the sums without the release."""
-    return _without(new, "flink-version", "flink-commit")
+    return without(new, "flink-version", "flink-commit")
 
 
 def row(new: Shape) -> Shape:
@@ -30,16 +31,16 @@ def row(new: Shape) -> Shape:
 
 def job(new: Shape) -> Shape:
     """Return a job in full, by fewer states."""
-    return _without(new, "isStoppable") | {
-        "timestamps": _without(new["timestamps"], *_NO_JOB),
+    return without(new, "isStoppable") | {
+        "timestamps": without(new["timestamps"], *_NO_JOB),
         "vertices": [_vertex(vertex) for vertex in new["vertices"]],
-        "status-counts": _without(new["status-counts"], *_NO_TASK),
+        "status-counts": without(new["status-counts"], *_NO_TASK),
     }
 
 
 def job_config(new: Shape) -> Shape:
     """Return a job's settings without those that it brought along."""
-    return new | {"execution-config": _without(new["execution-config"], "user-config")}
+    return new | {"execution-config": without(new["execution-config"], "user-config")}
 
 
 def plan(new: Shape) -> Shape:
@@ -50,14 +51,14 @@ def plan(new: Shape) -> Shape:
 
 def exceptions(new: Shape) -> Shape:
     """Return failures without times."""
-    found = [_without(each, "timestamp") for each in new["all-exceptions"]]
-    return _without(new, "timestamp", "exceptionHistory") | {"all-exceptions": found}
+    found = [without(each, "timestamp") for each in new["all-exceptions"]]
+    return without(new, "timestamp", "exceptionHistory") | {"all-exceptions": found}
 
 
 def job_accumulators(new: Shape) -> Shape:
     """Return a job's accumulators, none serialized."""
     found = [_typed(each) for each in new["user-task-accumulators"]]
-    return _without(new, "serialized-user-task-accumulators") | {"user-task-accumulators": found}
+    return without(new, "serialized-user-task-accumulators") | {"user-task-accumulators": found}
 
 
 def accumulators(new: Shape) -> Shape:
@@ -77,27 +78,27 @@ def subtasks_accumulators(new: Shape) -> Shape:
 
 def listed_subtask(new: Shape) -> Shape:
     """Return a subtask of a vertex, by its host alone."""
-    return subtask(_without(new, "start_time")) | {"host": new["host"].partition(":")[0]}
+    return subtask(without(new, "start_time")) | {"host": new["host"].partition(":")[0]}
 
 
 def taskmanagers(new: Shape) -> Shape:
     """Return the sums of a vertex by node, by fewer states."""
-    told = [subtask(each) | {"status-counts": _without(each["status-counts"], *_NO_TASK)} for each in new["taskmanagers"]]
+    told = [subtask(each) | {"status-counts": without(each["status-counts"], *_NO_TASK)} for each in new["taskmanagers"]]
     return new | {"taskmanagers": told}
 
 
 def times(new: Shape) -> Shape:
     """Return when a subtask entered each state, by fewer states."""
-    return new | {"timestamps": _without(new["timestamps"], *_NO_TASK)}
+    return new | {"timestamps": without(new["timestamps"], *_NO_TASK)}
 
 
 def subtask(new: Shape) -> Shape:
     """Return an attempt, or the sums of several, by its host."""
-    return _with_io(_without(new, *_PLACE))
+    return _with_io(without(new, *_PLACE))
 
 
 def _vertex(new: Shape) -> Shape:
-    return _with_io(_without(new, "maxParallelism")) | {"tasks": _without(new["tasks"], *_NO_TASK)}
+    return _with_io(without(new, "maxParallelism")) | {"tasks": without(new["tasks"], *_NO_TASK)}
 
 
 def _with_io(new: Shape) -> Shape:
@@ -107,7 +108,3 @@ def _with_io(new: Shape) -> Shape:
 
 def _typed(new: Shape) -> Shape:
     return new | {"value": f"{new['type']} {new['value']}"}
-
-
-def _without(new: Shape, *names: str) -> Shape:
-    return {name: value for name, value in new.items() if name not in names}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import TaskState
+from scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink.states import TASK_WORDS
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ LARGEST = 2**63 - 1
 #: What was read or written, and whether all that could tell has told.
 Told = tuple[int, bool]
 _NAMES = tuple((name, f"{name}-complete", ours) for name, ours in FLOWS.items())
-#: What attempts read and wrote that told nothing: of which it is not known, and of which it is.
-_SILENT = {told: 0 if told in FLOWS else False for told in _IO}
-_NOT_BEGUN = {told: 0 if told in FLOWS else True for told in _IO}
+#: What attempts read and wrote that reported nothing: while that may still come, and once it cannot or need not.
+_NOT_YET = {told: 0 if told in FLOWS else False for told in _IO}
+_NOTHING = {told: 0 if told in FLOWS else True for told in _IO}
 
 
 def times(started: int | None, ended: int | None, now: int) -> dict[str, int]:
@@ -49,13 +49,13 @@ def io(flows: "Flows | Sequence[Told]") -> dict[str, Any]:
 
 
 def io_of(found: "Execution") -> dict[str, Any]:
-    """Return what one attempt read and wrote; one that has not begun has read nothing, and that is known."""
-    metrics, begun = found.metrics, found.started is not None
+    """Return what one attempt read and wrote."""
+    metrics, open_ = found.metrics, _is_open(found)
     if not metrics:
-        return _SILENT if begun else _NOT_BEGUN
+        return _NOT_YET if open_ else _NOTHING
     told: dict[str, Any] = {}
     for name, complete, ours in _NAMES:
-        told[name], told[complete] = _flow(metrics.get(ours), begun=begun)
+        told[name], told[complete] = _flow(metrics.get(ours), open_=open_)
     return told
 
 
@@ -70,19 +70,24 @@ def together(found: Iterable["Execution"]) -> list[Told]:
     """Return the sums of what several attempts read and wrote."""
     sums, known = [0] * len(FLOWS), [True] * len(FLOWS)
     for each in found:
-        metrics, begun = each.metrics, each.started is not None
+        metrics, open_ = each.metrics, _is_open(each)
         for place, ours in enumerate(FLOWS.values()):
-            value, complete = _flow(metrics.get(ours), begun=begun)
+            value, complete = _flow(metrics.get(ours), open_=open_)
             sums[place] += value
             known[place] = known[place] and complete
     return [(min(value, LARGEST), complete) for value, complete in zip(sums, known, strict=True)]
 
 
-def _flow(value: object, *, begun: bool) -> Told:
+def _is_open(found: "Execution") -> bool:
+    """Return whether an attempt may still report what it reads: it has begun and not ended."""
+    return found.started is not None and found.state not in TASK_ENDS
+
+
+def _flow(value: object, *, open_: bool) -> Told:
     if value is None:
-        return 0, not begun
+        return 0, not open_
     if type(value) is int and 0 <= value <= LARGEST:
         return value, True
     if not isinstance(value, int | float):
-        return 0, not begun
+        return 0, not open_
     return int(max(min(value, LARGEST), 0)), True

@@ -18,6 +18,9 @@ Names = Mapping[int, str]
 Shape = Callable[[dict[str, Any]], dict[str, Any]]
 #: Instead of the time of a flame graph.
 SWITCHED_OFF = -2
+#: Milliseconds from one sample of back-pressure to the next, and how far the newest lies back at least: dashboards
+#: subtract its end from the time at which they sent their request.
+SAMPLE, LAG = 5000, 1000
 #: Agents listen on no port.
 PORT = 0
 
@@ -66,14 +69,19 @@ def by_node(stage: "Progress", found: Iterable["Execution"], names: Names, *, no
     return {"id": ids.vertex_id(stage.id), "name": stage.name, "now": now, "taskmanagers": told}
 
 
-def backpressure(stage: "Progress", found: Iterable["Execution"], held: Sequence[float], *, now: int) -> dict[str, Any]:
+def sampled_until(now: int) -> int:
+    """Return when the newest sample of back-pressure ended."""
+    return (now - LAG) // SAMPLE * SAMPLE
+
+
+def backpressure(stage: "Progress", found: Iterable["Execution"], held: Sequence[float], *, until: int) -> dict[str, Any]:
     """Return how much subtasks are held back by full buffers, or blocked as they tell themselves."""
     if stage.ended is not None or stage.started is None:
         return {"status": "deprecated"}
     ratios = [(each.task, pressed(each, held)) for each in found]
     subtasks = [{"subtask": task, "backpressure-level": states.level(ratio), "ratio": ratio} for task, ratio in ratios]
     worst = states.level(max((ratio for _, ratio in ratios), default=0.0))
-    return {"status": "ok", "backpressure-level": worst, "end-timestamp": now, "subtasks": subtasks}
+    return {"status": "ok", "backpressure-level": worst, "end-timestamp": until, "subtasks": subtasks}
 
 
 def flamegraph() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What all views of this wire share: who may ask, the two shapes, and finding what a path names."""
+"""What all views of this wire share: who may ask, the three shapes, and finding what a path names."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from access.roles import Role
 from access.rules import Rule
@@ -36,6 +37,7 @@ class FlinkView(WireView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer a request; errors of the older API are plain text."""
         made = super().dispatch(request, *args, **kwargs)
+        patch_vary_headers(made, ["Accept", "User-Agent"])
         if self.legacy and isinstance(made, HttpResponse) and made.status_code >= HTTPStatus.BAD_REQUEST:
             made.content, made["Content-Type"] = json.loads(made.content)["errors"][0], TEXT
         return made
@@ -45,13 +47,19 @@ class FlinkView(WireView):
         """Say whether the older shapes are asked for."""
         return decode.is_legacy(self.request.headers.get("Accept", ""), self.request.GET)
 
-    def shape(self, older: Shape) -> Shape:
-        """Return what makes a new shape the one that is asked for."""
-        return older if self.legacy else _as_it_is
+    def shape(self, older: Shape | None = None, typed: Shape | None = None) -> Shape:
+        """Return what makes of the newest shape the one that is asked for."""
+        if self.legacy and older:
+            return older
+        if typed and not decode.is_page(self.request.headers.get("User-Agent", "")):
+            return typed
+        return _as_it_is
 
-    def told(self, new: Any, older: Shape | None = None, status: int = HTTPStatus.OK) -> HttpResponse:
+    def told(
+        self, new: Any, older: Shape | None = None, typed: Shape | None = None, *, status: int = HTTPStatus.OK
+    ) -> HttpResponse:
         """Return an answer in the shape that is asked for."""
-        return answer(older(new) if older and self.legacy else new, status, content_type=JSON)
+        return answer(self.shape(older, typed)(new), status, content_type=JSON)
 
     def in_pieces(self, texts: Iterator[str]) -> HttpResponseBase:
         """Return an answer that is made while it is sent, if it is long."""

@@ -1,4 +1,4 @@
-"""What changes jobs: submitting and cancelling them, also by the GETs that Flink prescribes; and what is switched off."""
+"""What changes jobs: submitting and cancelling them, also by the GETs that Flink prescribes."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,8 +19,8 @@ from jobs.submitting import submit
 from scheduling.lifecycle import JOB_ENDS
 from scheduling.spec import Limits, parse
 from wires.flink import decode, ids
-from wires.flink.errors import NotStoppable, SwitchedOff
-from wires.flink.views.base import FlinkView
+from wires.flink.errors import NotServed, NotStoppable
+from wires.flink.views.base import FlinkView, existing_job
 from wires.reading import NotThere, Unreadable
 
 CHANGES: Mapping[str, Rule] = {"get": Role.OPERATOR, "delete": Role.OPERATOR}
@@ -103,9 +103,21 @@ class StopView(EndingView):
     delete = get
 
     def post(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Refuse: there are no savepoints."""
+        """Refuse: this stop needs a savepoint."""
         ids.to_job(job)
-        raise SwitchedOff("There are no savepoints, and without one this does not stop a job.")
+        raise NotServed("There are no savepoints here. PATCH /jobs/<job>?mode=stop stops a job without one.")
+
+
+class HeartbeatView(FlinkView):
+    """The heartbeat of a client that waits for its job. A job here goes on without its client."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"patch": Role.OPERATOR}
+
+    def patch(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Accept it, if there is such a job."""
+        existing_job(job)
+        decode.check_heartbeat(self.body())
+        return self.told({}, status=HTTPStatus.ACCEPTED)
 
 
 class YarnStopView(EndingView):
@@ -116,47 +128,6 @@ class YarnStopView(EndingView):
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Let a job end early."""
         return self.stopped(job)
-
-
-class RescalingView(FlinkView):
-    """A change of a job's parallelism."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"patch": Role.OPERATOR}
-
-    def patch(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Refuse."""
-        ids.to_job(job)
-        raise SwitchedOff("Rescaling is temporarily disabled.")
-
-
-class SavepointsView(FlinkView):
-    """Savepoints of a job."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
-
-    def post(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Refuse."""
-        ids.to_job(job)
-        raise SwitchedOff("There are no savepoints.")
-
-
-class DisposalView(FlinkView):
-    """Disposal of a savepoint."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Refuse."""
-        raise SwitchedOff("There are no savepoints.")
-
-
-class PollView(FlinkView):
-    """Something that was triggered; nothing can be."""
-
-    def get(self, request: HttpRequest, trigger: str, job: str = "0" * 32) -> HttpResponse:
-        """Say that it is not known."""
-        ids.to_job(job)
-        raise NotThere(f"Operation not found under key {ids.to_trigger(trigger)}")
 
 
 def _live(job: str) -> UUID:

@@ -12,7 +12,7 @@ from access.roles import Role
 from access.rules import Rule
 from jobs import summing
 from nodes.shutting_down import shut_down
-from wires.flink.encode import cluster, legacy
+from wires.flink.encode import cluster, legacy, typed
 from wires.flink.encode.nodes import slots
 from wires.flink.views.base import FlinkView
 from wires.flink.views.nodes import taskmanagers
@@ -36,7 +36,7 @@ class ConfigView(FlinkView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Say how often to ask, and which release is spoken."""
-        return self.told(cluster.config(version("switchyard")), legacy.config)
+        return self.told(cluster.config(version("switchyard")), legacy.config, typed.config)
 
 
 class OverviewView(FlinkView):

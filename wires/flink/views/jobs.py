@@ -18,7 +18,7 @@ from scheduling.lifecycle import JOB_ENDS, JobState
 from wires.flink import decode, ids
 from wires.flink.encode import failures as shown
 from wires.flink.encode import jobs as encode
-from wires.flink.encode import legacy, results
+from wires.flink.encode import legacy, results, typed
 from wires.flink.encode.plans import plan
 from wires.flink.states import JOBS
 from wires.flink.views.base import FlinkView, existing_job, found_job, no_job, now_ms
@@ -58,7 +58,7 @@ class VerticesView(FlinkView):
             plan(found.id, found.name, plans(id_)),
             now=now_ms(),
         )
-        return self.told(told, legacy.job)
+        return self.told(told, legacy.job, typed.job)
 
 
 class JobView(VerticesView, EndingView):
@@ -143,14 +143,3 @@ class ExecutionResultView(FlinkView):
             raise NotThere(f"Could not find Flink job ({job:.100})")
         added = accumulated([stage.id for stage in stages(id_)]) if found.state in JOB_ENDS else []
         return self.told(results.result(found, added))
-
-
-class CheckpointsView(FlinkView):
-    """The checkpoints of a job; none has any."""
-
-    def get(self, request: HttpRequest, job: str, checkpoint: str = "0", vertex: str = "0" * 32) -> HttpResponse:
-        """Say so."""
-        existing_job(job)
-        ids.to_index("checkpointid", checkpoint)
-        ids.to_stage(vertex)
-        raise NotThere("Checkpointing has not been enabled.")

@@ -4,11 +4,12 @@ import platform
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import get_script_prefix
 
 from nodes import events
 from status import configuration, process
 from wires.flink.encode import manager
-from wires.flink.views.base import TEXT, FlinkView
+from wires.flink.views.base import TEXT, FlinkView, existing_job
 from wires.reading import NotThere
 
 #: Events that a log goes back to.
@@ -30,6 +31,33 @@ class EnvironmentView(FlinkView):
         """Name it."""
         version = f"{platform.python_implementation()} {platform.python_version()}"
         return self.told(manager.environment(version, platform.machine()))
+
+
+class JobConfigView(ConfigView):
+    """The settings of the scheduler of a job, which is the same for all jobs."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Tell them, if there is such a job."""
+        existing_job(job)
+        return super().get(request)
+
+
+class JobEnvironmentView(EnvironmentView):
+    """What the scheduler of a job runs in."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Name it, if there is such a job."""
+        existing_job(job)
+        return super().get(request)
+
+
+class LogUrlView(FlinkView):
+    """Where the log of the scheduler of a job is."""
+
+    def get(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Return its address."""
+        existing_job(job)
+        return self.told({"url": absolute(request, "jobmanager/log")})
 
 
 class LogView(FlinkView):
@@ -62,6 +90,11 @@ class ThreadDumpView(FlinkView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Say where each of them stands."""
         return self.told(manager.threads(process.stacks().items()))
+
+
+def absolute(request: HttpRequest, path: str) -> str:
+    """Return the address of a path of this wire, as the client reaches it."""
+    return request.build_absolute_uri(f"{get_script_prefix()}{path}")
 
 
 def log_response(newest_first: list[dict[str, Any]], file: str) -> HttpResponse:

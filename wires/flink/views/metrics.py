@@ -33,11 +33,11 @@ class MetricsView(FlinkView):
 
     def plain(self, found: metrics.Metrics) -> HttpResponse:
         """Return the metrics of one thing."""
-        return self.told(metrics.plain(found, decode.listed(self.request.GET.get("get"))))
+        return self.told(metrics.plain(found, decode.listed(self.request.GET.getlist("get"))))
 
     def aggregated(self, found: Iterable[metrics.Metrics]) -> HttpResponse:
         """Return what comes of the metrics of several things."""
-        wanted, kinds = decode.listed(self.request.GET.get("get")), decode.aggregations(self.request.GET.get("agg"))
+        wanted, kinds = decode.listed(self.request.GET.getlist("get")), decode.aggregations(self.request.GET.getlist("agg"))
         return self.told(metrics.aggregated(found, wanted, kinds))
 
 
@@ -54,7 +54,7 @@ class JobsView(MetricsView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Sum up live jobs, or those that are named."""
-        named = decode.listed(request.GET.get("jobs"))
+        named = decode.listed(request.GET.getlist("jobs"))
         wanted = None if named is None else {str(ids.to_job(each)) for each in named}
         now = now_ms()
         found = (tally for tallies in tallying.tallies() for tally in tallies)
@@ -83,12 +83,22 @@ class VertexView(MetricsView):
         return self.plain(metrics.of_vertex(executions(found.id), _held(found), now_ms()) if found else {})
 
 
+class OperatorView(MetricsView):
+    """What the scheduler itself runs for a vertex: nothing."""
+
+    def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
+        """Return no metrics."""
+        ids.to_job(job)
+        ids.to_stage(vertex)
+        return self.plain({})
+
+
 class SubtasksView(MetricsView):
     """The tasks of a vertex."""
 
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Sum up all of them, or those that are named."""
-        wanted = decode.ranges(request.GET.get("subtasks"))
+        wanted = decode.ranges(request.GET.getlist("subtasks"))
         found = stage(ids.to_job(job), ids.to_stage(vertex))
         held, now = _held(found) if found else (), now_ms()
         return self.aggregated(
@@ -113,7 +123,7 @@ class TaskmanagersView(MetricsView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Sum up all of them, or those that are named."""
-        wanted = decode.listed(request.GET.get("taskmanagers"))
+        wanted = decode.listed(request.GET.getlist("taskmanagers"))
         found = [node for node in taskmanagers() if wanted is None or ids.node_id(node["id"]) in wanted]
         return self.aggregated(metrics.of_node(node) for node in found)
 

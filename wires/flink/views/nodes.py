@@ -5,10 +5,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from nodes import events, showing
-from wires.flink.encode import manager
+from wires.flink import ids
+from wires.flink.encode import manager, typed
 from wires.flink.encode import nodes as encode
-from wires.flink.views.base import TEXT, FlinkView, found_node
-from wires.flink.views.manager import SHOWN, log_response
+from wires.flink.views.base import TEXT, FlinkView, existing_job, found_node
+from wires.flink.views.manager import SHOWN, absolute, log_response
 
 
 class TaskmanagersView(FlinkView):
@@ -16,7 +17,7 @@ class TaskmanagersView(FlinkView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List them, by name."""
-        return self.told(encode.taskmanagers(taskmanagers()))
+        return self.told(encode.taskmanagers(taskmanagers()), typed=typed.nodes)
 
 
 class TaskmanagerView(FlinkView):
@@ -24,7 +25,7 @@ class TaskmanagerView(FlinkView):
 
     def get(self, request: HttpRequest, node: str) -> HttpResponse:
         """Show it with the memory of its agent."""
-        return self.told(encode.in_full(found_node(node)))
+        return self.told(encode.in_full(found_node(node)), typed=typed.node)
 
 
 class LogView(FlinkView):
@@ -41,6 +42,16 @@ class LogsView(FlinkView):
     def get(self, request: HttpRequest, node: str) -> HttpResponse:
         """List them."""
         return self.told(manager.logs(_told(node)))
+
+
+class LogUrlView(FlinkView):
+    """Where the log of a node that works for a job is."""
+
+    def get(self, request: HttpRequest, job: str, node: str) -> HttpResponse:
+        """Return its address."""
+        existing_job(job)
+        found = ids.node_id(found_node(node)["id"])
+        return self.told({"url": absolute(request, f"taskmanagers/{found}/log")})
 
 
 class StdoutView(FlinkView):

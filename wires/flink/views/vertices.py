@@ -9,7 +9,7 @@ from jobs.showing_pressure import held_shares
 from jobs.showing_progress import Progress
 from nodes.showing import all_names, names_of
 from wires.flink import ids
-from wires.flink.encode import legacy, results, vertices
+from wires.flink.encode import legacy, results, typed, vertices
 from wires.flink.views.base import FlinkView, found_job, found_stage, now_ms
 from wires.reading import NotThere
 
@@ -20,7 +20,7 @@ class VertexView(FlinkView):
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponseBase:
         """Show it with its subtasks."""
         stage = found_stage(job, vertex)
-        shape = self.shape(legacy.listed_subtask)
+        shape = self.shape(legacy.listed_subtask, typed.subtask)
         return self.in_pieces(vertices.detail(stage, executions(stage.id), all_names(), shape, now=now_ms()))
 
 
@@ -42,7 +42,8 @@ class ByNodeView(FlinkView):
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Sum them up by node."""
         stage = found_stage(job, vertex)
-        return self.told(vertices.by_node(stage, executions(stage.id), all_names(), now=now_ms()), legacy.taskmanagers)
+        told = vertices.by_node(stage, executions(stage.id), all_names(), now=now_ms())
+        return self.told(told, legacy.taskmanagers, typed.by_node)
 
 
 class AccumulatorsView(FlinkView):
@@ -70,9 +71,9 @@ class BackpressureView(FlinkView):
     def get(self, request: HttpRequest, job: str, vertex: str) -> HttpResponse:
         """Tell it, by subtask."""
         stage = found_stage(job, vertex)
-        now = now_ms()
-        held = held_shares(stage.id, stage.tasks, now=now / 1000)
-        return self.told(vertices.backpressure(stage, executions(stage.id), held, now=now))
+        until = vertices.sampled_until(now_ms())
+        held = held_shares(stage.id, stage.tasks, now=until / 1000)
+        return self.told(vertices.backpressure(stage, executions(stage.id), held, until=until))
 
 
 class FlamegraphView(FlinkView):

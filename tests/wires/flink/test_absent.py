@@ -1,0 +1,55 @@
+"""What is not served is told at once with a status that no client repeats after, and says what is missing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from jobs.models import Job
+from scheduling.lifecycle import JobState
+
+pytestmark = pytest.mark.django_db
+
+Submit = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "missing"),
+    [
+        ("PATCH", "/jobs/{job}/rescaling?parallelism=2", "parallelism"),
+        ("GET", "/jobs/{job}/resource-requirements", "parallelism"),
+        ("PUT", "/jobs/{job}/resource-requirements", "parallelism"),
+        ("POST", "/jobs/{job}/savepoints/", "savepoints"),
+        ("POST", "/jobs/{job}/stop", "savepoints"),
+        ("POST", "/savepoint-disposal", "savepoints"),
+        ("GET", "/jobs/{job}/cancel-with-savepoint/", "savepoints"),
+        ("GET", "/jobs/{job}/cancel-with-savepoint/target-directory/%2Ftmp%2Fa/", "savepoints"),
+        ("POST", "/jobs/{job}/checkpoints", "checkpoints"),
+        ("POST", "/v1/jars/upload", "jars"),
+        ("DELETE", "/jars/a_b.jar", "jars"),
+        ("GET", "/jars/a_b.jar/plan", "jars"),
+        ("POST", "/jars/a_b.jar/plan", "jars"),
+        ("POST", "/jars/MyProgram.jar/run?entry-class=x", "jars"),
+    ],
+)
+def test_it_names_what_is_missing(operator: Client, submit: Submit, method: str, path: str, missing: str) -> None:
+    answer = operator.generic(method, path.format(job=submit({"a": {}})["id"]), b"{}")
+    (text,) = answer.json()["errors"]
+    assert (answer.status_code, missing in text) == (501, True)
+    assert Job.objects.get().state == JobState.CREATED
+
+
+def test_a_cancel_with_a_savepoint_that_was_never_asked_for_is_unknown(viewer: Client, submit: Submit) -> None:
+    answer = viewer.get(f"/jobs/{submit({'a': {}})['id']}/cancel-with-savepoint/in-progress/1")
+    assert (answer.status_code, "savepoints" in answer.json()["errors"][0]) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/training", "/algorithm", "/ratelimit", "/allocation", "/training/"])
+def test_paths_of_voda_say_that_it_is_not_served(viewer: Client, anonymous: Client, path: str) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        answer = viewer.generic(method, path, b'"ElasticFIFO"')
+        assert (answer.status_code, answer["Content-Type"]) == (501, "text/plain; charset=utf-8")
+        assert b"Voda" in answer.content
+    assert viewer.patch(path).status_code == 405
+    assert anonymous.get(path).status_code == 401

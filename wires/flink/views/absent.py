@@ -1,0 +1,132 @@
+"""What of Flink is not served here. Each answer names what is missing and, if there is any, the way to do without."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.http import HttpRequest, HttpResponse
+
+from access.roles import Role
+from access.rules import Rule
+from wires.flink import ids
+from wires.flink.errors import NotServed
+from wires.flink.views.base import FlinkView, existing_job
+from wires.reading import NotThere, Unreadable
+
+NO_JARS = "Programs (jars) cannot be run here. Send a job description to POST /jobs instead."
+NO_SAVEPOINTS = "There are no savepoints here."
+NOT_BEFORE_A_CANCEL = f"{NO_SAVEPOINTS} PATCH /jobs/<job> cancels a job without one."
+NOT_RESCALED = "The parallelism of a job cannot be changed here while it runs."
+
+
+class AbsentView(FlinkView):
+    """A route that is known and not served."""
+
+    missing: ClassVar[str]
+
+    def refuse(self, request: HttpRequest, job: str = "0" * 32, **_: str) -> HttpResponse:
+        """Say what is missing."""
+        ids.to_job(job)
+        raise NotServed(self.missing)
+
+
+class JarUploadView(AbsentView):
+    """The upload of a program."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
+    missing = NO_JARS
+    post = AbsentView.refuse
+
+
+class JarView(AbsentView):
+    """An uploaded program."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"delete": Role.OPERATOR}
+    missing = NO_JARS
+    delete = AbsentView.refuse
+
+
+class JarPlanView(AbsentView):
+    """The graph of a program."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.VIEWER}
+    missing = NO_JARS
+    get = post = AbsentView.refuse
+
+
+class JarRunView(JarUploadView):
+    """The start of a program."""
+
+
+class RescalingView(AbsentView):
+    """A change of the parallelism of a job."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"patch": Role.OPERATOR}
+    missing = NOT_RESCALED
+    patch = AbsentView.refuse
+
+
+class RequirementsView(AbsentView):
+    """The bounds of the parallelism of a job."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "put": Role.OPERATOR}
+    missing = NOT_RESCALED
+    get = put = AbsentView.refuse
+
+
+class SavepointsView(AbsentView):
+    """The savepoints of a job."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
+    missing = NOT_BEFORE_A_CANCEL
+    post = AbsentView.refuse
+
+
+class DisposalView(SavepointsView):
+    """The disposal of a savepoint."""
+
+    missing = NO_SAVEPOINTS
+
+
+class CancelWithSavepointView(AbsentView):
+    """A cancel of the older API that takes a savepoint first; it is asked for by GET."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.OPERATOR}
+    missing = NOT_BEFORE_A_CANCEL
+    get = AbsentView.refuse
+
+
+class SavepointInProgressView(FlinkView):
+    """A savepoint of the older API that was asked for; none can be."""
+
+    def get(self, request: HttpRequest, job: str, request_id: str) -> HttpResponse:
+        """Say that it is not known."""
+        ids.to_job(job)
+        raise Unreadable(f"{NO_SAVEPOINTS} No request has the id {request_id:.100}.")
+
+
+class PollView(FlinkView):
+    """Something that was triggered; nothing can be."""
+
+    def get(self, request: HttpRequest, trigger: str, job: str = "0" * 32) -> HttpResponse:
+        """Say that it is not known."""
+        ids.to_job(job)
+        raise NotThere(f"Operation not found under key {ids.to_trigger(trigger)}")
+
+
+class CheckpointsView(FlinkView):
+    """The checkpoints of a job; none has any."""
+
+    def get(self, request: HttpRequest, job: str, checkpoint: str = "0", vertex: str = "0" * 32) -> HttpResponse:
+        """Say so."""
+        existing_job(job)
+        ids.to_index("checkpointid", checkpoint)
+        ids.to_stage(vertex)
+        raise NotThere("Checkpointing has not been enabled.")
+
+
+class CheckpointTriggerView(AbsentView, CheckpointsView):
+    """The checkpoints of a job, and a new one."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.OPERATOR}
+    missing = "There are no checkpoints here."
+    post = AbsentView.refuse
