@@ -4,6 +4,7 @@ from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from artifacts import errors as artifacts
 from jobs import services as jobs
+from jobs.abandoning import OnLists
 from jobs.layout import NoLayout
 from jobs.quotas import OverQuota
 from jobs.repeating import KeyReused
@@ -29,6 +30,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     artifacts.NotADigest: 404,
     jobs.StillLive: 409,
     jobs.Stopping: 409,
+    OnLists: 409,
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,
     nodes.NameTaken: 409,
