@@ -101,7 +101,7 @@ class WireView(Guarded, View):
             held.enter_context(one_snapshot())
             made = self._handled(request, **kwargs)
             if isinstance(made, StreamingHttpResponse):
-                made.streaming_content = Sent(made.streaming_content, held.pop_all())
+                made.streaming_content = Sent(iter(made), held.pop_all())
             return made
 
     def _wrong_verb(self) -> HttpResponse:

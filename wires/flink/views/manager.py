@@ -17,38 +17,22 @@ SHOWN = 1000
 
 
 class ConfigView(FlinkView):
-    """The settings of this installation."""
+    """The settings of this installation, which are those of the scheduler of every job."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest, job: str | None = None) -> HttpResponse:
         """Tell those that are in effect, without secrets."""
+        check_job(job)
         return self.told(manager.config(configuration.effective()))
 
 
 class EnvironmentView(FlinkView):
     """What the process that answers runs in."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest, job: str | None = None) -> HttpResponse:
         """Name it."""
+        check_job(job)
         version = f"{platform.python_implementation()} {platform.python_version()}"
         return self.told(manager.environment(version, platform.machine()))
-
-
-class JobConfigView(ConfigView):
-    """The settings of the scheduler of a job, which is the same for all jobs."""
-
-    def get(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Tell them, if there is such a job."""
-        existing_job(job)
-        return super().get(request)
-
-
-class JobEnvironmentView(EnvironmentView):
-    """What the scheduler of a job runs in."""
-
-    def get(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Name it, if there is such a job."""
-        existing_job(job)
-        return super().get(request)
 
 
 class LogUrlView(FlinkView):
@@ -90,6 +74,12 @@ class ThreadDumpView(FlinkView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Say where each of them stands."""
         return self.told(manager.threads(process.stacks().items()))
+
+
+def check_job(given: str | None) -> None:
+    """Refuse a path that names a job that there is not."""
+    if given is not None:
+        existing_job(given)
 
 
 def absolute(request: HttpRequest, path: str) -> str:
