@@ -31,7 +31,7 @@ def look() -> dict[str, Any]:
         "timers": [signal.getitimer(timer) for timer in TIMERS],
         "limits": [resource.getrlimit(limit) for limit in LIMITS],
         "priority": (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)),
-        "threads": _thread._count(),  # type: ignore[attr-defined]  # the module threading does not know all of them
+        "threads": _thread._count(),  # The module threading does not know all of them
         "interpreter": _interpreter(),
     }
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,7 +54,7 @@ class Server:
         self.number = 0
         self.entry = 0
         self.launched: dict[int, dict[str, Any]] = {}
-        self.placed_again: set[tuple[int, int, int]] = set()
+        self.placed_again: Counter[tuple[int, int, int]] = Counter()
         self.acknowledged = 0
         self.reports: list[Report] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -163,6 +164,10 @@ class Server:
         return ends
 
     def returned(self) -> set[tuple[int, int, int]]:
+        return set(self.all_returned())
+
+    def all_returned(self) -> list[tuple[int, int, int]]:
+        """Return the tasks that were returned, each as often as it was, which is once for each time that it was launched."""
         returned = [
             (stage, attempt, index)
             for report in self.reports
@@ -170,16 +175,16 @@ class Server:
             for low, high in ranges
             for index in range(low, high)
         ]
-        assert len(returned) == len(set(returned))
-        return set(returned)
+        assert all(count <= 1 + self.placed_again[task] for task, count in Counter(returned).items())
+        return returned
 
     def have_ended(self, count: int) -> bool:
         """Say whether so many tasks have ended; what was returned meanwhile is launched again, as the real server does.
 
         An agent may return whatever has not begun, as when the worker that was to run it ended.
         """
-        for stage, attempt, index in self.returned() - self.placed_again:
-            self.placed_again.add((stage, attempt, index))
+        for stage, attempt, index in Counter(self.all_returned()) - self.placed_again:
+            self.placed_again[stage, attempt, index] += 1
             self.launch(stage, attempt=attempt, first=index, **self.launched[stage])
         return len(self.ends()) == count
 
