@@ -1,5 +1,6 @@
 """Ending: ends that have more to tell than a result, and what a failure means: another attempt, or one failure more."""
 
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,9 @@ from scheduling.spec.parsing import retry_from_json
 
 #: Characters of an error that a job repeats of the task that failed it.
 SHOWN = 500
+#: What the last frame of a traceback begins with, and a line that is no part of it.
+FRAME = "\n  File "
+UNINDENTED = re.compile(r"\n(?=\S)")
 
 
 @dataclass(slots=True)
@@ -177,13 +181,17 @@ def _reason(stage: StageRow, index: int, end: Mapping[str, Any]) -> str:
     if end["class"] == ExitClass.LOST:
         return quarantine.reason(stage.name, IndexSet.span(index, index + 1))
     error = (end.get("error") or end["class"] or "").strip()
-    return f"task {index} of stage {stage.name} failed: {_last_lines(error)}"
+    return f"task {index} of stage {stage.name} failed: {_shortened(error)}"
 
 
-def _last_lines(error: str) -> str:
-    """Return the end of an error, from the beginning of a line where it has several."""
+def _shortened(error: str) -> str:
+    """Return the end of an error, from the beginning of a line where it has several; of a long message how it begins."""
     if len(error) <= SHOWN:
         return error
+    frame = error.rfind(FRAME) + 1
+    message = next((found.start() for found in UNINDENTED.finditer(error, frame)), 0) if frame else 0
+    if len(error) - message > SHOWN and frame:
+        return f"…{error[message : message + SHOWN]}…"
     shown = error[-SHOWN:]
     return "…\n" + (shown.partition("\n")[2] or shown)
 

@@ -92,6 +92,19 @@ def test_a_job_repeats_the_last_whole_lines_of_a_long_error(leader: Leader, agen
     assert shown[-1] == "ValueError: no"
 
 
+def test_a_job_repeats_how_a_long_message_begins(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}})
+    frames = (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\n  File "a.py", line 2, in g\n    h()\n'
+    )
+    turn(
+        leader,
+        agent.fail(placed(leader, agent), error=f"{frames}ValueError: it begins\n  {'x' * 1000}\n[9 characters left out]"),
+    )
+    assert the_job()[1].startswith("task 0 of stage a failed: …\nValueError: it begins\n  xxx")
+    assert the_job()[1].endswith("xxx…")
+
+
 def test_a_callable_that_does_not_load_fails_the_job_at_once(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 2}}, retry=RETRY, max_failures=100)
     tasks = placed(leader, agent)
