@@ -248,10 +248,11 @@ def fault(error: OSError, data: Path, exit_code: int | None = None) -> Failure:
     return Failure("lost", f"the node could not run the task: {text}", exit_code=exit_code, fault=text)
 
 
-def prepare(path: str | None) -> None:
-    """Make a worker ready to load what a job brings along: its files come first."""
-    if path:
-        sys.path.insert(0, path)
+def prepare(folder: str | None) -> None:
+    """Make a worker ready to load what a job brings along into a folder: it comes first, and stays as it is."""
+    if folder:
+        sys.path.insert(0, folder)
+        sys.dont_write_bytecode = True
     sys.argv = ["switchyard-task"]
     os.umask(0o022)
 

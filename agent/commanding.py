@@ -1,6 +1,6 @@
 """Commanding: a command stage in a worker. It runs one command at a time and listens to it until all of it has ended.
 
-Each attempt finds an empty folder with links to the job's files (agent.workplace), and has a session of its own.
+Each attempt finds an empty folder with copies of the job's files (agent.workplace), and has a session of its own.
 What it leaves behind ends with it: the worker is a subreaper, so whatever a command started is its child in the end.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from agent import calling, faults, results
 from agent.calling import Failure, Given
+from agent.files import Files
 from agent.trees import end_children, signal_name, transferred
 from agent.workplace import Workplace
 from switchyard.task import Task
@@ -39,6 +40,7 @@ class CommandStage:
         self.given = Given(told)
         self.job = ""
         self._told = told
+        self._files = Files(told["files"])
         self._place = place
         self._data = data
         self._env = {**os.environ, **told["env"], "SWITCHYARD_REPORT": str(place.channel.path)}
@@ -46,7 +48,7 @@ class CommandStage:
     def run(self, task: Task) -> str | Failure:
         """Run the command once; return its result as JSON text, or why there is none."""
         try:
-            self._place.enter(self._told["files"])
+            self._place.enter(self._files)
             self._place.channel.open(task)
             pid = self._start(self._environment(task))
             status = self._attend(task, pid)
@@ -122,6 +124,7 @@ class CommandStage:
             "SWITCHYARD_TASK_INDEX": str(task.index),
             "SWITCHYARD_ATTEMPT": str(task.attempt),
             "PWD": str(place.cwd),
+            "HOME": self._told["env"].get("HOME", str(place.cwd)),
         }
         if task.inputs:
             env["SWITCHYARD_INPUTS"] = place.write("inputs", _json(task.inputs))

@@ -123,15 +123,19 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def unpack(files: Mapping[str, str], folder: Path) -> None:
-    """Write text files, by relative path, into a folder that nobody changes from then on."""
-    for name, text in files.items():
+def unpack(files: Mapping[str, Any], folder: Path) -> None:
+    """Write text files, by relative path, into a folder that nobody changes from then on; tasks get copies of them.
+
+    What is more than a text is {"text": …, "executable": …}.
+    """
+    for name, file in files.items():
+        text, executable = (file, False) if isinstance(file, str) else (file["text"], file["executable"])
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise Refused(f"a file must stay inside of its folder: {name}")
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        path.chmod(0o444)
+        path.chmod(0o555 if executable else 0o444)
     for parent, _, _ in os.walk(folder):
         Path(parent).chmod(0o555)

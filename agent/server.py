@@ -66,9 +66,9 @@ class Server:
         answer = self._ask("GET", f"items/{stage}", params={"low": low, "high": high}).json()
         return dict(enumerate(answer["items"], low))
 
-    def files(self, stage: int) -> Mapping[str, str]:
-        """Return the files that a stage's job brings along."""
-        files: Mapping[str, str] = self._ask("GET", f"files/{stage}").json()
+    def files(self, stage: int) -> Mapping[str, Any]:
+        """Return the files that a stage's job brings along, each as its text or as an object."""
+        files: Mapping[str, Any] = self._ask("GET", f"files/{stage}").json()
         return files
 
     def put_artifact(self, digest: str, data: bytes) -> None:

@@ -21,10 +21,11 @@ from typing import Any, Protocol
 from agent import calling, cgroups, coroutines, forks, results, traces
 from agent.calling import Failure, Given, PythonStage
 from agent.commanding import CommandStage
+from agent.files import Files
 from agent.streams import Streams
 from agent.trees import end_children, start_time
 from agent.wire import ITEM, LIVE_LIMIT, STATUS, Page
-from agent.workplace import Workplace, lay_out
+from agent.workplace import Workplace
 from switchyard.task import Task
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -64,6 +65,10 @@ class Worker:
         self._ends = ends
         self._folder = Path(setup["folder"])
         self._data = self._folder.parent.parent
+        self._cwd = Path(setup["cwd"])
+        self._files = Files(setup["files"])
+        self._files.lay_out(self._cwd)
+        self._natures = self._files.look(self._cwd)
         self._page = Page(ends.page)
         self._claimed = 0
         self._stages: dict[int, Stage] = {}
@@ -139,7 +144,11 @@ class Worker:
 
     def _is_whole(self) -> bool:
         """Say whether tasks have left what the next ones need; else this worker ends, and they get another."""
-        return os.fstat(self._ends.stdout).st_nlink > 0 and (self._place is None or self._place.is_whole)
+        try:
+            self._natures = self._files.mend(self._cwd, self._natures)
+            return os.fstat(self._ends.stdout).st_nlink > 0 and (self._place is None or self._place.is_whole)
+        except OSError:
+            return False
 
     def _keep(self, stage: int, index: int, result: str) -> None:
         self._made[stage, index] = result
@@ -222,8 +231,7 @@ def become(ends: Ends, setup: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(setup["env"])
     os.chdir(setup["cwd"])
-    lay_out(setup["files"], Path(setup["cwd"]))
-    calling.prepare(setup["files"])
+    calling.prepare(setup["cwd"] if setup["files"] else None)
     Page(ends.page).set_processes(os.getpid(), start_time("self"))
 
 

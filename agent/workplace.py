@@ -13,6 +13,7 @@ from pathlib import Path
 from select import POLLIN, poll
 
 from agent.channel import Channel
+from agent.files import Files
 from agent.output import last_line
 from agent.wire import Page
 
@@ -46,15 +47,15 @@ class Workplace:
         """The descriptors that a command's standard output and error are copies of."""
         return [pipe.write for pipe in self._pipes]
 
-    def enter(self, files: str | None) -> None:
-        """Go into the folder, which is empty but for links to a job's files."""
+    def enter(self, files: Files) -> None:
+        """Go into the folder, which is empty but for a copy of a job's files."""
         if not self._made:
             # Under a new name: what a command has made may refuse to be removed.
             self.cwd = self._folder / f"command-{next(self._numbers)}"
             self.cwd.mkdir()
             self._made = _nature(self.cwd)
         os.chdir(self.cwd)
-        lay_out(files, self.cwd)
+        files.lay_out(self.cwd)
 
     def write(self, name: str, text: str) -> str:
         """Write a file beside the folder for this command alone; return its path."""
@@ -117,14 +118,6 @@ class Workplace:
         if self._made and (_nature(self.cwd) != self._made or not _is_empty(self.cwd)):
             _remove(self.cwd)
             self._made = ()
-
-
-def lay_out(files: str | None, folder: Path) -> None:
-    """Link what a job brings along into the folder that its tasks run in."""
-    for entry in os.scandir(files) if files else ():
-        link = folder / entry.name
-        if not link.is_symlink():
-            link.symlink_to(entry.path)
 
 
 def _nature(folder: Path) -> tuple[int, ...]:

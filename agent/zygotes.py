@@ -61,7 +61,9 @@ class Zygote:
         """Ask for a worker; it takes tasks at once and begins when it is there."""
         folder = self._folder / "workers" / str(number)
         group = self._groups.make(self._guardian.pid, number) if self._groups else None
-        told = {"folder": str(folder), "cwd": str(folder / "cwd"), "files": files, "env": {**ENVIRONMENT, **env}}
+        cwd = str(folder / "cwd")
+        told: dict[str, Any] = {"folder": str(folder), "cwd": cwd, "files": files}
+        told["env"] = {**ENVIRONMENT, "HOME": cwd, **env}
         told["group"] = str(group.folder) if group else None
         opened: list[int] = []
         try:

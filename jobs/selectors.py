@@ -17,8 +17,8 @@ def has_stage(stage: int) -> bool:
     return Stage.objects.filter(id=stage).exists()
 
 
-def files_of(stage: int) -> dict[str, str] | None:
-    """Return the text files that a stage brings along, by path; None if there is no such stage."""
+def files_of(stage: int) -> dict[str, Any] | None:
+    """Return the files of a stage by path, each as its text or as an object; None if there is no such stage."""
     found = rows.fetch("SELECT coalesce(spec -> 'files', '{}')::text FROM jobs_stage WHERE id = %s", [stage])
     return json.loads(found[0][0]) if found else None
 

@@ -58,7 +58,7 @@ class StageFields(TypedDict, total=False):
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     interpreter: str
-    files: Sequence[str | Path] | Mapping[str, str | Path]
+    files: Sequence[str | Path] | Mapping[str, str | Path | Mapping[str, Any]]
     env: Mapping[str, str]
     parallelism: int
     foreach: Stage | Sequence[Any]
@@ -79,7 +79,8 @@ class Job:
     def stage(self, name: str, **fields: Unpack[StageFields]) -> Stage:
         """Add a stage and return it, for others to need.
 
-        A callable is packed with the file of its module, and local files with their texts; relative paths start
+        A callable is packed with the file of its module, and local files with their texts and whether they are
+        executable; relative paths start
         at the working directory. Raises Unpackable.
         """
         self._stages.append({"name": name, **_written(fields)})
@@ -115,7 +116,7 @@ def _need(need: Stage | str) -> str | dict[str, str]:
     return {"stage": need.name, "exchange": need.exchange}
 
 
-def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     """Name a function as workers will find it, and pack the file that it is in."""
     name = getattr(function, "__qualname__", "")
     home = sys.modules.get(getattr(function, "__module__", ""))

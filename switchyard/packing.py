@@ -1,8 +1,10 @@
 """Packing: put the text of local files into a job description, where it names them instead.
 
-`files: [scan.py]` packs scan.py under its own path; `files: {lib/scan.py: {local: ../scan.py}}` names both.
+`files: [scan.py]` packs scan.py under its own path; `files: {lib/scan.py: {local: ../scan.py}}` names both. What is
+executable stays so.
 """
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +23,7 @@ def pack(description: object, folder: Path) -> object:
 
 
 def texts(files: object, folder: Path) -> Any:
-    """Return {path: text} of a list of local files, or of an object whose values may name some."""
+    """Return {path: text, or text with more} of a list of local files, or of an object whose values may name some."""
     if isinstance(files, list | tuple):
         return dict(_listed(file, folder) for file in files)
     if isinstance(files, Mapping):
@@ -35,7 +37,7 @@ def _stage(stage: object, folder: Path) -> object:
     return stage | {"files": texts(stage["files"], folder)}
 
 
-def _listed(file: object, folder: Path) -> tuple[str, str]:
+def _listed(file: object, folder: Path) -> tuple[str, str | dict[str, Any]]:
     """An absolute path, and one that leaves the folder, is packed under its last part."""
     if not isinstance(file, str | Path):
         raise Unpackable(f"files: a list names local files; {file!r:.60} is none")
@@ -51,9 +53,10 @@ def _text(value: object, folder: Path) -> object:
     return value
 
 
-def _read(file: Path) -> str:
+def _read(file: Path) -> str | dict[str, Any]:
     try:
-        return file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
+        return {"text": text, "executable": True} if file.stat().st_mode & stat.S_IXUSR else text
     except OSError as error:
         raise Unpackable(f"files: {file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

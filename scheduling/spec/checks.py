@@ -77,7 +77,7 @@ def _python_only(path: str, stage: StageSpec) -> Iterator[Fault]:
 
 
 def _files(path: str, stage: StageSpec, limits: Limits) -> Iterator[Fault]:
-    size = sum(len(content.encode()) for content in stage.files.values())
+    size = sum(len((file if isinstance(file, str) else file.text).encode()) for file in stage.files.values())
     if size > limits.files_bytes:
         yield over(path, f"{size:,} bytes", "files_bytes", limits)
     # With "/" as the lowest character, whatever lies in a folder directly follows it.

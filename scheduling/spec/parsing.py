@@ -125,6 +125,8 @@ def _field_names(kind: type[object]) -> tuple[str, ...] | None:
 def _written_field(name: str, value: Any) -> Any:
     if name == "resources":
         return written_resources(value)
+    if name == "files":
+        return {path: _written(file) for path, file in value.items()}
     return [_written(item) for item in value] if isinstance(value, tuple) else _written(value)
 
 

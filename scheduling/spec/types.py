@@ -177,6 +177,32 @@ ConstraintsField = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file with more to it than its text."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    text: str
+    executable: Annotated[bool, Field(strict=True)] = False
+
+
+def _file_kind(value: object) -> str | None:
+    if isinstance(value, str):
+        return "<text>"
+    return "<file>" if isinstance(value, File | Mapping) else None
+
+
+FileField = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[File, Tag("<file>")],
+    Discriminator(
+        _file_kind,
+        custom_error_type="switchyard",
+        custom_error_message="must be a text, or {text: …, executable: true}",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
 class StageSpec:
     """A stage: alike tasks that run one command or one Python callable.
 
@@ -191,7 +217,7 @@ class StageSpec:
     python: fields.Callable_ | None = None
     args: tuple[Json, ...] = ()
     kwargs: Mapping[str, Json] = field(default_factory=dict)
-    files: Mapping[fields.RelativePath, str] = field(default_factory=dict)
+    files: Mapping[fields.RelativePath, FileField] = field(default_factory=dict)
     env: Mapping[fields.Variable, str] = field(default_factory=dict)
     interpreter: ShortText | None = None
     parallelism: Annotated[int, Field(strict=True, ge=1)] | None = None

@@ -165,7 +165,7 @@ def test_a_callable_that_cannot_be_loaded_is_told_once(agent: Agent, server: Ser
 
 def test_the_environment_is_built_from_nothing(agent: Agent, server: Server) -> None:
     server.launch(1, python="agent_tasks:environment", env={"GREETING": "hello"})
-    assert set(server.result(1)) == {"PATH", "LANG", "GREETING"}
+    assert set(server.result(1)) == {"PATH", "LANG", "HOME", "GREETING"}
 
 
 def test_files_are_unpacked_where_the_task_runs(agent: Agent, server: Server) -> None:

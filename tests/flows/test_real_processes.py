@@ -105,3 +105,15 @@ def test_commands_run_with_what_they_are_given(stack: Stack) -> None:
     assert stack.wait(job).state == JobState.FAILED
     assert list(Task.objects.filter(stage__name="b").values_list("exit_code", flat=True)) == [3]
     assert violations() == []
+
+
+def test_tasks_find_their_files_as_they_were_sent(stack: Stack) -> None:
+    stack.start_agent("only", slots=1)
+    script = {
+        "text": '#!/bin/sh\ntest "$(cat data.txt)" = a && echo b >> data.txt && cd ~ && cat data.txt\n',
+        "executable": True,
+    }
+    stage = {"command": ["./run.sh"], "files": {"run.sh": script, "data.txt": "a\n"}}
+    for _ in range(2):
+        assert stack.wait(stack.submit({"a": {**stage, "parallelism": 3}})).state == JobState.FINISHED
+    assert violations() == []

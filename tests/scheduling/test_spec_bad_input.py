@@ -83,7 +83,11 @@ def stage_fault(limits: Limits | None = None, **fields: Any) -> Fault:
         ({"files": {"a/": ""}}, "files", "must be a relative path"),
         ({"files": {"a" * 300: ""}}, "files", "at most 255 bytes"),
         ({"files": {"a": "", "a.b": "", "a/b": ""}}, "files", "'a' is both a file and the folder of 'a/b'"),
-        ({"files": {"a": 1}}, "files.a", "must be text"),
+        ({"files": {"a": 1}}, "files.a", "must be a text, or {text: …, executable: true}"),
+        ({"files": {"a": {"executable": True}}}, "files.a.text", "is required"),
+        ({"files": {"a": {"text": "", "executable": 1}}}, "files.a.executable", "must be true or false"),
+        ({"files": {"a": {"text": "", "mode": 7}}}, "files.a.mode", "is not a known field"),
+        ({"files": {"a": {"text": "x" * 2**21}}}, "files", "limit 'files_bytes'"),
         ({"files": {"a": "x" * 2**21}}, "files", "limit 'files_bytes'"),
     ],
 )

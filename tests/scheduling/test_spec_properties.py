@@ -32,11 +32,12 @@ sizes = st.one_of(
     st.fixed_dictionaries({}, optional={"parallelism": st.integers(1, 99)}),
     st.fixed_dictionaries({"foreach": st.lists(values, min_size=1, max_size=3)}),
 )
+file_data = st.fixed_dictionaries({"text": texts}, optional={"executable": st.booleans()})
 others = st.fixed_dictionaries(
     {},
     optional={
         "env": st.dictionaries(st.sampled_from(["A", "b_1"]), texts),
-        "files": st.dictionaries(st.sampled_from(["x", "y/z.txt"]), texts),
+        "files": st.dictionaries(st.sampled_from(["x", "y/z.txt"]), texts | file_data),
         "resources": st.fixed_dictionaries({}, optional={"cpus": st.integers(1, 64), "gpus": st.just(0.5)}),
         "gang": st.booleans(),
         "timeout": seconds,
@@ -112,7 +113,7 @@ RICH: dict[str, Any] = {
             "command": ["sort", "-u"],
             "parallelism": 4,
             "env": {"A": "1"},
-            "files": {"x/y": "text"},
+            "files": {"x/y": "text", "run": {"text": "#!/bin/sh", "executable": True}},
         },
         {"name": "b", "python": "a:b", "args": [1], "kwargs": {"k": 2}, "foreach": [1, "two"], "grace": 1.5},
         {

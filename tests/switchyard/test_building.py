@@ -138,6 +138,14 @@ def test_local_files_are_packed(tmp_path: Path) -> None:
     assert again["files"] == {"lib/scan.py": "print('scanned')\n", "note": "text"}
 
 
+def test_executable_files_stay_executable(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "run.sh").chmod(0o755)
+    job = Job("Run")
+    job.stage("run", command=["./run.sh"], files={"run.sh": tmp_path / "run.sh"})
+    assert job.description()["stages"][0]["files"] == {"run.sh": {"text": "#!/bin/sh\n", "executable": True}}
+
+
 def test_all_that_is_wrong_is_said_before_anything_is_sent() -> None:
     job = Job("Wrong")
     job.stage("a", command=["true"], parallelism=0)

@@ -40,6 +40,13 @@ def test_local_file_may_get_another_name_beside_inline_text(tmp_path: Path) -> N
     assert packed(written(tmp_path, files)) == {"lib/a.py": "print(1)\n", "b.txt": "@scan.py"}
 
 
+@pytest.mark.parametrize("files", ["[scan.py]", "{scan.py: {local: scan.py}}"])
+def test_executable_files_stay_executable(tmp_path: Path, files: str) -> None:
+    file = written(tmp_path, files)
+    (tmp_path / "scan.py").chmod(0o755)
+    assert packed(file) == {"scan.py": {"text": "print(1)\n", "executable": True}}
+
+
 def test_listed_file_of_another_folder_keeps_only_its_name(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
     written(tmp_path, "[]")
