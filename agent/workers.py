@@ -119,7 +119,8 @@ class Worker:
                 raise
             line = json.dumps({"path": str(path)}).encode() + b"\n"
         self.known[stage] = version
-        os.write(self._stages, line)
+        with suppress(BrokenPipeError):  # It has just ended, and takes no tasks either (see hand).
+            os.write(self._stages, line)
 
     def hand(self, entry: Entry, indexes: list[int], version: int) -> None:
         """Hand tasks over, in order. A worker that has just died takes none; they are found when its end is heard."""
