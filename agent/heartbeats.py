@@ -19,7 +19,7 @@ from celery import Celery
 from agent import machine, transport
 from agent.fitness import Fitness
 from agent.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, Heartbeat
-from agent.server import Refused, Registered, Server
+from agent.server import Refused, Registered, Server, SessionEnded
 
 log = structlog.get_logger()
 INTERVAL = 5.0
@@ -51,7 +51,7 @@ class Heartbeats:
         self._interval = interval
         self._inventory = inventory
         self._number = 0
-        self._leaving = False
+        self._leaving = self._ended = False
         self._sent: dict[int, float] = {}
         self._heard = boottime()
         self._closed = threading.Event()
@@ -66,12 +66,12 @@ class Heartbeats:
     @property
     def silence(self) -> float:
         """Seconds since the sending of the last heartbeat that was acknowledged."""
-        return boottime() - self._heard
+        return boottime() - self.heard
 
     @property
     def heard(self) -> float:
-        """When that was (CLOCK_BOOTTIME)."""
-        return self._heard
+        """When that was (CLOCK_BOOTTIME); longer ago than anything may go on, once the server has ended the session."""
+        return float("-inf") if self._ended else self._heard
 
     def acknowledged(self, number: int) -> None:
         """Note that a heartbeat was heard."""
@@ -135,6 +135,10 @@ class Heartbeats:
     def _send_over_http(self, beat: dict[str, Any]) -> bool:
         try:
             self.acknowledged(self._server.heartbeat(beat))
+        except SessionEnded:
+            log.error("the session has ended: nothing of it may go on")
+            self._ended = True
+            return False
         except (httpx.HTTPError, Refused) as error:
             log.warning("heartbeat not heard", error=str(error))
             return False

@@ -14,8 +14,8 @@ from scheduling.indexes import IndexSet
 Tasks = Iterable[tuple[int, int, IndexSet]]
 
 
-def take(entries: Entries, floor: Floor, reports: Reports, ends: Ends, watch: Watch) -> dict[str, Any]:
-    """Return the inventory of this moment."""
+def take(entries: Entries, floor: Floor, reports: Reports, ends: Ends, watch: Watch, command: int) -> dict[str, Any]:
+    """Return the inventory of this moment; `command` is the number of the last command obeyed."""
     stages = {entry.stage.id: entry.stage for entry in entries.entries}
     waiting = {stage.id: stage.lacking for stage in stages.values() if stage.lacking}
     stuck, watch.stuck = watch.stuck, 0
@@ -26,6 +26,7 @@ def take(entries: Entries, floor: Floor, reports: Reports, ends: Ends, watch: Wa
         "free": floor.room,
         "fetching": waiting,
         "stuck": stuck,
+        "command": command,
     }
 
 

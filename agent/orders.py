@@ -78,6 +78,11 @@ class Orders:
         if command.launches and len(known) == len(command.launches):
             self._reports.seen(command.number)
 
+    @property
+    def highest(self) -> int:
+        """The number of the last command obeyed."""
+        return self._highest
+
     def return_all(self) -> None:
         """Return everything that has not begun."""
         self._floor.take_back_all()

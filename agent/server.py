@@ -22,6 +22,10 @@ class Refused(Exception):
     """The server understood and said no; asking again changes nothing."""
 
 
+class SessionEnded(Refused):
+    """The session has ended: the server has what runs in it run elsewhere, or is about to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What the server answers to a registration; `resumed` if the last session goes on or was taken over.
@@ -87,6 +91,8 @@ class Server:
         answer = self._client.request(method, f"/{path}", **how)
         if answer.status_code in (401, 403):
             raise Refused(BAD_TOKEN if self._has_token else NO_TOKEN)
+        if answer.status_code == httpx.codes.CONFLICT and "session_ended" in answer.text:
+            raise SessionEnded(_said(answer))
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
             raise Refused(f"{method} {path}: {answer.status_code} {_said(answer)}")
         if not answer.is_success:

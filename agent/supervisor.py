@@ -145,7 +145,8 @@ class Supervisor:
     def inventory(self, timeout: float) -> dict[str, Any] | None:
         """Return what is here as a heartbeat tells it, in any thread; None if the loop does not turn in time."""
         answer: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self.call(lambda: answer.put(inventory.take(self._list, self._floor, self._reports, self.ends, self._watch)))
+        parts = (self._list, self._floor, self._reports, self.ends, self._watch)
+        self.call(lambda: answer.put(inventory.take(*parts, command=self._orders.highest)))
         try:
             return answer.get(timeout=timeout)
         except Empty:

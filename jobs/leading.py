@@ -16,6 +16,8 @@ from agent.consuming import Hearing
 from agent.messages import Heartbeat, Report, kept_figures
 from database import rows
 from jobs import (
+    backwards,
+    clocks,
     deadlines,
     deafness,
     draining,
@@ -61,6 +63,8 @@ class Leader:
         self.dispatcher = Dispatcher(epoch)
         self.upkeep = Upkeep(clock())
         self.surveyor = Surveyor()
+        self._gaps = backwards.Gaps()
+        self._database_clock = clocks.DatabaseClock()
         self._reconciler = reconciling.Reconciler()
         self._clock = clock
         self._hearing = hearing
@@ -156,6 +160,8 @@ class Leader:
         self._note_deaf(now)
         _step("release", lambda: deadlines.release_due(epoch=self.epoch))
         _step("expire", lambda: deadlines.expire_jobs(epoch=self.epoch))
+        _step("gaps", self._gaps.step)
+        _step("clock", self._database_clock.follow)
         _step("watch", lambda: recovering.watch_nodes(listening=self._listening, epoch=self.epoch))
         _step("resend", lambda: self._resend(now))
         if now - self._renewed >= lease.RENEWED_EVERY:
@@ -206,6 +212,7 @@ class Leader:
 
         def confirm(part: Sequence[Report], applied: Applied) -> Applied:
             self._memory.tally.report(applied.accepted, applied.ends)
+            self._gaps.note(part, applied.gaps)
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
                 if isinstance(report, Arrived):
@@ -239,6 +246,7 @@ class Leader:
     def _hear(self, heartbeats: list[Heartbeat]) -> set[str]:
         """Note signs of life, and return the sessions that are to be told of it."""
         self._memory.tally.offers += len(heartbeats)
+        backwards.ahead(heartbeats, self.epoch)
         heard = recovering.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in heartbeats])
         for beat in heartbeats:
             if beat.session in heard:

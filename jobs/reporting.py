@@ -31,11 +31,13 @@ NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECON
 class Applied:
     """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled.
 
-    `stopping` says whether a job that it touched stops or drains. `ends` are those of attempts.
+    `gaps` are the nodes whose reports lack some before them. `stopping` says whether a job that it touched stops or drains.
+    `ends` are those of attempts.
     """
 
     acknowledged: dict[int, int] = field(default_factory=dict)
     accepted: list[Report] = field(default_factory=list)
+    gaps: set[int] = field(default_factory=set)
     recalled: bool = False
     stopping: bool = False
     ends: Ends = field(default_factory=Counter)
@@ -62,6 +64,7 @@ def apply(
             if changing:
                 changing.take()
         applied.accepted = list(_in_order(reports, last))
+        applied.gaps = {each.node for each in reports if _lacks_some(each, *last.get(each.node, ("", 0)))}
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted and changing:
             with rows.together():
@@ -136,6 +139,10 @@ def _in_order(reports: Iterable[Report], last: dict[int, tuple[str, int]]) -> It
         if report.session == session and report.number == number + 1:
             last[report.node] = (session, report.number)
             yield report
+
+
+def _lacks_some(report: Report, session: str, number: int) -> bool:
+    return report.session == session and report.number > number + 1
 
 
 def _stages_in(reports: Iterable[Report]) -> set[int]:

@@ -49,6 +49,8 @@ class Node(models.Model):
     silent_since = models.DateTimeField(null=True)
     #: Since when the session confirms nothing of what it is sent.
     deaf_since = models.DateTimeField(null=True)
+    #: Whether the agent is to begin a new session, since the server does not know all that it said in this one.
+    refused = models.BooleanField(default=False)
     #: The id of the token that began the session.
     token = models.BigIntegerField(null=True)
     last_report = models.BigIntegerField(default=0)
@@ -69,6 +71,7 @@ class Node(models.Model):
             "session",
             "silent_since",
             "deaf_since",
+            "refused",
             "token",
             "last_report",
             "last_entry",

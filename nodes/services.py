@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from agent.messages import kept_figures
@@ -64,18 +65,19 @@ def register(
         node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool, "labels": dict(labels)})
         if not node.active:
             raise Deactivated
-        resumed = bool(session) and node.session == session
+        resumed = bool(session) and node.session == session and not node.refused
         if not resumed and _has_session(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
             raise NameTaken
         if not resumed:
             # Of a session that goes on, the leader ends the silence, and with it the doubt about the tasks (jobs.recovering).
             node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
-            node.deaf_since = None
+            node.deaf_since, node.refused = None, False
             node.conditions.filter(name__in=(BROKER_AWAY, DEAF)).delete()
         node.token = token
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
-        node.registered_at = node.heard_at = node.changed_at = timezone.now()
+        # By the database's clock: that of this machine may differ from it.
+        node.registered_at = node.heard_at = node.changed_at = Now()
         node.figures = {}
         if same:
             node.save_without_historical_record()  # type: ignore[attr-defined]  # untyped

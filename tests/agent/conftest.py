@@ -49,6 +49,7 @@ class Server:
         self.http_heartbeats: list[dict[str, Any]] = []
         self.pause = 0
         self.acknowledge_heartbeats = True
+        self.ended_session = ""
         self.down = self.refuse_logs = False
         self.down_for = 0
         self.number = 0
@@ -235,6 +236,8 @@ class Server:
                     self.reply(503, {})
                 elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":
                     self.reply(401, {})
+                elif parts[0] == "heartbeat" and json.loads(body)["session"] == server.ended_session:
+                    self.reply(409, {"errors": [{"code": "session_ended", "detail": "This session has ended."}]})
                 else:
                     self.reply(200, getattr(self, f"on_{parts[0]}")(parts[1:], query, body))
 

@@ -66,6 +66,19 @@ def test_an_agent_that_is_heard_again_goes_on_with_its_session(both: Both, serve
     assert len(server.registrations) == 1
 
 
+def test_a_session_that_the_server_has_ended_ends_at_once_with_all_that_runs(
+    start_agent: Start, server: Server, tmp_path: Path
+) -> None:
+    start_agent("--heartbeat", "0.2", "--fence", str(LONG))
+    server.launch(1, python=WAIT, args=[str(tmp_path)], disconnect_grace=LONG)
+    pid = running(tmp_path)
+    server.ended_session = server.session
+    wait_until(lambda: not alive(pid))
+    wait_until(lambda: len(server.registrations) == 2)
+    server.launch(2, python="agent_tasks:square")
+    assert server.result(2) == 0
+
+
 def runs(server: Server, stage: int) -> bool:
     """Launch a task and say whether it was run, or else returned."""
     server.launch(stage, python="agent_tasks:square")

@@ -1,0 +1,111 @@
+"""A database that forgot what agents know of: it lost its last commits, was restored, or its clock was set."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from jobs.clocks import DatabaseClock
+from jobs.leading import Leader
+from jobs.models import Job, Lease
+from nodes import services
+from nodes.models import Event, Node
+from scheduling.lifecycle import JobState
+from tests.jobs.agents import ListAgent, turn
+from tests.jobs.test_reconciling import beat
+
+Submit = Callable[..., Job]
+
+
+def goes_on_in_a_new_session(leader: Leader, agent: ListAgent) -> None:
+    """Let the agent be refused and begin a new session, in which all is done that was not."""
+    refused = agent.session
+    assert not services.hear(agent.node, refused, {})
+    node, resumed = services.register(
+        "n1", totals=agent.totals, labels={}, pool="default", info={"agent": "a"}, session=refused
+    )
+    assert not resumed
+    agent.session, agent.number, agent.seen, agent.launches = node.session, 0, 0, {}
+    leader.tick()
+    for _ in range(3):
+        turn(leader)
+        agent.listen()
+        if tasks := agent.tasks():
+            turn(leader, agent.finish(tasks))
+    assert set(Job.objects.values_list("state", flat=True)) == {JobState.FINISHED}
+
+
+def named(agent: ListAgent) -> None:
+    Node.objects.filter(id=agent.node).update(info={"agent": "a"})
+
+
+def test_a_gap_in_the_numbers_of_reports_that_stays_ends_the_session(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    named(agent)
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    first, second = agent.tasks()
+    turn(leader, agent.start([first]))
+    Node.objects.update(last_report=0)
+    turn(leader, agent.finish([second]))
+    leader.tick()
+    assert not Node.objects.get().refused, "what is missing may be on its way"
+    leader._gaps.step(patience=0)
+    assert "reports are missing" in Event.objects.get(kind="node_refused").text
+    goes_on_in_a_new_session(leader, agent)
+
+
+def test_a_gap_that_closes_ends_nothing(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    first, second = (agent.finish([task]) for task in agent.tasks())
+    turn(leader, second)
+    turn(leader, first, second)
+    leader._gaps.step(patience=0)
+    assert not Node.objects.get().refused
+    assert Job.objects.get().state == JobState.FINISHED
+
+
+def test_an_agent_that_knows_of_a_later_epoch_begins_a_new_session(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    named(agent)
+    job({"a": {}})
+    turn(leader)
+    agent.listen()
+    leader.turn([beat(agent, command=leader.epoch << 32 | 5)])
+    assert not Node.objects.get().refused
+    leader.turn([beat(agent, command=(leader.epoch + 1) << 32)])
+    assert "later epoch" in Event.objects.get(kind="node_refused").text
+    goes_on_in_a_new_session(leader, agent)
+
+
+def test_after_a_restore_all_agents_begin_new_sessions(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    named(agent)
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    call_command("restored")
+    assert Lease.objects.get().epoch > leader.epoch
+    Lease.objects.update(epoch=leader.epoch, expires_at=timezone.now() + timedelta(hours=1))
+    goes_on_in_a_new_session(leader, agent)
+
+
+def test_no_node_is_silent_because_the_clock_of_the_database_was_set(leader: Leader, agent: ListAgent) -> None:
+    shift = 0.0
+    leader._database_clock = DatabaseClock(lambda: time.monotonic() - shift)
+    leader._listening_since -= 1000
+    leader._turned = time.monotonic()
+    leader.tick()
+    # It goes on by 70 s, of which this process has seen none.
+    shift = 70.0
+    Node.objects.update(heard_at=timezone.now() - timedelta(seconds=70))
+    leader.tick()
+    node = Node.objects.get()
+    assert (node.silent_since, node.session) == (None, agent.session)
+    # And back again: a node that is silent is seen to be.
+    shift = 0.0
+    Node.objects.update(heard_at=timezone.now() + timedelta(seconds=70 - 35))
+    leader.tick()
+    assert Node.objects.get().silent_since is not None
