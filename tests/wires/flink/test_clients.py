@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from jobs.models import Attempt
+from jobs.models import Attempt, Task
 from jobs.showing_executions import Failure
 from scheduling.lifecycle import TaskState
 from wires.flink.encode import failures
@@ -73,6 +73,7 @@ def test_a_history_is_as_long_as_asked_for(told: Told, failed: Ids) -> None:
     stage = int(failed["v0"], 16)
     older = [Attempt(stage_id=stage, index=0, attempt=n, state=TaskState.FAILED, error="a.B: no") for n in range(30, 60)]
     Attempt.objects.bulk_create(older)
+    Task.objects.filter(stage=stage, index=0).update(attempt=60)
     found = history(told, failed, 25)
     assert (len(found["entries"]), found["truncated"]) == (25, True)
     assert found["entries"][-1]["exceptionName"] == "a.B"

@@ -30,13 +30,13 @@ PATHS = [
     *(f"/jobs/{{job}}{rest}" for rest in ("/metrics?get=uptime", "/plan", "/status")),
     *(f"{VERTEX}{rest}" for rest in ("", "/accumulators", "/backpressure", "/metrics?get=0.a", "/subtasks/accumulators")),
     *(f"{VERTEX}{rest}" for rest in ("/subtasks/metrics?get=a", "/subtasktimes", "/taskmanagers", "/watermarks")),
-    *(f"{SUBTASK}{rest}" for rest in ("", "/metrics", "/attempts/0", "/attempts/0/accumulators")),
+    *(f"{SUBTASK}{rest}" for rest in ("", "/metrics", "/attempts/{attempt}", "/attempts/{attempt}/accumulators")),
 ]
 
 
 def ids(made: dict[str, Any], agent: ListAgent) -> dict[str, str]:
     stage = Stage.objects.get(job_id=made["id"], name="s0").id
-    return {"job": UUID(made["id"]).hex, "vertex": f"{stage:032x}", "node": f"{agent.node:032x}"}
+    return {"job": UUID(made["id"]).hex, "vertex": f"{stage:032x}", "node": f"{agent.node:032x}", "attempt": "0"}
 
 
 def test_answers_cost_as_many_statements_however_much_there_is(
@@ -53,14 +53,15 @@ def test_answers_cost_as_many_statements_however_much_there_is(
         submit({"s0": {}})
     buffered = [{"stage": "s0", "exchange": "pointwise", "buffer": 5}]
     large = ids(submit({"s0": WIDE, **{f"s{n}": {"needs": buffered} | WIDE for n in range(1, 12)}}), agent)
-    fill(int(large["vertex"], 16))
+    large["attempt"] = fill(int(large["vertex"], 16))
     assert {path: statements(viewer, path.format(**large)) for path in PATHS} == few
 
 
-def fill(stage: int) -> None:
-    """Let tasks have told and been tried again, and much have happened."""
-    Task.objects.filter(stage=stage).update(accumulators={"a": 1}, metrics={"a": 1})
+def fill(stage: int) -> str:
+    """Let tasks have told and been tried again, and much have happened; return the number of the last attempt."""
+    Task.objects.filter(stage=stage).update(attempt=6, accumulators={"a": 1}, metrics={"a": 1})
     Attempt.objects.bulk_create(
         Attempt(stage_id=stage, index=index, attempt=5, state=TaskState.FAILED, error="no") for index in range(500)
     )
     Event.objects.bulk_create(Event(at=timezone.now(), kind="node_back", text="x", node_id=None) for _ in range(500))
+    return "6"

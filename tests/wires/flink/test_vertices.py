@@ -35,10 +35,11 @@ def test_a_subtask_that_waits_is_nowhere(told: Told, running: Ids) -> None:
     assert (waiting["start-time"], waiting["duration"]) == (-1, -1)
 
 
-def test_an_older_attempt_stays_readable(told: Told, running: Ids) -> None:
-    stage = int(running["v0"], 16)
+def test_an_older_attempt_stays_readable(told: Told, failed: Ids) -> None:
+    stage = int(failed["v0"], 16)
+    Task.objects.filter(stage=stage, index=0).update(attempt=6)
     Attempt.objects.create(stage_id=stage, index=0, attempt=5, state=TaskState.FAILED, accumulators={"x": 1.5})
-    path = f"/jobs/{running['job']}/vertices/{running['v0']}/subtasks/0/attempts/5"
+    path = f"/jobs/{failed['job']}/vertices/{failed['v0']}/subtasks/0/attempts/5"
     assert (told(path)["attempt"], told(path)["status"], told(path)["host"]) == (5, "FAILED", "(unassigned)")
     added = told(f"{path}/accumulators")
     assert added["user-accumulators"] == [{"name": "x", "type": "DoubleCounter", "value": "1.5"}]
