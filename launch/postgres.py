@@ -72,7 +72,7 @@ def prepare(data: Path, logs: Path, *, durable: bool = True) -> Postgres:
     if _existing_major(home) is None:
         account.require_name()
         _initialise(programs, home, owner)
-    _forget_zombie(home)
+    _forget_zombie(home, sockets)
     command = _server(programs, home, sockets, logs, owner, durable=durable)
     return Postgres(command, f"postgresql://{USER}@/{DATABASE}?host={quote(str(sockets))}", home, sockets, _status(home))
 
@@ -90,14 +90,15 @@ def forget_sockets(server: Postgres) -> None:
         server.sockets.rmdir()
 
 
-def _forget_zombie(home: Path) -> None:
-    """Remove the lock of a server that was killed and that nobody has reaped: PostgreSQL would take it for one that runs."""
+def _forget_zombie(home: Path, sockets: Path) -> None:
+    """Remove the locks of a server that was killed and that nobody has reaped: PostgreSQL would take it for one that runs."""
     pid = _status(home).partition("\n")[0]
     if pid and Path(f"/proc/{pid}").exists() and identify(int(pid)) is None:
         # What it started ends soon after it, and works on the data until then.
         if not wait_until(lambda: not _is_in_use(home / "data"), LEAVE_SECONDS):
             raise LaunchError(f"Processes of a PostgreSQL that was killed still work in {home / 'data'}.")
-        (home / "data" / "postmaster.pid").unlink(missing_ok=True)
+        for lock in (home / "data" / "postmaster.pid", sockets / f"{SOCKET}.lock"):
+            lock.unlink(missing_ok=True)
 
 
 def _is_in_use(data: Path) -> bool:

@@ -43,7 +43,9 @@ def identify(pid: int) -> Identity | None:
         return None
     # The command's name stands in parentheses and may hold spaces and parentheses itself.
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else Identity(pid, int(fields[19]), _boot())
+    # Threads may go on for a moment, with all that is open, after the first of them has ended.
+    has_ended = fields[0] in "ZX" and int(fields[17]) <= 1
+    return None if has_ended else Identity(pid, int(fields[19]), _boot())
 
 
 def is_alive(process: Identity) -> bool:

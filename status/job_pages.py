@@ -57,15 +57,16 @@ def tasks(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @page
-def task(request: HttpRequest, key: str, stage: str, index: int) -> HttpResponse:
+def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse:
     """One task: its attempts, its result, and the end of its log."""
     id_ = showing.id_of(key)
     stage_id = showing_stages.stage_ids(id_).get(stage) if id_ else None
-    shown = showing_tasks.task(stage_id, index) if stage_id and index <= LARGEST_INDEX else None
+    number = int(index)
+    shown = showing_tasks.task(stage_id, number) if stage_id and number <= LARGEST_INDEX else None
     if id_ is None or stage_id is None or shown is None:
         return missing(request, "task")
     attempt = _attempt(shown, request.GET.get("attempt", ""))
-    result = result_text(stage_id, index)
+    result = result_text(stage_id, number)
     context = {
         "job": (of := showing.job(id_)),
         "reused": bool(of and of["retried_from"] and shown["ended_at"] and shown["ended_at"] < of["created_at"]),
@@ -74,7 +75,7 @@ def task(request: HttpRequest, key: str, stage: str, index: int) -> HttpResponse
         "attempt": attempt,
         "result": result and result[:SHOWN_RESULT],
         "result_cut": len(result) - SHOWN_RESULT if result and len(result) > SHOWN_RESULT else 0,
-        "tails": tails(stage_id, index, attempt),
+        "tails": tails(stage_id, number, attempt),
         "here": request.get_full_path(),
     }
     return answer(request, "task", context)
