@@ -24,7 +24,7 @@ def look() -> dict[str, Any]:
     """Return what is as it is now, to be compared; what a task has changed may also make this raise anything."""
     return {
         "descriptors": _descriptors(),
-        "folder": (Path.cwd(), Path.cwd().stat().st_mtime_ns),
+        "folders": _folders(Path.cwd()),
         "environment": dict(os.environ),
         "status": STATUS.findall(Path("/proc/self/status").read_bytes()),
         "handlers": [signal.getsignal(number) for number in SIGNALS],
@@ -45,6 +45,11 @@ def _descriptors() -> dict[int, tuple[int, int]]:
             continue  # That of the listing itself.
         found[int(name)] = (opened.st_dev, opened.st_ino)
     return found
+
+
+def _folders(root: Path) -> dict[str, int]:
+    """Return when something was made or removed in each folder; agent.files looks at what files of the job hold."""
+    return {path: Path(path).stat().st_mtime_ns for path, _, _ in os.walk(root)}
 
 
 def _interpreter() -> list[Any]:

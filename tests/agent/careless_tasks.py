@@ -167,7 +167,7 @@ def looks(folder: str) -> Any:
     subprocess.run(["true"], check=True)
     return {
         "pid": os.getpid(),
-        "folder": sorted(os.listdir(".")),  # noqa: PTH208
+        "folder": sorted(str(path) for path in Path().rglob("*")),
         "mode": oct(Path(folder, "written").stat().st_mode),
         "path": "/nowhere" in [*os.environ["PATH"].split(os.pathsep), *sys.path],
         "nice": os.nice(0),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent import traces
 from tests.agent import careless_tasks
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import alive
@@ -77,6 +78,15 @@ def test_the_mess_of_one_job_is_not_met_by_the_next(one_slot: Agent, server: Ser
         "folder": [], "mode": "0o100644", "path": False, "nice": 0, "deep": True, "threads": 1, "signal": True,
     }  # fmt: skip
     wait_until(lambda: told(server, 2) == ("hello\n", "trouble\n"))
+
+
+def test_what_is_made_anywhere_below_the_folder_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    before = traces.look()["folders"]
+    assert traces.look()["folders"] == before
+    (tmp_path / "a" / "b" / "made").touch()
+    assert traces.look()["folders"] != before
 
 
 def test_threads_that_outlive_their_task_write_nowhere(one_slot: Agent, server: Server, tmp_path: Path) -> None:
