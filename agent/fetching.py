@@ -4,7 +4,6 @@ What does not work here, such as writing to a full disk, is a fault of the machi
 """
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,6 +15,7 @@ import httpx
 import structlog
 
 from agent import faults
+from agent.folder import remove
 from agent.server import Refused, Server
 from scheduling.indexes import IndexSet
 
@@ -107,6 +107,7 @@ class Fetcher:
             if not folder.exists():
                 partial = self._files / f"{digest}.partial"
                 files = self._server.files(stage)
+                remove(partial)
                 try:
                     unpack(files, partial)
                 except BaseException:
@@ -114,13 +115,6 @@ class Fetcher:
                     raise
                 partial.rename(folder)
         return str(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder of files, though it is read-only."""
-    for parent, _, _ in os.walk(folder):
-        Path(parent).chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpack(files: Mapping[str, Any], folder: Path) -> None:

@@ -70,10 +70,18 @@ class Folder:
         """Remove what only a predecessor needed, but for these files of results and folders of workers."""
         for path in [*self.path.glob("workers/*"), *self.path.glob("results/*"), self.path / "files"]:
             if path not in keep:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+                remove(path) if path.is_dir() else path.unlink(missing_ok=True)
         for name in ("workers", "files", "results"):
             with suppress(OSError):
                 (self.path / name).mkdir(exist_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of files, though it is read-only."""
+    for parent, _, _ in os.walk(folder):
+        with suppress(OSError):
+            Path(parent).chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(page: Path) -> None:

@@ -155,7 +155,7 @@ def read(path: Path) -> tuple[list[Any], bool]:
     if not path.exists():
         return [], False
     *lines, rest = path.read_bytes().split(b"\n")
-    said = []
+    said: list[Any] = []
     for line in [*lines, rest] if rest else lines:
         text, _, checksum = line.rpartition(MARK)
         if checksum != _checksum(text):

@@ -43,7 +43,7 @@ class Server:
         self.token = ""
         self.inputs: dict[int, dict[str, list[str | None]]] = {}
         self.items: dict[int, list[Any]] = {}
-        self.files: dict[int, dict[str, str]] = {}
+        self.files: dict[int, dict[str, Any]] = {}
         self.artifacts: dict[str, bytes] = {}
         self.logs: dict[str, bytes] = {}
         self.http_heartbeats: list[dict[str, Any]] = []
