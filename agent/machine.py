@@ -5,13 +5,21 @@ import os
 import platform
 import resource
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+PRODUCT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 #: Lines of /proc/self/status that tell, in KiB, the most memory that this process ever had.
 _PEAKS = {"VmHWM": "peak_rss", "VmPeak": "peak_vms"}
+
+
+def version() -> str:
+    """Return the version of this product; it runs from the folder that says so."""
+    told: str = tomllib.loads(PRODUCT.read_text())["project"]["version"]
+    return told
 
 
 def facts(folder: Path) -> dict[str, Any]:

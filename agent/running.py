@@ -137,6 +137,7 @@ class Agent:
                     pool=settings.pool,
                     info=self._info(),
                     session=last_session,
+                    version=machine.version(),
                 )
             except (httpx.HTTPError, RedisError) as error:
                 log.warning("not registered, trying again", server=settings.server, error=str(error))

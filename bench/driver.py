@@ -18,7 +18,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from agent import transport
+from agent import machine, transport
 from agent.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, REPORT_QUEUE, REPORT_TASK, Command, queue_of
 from bench.simulated import SimulatedAgent, Task
 
@@ -98,6 +98,7 @@ def register(server: str, names: list[str], slots: int, token: str) -> list[Simu
 def _registered(connection: http.client.HTTPConnection, name: str, slots: int, token: str) -> SimulatedAgent:
     totals = {"cpus": 1000 * slots, "mem": 4096 * slots, "disk": 4096 * slots}
     asked = {"name": name, "totals": totals, "labels": {}, "pool": "default", "info": {}, "session": ""}
+    asked["version"] = machine.version()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection.request("POST", "/api/v1/agent/register", json.dumps(asked), headers)
     answer = connection.getresponse()

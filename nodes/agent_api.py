@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from rest_framework.views import APIView
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from nodes import services
+from nodes.versions import require_fit
 from scheduling.spec.fields import NAME_PATTERN
 
 LARGEST_TOTAL = 2**53
@@ -39,6 +41,7 @@ class RegistrationSerializer(serializers.Serializer[Any]):
     pool = serializers.RegexField(rf"\A(?:{NAME_PATTERN})\Z", max_length=100, default="default")
     info = serializers.DictField(default=dict)
     session = serializers.CharField(max_length=40, allow_blank=True, default="")
+    version = serializers.CharField(max_length=40, allow_blank=True, default="")
 
 
 class HeartbeatSerializer(serializers.Serializer[Any]):
@@ -59,6 +62,7 @@ class RegisterView(Ruled, APIView):
     def post(self, request: Request) -> Response:
         """Start a session for an agent, or let it go on with its last one."""
         told = _read(RegistrationSerializer, request)
+        require_fit(told.pop("version"), settings.VERSION)
         node, resumed = services.register(**told, token=identity_of(request).token)
         answer = {"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report}
         return Response(answer | {"pause": node.confirmed_pause})

@@ -13,6 +13,7 @@ from jobs import services as jobs
 from jobs.quotas import OverQuota
 from jobs.repeating import KeyReused
 from nodes import services as nodes
+from nodes.versions import OtherVersion
 from scheduling.errors import InvalidSpec, TooLarge
 
 
@@ -72,6 +73,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     OverQuota: Forbidden,
     nodes.NoSuchNode: exceptions.NotFound,
     nodes.NameTaken: Conflict,
+    OtherVersion: Conflict,
     nodes.Deactivated: NotYet,
     nodes.StillThere: Conflict,
     artifacts.NoSuchArtifact: exceptions.NotFound,

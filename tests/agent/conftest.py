@@ -40,7 +40,7 @@ class Server:
         self.registrations: list[dict[str, Any]] = []
         self.sessions = 0
         self.resume = False
-        self.token = ""
+        self.token = self.refusal = ""
         self.inputs: dict[int, dict[str, list[str | None]]] = {}
         self.items: dict[int, list[Any]] = {}
         self.files: dict[int, dict[str, Any]] = {}
@@ -234,6 +234,8 @@ class Server:
                 if server.down or server.down_for or (server.refuse_logs and parts[0] == "logs"):
                     server.down_for = max(0, server.down_for - 1)
                     self.reply(503, {})
+                elif server.refusal and parts[0] == "register":
+                    self.reply(409, {"errors": [{"detail": server.refusal}]})
                 elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":
                     self.reply(401, {})
                 elif parts[0] == "heartbeat" and json.loads(body)["session"] == server.ended_session:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from agent import machine
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.brokers import own_broker
 
@@ -86,6 +87,17 @@ def test_an_address_that_is_none_of_redis_ends_the_agent_with_one_line(url: str,
     assert agent.process.returncode == 3
     assert len(said.splitlines()) == 1
     assert "REDIS_URL is not an address of Redis: " in said
+
+
+def test_an_agent_says_its_version_and_ends_where_it_does_not_fit(
+    server: Server, start_agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    start_agent()
+    assert server.registrations[0]["version"] == machine.version()
+    server.refusal = "This agent is of version 1, the server of version 2."
+    agent = start_agent(data=tmp_path / "other")
+    assert server.refusal in agent.process.communicate(timeout=20)[1]
+    assert agent.process.returncode == 3
 
 
 def test_an_agent_that_no_message_reaches_begins_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pytest_django import Settings
 
@@ -35,7 +36,11 @@ def node(db: None) -> Client:
 
 
 def register(node: Client, **told: Any) -> Any:
-    return node.post(f"{API}/register", {"name": "n1", "totals": TOTALS, **told}, content_type="application/json")
+    return node.post(
+        f"{API}/register",
+        {"name": "n1", "totals": TOTALS, "version": settings.VERSION, **told},
+        content_type="application/json",
+    )
 
 
 def append(node: Client, stage: int, offset: int, data: bytes, stream: str = "stdout") -> Any:
@@ -50,6 +55,17 @@ def put(node: Client, data: bytes, digest: str | None = None) -> Any:
 
 def stage_of(job: dict[str, Any], name: str = "a") -> int:
     return Stage.objects.get(job_id=job["id"], name=name).pk
+
+
+@pytest.mark.parametrize("version", ["9.9.9", "", "nonsense"])
+def test_an_agent_of_another_release_is_refused_with_both_versions(node: Client, version: str) -> None:
+    answer = register(node, version=version)
+    assert answer.status_code == 409
+    detail = answer.json()["errors"][0]["detail"]
+    assert settings.VERSION in detail
+    assert version in detail
+    assert not Node.objects.exists()
+    assert register(node, version=f"{settings.VERSION}.post1").status_code == 200
 
 
 def test_registered_agent_goes_on_with_its_session(node: Client) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -93,20 +94,20 @@ def test_a_session_lasts_no_longer_than_the_token_that_began_it(client: Client, 
         return client.post(path, told, content_type="application/json", headers=headers)
 
     (first, secret), (_, second) = (tokens.create(name, role=Role.AGENT) for name in ("first", "second"))
-    made = post(REGISTER, secret, name="n1", totals={"cpus": 1000}).json()
+    made = post(REGISTER, secret, name="n1", totals={"cpus": 1000}, version=settings.VERSION).json()
     beat = {"node": made["node"], "session": made["session"], "number": 1}
     assert post(HEARTBEAT, secret, **beat).status_code == 200
     first.delete()
     assert post(HEARTBEAT, secret, **beat).status_code == 401
     assert post(HEARTBEAT, second, **beat).status_code == 409
-    again = post(REGISTER, second, name="n1", totals={"cpus": 1000}, session=made["session"]).json()
+    again = post(REGISTER, second, name="n1", totals={"cpus": 1000}, version=settings.VERSION, session=made["session"]).json()
     assert again["resumed"]
     assert post(HEARTBEAT, second, **beat).status_code == 200
 
 
 def test_the_agent_of_a_deactivated_node_waits_until_it_is_activated(client: Client, db: None) -> None:
     def register() -> Any:
-        told = {"name": "n1", "totals": {"cpus": 1000}, "info": {"agent": "n1"}}
+        told = {"name": "n1", "totals": {"cpus": 1000}, "info": {"agent": "n1"}, "version": settings.VERSION}
         return client.post(REGISTER, told, content_type="application/json", headers={"Authorization": f"Bearer {secret}"})
 
     _, secret = tokens.create("n1", role=Role.AGENT)
