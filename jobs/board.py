@@ -43,6 +43,7 @@ class Board:
         self.ended: list[StageRow] = []
         self.told: list[Told] = []
         self.ends: Ends = Counter()
+        self.begun = 0
         self._before: dict[UUID, tuple[JobState, bool]] = {}
 
     def lock_stages(self, ids: Iterable[int]) -> None:

@@ -210,6 +210,8 @@ class Filling:
     def _queue(self, candidate: Candidate) -> None:
         """Let ready tasks that found no room wait on the lists of nodes where they will fit soon."""
         stage = candidate.stage
+        if stage.id in self.measures.returned:
+            return
         measure = self.measures.of_kind(stage.kind, stage.id)
         kind, mean = tuple(sorted(stage.demand.items())), measure.mean or 0.0
         if mean >= self._full.get(kind, float("inf")):

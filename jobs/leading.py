@@ -149,7 +149,7 @@ class Leader:
             self._memory.recorder.add(Figure.Name.ROUND, seconds)
             tasks = sum(len(assignment.listed) for assignment in placed.assignments)
             self._memory.recorder.add(Figure.Name.PLACEMENTS, 0, count=tasks)
-            self._memory.tally.place(len({assignment.node for assignment in placed.assignments}), tasks)
+            self._memory.tally.place(len({assignment.node for assignment in placed.assignments}))
         return placed
 
     def tick(self) -> None:
@@ -211,7 +211,7 @@ class Leader:
             return confirm(part, salvaging.salvage(report, self._memory.measures, epoch=self.epoch))
 
         def confirm(part: Sequence[Report], applied: Applied) -> Applied:
-            self._memory.tally.report(applied.accepted, applied.ends)
+            self._memory.tally.report(applied.accepted, applied.ends, applied.begun)
             self._gaps.note(part, applied.gaps)
             for report in part:
                 self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))

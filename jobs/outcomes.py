@@ -33,8 +33,9 @@ class Tally:
     #: Attempts by node and stage that an agent told the end of, which it does only once it has cleaned up after them.
     _cleaned: Counter[tuple[int, int]] = field(default_factory=Counter)
 
-    def report(self, reports: Iterable[Report], ends: Ends) -> None:
-        """Count what reports told, and the ends that came of it."""
+    def report(self, reports: Iterable[Report], ends: Ends, begun: int) -> None:
+        """Count what reports told, the ends that came of it, and how many tasks have begun."""
+        self.launched += begun
         for report in reports:
             self.updates += len(report.others)
             self.updates += sum(len(group.indexes) for group in report.finished)
@@ -45,10 +46,9 @@ class Tally:
             if failure is None or failure.exit_class is not ExitClass.LOST:
                 self._cleaned[node, stage] += count
 
-    def place(self, nodes: int, tasks: int) -> None:
-        """Count tasks that were sent to so many nodes."""
+    def place(self, nodes: int) -> None:
+        """Count the nodes that were sent tasks."""
         self.offers_taken += nodes
-        self.launched += tasks
 
     def write(self) -> None:
         """Add the ends to the rows; what cannot be written is forgotten."""

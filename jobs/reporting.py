@@ -13,7 +13,8 @@ from django.db import transaction
 
 from agent.messages import Report
 from database import rows
-from jobs import buffering, ending, gangs, lease, settling, updating
+from jobs import buffering, ending, gangs, lease, settling, timing, updating
+from jobs.backwards import lacks_some
 from jobs.board import Board
 from jobs.measuring import Measures
 from jobs.moves import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
@@ -32,7 +33,7 @@ class Applied:
     """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled.
 
     `gaps` are the nodes whose reports lack some before them. `stopping` says whether a job that it touched stops or drains.
-    `ends` are those of attempts.
+    `ends` are those of attempts, `begun` is how many have begun.
     """
 
     acknowledged: dict[int, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Applied:
     recalled: bool = False
     stopping: bool = False
     ends: Ends = field(default_factory=Counter)
+    begun: int = 0
 
 
 def apply(
@@ -64,7 +66,7 @@ def apply(
             if changing:
                 changing.take()
         applied.accepted = list(_in_order(reports, last))
-        applied.gaps = {each.node for each in reports if _lacks_some(each, *last.get(each.node, ("", 0)))}
+        applied.gaps = {each.node for each in reports if lacks_some(each, *last.get(each.node, ("", 0)))}
         applied.acknowledged = {node: number for node, (_, number) in last.items()}
         if applied.accepted and changing:
             with rows.together():
@@ -74,6 +76,7 @@ def apply(
             _write_numbers(applied)
             applied.recalled = contents(applied.accepted)
         applied.ends = changing.board.ends if changing else Ends()
+        applied.begun = changing.board.begun if changing else 0
         applied.stopping = changing is None or any(job.stopping or job.draining for job in changing.board.jobs.values())
     return applied
 
@@ -110,11 +113,14 @@ def _apply(changing: _Changing, reports: Sequence[Report], measures: Measures, *
     _move(board, ends, off_list=True)
     returns = _return_tasks(board, reports)
     _move(board, returns, off_list=True)
-    measures.impatient.update(returned.stage for returned in returns)
-    _start(board, _start_tasks(reports))
+    measures.note_returned({returned.stage for returned in returns}, freed=bool(ends))
+    starts = _start_tasks(reports)
+    _start(board, starts)
+    unheard = [moved for moved in ends if moved.before in (TaskState.SCHEDULED, TaskState.DEPLOYING)]
+    board.begun = sum(len(moved.indexes) for moved in [*starts, *unheard])
     updating.write_updates(reports)
-    _note_beginnings(board, reports)
-    _add_run_time(board, reports, measures)
+    timing.note_beginnings(board, reports)
+    timing.add_run_time(board, reports, measures)
     recalled = gangs.mend(board)
     settling.settle(board, [*ends, *returns], changing.consumers)
     buffering.let_through(board)
@@ -139,10 +145,6 @@ def _in_order(reports: Iterable[Report], last: dict[int, tuple[str, int]]) -> It
         if report.session == session and report.number == number + 1:
             last[report.node] = (session, report.number)
             yield report
-
-
-def _lacks_some(report: Report, session: str, number: int) -> bool:
-    return report.session == session and report.number > number + 1
 
 
 def _stages_in(reports: Iterable[Report]) -> set[int]:
@@ -285,28 +287,6 @@ def _start(board: Board, moves: Sequence[Move]) -> None:
             if assignment.stage == moved.stage and (begun := assignment.listed & moved.indexes):
                 assignment.started |= begun
                 board.hold_started(moved.node, assignment, begun - assignment.held)
-
-
-def _note_beginnings(board: Board, reports: Iterable[Report]) -> None:
-    """Note since when stages and jobs run of which this is the first that is told."""
-    for report in reports:
-        begun = [(group.stage, min(group.begun, default=None)) for group in report.finished]
-        begun += [(stage, min(begins, default=None)) for stage, _, _, begins in report.starts]
-        begun += [(end["stage"], end["begun"]) for end in report.others]
-        for stage, first in begun:
-            if first is not None and stage in board.stages:
-                for row in (board.stages[stage], board.job_of(stage)):
-                    row.since = max(row.since, report.sent - first)
-
-
-def _add_run_time(board: Board, reports: Iterable[Report], measures: Measures) -> None:
-    for report in reports:
-        for group in report.finished:
-            stage = board.stages.get(group.stage)
-            if stage:
-                seconds = (sum(group.ended) - sum(group.begun)) / 1e6
-                stage.run_seconds += seconds
-                measures.of_kind(stage.kind, stage.id).add(len(group.indexes), seconds)
 
 
 def _write_numbers(applied: Applied) -> None:

@@ -9,7 +9,7 @@ from jobs.moves import Move
 from jobs.tables import JobRow, StageRow
 from scheduling import dag
 from scheduling.indexes import IndexSet
-from scheduling.lifecycle import TASK_ENDS, JobState
+from scheduling.lifecycle import TASK_ENDS, JobState, TaskState
 
 #: How a job ends whose every stage has ended, by the state it is in by then.
 ENDS = {
@@ -26,7 +26,8 @@ def settle(board: Board, moves: Iterable[Move], consumers: "Consumers | None" = 
     for move in moves:
         stage = touched[move.stage] = board.stages[move.stage]
         if move.after in TASK_ENDS:
-            mark_started(board, stage)
+            if move.after != TaskState.CANCELED:
+                mark_started(board, stage)
             if stage.feeds_pointwise:
                 unblock(board, stage, stage.done if stage.gang else move.indexes)
     end_stages(board, touched.values(), consumers or Consumers())

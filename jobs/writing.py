@@ -38,7 +38,8 @@ def write_stages(stages: list[StageRow]) -> None:
             done = c.done::int4multirange, next_due = to_timestamp(c.next_due), parallelism = c.parallelism,
             counts = c.counts::int[], run_seconds = c.run_seconds,
             started_at = CASE WHEN c.started THEN coalesce(s.started_at, now() - c.since * interval '1 microsecond') END,
-            ended_at = CASE WHEN c.ended THEN coalesce(s.ended_at, now()) END
+            ended_at = CASE WHEN c.ended THEN coalesce(
+                s.ended_at, (SELECT max(t.ended_at) FROM jobs_task t WHERE t.stage_id = s.id), now()) END
         FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
             %s::float8[], %s::int[], %s::text[], %s::float8[], %s::bool[], %s::bigint[], %s::bool[])
             AS c(id, open_needs, unplaced, blocked, delayed, spent, done, next_due, parallelism, counts, run_seconds, started,

@@ -154,7 +154,7 @@ def test_the_leader_logs_from_the_level_that_is_chosen(leader: Leader) -> None:
 
 def test_what_was_taken_is_counted_anew() -> None:
     tally: Any = Tally()
-    tally.place(2, 10)
-    tally.report([], Counter({(1, 1, None): 3}))
+    tally.place(2)
+    tally.report([], Counter({(1, 1, None): 3}), begun=10)
     assert tally.take() == {"task_updates": 0, "offers": 0, "offers_taken": 2, "tasks_launched": 10, "tasks_finished": 3}
     assert set(tally.take().values()) == {0}

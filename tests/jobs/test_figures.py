@@ -1,0 +1,93 @@
+"""Figures and moments of tasks, whichever way they ended and were told."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db.models import Max
+
+from agent.messages import Heartbeat
+from jobs import services
+from jobs.leading import Leader
+from jobs.models import Job, Stage, Task
+from scheduling.lifecycle import JobState, TaskState
+from tests.jobs.agents import ListAgent, turn
+
+Submit = Callable[..., Job]
+
+
+@pytest.mark.parametrize("how", ["FINISHED", "FAILED", "CANCELED"])
+def test_seconds_that_tasks_ran_count_however_they_ended(leader: Leader, agent: ListAgent, job: Submit, how: str) -> None:
+    job({"a": {"parallelism": 2}}, max_failures=5)
+    turn(leader)
+    agent.listen()
+    tasks = agent.tasks()
+    turn(leader, agent.start(tasks))
+    if how == "CANCELED":
+        services.cancel(Job.objects.get().id, by="ann")
+        turn(leader)
+    more = {"class": "user_error"} if how == "FAILED" else {"class": None}
+    turn(leader, agent.report(others=[agent.end(task, outcome=how, metrics={"rows": 1}, **more) for task in tasks]))
+    assert Stage.objects.get().run_seconds == pytest.approx(0.002)
+
+
+def test_a_job_that_is_canceled_before_anything_began_never_ran(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    made = job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    services.cancel(made.id, by="ann")
+    turn(leader)
+    turn(leader, agent.give_back(agent.tasks()))
+    made.refresh_from_db()
+    assert (made.state, made.started_at) == (JobState.CANCELED, None)
+    assert Stage.objects.get().started_at is None
+    assert leader._memory.tally.launched == 0
+
+
+def test_a_job_whose_canceled_tasks_had_begun_has_run(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    made = job({"a": {}})
+    turn(leader)
+    agent.listen()
+    services.cancel(made.id, by="ann")
+    turn(leader)
+    ends = [agent.end(task, outcome="CANCELED", **{"class": None}) for task in agent.tasks()]
+    turn(leader, agent.report(others=ends))
+    made.refresh_from_db()
+    assert made.state == JobState.CANCELED
+    assert made.started_at is not None
+
+
+def test_what_was_given_back_is_placed_again_for_a_reason_alone(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 6}})
+    turn(leader)
+    agent.listen()
+    running, waiting = agent.tasks()[:2], agent.tasks()[2:]
+    assert waiting
+    turn(leader, agent.start(running))
+    turn(leader, agent.give_back(waiting))
+    turn(leader, agent.report())
+    leader.turn([Heartbeat(agent.node, agent.session, 1, {})])
+    assert Task.objects.filter(state=TaskState.SCHEDULED).count() == 0
+    assert leader._memory.tally.launched == 2
+    agent.listen()
+    turn(leader, agent.finish(running[:1]))
+    assert Task.objects.filter(state=TaskState.SCHEDULED).count() > 0
+    agent.listen()
+    while tasks := agent.tasks():
+        turn(leader, agent.finish(tasks))
+        agent.listen()
+    assert Job.objects.get().state == JobState.FINISHED
+
+
+def test_a_stage_ends_with_its_last_task(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    late, early = agent.tasks()
+    for report in (agent.finish([late]), agent.finish([early])):
+        # The second is told of later, and ended a second before.
+        report.finished[0].begun = [begun - 1_000_000 * (report.number - 1) for begun in report.finished[0].begun]
+        report.finished[0].ended = [ended - 1_000_000 * (report.number - 1) for ended in report.finished[0].ended]
+        Task.objects.filter(state=TaskState.SCHEDULED).update(scheduled_at=None)
+        turn(leader, report)
+    stage = Stage.objects.get()
+    assert stage.ended_at == Task.objects.aggregate(last=Max("ended_at"))["last"]
