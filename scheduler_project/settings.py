@@ -119,6 +119,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # nor is it ours to put the domain on a list of all browsers
 ]
 
+#: The first is for new passwords; what the second made is read, and kept anew by the first at the next log-in.
+PASSWORD_HASHERS = ["access.hashing.Argon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

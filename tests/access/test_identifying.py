@@ -4,6 +4,7 @@ import base64
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.utils import timezone
 
@@ -106,3 +107,14 @@ def test_page_without_a_login_leads_to_it_and_back(client: Client) -> None:
     assert answer["Location"] == "/ui/login?next=/ui/jobs%3Fstate%3DFAILED"
     told = {"username": "viewer", "password": PASSWORD, "next": "/ui/jobs?state=FAILED"}
     assert client.post("/ui/login", told)["Location"] == "/ui/jobs?state=FAILED"
+
+
+def test_passwords_are_kept_with_argon2_and_older_ones_anew_at_the_next_log_in(client: Client) -> None:
+    user = with_password(Role.VIEWER)
+    assert user.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    user.password = make_password(PASSWORD, hasher="pbkdf2_sha256")
+    user.save()
+    assert client.get(ME, headers=basic("viewer", PASSWORD)).json()["user"] == "viewer"
+    user.refresh_from_db()
+    assert user.password.startswith("argon2$")
+    assert client.get(ME, headers=basic("viewer", PASSWORD)).json()["user"] == "viewer"
