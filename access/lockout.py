@@ -29,17 +29,22 @@ def seconds_locked(account: str, peer: str) -> int:
     return max((_left(row.last_at, now) for row in found if row.count >= limits[row.key]), default=0)
 
 
-def note_failure(account: str, peer: str) -> None:
-    """Count a wrong password."""
+def note_failure(account: str, peer: str) -> bool:
+    """Count a wrong password; say whether it was among those that are allowed, also by tries at the same time."""
     with connection.cursor() as cursor:
         # Sorted, so that two at once lock the rows in one order.
-        for key in sorted(_limits(account, peer)):
+        for key, limit in sorted(_limits(account, peer).items()):
             cursor.execute(
-                """INSERT INTO access_failures AS f (key, count, last_at) VALUES (%s, 1, now()) ON CONFLICT (key) DO UPDATE
-                SET count = CASE WHEN f.last_at > now() - %s::interval THEN f.count + 1 ELSE 1 END, last_at = now()""",
-                [key, f"{LOCKED.total_seconds()} seconds"],
+                """INSERT INTO access_failures AS f (key, count, last_at) VALUES (%(key)s, 1, now())
+                ON CONFLICT (key) DO UPDATE SET last_at = now(),
+                    count = CASE WHEN f.last_at > now() - %(counts)s::interval THEN f.count + 1 ELSE 1 END
+                WHERE f.count < %(limit)s OR f.last_at <= now() - %(counts)s::interval""",
+                {"key": key, "limit": limit, "counts": f"{LOCKED.total_seconds()} seconds"},
             )
+            if cursor.rowcount == 0:
+                return False
     _clear()
+    return True
 
 
 def forget(accounts: Iterable[str]) -> None:

@@ -17,14 +17,23 @@ class LockedOut(SwitchyardError):
 
 
 def check(request: HttpRequest, name: str, password: str) -> User | None:
-    """Return the user whose password this is, or None; raises LockedOut after too many that were wrong."""
+    """Return the user whose password this is, or None; raises LockedOut after too many that were wrong.
+
+    The account may be locked while a password is hashed, by others that are tried at the same time. Then the answer is the
+    same for a right and a wrong one, so that no more is learned by many tries at once than by one after the other.
+    """
     peer = request.META.get("REMOTE_ADDR", "")
-    seconds = lockout.seconds_locked(name, peer)
-    if seconds:
-        raise LockedOut(seconds)
+    _require_unlocked(name, peer)
     user = authenticate(request, username=name, password=password)
-    if not isinstance(user, User):
-        lockout.note_failure(name, peer)
-        return None
-    lockout.forget([name])
-    return user
+    if isinstance(user, User):
+        _require_unlocked(name, peer)
+        lockout.forget([name])
+        return user
+    if not lockout.note_failure(name, peer):
+        _require_unlocked(name, peer)
+    return None
+
+
+def _require_unlocked(name: str, peer: str) -> None:
+    if seconds := lockout.seconds_locked(name, peer):
+        raise LockedOut(seconds)

@@ -1,11 +1,14 @@
 """Lock-out: passwords cannot be guessed without end, and nobody else is locked out by it."""
 
 import base64
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import connection
 from django.db.models import F
 from django.test import Client
@@ -143,12 +146,61 @@ def test_limit_of_zero_is_none(settings: Settings) -> None:
     assert not Failures.objects.exists()
 
 
+class Together(MD5PasswordHasher):
+    """Hashes a password when as many are tried at once as the barrier waits for."""
+
+    tries = Barrier(20)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        self.tries.wait(60)
+        return super().verify(password, encoded)
+
+    def harden_runtime(self, password: str, encoded: str) -> None:
+        """Do nothing: verifying is all that counts here."""
+
+
+class Overtaken(MD5PasswordHasher):
+    """Hashes a password while others lock the account."""
+
+    def verify(self, password: str, encoded: str) -> bool:
+        for _ in range(3):
+            lockout.note_failure("viewer", "192.0.2.9")
+        return super().verify(password, encoded)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_many_at_once_are_all_counted() -> None:
-    def fail(_: int) -> None:
-        lockout.note_failure("viewer", "192.0.2.1")
-        connection.close()
+def test_no_more_are_told_apart_when_many_are_tried_at_once(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = [f"{__name__}.Together"]
+
+    def attempt(number: int) -> int:
+        try:
+            return int(basic("viewer", f"wrong {number}").status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(Together.tries.parties) as threads:
+        found = Counter(threads.map(attempt, range(Together.tries.parties)))
+    assert found == {401: 3, 429: Together.tries.parties - 3}
+    assert basic("viewer", PASSWORD).status_code == 429
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_right_password_is_not_told_from_a_wrong_one_where_others_lock_the_account_meanwhile(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = [f"{__name__}.Overtaken"]
+    assert basic("viewer", PASSWORD).status_code == 429
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_are_all_counted(settings: Settings) -> None:
+    settings.LOGIN_FAILURES, settings.LOGIN_FAILURES_OF_PEER = 24, 20
+
+    def fail(_: int) -> bool:
+        try:
+            return lockout.note_failure("viewer", "192.0.2.1")
+        finally:
+            connection.close()
 
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(fail, range(24)))
-    assert dict(Failures.objects.values_list("key", "count")) == {"account viewer": 24, "peer 192.0.2.1": 24}
+        allowed = list(threads.map(fail, range(24)))
+    assert dict(Failures.objects.values_list("key", "count")) == {"account viewer": 24, "peer 192.0.2.1": 20}
+    assert allowed.count(True) == 20
