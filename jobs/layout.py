@@ -1,6 +1,6 @@
 """Layout: where the nodes and edges of a graph go, asked of Graphviz with limits on its time and memory.
 
-It is given numbers alone. Layouts are kept, as a job's graph does not change.
+It is given numbers alone. Layouts are kept, as a job's graph does not change; also that there is none, for a while.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from scheduling.errors import SwitchyardError
 SECONDS = 5
 BYTES = 512 * 1024 * 1024
 KEPT = 256
+#: Seconds after which a graph that was not laid out is tried again: the machine may have been busy.
+FAILED_FOR = 600.0
 #: Points an inch, as Graphviz counts, and the size of a node in points.
 INCH = 72.0
 NODE_WIDTH, NODE_HEIGHT = 176, 52
@@ -37,8 +40,20 @@ class Layout:
     edges: tuple[tuple[tuple[int, int], tuple[Point, ...]], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a graph was not laid out, and until when that counts."""
+
+    reason: str
+    until: float
+
+
 class NoLayout(SwitchyardError):
     """This graph cannot be drawn."""
+
+
+class NotDrawn(NoLayout):
+    """Graphviz tried, and did not lay out this graph."""
 
 
 def lay_out(nodes: int, edges: tuple[tuple[int, int], ...]) -> Layout:
@@ -46,10 +61,15 @@ def lay_out(nodes: int, edges: tuple[tuple[int, int], ...]) -> Layout:
     text = _text(nodes, edges)
     key = hashlib.sha256(text.encode()).hexdigest()
     with _lock:
-        found = _kept.get(key)
-    if found is None:
-        found = _read(_run(text), nodes)
-        _keep(key, found)
+        work = _works.setdefault(key, Lock())
+    try:
+        with work:
+            found = _known(key) or _tried(key, text, nodes)
+    finally:
+        with _lock:
+            _works.pop(key, None)
+    if isinstance(found, Failed):
+        raise NoLayout(found.reason)
     return found
 
 
@@ -59,15 +79,29 @@ def program() -> str | None:
     return shutil.which("dot") or (str(beside) if beside.exists() else shutil.which(_PURE))
 
 
-_kept: OrderedDict[str, Layout] = OrderedDict()
+_kept: OrderedDict[str, Layout | Failed] = OrderedDict()
+#: Held by whoever lays out a graph, so that others who want the same one wait for it.
+_works: dict[str, Lock] = {}
 _lock = Lock()
 
 
-def _keep(key: str, layout: Layout) -> None:
+def _known(key: str) -> Layout | Failed | None:
     with _lock:
-        _kept[key] = layout
+        found = _kept.get(key)
+    return None if isinstance(found, Failed) and time.monotonic() > found.until else found
+
+
+def _tried(key: str, text: str, nodes: int) -> Layout | Failed:
+    """Lay out a graph and keep what came of it; that Graphviz is missing is found out anew each time."""
+    try:
+        found: Layout | Failed = _read(_run(text), nodes)
+    except NotDrawn as error:
+        found = Failed(str(error), time.monotonic() + FAILED_FOR)
+    with _lock:
+        _kept[key] = found
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
+    return found
 
 
 def _text(nodes: int, edges: tuple[tuple[int, int], ...]) -> str:
@@ -94,9 +128,9 @@ def _run(text: str) -> str:
             out, _ = child.communicate(text, timeout=SECONDS)
         except subprocess.TimeoutExpired as error:
             child.kill()
-            raise NoLayout(f"This graph is not drawn: it took more than {SECONDS} s.") from error
+            raise NotDrawn(f"This graph is not drawn: it took more than {SECONDS} s.") from error
     if child.returncode:
-        raise NoLayout("This graph is not drawn: Graphviz failed.")
+        raise NotDrawn("This graph is not drawn: Graphviz failed.")
     return out
 
 

@@ -1,8 +1,10 @@
 """Graphs of jobs: what is drawn, that nothing a user wrote becomes markup, and what happens where drawing fails."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -96,6 +98,36 @@ def test_a_layout_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(layout, "SECONDS", 0.2)
     with pytest.raises(NoLayout, match=r"more than 0.2 s"):
         lay_out(5, ((0, 4),))
+
+
+def dot_that_counts(tmp_path: Path, then: str) -> tuple[Path, Path]:
+    """Make a program in the place of Graphviz, and the file that gets a line for each of its runs."""
+    program, runs = tmp_path / "dot", tmp_path / "runs"
+    program.write_text(f"#!/bin/sh\necho run >> {runs}\n{then}\n")
+    program.chmod(0o755)
+    return program, runs
+
+
+def test_a_graph_that_was_not_laid_out_is_not_tried_at_each_view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program, runs = dot_that_counts(tmp_path, "exit 1")
+    monkeypatch.setattr(layout, "program", lambda: str(program))
+    for _ in range(3):
+        with pytest.raises(NoLayout, match="Graphviz failed"):
+            lay_out(6, ((0, 5),))
+    assert runs.read_text().splitlines() == ["run"]
+    monkeypatch.setattr(layout.time, "monotonic", lambda now=time.monotonic: now() + layout.FAILED_FOR)
+    with pytest.raises(NoLayout):
+        lay_out(6, ((0, 5),))
+    assert runs.read_text().splitlines() == ["run", "run"]
+
+
+def test_viewers_of_one_graph_at_once_have_it_laid_out_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program, runs = dot_that_counts(tmp_path, f"sleep 0.5; exec {layout.program()} -Tplain")
+    monkeypatch.setattr(layout, "program", lambda: str(program))
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: lay_out(7, ((0, 6),)), range(4)))
+    assert len({id(each) for each in made}) == 1
+    assert runs.read_text().splitlines() == ["run"]
 
 
 @pytest.mark.django_db
