@@ -2,7 +2,7 @@
 
 from django.urls import get_script_prefix
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -41,7 +41,8 @@ class SchemaView(Ruled, SpectacularAPIView):
         return answer
 
 
-class DocsView(Ruled, SpectacularSwaggerView):
-    """The OpenAPI document as a page."""
+class DocsView(Ruled, SpectacularSwaggerSplitView):
+    """The OpenAPI document as a page, whose script is a file of its own as the content policy has it."""
 
     rules = {"get": Role.VIEWER}
+    parameters = {"get": ("script",)}

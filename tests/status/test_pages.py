@@ -71,6 +71,23 @@ def test_pages_run_only_our_own_files(leader: Leader, agent: ListAgent, job: Sub
     assert not re.search(rb"<style|<script(?! src=)|\son\w+=|\sstyle=|javascript:", answer.content)
 
 
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/docs", "/api/v1/jobs", "/api/v1/nodes/99", "/api/v1/schema"])
+def test_pages_of_the_api_run_only_our_own_files(leader: Leader, viewer: Client, path: str) -> None:
+    answer = viewer.get(path, headers={"Accept": "text/html"})
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self'; " in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(rb"<script(?! src=| type=.application/json.)[^>]*>|\son\w+=|javascript:", answer.content)
+
+
+def test_page_of_the_document_gets_its_script_as_a_file(viewer: Client) -> None:
+    page = viewer.get("/api/v1/docs", headers={"Accept": "text/html"}).content.decode()
+    [path] = re.findall(r'<script src="(/api/v1/docs[^"]*)"', page)
+    answer = viewer.get(path.replace("&amp;", "&"))
+    assert answer["Content-Type"].startswith("application/javascript")
+    assert "SwaggerUIBundle(" in answer.content.decode()
+
+
 def test_browsers_are_led_from_the_root_to_the_pages(client: Client) -> None:
     assert client.get("/", headers={"Accept": "text/html"})["Location"] == "/ui/"
     assert client.get("/", headers={"Accept": "application/json"}).status_code == 404
