@@ -1,8 +1,8 @@
 """The journal: what a successor must know if this agent dies. Written before anything is told; survives the process.
 
 Lines of JSON, in order: a worker's own lines about ends, and notes of what was launched, handed to a worker, taken back
-from it, returned, put into which report, and shipped. Each line ends with its checksum. The journal is not synced to the
-disk: a machine that loses power loses the tasks' processes too.
+from it, returned, put into which report, and shipped. What is written at once, a line or several, ends with its checksum.
+The journal is not synced to the disk: a machine that loses power loses the tasks' processes too.
 
 A session goes on only with a journal that is of the same boot and whole to its last byte. A write that fails is undone,
 and the end of the line before it is cut off too: what a successor then finds is not whole, and it begins a new session.
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 LARGE = 1 << 20
 MOSTLY_OVER = 4
 LEFT = {"left": True}
-#: Stands between a line and its checksum; no JSON text has one.
+#: Stands between what was written at once and its checksum; no JSON text has one.
 MARK = b"\t"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 
@@ -89,7 +89,7 @@ class Journal:
 
     def write(self, lines: bytes) -> None:
         """Append whole lines."""
-        self._append(b"".join(map(_sealed, lines.splitlines())))
+        self._append(_sealed(lines[:-1]))
 
     def _append(self, lines: bytes) -> None:
         with self._changing:
@@ -156,12 +156,16 @@ def read(path: Path) -> tuple[list[Any], bool]:
         return [], False
     *lines, rest = path.read_bytes().split(b"\n")
     said: list[Any] = []
+    block: list[bytes] = []
     for line in [*lines, rest] if rest else lines:
-        text, _, checksum = line.rpartition(MARK)
-        if checksum != _checksum(text):
-            return said, False
-        said.append(json.loads(text))
-    return said, bool(said) and not rest
+        text, mark, checksum = line.rpartition(MARK)
+        block.append(text if mark else line)
+        if mark:
+            if checksum != _checksum(b"\n".join(block)):
+                return said, False
+            said.extend(map(json.loads, block))
+            block = []
+    return said, bool(said) and not rest and not block
 
 
 def line_of_log(log: Log) -> dict[str, Any]:

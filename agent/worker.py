@@ -31,6 +31,8 @@ from switchyard.task import Task
 PR_SET_CHILD_SUBREAPER = 36
 #: Results that are kept for tasks which come after; at least as many as an agent hands over.
 KEPT = 128
+#: Microseconds within which no task has started a process or removed files: looking for that costs as much as a small task.
+BRIEF = 20
 #: Seconds for which a worker whose tasks have left threads running waits for the next task.
 IDLE = 1.0
 
@@ -106,7 +108,7 @@ class Worker:
             handed = given.digest(index)
             task = given.task(index, attempt, self._tell)
             ended = self._run(stage, task)
-            usable = self._clean_up()
+            usable = self._clean_up(brief=clock() // 1000 - begun < BRIEF)
             out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             if type(ended) is str and out_end == out and err_end == err and _plain(task, ended):
                 more = f",{handed},{_text(task.metrics)}" if task.metrics else f",{handed}" if handed else ""
@@ -132,11 +134,10 @@ class Worker:
             os._exit(1)  # A fork that the task let go on; the worker itself is elsewhere.
         return ended
 
-    def _clean_up(self) -> bool:
+    def _clean_up(self, *, brief: bool) -> bool:
         """End what a task has left running; say whether its modules can go on: those that believe in a process cannot."""
-        left = end_children()
         self._streams.settle()
-        return not left and self._is_whole()
+        return brief or (not end_children() and self._is_whole())
 
     def _is_idle(self) -> bool:
         """Say whether nothing needs this process for a while but threads that its tasks have left."""
