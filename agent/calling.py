@@ -51,6 +51,8 @@ class Given:
         self._stages: dict[str, int] = {name: stage for name, _, _, stage in told["inputs"]}
         self._inputs: dict[str, list[Any]] = {name: [_UNKNOWN] * size for name, size in self._sizes.items()}
         self._unknown = dict(self._sizes)
+        #: Whether tasks are given anything of other stages.
+        self.needs = bool(self._sizes)
         #: By input, the tasks that gave no result, and of these those that are left out.
         self._without: dict[str, set[int]] = {}
         self._left_out: dict[str, set[int]] = {}
@@ -92,9 +94,7 @@ class Given:
         return Task(index, self.parallelism, attempt, inputs, self._items.get(index), tell)
 
     def digest(self, index: int) -> int:
-        """Return the digest of what a task is given of other stages (scheduling.handing), 0 if it needs none."""
-        if not self._sizes:
-            return 0
+        """Return the digest of what a task is given of other stages (scheduling.handing)."""
         if self._pointwise:
             return digest((stage, self._handed(name, index)) for name, stage in self._stages.items())
         # All tasks are given the same.

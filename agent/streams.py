@@ -38,7 +38,7 @@ class Streams:
     def settle(self) -> None:
         """Write what is left in buffers, make both as they were, and let the threads that are left write nowhere."""
         threads = _thread._count()  # The module threading does not know all of them
-        if threads or self.muted:
+        if threads or Stream.strangers:
             Stream.strangers = _others() if threads else set()
         try:
             sys.stdout.flush()

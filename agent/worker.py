@@ -102,10 +102,12 @@ class Worker:
             self._claimed = claimed = self._claimed + 1
             STATUS.pack_into(memory, 0, claimed, stage_id, attempt, index, begun, out, err, claimed)
             given = stage.given
-            if not given.complete(index, self._made if ahead else {}):
-                self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
-                continue
-            handed = given.digest(index)
+            handed = 0
+            if given.needs:
+                if not given.complete(index, self._made if ahead else {}):
+                    self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
+                    continue
+                handed = given.digest(index)
             task = given.task(index, attempt, self._tell)
             ended = self._run(stage, task)
             usable = self._clean_up(brief=clock() // 1000 - begun < BRIEF)
