@@ -163,14 +163,19 @@ def send_all(app: Celery, task: str, messages: Sequence[tuple[Any, str]]) -> boo
     return True
 
 
+@contextmanager
+def _client(app: Celery) -> "Iterator[Redis]":
+    """Give a client of the broker, from those that messages are sent with."""
+    with app.producer_pool.acquire(block=True, timeout=1) as producer:
+        channel: Any = producer.channel
+        with channel.conn_or_acquire() as client:
+            yield client
+
+
 def waiting(app: Celery, queues: Sequence[str]) -> list[int]:
     """Return how many messages wait in each queue; as many as it holds where the broker does not say."""
     try:
-        with (
-            app.producer_pool.acquire(block=True, timeout=1) as producer,
-            producer.channel.conn_or_acquire() as client,
-            client.pipeline(transaction=False) as asked,
-        ):
+        with _client(app) as client, client.pipeline(transaction=False) as asked:
             for queue in queues:
                 asked.llen(queue)
             return list(asked.execute())
@@ -182,7 +187,7 @@ def waiting(app: Celery, queues: Sequence[str]) -> list[int]:
 def delete(app: Celery, queues: Sequence[str]) -> None:
     """Delete queues that nobody will consume any more; where the broker does not answer, they expire."""
     try:
-        with app.producer_pool.acquire(block=True, timeout=1) as producer, producer.channel.conn_or_acquire() as client:
+        with _client(app) as client:
             client.delete(*queues)
     except (KombuError, RedisError, OSError) as error:
         log.warning("queues not deleted", error=str(error))

@@ -115,7 +115,7 @@ def test_a_graph_that_was_not_laid_out_is_not_tried_at_each_view(monkeypatch: py
         with pytest.raises(NoLayout, match="Graphviz failed"):
             lay_out(6, ((0, 5),))
     assert runs.read_text().splitlines() == ["run"]
-    monkeypatch.setattr(layout.time, "monotonic", lambda now=time.monotonic: now() + layout.FAILED_FOR)
+    monkeypatch.setattr("jobs.layout.time.monotonic", lambda now=time.monotonic: now() + layout.FAILED_FOR)
     with pytest.raises(NoLayout):
         lay_out(6, ((0, 5),))
     assert runs.read_text().splitlines() == ["run", "run"]

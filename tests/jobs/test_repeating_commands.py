@@ -40,7 +40,7 @@ def test_what_waits_in_the_broker_is_not_sent_again(
     turn(leader)
     for second in range(20):
         long_after(second)
-    assert broker.llen(queue_of(agent.session)) <= dispatching.WAITING + 1  # type: ignore[operator]
+    assert broker.llen(queue_of(agent.session)) <= dispatching.WAITING + 1
     broker.flushdb()
     long_after(60)
     assert broker.llen(queue_of(agent.session)) == 2
