@@ -1,6 +1,6 @@
 """The content policy of pages: only our own files, no inline scripts, no frames.
 
-The API's own pages are those of Django REST framework and Swagger UI, which have inline styles.
+The API's own pages are those of Django REST framework and Swagger UI, which have inline styles and a font of icons.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 HEADER = "Content-Security-Policy"
 _REST = "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 POLICY = f"default-src 'none'; script-src 'self'; style-src 'self'; {_REST}"
-INLINE_STYLES = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; {_REST}"
+INLINE_STYLES = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; {_REST}"
 #: By the beginning of the path.
 POLICIES = {"/ui/": POLICY, "/admin/": POLICY, "/api/": INLINE_STYLES}
 

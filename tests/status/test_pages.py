@@ -76,6 +76,7 @@ def test_pages_of_the_api_run_only_our_own_files(leader: Leader, viewer: Client,
     answer = viewer.get(path, headers={"Accept": "text/html"})
     policy = answer["Content-Security-Policy"]
     assert "default-src 'none'; script-src 'self'; " in policy
+    assert "font-src 'self'" in policy, "the icons of the API's pages are a font"
     assert "frame-ancestors 'none'" in policy
     assert not re.search(rb"<script(?! src=| type=.application/json.)[^>]*>|\son\w+=|javascript:", answer.content)
 
