@@ -5,11 +5,12 @@ from access.passwords import LockedOut
 from artifacts import errors as artifacts
 from jobs import services as jobs
 from jobs.abandoning import OnLists
-from jobs.layout import NoLayout
+from jobs.layout import NoLayout, NotDrawn
 from jobs.quotas import OverQuota
 from jobs.repeating import KeyReused
 from nodes import services as nodes
 from nodes.shutting_down import NotFromHere
+from nodes.versions import OtherVersion
 from scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
 from wires.reading import NotThere, Unreadable
 
@@ -34,11 +35,13 @@ STATUSES: dict[type[SwitchyardError], int] = {
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,
     nodes.NameTaken: 409,
+    OtherVersion: 409,
     nodes.Deactivated: 425,
     nodes.StillThere: 409,
     TooLarge: 413,
     artifacts.TooManyBytes: 413,
     KeyReused: 422,
     NoLayout: 422,
+    NotDrawn: 422,
     LockedOut: 429,
 }
