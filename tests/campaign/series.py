@@ -32,6 +32,7 @@ def main(fault: str, agents: int, runs: int, seed: int) -> int:
                 print(site.stack.logs())
         finally:
             site.stop()
+            data.with_suffix(".clock").unlink(missing_ok=True)
             if fault == "agent_disk_full":
                 for number in range(agents):
                     faults.forget_small_disk(site.folder / f"agent{number}")
@@ -45,7 +46,7 @@ def main(fault: str, agents: int, runs: int, seed: int) -> int:
 def _site(fault: str, data: Path) -> Site:
     if not fault.startswith("clock"):
         return Site(data, None)
-    clock = data / "clock"
+    clock = data.with_suffix(".clock")
     clock.write_text("+0\n")
     return Site(data, clock)
 
