@@ -8,6 +8,7 @@ from jobs.board import Board
 from jobs.moves import Move
 from jobs.tables import JobRow, StageRow
 from scheduling import dag
+from scheduling.handing import shares
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TASK_ENDS, JobState, TaskState
 
@@ -149,16 +150,8 @@ def with_inputs(board: Board, stage: StageRow, tasks: IndexSet) -> IndexSet:
 
 
 def _fed(producer: StageRow, consumer: StageRow, ended: IndexSet) -> IndexSet:
-    """Return the consumer's tasks that these tasks of the producer feed."""
-    if producer.parallelism == consumer.parallelism:
-        return ended
-    return IndexSet.of(
-        (
-            dag.feeds(low, producer.parallelism, consumer.parallelism)[0],
-            dag.feeds(high - 1, producer.parallelism, consumer.parallelism)[1],
-        )
-        for low, high in ended.ranges
-    )
+    """Return the consumer's tasks that these tasks of the producer feed: what overlaps does so both ways."""
+    return shares(ended, consumer.parallelism, producer.parallelism)
 
 
 def _has_inputs(producer: StageRow, consumer: StageRow, index: int) -> bool:
