@@ -6,6 +6,7 @@ prepared by the server and rows travel as arrays. It is the same connection, so 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -54,6 +55,12 @@ def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> p
 def fetch(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
     """Run a statement and return all its rows as tuples."""
     return execute(statement, values).fetchall()
+
+
+def now() -> datetime:
+    """Return the time by the database's clock, which all hosts share: that of the open transaction, if there is one."""
+    ((found,),) = fetch("SELECT now()")
+    return found  # type: ignore[no-any-return]
 
 
 @contextmanager

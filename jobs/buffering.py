@@ -5,7 +5,6 @@ cost nothing: their stages are not `buffered`.
 """
 
 import json
-import time
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -83,11 +82,12 @@ def _note(moved: dict[int, int]) -> None:
     """Remember when tasks were let through up to where, for ratios."""
     if not moved:
         return
-    now = time.time()
-    found = rows.fetch("SELECT id, let_through::text FROM jobs_stage WHERE id = ANY(%s)", [list(moved)])
+    found = rows.fetch(
+        "SELECT id, let_through::text, extract(epoch FROM now())::float8 FROM jobs_stage WHERE id = ANY(%s)", [list(moved)]
+    )
     values = [
         (id_, json.dumps([[mark.at, mark.through] for mark in noted(read_marks(text), Mark(now, moved[id_]))]))
-        for id_, text in found
+        for id_, text, now in found
     ]
     rows.execute(
         "UPDATE jobs_stage s SET let_through = c.marks::jsonb FROM unnest(%s::bigint[], %s::text[]) AS c(id, marks) "

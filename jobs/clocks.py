@@ -1,10 +1,11 @@
-"""Clocks: nodes are silent for as long as this leader says, also when the database's clock is set meanwhile."""
+"""Clocks: nodes are silent and retries wait for as long as this leader says, also when the database's clock is set."""
 
 import time
 from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+from django.db import transaction
 
 from database import rows
 
@@ -14,7 +15,7 @@ DRIFT = 2.0
 
 
 class DatabaseClock:
-    """Compares the database's clock with this process's own, and moves when nodes were heard along with it."""
+    """Compares the database's clock with this process's own, and moves the times that are waited for along with it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,6 +30,16 @@ class DatabaseClock:
         step = (now - last[0]).total_seconds() - (before - last[1]) if last else 0.0
         if abs(step) > DRIFT + took:
             log.warning("the database's clock was set", seconds=step)
-            rows.execute(
-                "UPDATE nodes_node SET heard_at = heard_at + %s * interval '1 second' WHERE session <> ''", [round(step, 3)]
-            )
+            _move(round(step, 3))
+
+
+@transaction.atomic
+def _move(step: float) -> None:
+    by = "%s * interval '1 second'"
+    rows.execute(f"UPDATE nodes_node SET heard_at = heard_at + {by} WHERE session <> ''", [step])
+    rows.execute(
+        f"UPDATE jobs_task t SET not_before = not_before + {by} FROM jobs_stage s "
+        "WHERE s.ended_at IS NULL AND s.next_due IS NOT NULL AND t.stage_id = s.id AND t.index <@ s.delayed",
+        [step],
+    )
+    rows.execute(f"UPDATE jobs_stage SET next_due = next_due + {by} WHERE ended_at IS NULL AND next_due IS NOT NULL", [step])

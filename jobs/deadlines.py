@@ -1,6 +1,5 @@
 """Deadlines: backoffs and timeouts of jobs that are over. A job that makes this fail is held; the rest goes on."""
 
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -44,12 +43,12 @@ def _release(jobs: Sequence[UUID] | None, epoch: int) -> None:
         board.lock_stages(stage for stage, _ in due)
         for stage in board.stages.values():
             waiting = rows.fetch(
-                "SELECT index, extract(epoch FROM not_before)::float8 FROM jobs_task WHERE stage_id = %s AND index = ANY(%s)",
+                "SELECT index, extract(epoch FROM not_before)::float8 FROM jobs_task WHERE stage_id = %s AND index = ANY(%s) "
+                "AND not_before > now()",
                 [stage.id, list(stage.delayed)],
             )
-            now = time.time()
-            stage.delayed = IndexSet.from_indexes(index for index, at in waiting if at and at > now)
-            stage.next_due = min((at for _, at in waiting if at and at > now), default=None)
+            stage.delayed = IndexSet.from_indexes(index for index, _ in waiting)
+            stage.next_due = min((at for _, at in waiting), default=None)
             stage.changed = True
         board.write()
 

@@ -1,7 +1,6 @@
 """Ending: ends that have more to tell than a result, and what a failure means: another attempt, or one failure more."""
 
 import re
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ class Judged:
     after: TaskState
     failures: int
     losses: int
+    now: float
     due: float | None = None
 
 
@@ -65,10 +65,10 @@ def _poison(told: Sequence[tuple[Report, Mapping[str, Any]]]) -> Mapping[int, In
 
 def _current(
     told: Sequence[tuple[Report, Mapping[str, Any]]],
-) -> dict[tuple[int, int], tuple[TaskState, int, int]]:
-    """Return state, failures and losses of the tasks whose current attempt has really ended now."""
+) -> dict[tuple[int, int], tuple[TaskState, int, int, float]]:
+    """Return the tasks whose current attempt has really ended now: state, failures, losses, and now by the database."""
     found = rows.fetch(
-        """SELECT t.stage_id, t.index, t.state, t.failures, t.losses
+        """SELECT t.stage_id, t.index, t.state, t.failures, t.losses, extract(epoch FROM now())::float8
         FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) AS told(node_id, stage_id, attempt, index)
         JOIN jobs_task t ON t.stage_id = told.stage_id AND t.index = told.index
         WHERE t.attempt = told.attempt AND t.node_id = told.node_id AND t.state = ANY(%s)""",
@@ -77,13 +77,13 @@ def _current(
             [int(state) for state in live_before(TaskState.FINISHED)],
         ],
     )
-    return {(stage, index): (TaskState(state), failures, losses) for stage, index, state, failures, losses in found}
+    return {(stage, index): (TaskState(state), *rest) for stage, index, state, *rest in found}
 
 
 def _judge(
     board: Board,
     told: Sequence[tuple[Report, Mapping[str, Any]]],
-    current: dict[tuple[int, int], tuple[TaskState, int, int]],
+    current: dict[tuple[int, int], tuple[TaskState, int, int, float]],
     poison: Mapping[int, IndexSet] | None,
 ) -> Iterable[Judged]:
     broken = {id_ for id_, stage in board.stages.items() if stage.broken}
@@ -131,7 +131,7 @@ def _decide(stage: StageRow, job: JobRow, judged: Judged) -> None:
     task = stage.id << 20 | judged.end["index"]
     verdict = decide(retry_from_json(job.retry), failure, failures=judged.failures, task=task, seed=job.number)
     if isinstance(verdict, Retry) and not job.stopping:
-        judged.after, judged.due = TaskState.CREATED, time.time() + verdict.delay
+        judged.after, judged.due = TaskState.CREATED, judged.now + verdict.delay
 
 
 def _note(board: Board, judged: Judged) -> None:
@@ -140,7 +140,7 @@ def _note(board: Board, judged: Judged) -> None:
     job = board.job_of(stage.id)
     if judged.after == TaskState.CREATED:
         stage.spend(IndexSet.span(index, index + 1))
-        if judged.due and judged.due > time.time():
+        if judged.due and judged.due > judged.now:
             stage.delay(IndexSet.span(index, index + 1), judged.due)
     if judged.after == TaskState.FAILED:
         job.failures += 1

@@ -3,7 +3,6 @@
 Decides nothing itself (scheduling.plan and scheduling.backlog do), reads and writes nothing (jobs.placing does).
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,6 +70,7 @@ class Filling:
         policy: Policy,
         memory: Memory,
         done: Round,
+        now: float,
     ) -> None:
         self.board = board
         self.nodes = {node.id: node for node in nodes}
@@ -80,6 +80,7 @@ class Filling:
         self.memory = memory
         self.measures = memory.measures
         self.done = done
+        self.now = now
         self.queues: dict[int, Queue] = {}
         self._carried = 0
         #: By demand: tasks as long as this found no list to wait on.
@@ -196,7 +197,7 @@ class Filling:
             Cluster(views),
             requests,
             self.policy,
-            now=time.time(),
+            now=self.now,
             seed=self.memory.next_seed(),
             reserved=self.memory.reservations,
         )

@@ -53,12 +53,15 @@ def check(epoch: int) -> None:
     ask(epoch)()
 
 
-def ask(epoch: int) -> rows.Answer[None]:
-    """Check as `check` does, when the answer is taken."""
-    held = rows.execute("SELECT 1 FROM jobs_lease WHERE epoch = %s FOR SHARE", [epoch])
+def ask(epoch: int) -> rows.Answer[float]:
+    """Check as `check` does, when the answer is taken; return the transaction's time in seconds since the epoch."""
+    held = rows.execute("SELECT extract(epoch FROM now())::float8 FROM jobs_lease WHERE epoch = %s FOR SHARE", [epoch])
 
-    def answer() -> None:
-        if not held.fetchall():
+    def answer() -> float:
+        found = held.fetchall()
+        if not found:
             raise LeaseLost
+        now: float = found[0][0]
+        return now
 
     return answer

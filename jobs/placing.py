@@ -66,13 +66,13 @@ def _round(memory: Memory, epoch: int, ask: Ask, jobs: Sequence[UUID] | None) ->
         with rows.together():
             leads, switching, nodes = lease.ask(epoch), selectors.ask_switches(), selectors.ask_nodes()
             resources, lists = selectors.ask_resources(), _ask_lists()
-            leads()
+            now = leads()
             switches = switching()
             if switches.paused:
                 return done
             policy = Policy(allocation=switches.allocation, placement=switches.strategy)
             board.take_rooms(resources())
-            filling = Filling(board, nodes(), lists(), policy, memory, done)
+            filling = Filling(board, nodes(), lists(), policy, memory, done, now)
         filling.run(candidates)
         with rows.together():
             _move_tasks(done)

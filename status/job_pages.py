@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import mark_safe
 
+from database import rows
 from jobs import drawing, showing, showing_stages, showing_tasks
 from jobs.explaining import explain_job
 from jobs.showing_results import result_text
@@ -82,7 +82,7 @@ def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse
 
 
 def _waits(job: UUID) -> list[dict[str, Any]]:
-    explained = explain_job(job, now=timezone.now())
+    explained = explain_job(job, now=rows.now())
     found: list[dict[str, Any]] = explained["stages"] if explained else []
     return found
 

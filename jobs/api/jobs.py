@@ -7,7 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
-from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -145,7 +144,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     @action(detail=True)
     def explain(self, request: Request, job: str) -> Response:
         """Say why a job is not further than it is."""
-        return Response(ExplanationSerializer(explain_job(found_job(job), now=timezone.now())).data)
+        return Response(ExplanationSerializer(explain_job(found_job(job), now=rows.now())).data)
 
     @extend_schema(responses=JobResultsSerializer)
     @action(detail=True)

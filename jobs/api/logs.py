@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -14,6 +13,7 @@ from rest_framework.views import APIView
 from access.drf import Ruled
 from access.roles import Role
 from artifacts.storage import LogKey, Stream, storage
+from database import rows
 from jobs.api.finding import found_index, found_stage, no_task
 from jobs.showing_tasks import attempt_of
 
@@ -87,4 +87,4 @@ def _has_ended(attempt: dict[str, Any], stream: Stream, size: int) -> bool:
     if ended is None:
         return False
     written = ((attempt["logs"] or {}).get(stream.value) or {}).get("bytes", 0)
-    return bool(size >= written or timezone.now() - ended > SETTLED)
+    return bool(size >= written or rows.now() - ended > SETTLED)

@@ -8,8 +8,9 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from jobs.clocks import DatabaseClock
+from jobs.invariants import violations
 from jobs.leading import Leader
-from jobs.models import Job, Lease
+from jobs.models import Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
 from scheduling.lifecycle import JobState
@@ -90,6 +91,25 @@ def test_after_a_restore_all_agents_begin_new_sessions(leader: Leader, agent: Li
     assert Lease.objects.get().epoch > leader.epoch
     Lease.objects.update(epoch=leader.epoch, expires_at=timezone.now() + timedelta(hours=1))
     goes_on_in_a_new_session(leader, agent)
+
+
+def test_no_backoff_is_longer_because_the_clock_of_the_database_was_set(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    shift = 0.0
+    leader._database_clock = DatabaseClock(lambda: time.monotonic() - shift)
+    job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 3600, "max": 3600, "jitter": 0}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.fail(agent.tasks()))
+    leader.tick()
+    # It is set back by two hours: what was due in one is due in one, and not in three.
+    shift = -7200.0
+    leader.tick()
+    for due in (Stage.objects.get().next_due, Task.objects.get().not_before):
+        assert due is not None
+        assert -3700 < (due - timezone.now()).total_seconds() < -3500
+    assert violations() == []
 
 
 def test_no_node_is_silent_because_the_clock_of_the_database_was_set(leader: Leader, agent: ListAgent) -> None:

@@ -1,5 +1,6 @@
 """What becomes of failures: another attempt, a failed task, a failed job; and of jobs that people stop."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -74,6 +75,25 @@ def test_a_task_is_given_up_when_its_attempts_are_used(leader: Leader, agent: Li
 def test_a_backoff_keeps_a_task_from_being_placed_until_it_is_over(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 60, "jitter": 0}})
     turn(leader, agent.fail(placed(leader, agent)))
+    assert placed(leader, agent) == []
+    Task.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    Stage.objects.update(next_due=timezone.now() - timedelta(seconds=1))
+    leader.tick()
+    assert [attempt for _, attempt, _ in placed(leader, agent)] == [1]
+    turn(leader, agent.finish(agent.tasks()))
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_backoffs_are_judged_by_the_clock_of_the_database(
+    leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """The scheduler's machine may be ahead of the database's, or behind."""
+    monkeypatch.setattr(time, "time", lambda ours=time.time: ours() + 3600 * hours)
+    job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 60, "jitter": 0}})
+    turn(leader, agent.fail(placed(leader, agent)))
+    due = Task.objects.get().not_before
+    assert due is not None
+    assert abs(due - timezone.now() - timedelta(seconds=60)) < timedelta(seconds=30)
     assert placed(leader, agent) == []
     Task.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     Stage.objects.update(next_due=timezone.now() - timedelta(seconds=1))
