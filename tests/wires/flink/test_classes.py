@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from wires.flink.encode.classes import UNNAMED, class_of
+from wires.flink.encode.classes import UNNAMED, class_of, described
 
 
 class Odd(Exception):
@@ -54,3 +54,19 @@ def test_of_a_chain_it_is_the_last() -> None:
 )
 def test_without_a_traceback_it_is_a_word_like_a_class(error: str, name: str) -> None:
     assert class_of(error) == name
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (text(ValueError("bad rows:\n  row: 1\nValueError: 2")), ("ValueError", "bad rows:\n  row: 1\nValueError: 2")),
+        (text(AssertionError()), ("AssertionError", "")),
+        ("task 1 of stage a failed: KeyError: 'x'", ("KeyError", "'x'")),
+        (
+            "task 1 of stage a failed: its process exited with 9\n",
+            (UNNAMED, "task 1 of stage a failed: its process exited with 9"),
+        ),
+    ],
+)
+def test_what_follows_the_class_is_the_message(error: str, said: tuple[str, str]) -> None:
+    assert described(error) == said

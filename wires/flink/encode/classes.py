@@ -1,6 +1,7 @@
 """The class of an error, as it stands in the text of the error. Pure."""
 
 import re
+from collections.abc import Sequence
 
 #: The name of an error of which no class is known.
 UNNAMED = "JobExecutionException"
@@ -11,16 +12,25 @@ _NAMED = re.compile(r"(?:^|.* failed: )((?:[^\W\d]\w*\.)*[^\W\d]\w*)(?::|$)")
 
 def class_of(error: str) -> str:
     """Return the class of an error; UNNAMED if the text names none."""
-    lines = error.rstrip().splitlines()
+    return described(error)[0]
+
+
+def described(error: str) -> tuple[str, str]:
+    """Return the class of an error and what the text says after it; UNNAMED and the whole text if it names none."""
+    lines = error.strip().splitlines()
+    at = _named_in(lines)
+    found = _NAMED.match(lines[at]) if at is not None else None
+    if at is None or found is None:
+        return UNNAMED, error.strip()
+    return found[1], "\n".join([lines[at][found.end() :], *lines[at + 1 :]]).strip()
+
+
+def _named_in(lines: Sequence[str]) -> int | None:
+    """Return which line may have the class: after a traceback the first that is no frame, else the last one."""
     start = max((n for n, line in enumerate(lines) if _HEADER.fullmatch(line)), default=None)
     if start is not None:
         # Frames are indented. The first line that is not has the class; a message may have more lines.
-        return _name(next((line for line in lines[start + 1 :] if not line.startswith(" ")), ""))
-    found = _name(lines[-1] if lines else "")
+        return next((n for n in range(start + 1, len(lines)) if not lines[n].startswith(" ")), None)
+    found = _NAMED.match(lines[-1]) if lines else None
     # Without a traceback a word before a colon may be anything: a program, a file.
-    return found if found.rpartition(".")[2][:1].isupper() else UNNAMED
-
-
-def _name(line: str) -> str:
-    found = _NAMED.match(line)
-    return found[1] if found else UNNAMED
+    return len(lines) - 1 if found and found[1].rpartition(".")[2][:1].isupper() else None

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from scheduling.lifecycle import JobState
 from wires.flink import states
-from wires.flink.encode.classes import UNNAMED, class_of
+from wires.flink.encode.classes import UNNAMED, class_of, described
+from wires.flink.encode.objects import throwable
 from wires.flink.encode.vertices import place
-from wires.writing import compact
 
 if TYPE_CHECKING:
     from jobs.showing_executions import Failure
@@ -42,10 +42,11 @@ def history(told: Mapping[str, Any], found: Sequence["Failure"], names: Names, *
 
 def cause(error: str) -> dict[str, str]:
     """Return an error as the cause of a failure."""
+    name, message = described(error)
     return {
-        "class": class_of(error),
+        "class": name,
         "stack-trace": error,
-        "serialized-throwable": b64encode(compact(error).encode()).decode(),
+        "serialized-throwable": b64encode(throwable(name, message, error)).decode(),
     }
 
 

@@ -1,4 +1,4 @@
-"""What came of a job: accumulators, its result. What Flink serializes for Java is base64 of JSON here."""
+"""What came of a job: accumulators, its result. What Flink serializes for Java is the same objects here, in base64."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,8 +8,8 @@ from scheduling.accumulators import Accumulator, of_task
 from scheduling.lifecycle import JobState
 from wires.flink import ids, states
 from wires.flink.encode.failures import cause
+from wires.flink.encode.objects import accumulated
 from wires.flink.encode.vertices import place
-from wires.writing import compact
 
 if TYPE_CHECKING:
     from jobs.showing_executions import Execution
@@ -82,8 +82,4 @@ def _own(found: "Execution") -> list[dict[str, str]]:
 
 
 def _serialized(found: Iterable[Accumulator]) -> dict[str, str]:
-    return {each.name: _base64(each.value) for each in found}
-
-
-def _base64(value: Any) -> str:
-    return b64encode(compact(value).encode()).decode()
+    return {each.name: b64encode(accumulated(each)).decode() for each in found}
