@@ -1,12 +1,11 @@
 """Ends: turns what workers write, and how they die, into reports, and gives results to what waits for them here."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent import output, stops
+from agent import encoding, output, stops
 from agent.entries import Entries, Entry
 from agent.fetching import Fetcher
 from agent.floor import Floor
@@ -81,7 +80,7 @@ class Ends:
         if not lines:
             return False
         self._journal.write(lines)
-        ends = json.loads(b"[" + b",".join(lines.splitlines()) + b"]")
+        ends = encoding.decode(b"[" + b",".join(lines.splitlines()) + b"]")
         worker.finish(len(ends))
         finished, followers = self._reports.finished, self._list.followers
         results: dict[int, list[tuple[int, str]]] = defaultdict(list)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from agent import misfits
 INLINE = 8 * 1024
 LIMIT = 64 << 20
 NUL = "\0"
+#: How values are written that most tasks return: an encoder takes five times as long to begin.
+BRIEF: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    int: str,
+}
 _WRITTEN_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -24,6 +31,8 @@ class BadResult(Exception):
 def encode(value: Any) -> str:
     """Return the JSON text of a result; raise BadResult naming what is wrong with it."""
     try:
+        if brief := BRIEF.get(type(value)):
+            return brief(value)
         text = _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise BadResult(f"the result is no JSON value: {misfits.find(value) or error}") from None

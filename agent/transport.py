@@ -1,6 +1,5 @@
 """How Celery is used, on both sides: transport alone. Nothing here knows what the messages mean."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,6 +14,8 @@ from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis import Redis
 from redis.exceptions import RedisError
+
+from agent import encoding
 
 log = structlog.get_logger()
 #: Celery's message protocol 2 for a task without options (https://docs.celeryq.dev/en/stable/internals/protocol.html).
@@ -75,7 +76,7 @@ class Unanswered(Task[Any, Any]):
 
     def __call__(self, payload: str) -> None:
         """Read the payload, which travels as a text of its own: kombu would look at each object in it."""
-        self.run(json.loads(payload))
+        self.run(encoding.decode(payload))
 
 
 def at_once(task: Task[Any, Any], _app: Celery, _consumer: Consumer) -> Callable[..., None]:
@@ -196,7 +197,7 @@ def delete(app: Celery, queues: Sequence[str]) -> None:
 def _publish(producer: Producer, task: str, payload: Any, queue: str) -> None:
     id_ = uuid()
     producer.publish(
-        ([json.dumps(payload, separators=(",", ":"))], {}, NOTHING_FOLLOWS),
+        ([encoding.encode(payload)], {}, NOTHING_FOLLOWS),
         exchange="",
         routing_key=queue,
         serializer="json",

@@ -95,6 +95,11 @@ def array(values: Iterable[Any]) -> str:
     return "{" + ",".join(map(_element, listed)) + "}"
 
 
+def repeated(runs: Iterable[tuple[int, int]]) -> str:
+    """Write an array that holds each value so many times."""
+    return "{" + "".join(f"{value}," * count for value, count in runs)[:-1] + "}"
+
+
 def _open() -> psycopg.Connection[Any]:
     """Return the connection of this thread, a new one if it broke since the last request, as Django's cursors do."""
     wrapper = connections[DEFAULT_DB_ALIAS]

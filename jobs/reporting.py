@@ -159,25 +159,27 @@ def _stages_in(reports: Iterable[Report]) -> set[int]:
 
 def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     """Write what finished with a result and nothing else: the path of nearly every task."""
-    columns: list[list[Any]] = [[] for _ in range(9)]
-    for report in reports:
-        for group in report.finished:
-            count = len(group.indexes)
-            columns[0].extend([group.stage] * count)
-            columns[1].extend(group.indexes)
-            columns[2].extend([group.attempt] * count)
-            columns[3].extend([report.node] * count)
-            columns[4].extend([report.sent - begun for begun in group.begun])
-            columns[5].extend([report.sent - ended for ended in group.ended])
-            columns[6].extend(group.results)
-            # Before them may be others without; behind them PostgreSQL fills up what is missing.
-            for column, values in ((columns[7], group.metrics), (columns[8], group.inputs)):
-                if values:
-                    column.extend([None] * (len(columns[0]) - count - len(column)))
-                    column.extend(values)
-    if not columns[0]:
+    told = [(report, group, len(group.indexes)) for report in reports for group in report.finished]
+    if not told:
         return []
-    names = ("stages", "indexes", "attempts", "nodes", "begun", "ended", "results", "metrics", "inputs")
+    names = ("indexes", "begun", "ended", "results", "metrics", "inputs")
+    columns: list[list[Any]] = [[] for _ in names]
+    indexes, begun, ended, results, metrics, inputs = columns
+    for report, group, _ in told:
+        # Before them may be others without; behind them PostgreSQL fills up what is missing.
+        for column, values in ((metrics, group.metrics), (inputs, group.inputs)):
+            if values:
+                column.extend([None] * (len(indexes) - len(column)))
+                column.extend(values)
+        indexes.extend(group.indexes)
+        begun.extend([report.sent - at for at in group.begun])
+        ended.extend([report.sent - at for at in group.ended])
+        results.extend(group.results)
+    alike = {
+        "stages": rows.repeated((group.stage, count) for _, group, count in told),
+        "attempts": rows.repeated((group.attempt, count) for _, group, count in told),
+        "nodes": rows.repeated((report.node, count) for report, _, count in told),
+    }
     return move(
         "unnest(%(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(nodes)s::bigint[], %(begun)s::bigint[], "
         "%(ended)s::bigint[], %(results)s::text[], %(metrics)s::text[], %(inputs)s::bigint[]) "
@@ -188,7 +190,7 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
             ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",
         live_before(TaskState.FINISHED),
-        dict(zip(names, map(rows.array, columns), strict=True), after=int(TaskState.FINISHED)),
+        {**alike, **dict(zip(names, map(rows.array, columns), strict=True)), "after": int(TaskState.FINISHED)},
     )
 
 

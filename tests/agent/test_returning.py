@@ -104,3 +104,13 @@ def test_what_breaks_the_worker_itself_is_told_with_its_cause(agent: Agent, serv
     end = server.end(1)
     assert end["class"] == "user_error"
     assert "TypeError: '<=' not supported" in end["error"]
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, -7, 2**70, "a", 0.1, [None], {"a": True}])
+def test_a_result_is_written_as_json_is(value: Any) -> None:
+    assert results.encode(value) == json.dumps(value)
+
+
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    with pytest.raises(results.BadResult, match="Exceeds the limit"):
+        results.encode(10**5000)
