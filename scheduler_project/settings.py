@@ -152,6 +152,8 @@ LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
 #: Days that jobs are kept after their end, with their logs and results (jobs.retention).
 KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)
 
+#: Whether all clients of Flink's wire are told the keys of its later releases, as browsers are (docs/wires.md).
+FLINK_LATER_KEYS = env.bool("SWITCHYARD_FLINK_LATER_KEYS", default=False)
 #: What stops the whole installation when an admin asks for that from afar (nodes.shutting_down); none: nobody may.
 SHUTDOWN_COMMAND = env.str("SWITCHYARD_SHUTDOWN_COMMAND", default="")
 

@@ -71,6 +71,8 @@ JOB = {
     "status-counts": COUNTS,
     "plan": dict,
 }
+#: A job as the clients of 1.13 and 1.14 read it.
+LATER_JOB = JOB | {"maxParallelism": int, "vertices": [VERTEX | {"maxParallelism": int}]}
 MEMORY = {
     **{f"{kind}{name}": int for kind in ("heap", "nonHeap") for name in ("Used", "Committed", "Max")},
     **{f"{kind}{name}": int for kind in ("direct", "mapped") for name in ("Count", "Used", "Max")},

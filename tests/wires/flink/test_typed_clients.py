@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from jobs.leading import Leader
 from tests.jobs.agents import ListAgent, turn
-from tests.wires.flink.classes import BACK, MESSAGES, unread
+from tests.wires.flink.classes import BACK, LATER_JOB, MESSAGES, unread
 from tests.wires.flink.conftest import BROWSER
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,13 @@ def test_a_job_that_was_canceled_is_read(
 def test_a_vertex_that_waits_is_read(told: Told, running: Ids) -> None:
     waiting = told(f"/jobs/{running['job']}")["vertices"][1]["id"]
     assert unreadable(told, running | {"v0": waiting}) == []
+
+
+def test_a_setting_tells_a_job_as_the_clients_of_1_14_read_it(told: Told, running: Ids, settings: Settings) -> None:
+    path = f"/jobs/{running['job']}"
+    assert list(unread(told(path), LATER_JOB)) != []
+    settings.FLINK_LATER_KEYS = True
+    assert list(unread(told(path), LATER_JOB)) == []
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def in_full(
         "isStoppable": tally.state in JOB_STARTABLE,
         "state": states.JOBS[tally.state],
         **times(tally.created, tally.ended, now),
+        "maxParallelism": NONE,
         "now": now,
         "timestamps": _timestamps(tally, entered),
         "vertices": vertices,

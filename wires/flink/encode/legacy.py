@@ -31,7 +31,7 @@ def row(new: Shape) -> Shape:
 
 def job(new: Shape) -> Shape:
     """Return a job in full, by fewer states."""
-    return without(new, "isStoppable") | {
+    return without(new, "isStoppable", "maxParallelism") | {
         "timestamps": without(new["timestamps"], *_NO_JOB),
         "vertices": [_vertex(vertex) for vertex in new["vertices"]],
         "status-counts": without(new["status-counts"], *_NO_TASK),

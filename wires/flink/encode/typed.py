@@ -14,7 +14,8 @@ def config(new: Shape) -> Shape:
 
 def job(new: Shape) -> Shape:
     """Return a job in full."""
-    return new | {"vertices": [without(vertex, "maxParallelism") for vertex in new["vertices"]]}
+    vertices = [without(vertex, "maxParallelism") for vertex in new["vertices"]]
+    return without(new, "maxParallelism") | {"vertices": vertices}
 
 
 def subtask(new: Shape) -> Shape:

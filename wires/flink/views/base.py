@@ -8,6 +8,7 @@ from time import time
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -51,9 +52,8 @@ class FlinkView(WireView):
         """Return what makes of the newest shape the one that is asked for."""
         if self.legacy and older:
             return older
-        if typed and not decode.is_page(self.request.headers.get("User-Agent", "")):
-            return typed
-        return _as_it_is
+        later = settings.FLINK_LATER_KEYS or decode.is_page(self.request.headers.get("User-Agent", ""))
+        return typed if typed and not later else _as_it_is
 
     def told(
         self, new: Any, older: Shape | None = None, typed: Shape | None = None, *, status: int = HTTPStatus.OK
