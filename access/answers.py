@@ -19,8 +19,13 @@ def unidentified(detail: str) -> HttpResponse:
 
 def locked(detail: str, seconds: int) -> HttpResponse:
     """Return the answer to a password that is not looked at for so many seconds."""
-    answer = error(429, "locked_out", detail)
-    answer["Retry-After"] = str(seconds)
+    return later(error(429, "locked_out", detail), seconds)
+
+
+def later(answer: HttpResponse, seconds: int) -> HttpResponse:
+    """Say in an answer when to try again, if there is something to wait for."""
+    if seconds:
+        answer["Retry-After"] = str(seconds)
     return answer
 
 

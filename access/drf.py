@@ -5,10 +5,19 @@ from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import AnonymousUser, User
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, PermissionDenied, Throttled, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    ErrorDetail,
+    PermissionDenied,
+    Throttled,
+    ValidationError,
+)
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from access import bodies
+from access.bodies import NotRead
 from access.identifying import CHALLENGE, BadCredentials, CsrfFailed, Identity, identify
 from access.passwords import LockedOut
 from access.roles import Role
@@ -27,6 +36,8 @@ class Identification(BaseAuthentication):
             raise AuthenticationFailed(str(error)) from error
         except CsrfFailed as error:
             raise PermissionDenied(str(error)) from error
+        except NotRead as error:
+            raise Unread(error) from error
         return (identity.user or AnonymousUser(), identity) if identity else None
 
     def authenticate_header(self, request: Request) -> str:
@@ -44,15 +55,31 @@ class Locked(Throttled):
         self.detail = ErrorDetail(detail, self.default_code)
 
 
+class Unread(APIException):
+    """A body that was not read."""
+
+    def __init__(self, why: NotRead) -> None:
+        super().__init__(str(why), why.code)
+        self.status_code = why.status
+        if why.seconds:
+            self.wait = why.seconds
+
+
 class ByRole(BasePermission):
-    """Allow what a view's `rules` say of the action (or method, where it has no actions); deny the rest."""
+    """Allow what a view's `rules` say of the action (or method, where it has none), deny the rest; then read the body."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         rule = rule_for(view, request.method or "")
         if rule == PUBLIC:
             return True
         role = identity_of(request).role if request.auth else None
-        return bool(isinstance(rule, Role) and role and role.includes(rule))
+        if not (isinstance(rule, Role) and role and role.includes(rule)):
+            return False
+        try:
+            bodies.read(request._request, known=True)
+        except NotRead as error:
+            raise Unread(error) from error
+        return True
 
 
 def identity_of(request: Request) -> Identity:

@@ -7,7 +7,8 @@ from typing import ClassVar
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from access import opening
+from access import bodies, opening
+from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed, Identity, identify
 from access.passwords import LockedOut
 from access.roles import Role
@@ -18,13 +19,15 @@ from access.rules import PUBLIC, Rule
 class Refusal:
     """The status of a refusal and its reason; `seconds` is how long not to try again.
 
-    `unproven` says that the sender may be somebody with a greater role who has not logged in yet.
+    `code` names what is wrong with a body. `unproven` says that the sender may be somebody with a greater role who has
+    not logged in yet.
     """
 
     status: int
     detail: str
     seconds: int = 0
     unproven: bool = False
+    code: str = ""
 
 
 NOT_PROVIDED = "Authentication credentials were not provided."
@@ -52,7 +55,16 @@ class Guarded:
 
 def judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
     """Return who sends a request (None: nobody, and nobody needs to be known), or why a rule refuses it."""
+    try:
+        return _judge(request, rule)
+    except NotRead as error:
+        return Refusal(error.status, str(error), error.seconds, code=error.code)
+
+
+def _judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
+    """Judge by what stands in the head; only then is the body read."""
     if rule == PUBLIC:
+        bodies.read(request, known=False)
         return None
     if not isinstance(rule, Role):
         return CLOSED
@@ -69,6 +81,7 @@ def judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
     if identity.role is None or not identity.role.includes(rule):
         # On the open loopback people are known by the place alone.
         return Refusal(403, f"This needs the role {rule}.", unproven=identity.via == "loopback")
+    bodies.read(request, known=True)
     return identity
 
 

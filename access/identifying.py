@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from access import opening, passwords, tokens
+from access import bodies, opening, passwords, tokens
 from access.roles import Role, lower, role_of
 from scheduling.errors import SwitchyardError
 
@@ -47,7 +47,8 @@ def identify(request: HttpRequest) -> Identity | None:
     """Return who sends a request, or None if it says nothing about it.
 
     Raises BadCredentials for an Authorization header that is wrong in any way, whatever else there is, LockedOut
-    after too many of them with passwords, and CsrfFailed for a change that rests on a cookie alone.
+    after too many of them with passwords, CsrfFailed for a change that rests on a cookie alone, and NotRead for one
+    whose token would stand in a body that does not come.
     """
     if not hasattr(request, _KEPT_AS):
         setattr(request, _KEPT_AS, _outcome(request))
@@ -112,6 +113,8 @@ def _by_session(request: HttpRequest) -> Identity | None:
     if not isinstance(user, User) or not user.is_active:
         return None
     if request.method not in SAFE_METHODS:
+        # The token may stand in the body.
+        bodies.read(request, known=True)
         _require_csrf(request)
     return Identity(user, role_of(user), "session")
 

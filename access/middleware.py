@@ -11,9 +11,9 @@ from django.urls import reverse
 from rest_framework.permissions import BasePermission
 
 from access import answers, guarding
+from access.bodies import declared
 from access.drf import ByRole
 from access.guarding import Refusal
-from access.lengths import declared
 from access.rules import rule_of
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -89,6 +89,8 @@ def guards_itself(view: Callable[..., Any]) -> bool:
 def _answer(request: HttpRequest, refused: Refusal) -> HttpResponse:
     if refused.status == 429:
         return answers.locked(refused.detail, refused.seconds)
+    if refused.code:
+        return answers.later(answers.error(refused.status, refused.code, refused.detail), refused.seconds)
     if refused.unproven and (login := _login_page(request)):
         return HttpResponseRedirect(f"{login}?next={quote(request.get_full_path())}")
     if refused.status == 403:

@@ -16,14 +16,12 @@ from launch.config import ROOT, Config, in_url
 from launch.credentials import Credentials
 
 MOST_WEB_WORKERS = 2
-#: Requests that a worker answers at once; each of its threads keeps a connection to the database, which has 100 for all.
-WEB_THREADS = 16
 LOCAL_HOSTS = "localhost,127.0.0.1"
 #: Settings that name others than this machine, by which requests may come from anywhere.
 OF_OTHERS = ("SWITCHYARD_HOSTS", "SWITCHYARD_TRUSTED_ORIGINS", "SWITCHYARD_PROXIES")
 # fmt: off
-WEB = ("-m", "granian", "--interface", "wsgi", "--no-ws", "--respawn-failed-workers",
-       "scheduler_project.wsgi:application")
+WEB = ("-m", "granian", "--interface", "asginl", "--no-ws", "--respawn-failed-workers",
+       "scheduler_project.asgi:application")
 SCHEDULER = ("manage.py", "scheduler")
 AGENT = ("-m", "agent")
 # fmt: on
@@ -59,7 +57,6 @@ def environment(setting: Setting) -> dict[str, str]:
             "GRANIAN_HOST": config.host,
             "GRANIAN_PORT": str(config.port),
             "GRANIAN_WORKERS": str(min(MOST_WEB_WORKERS, os.cpu_count() or 1)),
-            "GRANIAN_BLOCKING_THREADS": str(WEB_THREADS),
         }
     )
 

@@ -1,4 +1,4 @@
-"""The WSGI application that the web server runs."""
+"""The WSGI application; the web server runs it by `scheduler_project.asgi`."""
 
 import gc
 import os
@@ -21,7 +21,6 @@ from django.conf import settings  # noqa: E402
 
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
 from access.forwarding import forwarded  # noqa: E402
-from access.lengths import measuring  # noqa: E402
 from agent import transport  # noqa: E402
 from database import requests  # noqa: E402
 
@@ -30,7 +29,7 @@ requests.limit()
 # All that a request sends is a hint, without which the scheduler looks a second later.
 transport.hurry(celery_app, HINT_SECONDS)
 
-application = forwarded(measuring(_application), settings.TRUSTED_PROXIES)
+application = forwarded(_application, settings.TRUSTED_PROXIES)
 
 # With the routes, which are loaded here and not by the first request, all is there that stays for good: it need not be
 # looked through for garbage again and again.

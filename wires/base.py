@@ -14,9 +14,9 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import classonlymethod
 from django.views import View
 
+from access.bodies import declared
 from access.guarding import Guarded, Refusal
 from access.identifying import Identity
-from access.lengths import declared
 from access.roles import Role
 from access.rules import PUBLIC
 from database.snapshots import one_snapshot

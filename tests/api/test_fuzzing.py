@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 
 from access.forwarding import forwarded
-from access.lengths import measuring
 from access.roles import Role
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
@@ -26,7 +25,7 @@ def test_no_request_makes_the_server_fail(mode: GenerationMode, submit: Submit, 
     turn(leader)
     headers = as_(Role.ADMIN)
     # Not that of scheduler_project.wsgi: with it comes the haste of a web process, for all tests that follow in this one.
-    application = forwarded(measuring(get_wsgi_application()), [])
+    application = forwarded(get_wsgi_application(), [])
     described = schemathesis.openapi.from_wsgi("/api/v1/schema?format=json", application, headers=headers)
     for found in described.get_all_operations():
         operation: Any = found.ok()  # type: ignore[union-attr]  # anything else is an error of the description

@@ -57,7 +57,7 @@ class Stack:
 
     def start_servers(self) -> None:
         """Start the web server and a scheduler worker, and wait until the first answers."""
-        self.start("web", "-m", "granian", "--interface", "wsgi", "--no-ws", "scheduler_project.wsgi:application")
+        self.start("web", "-m", "granian", "--interface", "asginl", "--no-ws", "scheduler_project.asgi:application")
         self.start_scheduler()
         self.until(self._answers, "the web server answers")
 
