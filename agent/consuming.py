@@ -6,7 +6,8 @@ its worker is followed by a new one. A thread that ends all the same ends the pr
 
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import structlog
@@ -15,13 +16,13 @@ from celery.worker import state
 from kombu import Exchange, Queue
 from kombu.asynchronous import set_event_loop
 
-from agent.transport import Unanswered, send
+from agent.transport import Unanswered, is_locked_out, send
 
 log = structlog.get_logger()
 CANARY_TASK = "transport.canary"
 #: Seconds between the end of a worker and the next.
 AGAIN = 0.5
-#: Seconds between two canaries, and how many of them in a row, each taken by the broker, do not arrive at a deaf process.
+#: Seconds between two canaries, and after how many times as long a process that hears none is deaf, or locked out.
 CANARY = 1.0
 DEAF = 10
 #: Exit status of a process whose consumer ended.
@@ -34,6 +35,7 @@ class Hearing(StrEnum):
     UNKNOWN = "is not known to deliver messages"
     WHOLE = ""
     REFUSED = "takes no messages"
+    LOCKED_OUT = "does not accept the password"
     DEAF = "does not deliver messages"
 
 
@@ -44,11 +46,16 @@ class Consumer:
     caller's thread goes on: connections are tried again for ever, here.
     """
 
-    def __init__(self, app: Celery, queues: Sequence[str], *, canary: float = CANARY) -> None:
+    def __init__(
+        self, app: Celery, queues: Sequence[str], *, canary: float = CANARY, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin; `changed` is called when messages no longer reach this process, and when they do (again)."""
         self._app = app
         self._own = queues[-1]
         self._canary = canary
-        self._unheard = 0
+        self._changed = changed
+        #: Since when canaries that the broker took have not arrived.
+        self._unheard: float | None = None
         self.hearing = Hearing.UNKNOWN
         self._stopping = threading.Event()
         app.conf.task_queues = [Queue(name, Exchange("", type="direct"), routing_key=name, no_ack=True) for name in queues]
@@ -64,21 +71,36 @@ class Consumer:
         self._thread.join(timeout=2)
 
     def _hear(self, _: None) -> None:
-        self._unheard, self.hearing = 0, Hearing.WHOLE
+        self._unheard = None
+        self._note(Hearing.WHOLE)
+
+    def _note(self, hearing: Hearing) -> None:
+        was, self.hearing = self.hearing, hearing
+        if Hearing.WHOLE in (was, hearing) and was is not hearing:
+            self._changed()
 
     def _probe(self) -> None:
+        refused = 0.0
         while not self._stopping.is_set():
-            self._unheard += 1
+            now = time.monotonic()
+            since = self._unheard = self._unheard or now
             if not send(self._app, CANARY_TASK, None, self._own):
-                self._unheard, self.hearing = 0, Hearing.REFUSED
-            elif self._unheard > DEAF:
-                self.hearing = Hearing.DEAF
-            self._stopping.wait(self._canary)
+                self._unheard, refused = None, refused or now
+                late = now - refused > DEAF * self._canary
+                self._note(Hearing.LOCKED_OUT if late and is_locked_out(self._app) else Hearing.REFUSED)
+            else:
+                refused = 0.0
+                if self._unheard and now - since > DEAF * self._canary:
+                    self._note(Hearing.DEAF)
+            # Where the way is not known to be whole, it is looked at sooner.
+            self._stopping.wait(self._canary if self.hearing is Hearing.WHOLE else min(self._canary, AGAIN))
 
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
                 self._consume()
+                if self.hearing is Hearing.WHOLE and not self._stopping.is_set():
+                    self._note(Hearing.UNKNOWN)
                 self._stopping.wait(AGAIN)
         finally:
             if not self._stopping.is_set():

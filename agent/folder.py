@@ -63,6 +63,10 @@ class Folder:
             if time.monotonic() > deadline:
                 raise InUse(f"processes of an earlier agent on {self.path} do not end")
             time.sleep(0.05)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """End workers that have outlived their guardian, as one that is killed leaves them."""
         for page in self.path.glob("workers/*/page"):
             _end(page)
 

@@ -64,6 +64,11 @@ class Heartbeats:
         self._thread.start()
 
     @property
+    def ended(self) -> bool:
+        """Say whether the server has ended the session."""
+        return self._ended
+
+    @property
     def silence(self) -> float:
         """Seconds since the sending of the last heartbeat that was acknowledged."""
         return boottime() - self.heard
@@ -98,7 +103,10 @@ class Heartbeats:
 
     def say_left(self) -> None:
         """Say that nothing of this session is left; over HTTP, so that it is known before anything that comes next."""
-        if not self._send_over_http(self._next({"leaving": True, "left": True})):
+        known = self._send_over_http(self._next({"leaving": True, "left": True}))
+        if not known and self._ended:
+            known = self._server.leave(self._registered)
+        if not known:
             log.warning("the server does not know that this agent has left")
 
     def _run(self) -> None:

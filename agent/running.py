@@ -31,6 +31,10 @@ RETRY = 1.0
 #: Objects that are made before the young ones are looked through for garbage: a large command makes as many.
 YOUNG = 20_000
 DEFAULT = Fence()
+NO_LOGIN = (
+    "the broker wants a password, REDIS_URL has none, and the server can make no user for this agent there "
+    "(docs/operating.md, Redis of your own): give REDIS_URL with the password"
+)
 
 
 def main(
@@ -88,6 +92,8 @@ class Agent:
         self._session: Session | None = None
         self._journal = folder.path / "journal"
         self._groups: cgroups.Groups | None = None
+        #: Whether the broker lets nobody in without credentials, and REDIS_URL has none.
+        self._locked_out = False
 
     def run(self) -> None:
         """Work until told to stop; after being cut off, begin again as one's own successor."""
@@ -143,6 +149,8 @@ class Agent:
                 log.warning("not registered, trying again", server=settings.server, error=str(error))
                 self._stopping.wait(RETRY)
             else:
+                if not registered.login and self._locked_out:
+                    raise Refused(NO_LOGIN)
                 log.info(
                     "registered", name=settings.name, node=registered.node, resumed=registered.resumed, memory=self._memory
                 )
@@ -154,10 +162,14 @@ class Agent:
 
         What runs in the last session is not to be given up for a broker that is away, so that it need not answer then.
         """
+        url, self._locked_out = self._settings.redis_url, False
         try:
-            transport.reach(self._settings.redis_url)
+            transport.reach(url)
         except AuthenticationError as error:
-            raise Refused(f"the broker does not accept the password (REDIS_URL): {error}") from error
+            if transport.has_login(url):
+                raise Refused(f"the broker does not accept the password (REDIS_URL): {error}") from error
+            # The server makes a user for each session where it can.
+            self._locked_out = True
         except ValueError as error:
             raise Refused(f"REDIS_URL is not an address of Redis: {error}") from error
         except RedisError:
@@ -184,10 +196,10 @@ class Agent:
                 cut = not cut
                 self._cut_off(session) if cut else self._heard_again(session)
             if cut and not (supervisor.fence(self._fence, beats.silence) and supervisor.busy):
-                session.close(ship=0.1)
+                session.close(ship=0.1, left=beats.ended)
                 return
             if session.deaf and not supervisor.busy:
-                log.error("no command reaches this process though the broker takes messages: beginning again")
+                log.error("no command reaches this process though the broker answers: beginning again")
                 session.close(ship=DELIVERY)
                 return
             supervisor.extend(self._fence, beats.heard)

@@ -26,11 +26,16 @@ class SessionEnded(Refused):
     """The session has ended: the server has what runs in it run elsewhere, or is about to."""
 
 
+class Untrusted(SessionEnded):
+    """The token is not valid, or is not any more: no session that it began goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """What the server answers to a registration; `resumed` if the last session goes on or was taken over.
 
-    `pause` is the epoch of the last pause that was settled on the node.
+    `pause` is the epoch of the last pause that was settled on the node. `login` is name and password of the session's user at
+    the broker; None where that makes no users. `proof` shows, when the token is not valid any more, whose word this is.
     """
 
     node: int
@@ -38,6 +43,8 @@ class Registered:
     resumed: bool
     last_report: int
     pause: int = 0
+    login: tuple[str, str] | None = None
+    proof: str = ""
 
 
 class Server:
@@ -46,17 +53,34 @@ class Server:
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._has_token = bool(token)
-        self._client = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1/agent", timeout=TIMEOUT, headers=headers)
+        self._url = f"{url.rstrip('/')}/api/v1/agent"
+        self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT, headers=headers)
 
     def register(self, **told: Any) -> Registered:
         """Ask for a session."""
         answer = self._ask("POST", "register", json=told).json()
-        resumed, last, pause = answer.get("resumed"), answer.get("last_report"), answer.get("pause")
-        return Registered(answer["node"], answer["session"], bool(resumed), int(last or 0), int(pause or 0))
+        user = answer.get("broker")
+        return Registered(
+            answer["node"],
+            answer["session"],
+            resumed=bool(answer.get("resumed")),
+            last_report=int(answer.get("last_report") or 0),
+            pause=int(answer.get("pause") or 0),
+            login=(user["name"], user["password"]) if user else None,
+            proof=answer.get("proof", ""),
+        )
 
     def heartbeat(self, heartbeat: dict[str, Any]) -> int:
         """Tell that this agent lives; return the number of the heartbeat that was heard."""
         return int(self._ask("POST", "heartbeat", json=heartbeat).json()["acknowledged"])
+
+    def leave(self, session: Registered) -> bool:
+        """Tell that nothing of a session is left, whatever the token; say whether it was heard."""
+        told = {"node": session.node, "session": session.session, "proof": session.proof}
+        try:
+            return httpx.post(f"{self._url}/left", json=told, timeout=TIMEOUT).is_success
+        except httpx.HTTPError:
+            return False
 
     def inputs(self, stage: int, producer: int, tasks: IndexSet) -> Mapping[str, Any]:
         """Return what is known of some tasks of a stage that this one needs, as agent.stages.Stage.take reads it."""
@@ -89,6 +113,8 @@ class Server:
 
     def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         answer = self._client.request(method, f"/{path}", **how)
+        if answer.status_code == httpx.codes.UNAUTHORIZED and self._has_token and _reason(answer):
+            raise Untrusted(BAD_TOKEN)
         if answer.status_code in (401, 403):
             raise Refused(BAD_TOKEN if self._has_token else NO_TOKEN)
         if answer.status_code == httpx.codes.CONFLICT and "session_ended" in answer.text:
@@ -102,8 +128,13 @@ class Server:
 
 
 def _said(answer: httpx.Response) -> str:
-    """Return what the server gives as its reason."""
+    """Return what is given as the reason."""
+    return _reason(answer) or answer.text[:300]
+
+
+def _reason(answer: httpx.Response) -> str:
+    """Return what the server gives as its reason; empty where a proxy answered."""
     try:
         return " ".join(error["detail"] for error in answer.json()["errors"])
     except (ValueError, KeyError, TypeError):
-        return answer.text[:300]
+        return ""

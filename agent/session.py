@@ -66,8 +66,10 @@ class Session:
         groups: Groups | None,
     ) -> None:
         # No fixups: Celery's one for Django would load the settings that DJANGO_SETTINGS_MODULE may name.
-        self._app = Celery("agent", broker=transport.broker_url(settings.redis_url), set_as_current=False, fixups=[])
+        url = transport.logged_in(settings.redis_url, *registered.login) if registered.login else settings.redis_url
+        self._app = Celery("agent", broker=transport.broker_url(url), set_as_current=False, fixups=[])
         self._app.conf.update(transport.celery_settings())
+        transport.only_add(self._app, [REPORT_QUEUE])
         self._outbox: SimpleQueue[tuple[dict[str, Any], bool] | None] = SimpleQueue()
         self.journal = Journal(
             settings.folder / "journal",
@@ -107,26 +109,34 @@ class Session:
         self._take_over(recovered.logs)
         self.journal.commit()
         folder.empty(keep=recovered.paths)
+        self._sweep = folder.sweep
         self.heartbeats = Heartbeats(
             self._app, server, registered, settings.folder, fitness, settings.heartbeat, self.supervisor.inventory
         )
         self._app.task(name=COMMAND_TASK, base=transport.Unanswered)(self._deliver)
         # Before anything is sent: Celery fixes the queues of an app when it first needs one.
-        self._consumer = Consumer(self._app, [queue_of(registered.session)], canary=settings.heartbeat)
+        # A user of the broker that is gone, as after a restart of it or when the session is over, is told by a heartbeat.
+        self._consumer = Consumer(
+            self._app, [queue_of(registered.session)], canary=settings.heartbeat, changed=self.heartbeats.hurry
+        )
         Thread(target=self._publish, name="reports", daemon=True).start()
         self.heartbeats.start()
 
     @property
     def deaf(self) -> bool:
-        """Say whether commands do not arrive although the broker takes messages."""
-        return self._consumer.hearing is Hearing.DEAF
+        """Say whether commands do not arrive though the broker takes messages, or does so from others."""
+        return self._consumer.hearing in (Hearing.DEAF, Hearing.LOCKED_OUT)
 
     def close(self, *, ship: float, left: bool = False) -> None:
-        """End what runs, say so if nothing of the session is left, and take a few seconds to ship the last logs."""
+        """End what runs, say so if nothing of the session is left, and take a few seconds to ship the last logs.
+
+        The server takes that word for it: it has what was begun run elsewhere at once.
+        """
         self.heartbeats.close()
         self._consumer.stop()
         self._outbox.put(None)
         self.supervisor.close()
+        self._sweep()
         if left:
             self.journal.left()
             self.heartbeats.say_left()
@@ -146,8 +156,11 @@ class Session:
         self.supervisor.deliver(command)
 
     def _publish(self) -> None:
+        """Send reports, but to no crowded queue: what is left out is kept and sent again, and then the queue is looked at."""
+        crowded = False
         while item := self._outbox.get():
             report, again = item
-            if again and transport.waiting(self._app, [REPORT_QUEUE])[0] > CROWDED:
-                continue
-            transport.send(self._app, REPORT_TASK, report, REPORT_QUEUE)
+            if again:
+                crowded = transport.waiting(self._app, [REPORT_QUEUE])[0] > CROWDED
+            if not crowded:
+                transport.send(self._app, REPORT_TASK, report, REPORT_QUEUE)

@@ -1,10 +1,10 @@
 """How Celery is used, on both sides: transport alone. Nothing here knows what the messages mean."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from celery import Celery, Task
@@ -13,7 +13,7 @@ from kombu import Message, Producer, uuid
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from agent import encoding
 
@@ -38,18 +38,27 @@ BATCH = 300
 #: Messages that a queue holds, the newest, and seconds that it holds them: what nobody takes is sent again or was a hint.
 MOST = 10_000
 KEPT = 3600
+#: What goes wrong between this process and the broker.
+FAILURES = (KombuError, RedisError, OSError)
 NOTHING_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 class Channel(redis.Channel):
     """A channel that sends with one client; kombu makes one for each message, which takes longer than sending it."""
 
+    from_transport_options = (*redis.Channel.from_transport_options, "added_to")
+    #: Queues that this process may add to and nothing else; their consumer bounds them.
+    added_to: Collection[str] = ()
+
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         super()._put(queue, message, **kwargs)
         batch = kwargs.get("_publish_batch")
-        if batch is not None:
+        if batch is not None and queue not in self.added_to:
             batch.add("ltrim", queue, 0, MOST - 1)
             batch.add("expire", queue, KEPT)
+
+    def _queue_bind(self, *_: Any) -> None:
+        """Keep no list of queues at the broker: a message names its queue."""
 
     @contextmanager
     def conn_or_acquire(self, client: Redis | None = None) -> Iterator[Redis]:
@@ -66,7 +75,7 @@ class Transport(redis.Transport):
     Channel = Channel
 
 
-TRANSPORT_ALIASES["redis"] = f"{__name__}:Transport"
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport")
 
 
 class Unanswered(Task[Any, Any]):
@@ -104,11 +113,23 @@ def broker_url(redis_url: str) -> str:
     if parts.scheme != "unix":
         return redis_url
     database = dict(item.split("=", 1) for item in parts.query.split("&") if item).get("db", "0")
-    return f"redis+socket://{parts.path}?virtual_host={database}"
+    login = parts.netloc and f"{parts.netloc.removesuffix('@')}@"
+    return f"redis+socket://{login}{parts.path}?virtual_host={database}"
+
+
+def logged_in(redis_url: str, name: str, password: str) -> str:
+    """Return the same place with the credentials of a user; both are made of characters that need no quoting."""
+    scheme, place, *rest = urlsplit(redis_url)
+    return urlunsplit((scheme, f"{name}:{password}@{place.rpartition('@')[2]}", *rest))
+
+
+def has_login(redis_url: str) -> bool:
+    """Say whether the address has credentials in it."""
+    return "@" in urlsplit(redis_url).netloc
 
 
 def reach(redis_url: str) -> None:
-    """Ask the broker for an answer; raises RedisError, and of those AuthenticationError for a wrong password."""
+    """Ask the broker for an answer; raises RedisError, and of those AuthenticationError for a wrong password, or none."""
     with Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as client:
         client.ping()
 
@@ -134,7 +155,9 @@ def celery_settings() -> dict[str, Any]:
             "max_retries": 1,
             "interval_start": 0,
             "interval_max": 0.1,
-            "visibility_timeout": 3600,
+            # Messages are taken off their queues for good, and have no priorities: no other key is needed.
+            "ack_emulation": False,
+            "priority_steps": [0],
         },
         "task_publish_retry": False,
         "broker_pool_limit": 4,
@@ -145,6 +168,11 @@ def celery_settings() -> dict[str, Any]:
 def hurry(app: Celery, seconds: float) -> None:
     """Let a process that has people waiting wait no longer than this for the broker; it must not consume."""
     app.conf.broker_transport_options |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+
+
+def only_add(app: Celery, queues: Collection[str]) -> None:
+    """Let a process touch these queues by adding to them alone."""
+    app.conf.broker_transport_options |= {"added_to": queues}
 
 
 def send(app: Celery, task: str, payload: Any, queue: str) -> bool:
@@ -158,29 +186,39 @@ def send_all(app: Celery, task: str, messages: Sequence[tuple[Any, str]]) -> boo
         with app.producer_pool.acquire(block=True, timeout=1) as producer, producer.batch(max_size=BATCH):  # type: ignore[attr-defined]  # newer than its stubs
             for payload, queue in messages:
                 _publish(producer, task, payload, queue)
-    except (KombuError, RedisError, OSError) as error:
+    except FAILURES as error:
         log.warning("message not sent", task=task, error=str(error))
         return False
     return True
 
 
 @contextmanager
-def _client(app: Celery) -> "Iterator[Redis]":
+def client(app: Celery) -> "Iterator[Redis]":
     """Give a client of the broker, from those that messages are sent with."""
     with app.producer_pool.acquire(block=True, timeout=1) as producer:
         channel: Any = producer.channel
-        with channel.conn_or_acquire() as client:
-            yield client
+        with channel.conn_or_acquire() as connected:
+            yield connected
+
+
+def is_locked_out(app: Celery) -> bool:
+    """Say whether the broker answers, and does not accept the name or the password."""
+    try:
+        with client(app) as connected:
+            connected.ping()
+    except FAILURES as error:
+        return isinstance(error, AuthenticationError) or isinstance(error.__cause__, AuthenticationError)
+    return False
 
 
 def waiting(app: Celery, queues: Sequence[str]) -> list[int]:
     """Return how many messages wait in each queue; as many as it holds where the broker does not say."""
     try:
-        with _client(app) as client, client.pipeline(transaction=False) as asked:
+        with client(app) as connected, connected.pipeline(transaction=False) as asked:
             for queue in queues:
                 asked.llen(queue)
             return list(asked.execute())
-    except (KombuError, RedisError, OSError) as error:
+    except FAILURES as error:
         log.warning("queues not looked at", error=str(error))
         return [MOST] * len(queues)
 
@@ -188,9 +226,9 @@ def waiting(app: Celery, queues: Sequence[str]) -> list[int]:
 def delete(app: Celery, queues: Sequence[str]) -> None:
     """Delete queues that nobody will consume any more; where the broker does not answer, they expire."""
     try:
-        with _client(app) as client:
-            client.delete(*queues)
-    except (KombuError, RedisError, OSError) as error:
+        with client(app) as connected:
+            connected.delete(*queues)
+    except FAILURES as error:
         log.warning("queues not deleted", error=str(error))
 
 

@@ -41,7 +41,7 @@ from jobs.reporting import Applied
 from jobs.stopping import Stopped
 from jobs.surveying import Surveyor
 from jobs.upkeep import Upkeep
-from nodes import selectors
+from nodes import broker, selectors
 
 log = structlog.get_logger()
 TICK = 1.0
@@ -66,6 +66,7 @@ class Leader:
         self._gaps = backwards.Gaps()
         self._database_clock = clocks.DatabaseClock()
         self._reconciler = reconciling.Reconciler()
+        self._users = broker.Users()
         self._clock = clock
         self._hearing = hearing
         self._heard = Hearing.UNKNOWN
@@ -163,6 +164,7 @@ class Leader:
         _step("gaps", self._gaps.step)
         _step("clock", self._database_clock.follow)
         _step("watch", lambda: recovering.watch_nodes(listening=self._listening, epoch=self.epoch))
+        _step("users", self._keep_users)
         _step("resend", lambda: self._resend(now))
         if now - self._renewed >= lease.RENEWED_EVERY:
             self._renew()
@@ -173,13 +175,17 @@ class Leader:
     def _resend(self, now: float) -> None:
         self.dispatcher.resend(now, stopping.unconfirmed_cancels().cancels, pausing.unconfirmed_pauses())
 
+    def _keep_users(self) -> None:
+        if not self.dispatcher.mute:
+            self._users.keep()
+
     def _listen(self) -> None:
         """Look whether messages reach this process; one that they do not reach must not lead."""
         heard = self._hearing()
         if heard is Hearing.DEAF:
             lease.release(self.epoch, heard)
             raise lease.Deaf
-        self.dispatcher.mute = heard is Hearing.REFUSED
+        self.dispatcher.mute = heard in (Hearing.REFUSED, Hearing.LOCKED_OUT)
         if heard is not self._heard:
             self._heard = heard
             self._renew()

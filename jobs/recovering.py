@@ -28,7 +28,8 @@ from scheduling.retry import ExitClass, Failure
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
 SILENT = 30.0
 LOST = 60.0
-#: What agents say that have gone for good, with nothing left to tell.
+#: What agents say that have gone for good, with nothing left to tell, or whose session was ended (nodes.leaving): all of
+#: their processes have ended, so that what they had may run elsewhere at once. Of others that is known after LOST alone.
 LEFT = """figures @> '{"left": true}'"""
 #: Seconds by which a node's own fence comes earlier.
 MARGIN = 15.0

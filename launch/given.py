@@ -3,6 +3,7 @@
 Asks only; what is embedded stands in postgres and redis. Nothing here repeats an address, which may hold a password.
 """
 
+import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ import redis
 
 from launch.config import Config
 from launch.errors import LaunchError
+from launch.terminal import say
 
 CONNECT_SECONDS = 5
 OLDEST_POSTGRES = 14
@@ -49,6 +51,18 @@ def _ask_redis(url: str) -> None:
         raise ValueError("it does not begin with redis://, rediss:// or unix://")
     with redis.Redis.from_url(url, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS) as client:
         client.ping()
+        _note_users(client)
+
+
+def _note_users(client: redis.Redis) -> None:
+    """Say so where Redis makes no users for nodes (nodes.broker), which costs safety alone."""
+    user = f"switchyard-probe-{secrets.token_hex(8)}"
+    try:
+        client.execute_command("ACL SETUSER", user, "reset", "(%W~x +lpush)")  # type: ignore[no-untyped-call]  # untyped
+        client.acl_deluser(user)
+    except redis.ResponseError as error:
+        say(f"Redis makes no users for agents ({_first_line(error)}): all of them share the password of REDIS_URL,")
+        say("and one whose token is revoked still has it (docs/operating.md, A Redis of your own).")
 
 
 def _first_line(error: Exception) -> str:

@@ -27,11 +27,10 @@ ANY_ADDRESS = ("0.0.0.0", "::")
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """A TCP address for agents on other machines, and the password that everyone then needs."""
+    """A TCP address for agents on other machines."""
 
     host: str
     port: int
-    password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,20 @@ class Redis:
     socket: Path
 
 
-def prepare(data: Path, logs: Path, *, listen: Listen | None = None) -> Redis:
-    """Say how to run the broker with its socket under `data`, and on TCP as well if asked."""
+def prepare(data: Path, logs: Path, password: str, *, listen: Listen | None = None) -> Redis:
+    """Say how to run the broker with its socket under `data`, and on TCP as well if asked.
+
+    The password is that of the server's own processes; for agents they make users of their own (nodes.broker).
+    """
     home = folders.private(data / "redis")
     path = folders.socket_folder(home, SOCKET) / SOCKET
     configuration = home / "redis.conf"
     # A file and not arguments: every user of the machine may read those, and a password is among them.
     configuration.touch(mode=0o600)
-    configuration.write_text(_configuration(path, listen))
+    configuration.write_text(_configuration(path, password, listen))
     argv = (str(binaries.redis()), str(configuration))
     command = Command("redis", argv, {"LC_ALL": "C"}, logs / "redis.log", home, rank=1, grace=10.0)
-    return Redis(command, _url(path, listen), path)
+    return Redis(command, _url(path, password, listen), path)
 
 
 def is_ready(server: Redis) -> bool:
@@ -75,19 +77,19 @@ def forget_socket(server: Redis) -> None:
         server.socket.parent.rmdir()
 
 
-def _configuration(path: Path, listen: Listen | None) -> str:
-    settings = SETTINGS | {"unixsocket": f'"{path}"', "dir": f'"{path.parent}"'} | _listening(listen)
+def _configuration(path: Path, password: str, listen: Listen | None) -> str:
+    places = {"unixsocket": f'"{path}"', "dir": f'"{path.parent}"', "requirepass": f'"{password}"'}
+    settings = SETTINGS | places | _listening(listen)
     return "".join(f"{name} {value}\n" for name, value in settings.items())
 
 
 def _listening(listen: Listen | None) -> dict[str, str]:
-    if listen is None:
-        return {"port": "0"}
-    return {"bind": listen.host, "port": str(listen.port), "requirepass": f'"{listen.password}"'}
+    return {"bind": listen.host, "port": str(listen.port)} if listen else {"port": "0"}
 
 
-def _url(path: Path, listen: Listen | None) -> str:
+def _url(path: Path, password: str, listen: Listen | None) -> str:
+    login = f":{quote(password, safe='')}@"
     if listen is None:
-        return f"unix://{path}?db=0"
+        return f"unix://{login}{path}?db=0"
     host = "127.0.0.1" if listen.host in ANY_ADDRESS else listen.host
-    return f"redis://:{quote(listen.password, safe='')}@{host}:{listen.port}/0"
+    return f"redis://{login}{host}:{listen.port}/0"

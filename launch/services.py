@@ -4,6 +4,7 @@ For development and tests; `make up` keeps them under the supervisor instead.
 """
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -40,7 +41,7 @@ def running(data: Path, *, durable: bool = True, listen: redis.Listen | None = N
     root = folders.data_folder(data, account.borrowed())
     logs = folders.private(root / "logs")
     database = postgres.prepare(root, logs, durable=durable)
-    broker = redis.prepare(root, logs, listen=listen)
+    broker = redis.prepare(root, logs, secrets.token_urlsafe(32), listen=listen)
     with ExitStack() as stack:
         stack.callback(postgres.forget_sockets, database)
         stack.callback(redis.forget_socket, broker)

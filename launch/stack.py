@@ -4,6 +4,7 @@ Who starts, watches and stops them: supervisor. What they are given, they are gi
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -87,9 +88,19 @@ def _agent(setting: Setting, env: dict[str, str], name: str) -> Command:
         setting,
         name,
         (*AGENT, *options, "--slots", str(setting.config.slots), *shares(setting.config.agents, folder)),
-        own | {"SWITCHYARD_NODE_TOKEN": setting.credentials.node_token},
+        own | {"REDIS_URL": place_of_redis(setting), "SWITCHYARD_NODE_TOKEN": setting.credentials.node_token},
         rank=4,
     )
+
+
+def place_of_redis(setting: Setting) -> str:
+    """Return where agents find Redis: without the server's password where they get one each (nodes.broker).
+
+    A Redis that was given may make no users for them, so that its address is passed on as it is.
+    """
+    if setting.config.redis_url:
+        return setting.redis_url
+    return re.sub(r"://[^/@]*@", "://", setting.redis_url)
 
 
 def shares(agents: int, folder: Path) -> tuple[str, ...]:

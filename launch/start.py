@@ -74,8 +74,8 @@ def _start_postgres(data: Path, logs: Path, supervisor: Supervisor) -> str:
 
 
 def _start_redis(config: Config, known: Credentials, data: Path, logs: Path, supervisor: Supervisor) -> str:
-    listen = config.listen and redis.Listen(config.listen, config.redis_port, known.redis_password)
-    server = redis.prepare(data, logs, listen=listen or None)
+    listen = redis.Listen(config.listen, config.redis_port) if config.listen else None
+    server = redis.prepare(data, logs, known.redis_password, listen=listen)
     _start_service(server.command, lambda: redis.is_ready(server), supervisor)
     return server.url
 

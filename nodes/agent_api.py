@@ -4,13 +4,15 @@ from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.drf import Ruled, identity_of
 from access.roles import Role
-from nodes import services
+from access.rules import PUBLIC
+from nodes import broker, leaving, services
 from nodes.versions import require_fit
 from scheduling.spec.fields import NAME_PATTERN
 
@@ -53,6 +55,14 @@ class HeartbeatSerializer(serializers.Serializer[Any]):
     figures = serializers.DictField(default=dict)
 
 
+class LeftSerializer(serializers.Serializer[Any]):
+    """A session of which nothing is left, and what shows that its agent says so."""
+
+    node = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    session = serializers.CharField(max_length=40)
+    proof = serializers.CharField(max_length=100)
+
+
 class RegisterView(Ruled, APIView):
     """Sessions of agents."""
 
@@ -65,7 +75,10 @@ class RegisterView(Ruled, APIView):
         require_fit(told.pop("version"), settings.VERSION)
         node, resumed = services.register(**told, token=identity_of(request).token)
         answer = {"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report}
-        return Response(answer | {"pause": node.confirmed_pause})
+        user = broker.admit(node)
+        login = {"name": user.name, "password": user.password} if user else None
+        proof = leaving.proof_of(node.id, node.session)
+        return Response(answer | {"pause": node.confirmed_pause, "broker": login, "proof": proof})
 
 
 class HeartbeatView(Ruled, APIView):
@@ -81,6 +94,19 @@ class HeartbeatView(Ruled, APIView):
             detail = {"code": "session_ended", "detail": "This session has ended.", "attr": None}
             return Response({"type": "client_error", "errors": [detail]}, status.HTTP_409_CONFLICT)
         return Response({"acknowledged": told["number"]})
+
+
+class LeftView(Ruled, APIView):
+    """The last word of sessions that were ended: their token may not be valid any more, so that a proof counts."""
+
+    rules = {"post": PUBLIC}
+    schema = None
+
+    def post(self, request: Request) -> Response:
+        """Note that nothing of a session is left."""
+        if not leaving.leave(**_read(LeftSerializer, request)):
+            raise PermissionDenied("This is not the proof of that session.")
+        return Response({})
 
 
 def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

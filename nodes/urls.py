@@ -12,5 +12,6 @@ router.register("nodes", NodeViewSet, basename="node")
 urlpatterns = [
     path("agent/register", agent_api.RegisterView.as_view()),
     path("agent/heartbeat", agent_api.HeartbeatView.as_view()),
+    path("agent/left", agent_api.LeftView.as_view()),
     path("", include(router.urls)),
 ]

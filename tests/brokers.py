@@ -1,6 +1,7 @@
 """A Redis for one test alone, which the test may make read-only, full or frozen."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,21 @@ from launch.services import READY_SECONDS
 class Broker:
     """A running Redis, its address, and what can go wrong with it."""
 
-    def __init__(self, url: str, pid: int) -> None:
-        self.url = url
-        self._pid = pid
-        self.client = clients.Redis.from_url(url)
+    def __init__(self, server: redis.Redis) -> None:
+        self._server = server
+        self.url = server.url
+        self.client = clients.Redis.from_url(self.url)
+        self.start()
+
+    def start(self) -> None:
+        """Start the process, and wait until it answers."""
+        self._child = commands.spawn(self._server.command, dies_with_parent=True)
+        commands.await_ready(self._child, lambda: redis.is_ready(self._server), self._server.command, READY_SECONDS)
+
+    def kill(self) -> None:
+        """Kill the process: all that it held is lost, its users too."""
+        self._child.kill()
+        self._child.wait()
 
     def refuse_writes(self) -> None:
         """Answer NOREPLICAS to every command that writes."""
@@ -44,25 +56,34 @@ class Broker:
 
     def freeze(self) -> None:
         """Stop the process: connections stay, answers do not come."""
-        os.kill(self._pid, signal.SIGSTOP)
+        os.kill(self._child.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let the process go on."""
-        os.kill(self._pid, signal.SIGCONT)
+        os.kill(self._child.pid, signal.SIGCONT)
 
 
 @contextmanager
 def own_broker(folder: Path) -> Iterator[Broker]:
     """Run a Redis while the block lasts."""
     folder.mkdir(exist_ok=True)
-    server = redis.prepare(folder, folder)
-    child = commands.spawn(server.command, dies_with_parent=True)
-    commands.await_ready(child, lambda: redis.is_ready(server), server.command, READY_SECONDS)
-    broker = Broker(server.url, child.pid)
+    server = redis.prepare(folder, folder, "the password of a test")
+    broker = Broker(server)
     try:
         yield broker
     finally:
         broker.client.close()
-        child.kill()
-        child.wait()
+        broker.kill()
         redis.forget_socket(server)
+
+
+def place(url: str) -> str:
+    """Return the address without credentials."""
+    return re.sub(r"://[^/@]*@", "://", url)
+
+
+def without_acl(client: clients.Redis, url: str) -> str:
+    """Make a user that may do all but make users, as managed services have; return the address with it."""
+    rules = ("on", ">secret", "~*", "&*", "+@all", "-acl")
+    client.execute_command("ACL SETUSER", "plain", *rules)  # type: ignore[no-untyped-call]  # untyped
+    return place(url).replace("://", "://plain:secret@")

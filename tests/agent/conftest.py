@@ -50,6 +50,11 @@ class Server:
         self.pause = 0
         self.acknowledge_heartbeats = True
         self.ended_session = ""
+        #: What is answered to heartbeats whose token is not valid any more: a status and a body.
+        self.distrust: tuple[int, Any] | None = None
+        self.distrusted = 0
+        self.login: dict[str, str] | None = None
+        self.left: list[dict[str, Any]] = []
         self.down = self.refuse_logs = False
         self.down_for = 0
         self.number = 0
@@ -238,6 +243,9 @@ class Server:
                     self.reply(409, {"errors": [{"detail": server.refusal}]})
                 elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":
                     self.reply(401, {})
+                elif parts[0] == "heartbeat" and server.distrust:
+                    server.distrusted += 1
+                    self.reply(*server.distrust)
                 elif parts[0] == "heartbeat" and json.loads(body)["session"] == server.ended_session:
                     self.reply(409, {"errors": [{"code": "session_ended", "detail": "This session has ended."}]})
                 else:
@@ -261,13 +269,18 @@ class Server:
                 server.registrations.append(told)
                 return {
                     "node": 1, "session": server.session, "resumed": resumed, "last_report": server.acknowledged,
-                    "pause": server.pause,
+                    "pause": server.pause, "broker": server.login, "proof": "proof",
                 }  # fmt: skip
 
             def on_heartbeat(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
                 told = json.loads(body)
                 server.http_heartbeats.append(told)
                 return {"acknowledged": told["number"] if server.acknowledge_heartbeats else 0}
+
+            def on_left(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                assert "Authorization" not in self.headers
+                server.left.append(json.loads(body))
+                return {}
 
             def on_inputs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
                 texts = server.inputs[int(parts[0])][parts[1]]

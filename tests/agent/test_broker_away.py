@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +11,7 @@ import pytest
 
 from agent import machine
 from tests.agent.conftest import Agent, Server, wait_until
-from tests.brokers import own_broker
+from tests.brokers import Broker, own_broker
 
 
 class Link:
@@ -101,16 +101,35 @@ def test_an_agent_says_its_version_and_ends_where_it_does_not_fit(
 
 
 def test_an_agent_that_no_message_reaches_begins_again(tmp_path: Path) -> None:
-    with own_broker(tmp_path / "broker") as broker:
-        server = Server(broker.client, broker.url)
-        agent = Agent(server, tmp_path / "agent", "--slots", "1", "--heartbeat", "0.1")
-        try:
-            wait_until(lambda: server.registrations)
-            broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["-brpop"])
-            wait_until(lambda: len(server.registrations) > 1)
-            broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["+brpop"])
-            server.launch(2, python="agent_tasks:square")
-            assert server.result(2) == 0
-        finally:
-            agent.kill()
-            server.close()
+    with own_broker(tmp_path / "broker") as broker, agent_on(broker, tmp_path) as server:
+        wait_until(lambda: server.registrations)
+        broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["-brpop"])
+        wait_until(lambda: len(server.registrations) > 1)
+        broker.client.acl_setuser("default", enabled=True, nopass=True, commands=["+brpop"])
+        server.launch(2, python="agent_tasks:square")
+        assert server.result(2) == 0
+
+
+def test_an_agent_begins_again_where_its_user_is_not_let_in_for_long(tmp_path: Path) -> None:
+    login = {"name": "nobody", "password": "x"}
+    with own_broker(tmp_path / "broker") as broker, agent_on(broker, tmp_path, login) as server:
+        wait_until(lambda: server.registrations)
+        broker.client.execute_command("ACL SETUSER", "somebody", "on", ">y", "allkeys", "allcommands")  # type: ignore[no-untyped-call]  # untyped
+        server.login = {"name": "somebody", "password": "y"}
+        wait_until(lambda: len(server.registrations) > 1)
+        server.launch(2, python="agent_tasks:square")
+        assert server.result(2) == 0
+        assert {each["user"] for each in broker.client.client_list()} == {"default", "somebody"}
+
+
+@contextmanager
+def agent_on(broker: Broker, folder: Path, login: dict[str, str] | None = None) -> Iterator[Server]:
+    """Run an agent on a broker of its own; give the server that it knows."""
+    server = Server(broker.client, broker.url)
+    server.login = login
+    agent = Agent(server, folder / "agent", "--slots", "1", "--heartbeat", "0.1")
+    try:
+        yield server
+    finally:
+        agent.kill()
+        server.close()

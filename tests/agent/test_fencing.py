@@ -79,6 +79,25 @@ def test_a_session_that_the_server_has_ended_ends_at_once_with_all_that_runs(
     assert server.result(2) == 0
 
 
+def test_an_agent_whose_token_is_not_valid_any_more_ends_everything_and_says_so(
+    start_agent: Start, server: Server, tmp_path: Path
+) -> None:
+    start_agent("--heartbeat", "0.2", "--fence", str(LONG), env={"SWITCHYARD_NODE_TOKEN": "revoked"})
+    server.launch(1, python=WAIT, args=[str(tmp_path)], disconnect_grace=LONG)
+    pid = running(tmp_path)
+    server.acknowledge_heartbeats = False
+    server.distrust = 401, "a proxy's own words"
+    beats = len(server.registrations)
+    wait_until(lambda: server.distrusted > 3)
+    assert alive(pid)
+    server.distrust = 401, {"errors": [{"code": "authentication_failed", "detail": "Unknown or expired token."}]}
+    wait_until(lambda: server.left)
+    assert not alive(pid)
+    assert server.left == [{"node": 1, "session": "session1", "proof": "proof"}]
+    wait_until(lambda: len(server.registrations) == beats + 1)
+    assert server.registrations[-1]["session"] == ""
+
+
 def runs(server: Server, stage: int) -> bool:
     """Launch a task and say whether it was run, or else returned."""
     server.launch(stage, python="agent_tasks:square")

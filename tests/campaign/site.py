@@ -29,7 +29,7 @@ class Site:
         root = folders.data_folder(data, account.borrowed())
         logs = folders.private(root / "logs")
         self._postgres = postgres.prepare(root, logs)
-        self._redis = broker.prepare(root, logs)
+        self._redis = broker.prepare(root, logs, "the password of a campaign")
         self.clock = clock
         self.database_url, self.redis_url = self._postgres.url, self._redis.url
         self.socket = self._redis.socket
@@ -90,7 +90,7 @@ class Site:
 
     def client(self) -> redis.Redis:
         """Return a client of the broker."""
-        return redis.Redis(unix_socket_path=str(self.socket))
+        return redis.Redis.from_url(self.redis_url)
 
     def stop(self) -> None:
         """End everything."""

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from switchyard.task import Task
@@ -10,6 +12,21 @@ from switchyard.task import Task
 
 def interval(task: Task, folder: str, seconds: float) -> int:
     """Run for a while under the task's lock file; leave a mark where another attempt holds it already (I4)."""
+    with _alone(task, folder):
+        time.sleep(seconds)
+    return task.index
+
+
+def until(task: Task, folder: str, file: str) -> int:
+    """Run so until a file is there."""
+    with _alone(task, folder):
+        while not Path(file).exists():
+            time.sleep(0.05)
+    return task.index
+
+
+@contextmanager
+def _alone(task: Task, folder: str) -> Iterator[None]:
     lock = os.open(Path(folder) / f"{task.index}.lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -18,7 +35,6 @@ def interval(task: Task, folder: str, seconds: float) -> int:
     with (Path(folder) / "intervals").open("a") as log:
         log.write(f"begin {task.index} {task.attempt}\n")
         log.flush()
-        time.sleep(seconds)
+        yield
         log.write(f"end {task.index} {task.attempt}\n")
     os.close(lock)
-    return task.index

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -84,13 +85,15 @@ def test_data_of_a_version_that_is_not_here_is_refused_by_name(data: Path) -> No
         binaries.postgres(None, major=9)
 
 
-def test_broker_on_tcp_asks_for_its_password(data: Path, free_port: int) -> None:
-    listen = Listen("127.0.0.1", free_port, "open sesame")
+def test_broker_asks_for_its_password_by_its_socket_and_on_tcp(data: Path, free_port: int) -> None:
+    listen = Listen("127.0.0.1", free_port)
     with services.running(data, durable=False, listen=listen) as running:
         assert ping(running.redis_url)
-        with pytest.raises(redis.AuthenticationError):
-            ping(f"redis://127.0.0.1:{listen.port}/0")
-        assert "sesame" not in command_line(running.redis)
+        for stranger in (f"redis://127.0.0.1:{listen.port}/0", f"unix://{data}/redis/redis.sock"):
+            with pytest.raises(redis.AuthenticationError):
+                ping(stranger)
+        assert str(urlsplit(running.redis_url).password) not in command_line(running.redis)
+        assert (data / "redis" / "redis.conf").stat().st_mode & 0o077 == 0
 
 
 def test_sockets_are_closed_to_other_users(data: Path) -> None:
@@ -104,7 +107,7 @@ def test_folder_too_deep_for_a_socket_gets_a_short_one(data: Path) -> None:
     with services.running(deep, durable=False) as running:
         assert query(running, "SELECT 1") == 1
         assert ping(running.redis_url)
-        short = Path(running.redis_url.removeprefix("unix://").partition("?")[0])
+        short = Path(urlsplit(running.redis_url).path)
         assert len(str(short)) <= folders.SOCKET_PATH_LIMIT
     assert not short.parent.exists()
 

@@ -13,10 +13,11 @@ from typing import TextIO
 import httpx
 import pytest
 
-from launch import account, record, web
+from launch import account, given, record, web
 from launch.config import ROOT, read
 from launch.errors import LaunchError
 from launch.processes import is_alive, wait_until
+from tests.brokers import own_broker, without_acl
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -180,3 +181,16 @@ def test_given_server_that_cannot_be_used_is_an_error_that_says_what_to_do(
     assert reason in line
     assert "secret" not in line
     assert not (stack.data / "logs").exists()
+
+
+def test_given_redis_that_makes_no_users_is_used_and_said_to_make_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with own_broker(tmp_path) as broker:
+        given.require(read({"REDIS_URL": broker.url}))
+        assert capsys.readouterr().out == ""
+        assert broker.client.acl_users() == ["default"]
+        given.require(read({"REDIS_URL": without_acl(broker.client, broker.url)}))
+    said = capsys.readouterr().out
+    assert "Redis makes no users for agents" in said
+    assert "secret" not in said
