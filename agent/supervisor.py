@@ -207,7 +207,7 @@ class Supervisor:
     def _read(self, worker: Worker) -> None:
         """Read what a worker has written; one that closed its pipe and lives can tell nothing more."""
         try:
-            if worker.number in self._floor.workers and not self.ends.read(worker) and worker.is_mute():
+            if worker.number in self._floor.workers and not self.ends.read(worker) and worker.mute:
                 self._selector.unregister(worker.results)
                 stops.clear(worker)
         except OSError as error:

@@ -91,6 +91,8 @@ class Worker:
         self._unclaimed = unclaimed
         self._stages = stages
         self._partial = b""
+        #: Whether the pipe that it writes to is closed at its end.
+        self.mute = False
 
     def bound(self, mem: int) -> None:
         """Bound the memory of what it runs from now on to so many MiB; 0 is no bound."""
@@ -176,21 +178,17 @@ class Worker:
 
     def read(self) -> bytes:
         """Return whole lines that the worker has written, b"" if there are none now."""
-        try:
-            data = self._partial + os.read(self.results, PIPE)
-        except BlockingIOError:
-            return b""
-        whole, newline, self._partial = data.rpartition(b"\n")
+        while b"\n" not in self._partial:
+            try:
+                data = os.read(self.results, PIPE)
+            except BlockingIOError:
+                return b""
+            self.mute = not data
+            if self.mute:
+                return b""
+            self._partial += data
+        whole, newline, self._partial = self._partial.rpartition(b"\n")
         return whole + newline
-
-    def is_mute(self) -> bool:
-        """Say whether the pipe that it writes to is closed at its end."""
-        try:
-            data = os.read(self.results, PIPE)
-        except BlockingIOError:
-            return False
-        self._partial += data
-        return not data
 
     def retire(self) -> None:
         """Let the process end when it has nothing more to do."""
