@@ -47,7 +47,9 @@ def terminated(path: str) -> Any:
 
 def _tidy_sleep(path: str) -> None:
     try:
-        Path(path).write_text("begun")
+        begun = Path(f"{path}.new")
+        begun.write_text("begun")
+        begun.rename(path)  # With what it holds, so that who sees it may end this process.
         time.sleep(1000)
     finally:
         Path(path).write_text("tidied")

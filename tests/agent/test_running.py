@@ -72,7 +72,8 @@ def test_what_had_not_ended_when_it_was_fetched_is_fetched_again(agent: Agent, s
     need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "given": []}
     server.launch(1, first=2, python="agent_tasks:large", args=[100_000])
     server.launch(2, 1, python="agent_tasks:inputs", inputs=[need], after=[[1, 0, 3]])
-    server.until(lambda: (2, 0, 0) in server.returned())
+    # What waits here for a task goes back with its end, if not before: placed again before that, it would go back once more.
+    server.until(lambda: (2, 0, 0) in server.returned() and (1, 0, 2) in server.ends())
     server.inputs[2] = {"1": ["0", "1", "4"]}
     server.launch(2, 1, python="agent_tasks:inputs", inputs=[need])
     assert server.result(2) == {"squares": [0, 1, 4]}
