@@ -1,5 +1,7 @@
 """How Celery is used, on both sides: transport alone. Nothing here knows what the messages mean."""
 
+import math
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -33,13 +35,15 @@ HEADERS = {
     "origin": "",
     "ignore_result": True,
 }
-#: Commands to the broker of one round trip; a message takes three.
+#: Commands to the broker of one round trip; a message takes up to three.
 BATCH = 300
 #: Messages that a queue holds, the newest, and seconds that it holds them: what nobody takes is sent again or was a hint.
 MOST = 10_000
 KEPT = 3600
 #: What goes wrong between this process and the broker.
 FAILURES = (KombuError, RedisError, OSError)
+#: Seconds between bounding a queue, and how many queues a channel remembers this of.
+BOUND_EVERY, BOUNDED = 1.0, 1000
 NOTHING_FOLLOWS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
@@ -53,9 +57,24 @@ class Channel(redis.Channel):
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         super()._put(queue, message, **kwargs)
         batch = kwargs.get("_publish_batch")
-        if batch is not None and queue not in self.added_to:
+        if batch is not None and queue not in self.added_to and self._is_to_be_bounded(queue):
             batch.add("ltrim", queue, 0, MOST - 1)
             batch.add("expire", queue, KEPT)
+
+    def _is_to_be_bounded(self, queue: str) -> bool:
+        """Say whether it is time to bound a queue: doing so with each message takes twice the time of the message."""
+        now = time.monotonic()
+        if now - self._bounded.get(queue, -math.inf) < BOUND_EVERY:
+            return False
+        if len(self._bounded) > BOUNDED:
+            self._bounded.clear()
+        self._bounded[queue] = now
+        return True
+
+    @cached_property
+    def _bounded(self) -> dict[str, float]:
+        """When queues were bounded last."""
+        return {}
 
     def _queue_bind(self, *_: Any) -> None:
         """Keep no list of queues at the broker: a message names its queue."""

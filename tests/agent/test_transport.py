@@ -17,7 +17,7 @@ from celery import Celery
 from celery.worker import state
 
 from agent import transport
-from agent.consuming import ENDED, Consumer, Hearing
+from agent.consuming import CANARY_TASK, ENDED, Consumer, Hearing
 from tests.agent.conftest import wait_until
 from tests.brokers import Broker, own_broker
 
@@ -39,7 +39,10 @@ def test_messages_arrive_in_order_and_leave_nothing_at_the_broker(app: Celery, b
         assert transport.send(app, TASK, {"number": number, "none": None}, QUEUE)
     assert [taken.get(timeout=PATIENCE) for _ in range(3)] == [{"number": number, "none": None} for number in range(3)]
     consumer.stop()
-    assert not broker.exists("unacked", "unacked_index", QUEUE)
+    assert not broker.exists("unacked", "unacked_index")
+    left: list[Any] = broker.lrange(QUEUE, 0, -1)
+    # A canary may have met the end of the consumer.
+    assert {json.loads(message)["headers"]["task"] for message in left} <= {CANARY_TASK}
 
 
 def test_a_broker_that_hangs_costs_the_time_allowed_and_no_error(app: Celery, broker: redis.Redis) -> None:
@@ -134,11 +137,17 @@ def test_a_queue_holds_the_newest_messages_and_not_for_ever(
 ) -> None:
     monkeypatch.setattr(transport, "MOST", 3)
     with closing(app_on(redis_url)) as sender:
-        transport.send_all(sender, TASK, [(number, QUEUE) for number in range(5)])
-        assert transport.waiting(sender, [QUEUE, "no.such"]) == [3, 0]
+        transport.send(sender, TASK, 0, QUEUE)
         assert 0 < broker.ttl(QUEUE) <= transport.KEPT
+        with monkeypatch.context() as patch:
+            patch.setattr(transport, "BOUND_EVERY", 0)
+            transport.send_all(sender, TASK, [(number, QUEUE) for number in range(1, 5)])
+        assert transport.waiting(sender, [QUEUE, "no.such"]) == [3, 0]
         messages: list[Any] = broker.lrange(QUEUE, 0, -1)
         assert [payload_of(message) for message in messages] == [4, 3, 2]
+        broker.persist(QUEUE)
+        transport.send_all(sender, TASK, [(number, QUEUE) for number in range(5, 7)])
+        assert broker.ttl(QUEUE) == -1, "it was bounded a moment ago"
         transport.delete(sender, [QUEUE])
     assert not broker.exists(QUEUE)
 
