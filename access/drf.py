@@ -70,13 +70,11 @@ class ByRole(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         rule = rule_for(view, request.method or "")
-        if rule == PUBLIC:
-            return True
         role = identity_of(request).role if request.auth else None
-        if not (isinstance(rule, Role) and role and role.includes(rule)):
+        if rule != PUBLIC and not (isinstance(rule, Role) and role and role.includes(rule)):
             return False
         try:
-            bodies.read(request._request, known=True)
+            bodies.read(request._request, known=role is not None)
         except NotRead as error:
             raise Unread(error) from error
         return True
