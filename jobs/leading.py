@@ -21,6 +21,7 @@ from jobs import (
     deadlines,
     deafness,
     draining,
+    incarnation,
     lease,
     pausing,
     placing,
@@ -100,6 +101,9 @@ class Leader:
     def _prepare(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(rows.LEADER_SETTINGS)
+        if incarnation.recognise():
+            log.error("the database is a copy that was put back: all agents begin new sessions")
+            raise lease.LeaseLost
         self._listening_since = time.monotonic()
 
     def turn(self, arrived: list[Message]) -> None:

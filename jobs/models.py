@@ -24,6 +24,8 @@ class Lease(models.Model):
     expires_at = models.DateTimeField()
     #: What is wrong with the way through the broker to the leader (agent.consuming); empty: nothing.
     broker = models.CharField(max_length=40, blank=True, default="")
+    #: The database that the installation goes on with (jobs.incarnation).
+    identity = models.CharField(max_length=100, blank=True, default="")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="lease_is_a_singleton")]

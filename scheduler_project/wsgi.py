@@ -2,6 +2,7 @@
 
 import gc
 import os
+from contextlib import suppress
 
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
@@ -18,14 +19,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 _application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
 from access.forwarding import forwarded  # noqa: E402
 from agent import transport  # noqa: E402
-from database import requests  # noqa: E402
+from database import requests, rows  # noqa: E402
+from jobs import incarnation  # noqa: E402
 
 refuse_unsafe_start()
 requests.limit()
+# Before anything is submitted, which would get numbers that were given already. If the database is away, the leader asks.
+with suppress(*rows.TRANSIENT):
+    incarnation.recognise()
+connection.close()
 # All that a request sends is a hint, without which the scheduler looks a second later.
 transport.hurry(celery_app, HINT_SECONDS)
 

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from jobs import incarnation
 from jobs.clocks import DatabaseClock
 from jobs.invariants import violations
 from jobs.leading import Leader
+from jobs.lease import LeaseLost
 from jobs.models import Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
@@ -89,6 +92,24 @@ def test_after_a_restore_all_agents_begin_new_sessions(leader: Leader, agent: Li
     agent.listen()
     call_command("restored")
     assert Lease.objects.get().epoch > leader.epoch
+    Lease.objects.update(epoch=leader.epoch, expires_at=timezone.now() + timedelta(hours=1))
+    goes_on_in_a_new_session(leader, agent)
+
+
+def test_a_copy_that_was_put_back_is_recognised(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    named(agent)
+    stage = job({"a": {"parallelism": 2}}).stages.get().id
+    turn(leader)
+    agent.listen()
+    assert not incarnation.recognise()
+    Lease.objects.update(identity="another database")
+    with pytest.raises(LeaseLost):
+        Leader(leader.epoch)
+    assert not incarnation.recognise(), "it is the database from now on"
+    assert Lease.objects.get().epoch == leader.epoch + incarnation.LEAP
+    assert "was restored" in Event.objects.get(kind="node_refused").text
+    assert job({"a": {}}).stages.get().id > stage + incarnation.LEAP
+    Job.objects.order_by("number").last().delete()
     Lease.objects.update(epoch=leader.epoch, expires_at=timezone.now() + timedelta(hours=1))
     goes_on_in_a_new_session(leader, agent)
 

@@ -3,22 +3,16 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import transaction
 
-from database import rows
-from nodes import trusting
-
-#: More leaders than there have been since any backup: a number is never given twice.
-LEAP = 1_000_000
+from jobs import incarnation
 
 
 class Command(BaseCommand):
-    """To be run after a restore, before or after the scheduler is started."""
+    """To be run after a restore that is not recognised: by the files of the whole server. Before or after the start."""
 
     help = "After a restore of the database: have all agents end what runs, begin new sessions, and run it again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with transaction.atomic():
-            trusting.refuse(None, "the database was restored.")
-            rows.execute("UPDATE jobs_lease SET epoch = epoch + %s, expires_at = to_timestamp(0)", [LEAP])
+        if not incarnation.recognise():
+            incarnation.restored()
         self.stdout.write("all agents begin new sessions when they are next heard")
