@@ -12,7 +12,7 @@ from uuid import UUID
 import graphviz
 from django.http import HttpResponse
 
-from jobs import showing_stages, svg
+from jobs import layouts, showing_stages, svg
 from jobs.layout import NoLayout, lay_out
 from jobs.services import NoSuchJob
 
@@ -73,7 +73,7 @@ def picture(shown: Sequence[dict[str, Any]]) -> str:
     numbers = {stage.id: number for number, stage in enumerate(stages)}
     pairs = tuple((numbers[edge.producer], numbers[edge.consumer]) for edge in edges)
     try:
-        layout = lay_out(len(stages), pairs)
+        layout = lay_out(len(stages), pairs, layouts.keep)
     except NoLayout as error:
         return svg.note(str(error))
     return svg.draw(layout, stages, {pair: edge.exchange for pair, edge in zip(pairs, edges, strict=True)}, COLOURS)

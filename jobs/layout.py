@@ -1,6 +1,7 @@
 """Layout: where the nodes and edges of a graph go, asked of Graphviz with limits on its time and memory.
 
-It is given numbers alone. Layouts are kept, as a job's graph does not change; also that there is none, for a while.
+It is given numbers alone. Layouts are kept, as a job's graph does not change; also that there is none, for a while: here
+by each process, and by `jobs.layouts` for all.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,7 +22,7 @@ SECONDS = 5
 BYTES = 512 * 1024 * 1024
 KEPT = 256
 #: Seconds after which a graph that was not laid out is tried again: the machine may have been busy.
-FAILED_FOR = 600.0
+FAILED_FOR = 24 * 3600.0
 #: Points an inch, as Graphviz counts, and the size of a node in points.
 INCH = 72.0
 NODE_WIDTH, NODE_HEIGHT = 176, 52
@@ -56,7 +57,11 @@ class NotDrawn(NoLayout):
     """Graphviz tried, and did not lay out this graph."""
 
 
-def lay_out(nodes: int, edges: tuple[tuple[int, int], ...]) -> Layout:
+#: Returns what is kept of a graph, by its digest, or what the second makes, which is kept then.
+Keep = Callable[[str, Callable[[], "Layout | Failed"]], "Layout | Failed"]
+
+
+def lay_out(nodes: int, edges: tuple[tuple[int, int], ...], keep: Keep = lambda _, make: make()) -> Layout:
     """Return the layout of a graph of nodes 0, 1, …; raises NoLayout where Graphviz is missing, too slow or too big."""
     text = _text(nodes, edges)
     key = hashlib.sha256(text.encode()).hexdigest()
@@ -64,7 +69,7 @@ def lay_out(nodes: int, edges: tuple[tuple[int, int], ...]) -> Layout:
         work = _works.setdefault(key, Lock())
     try:
         with work:
-            found = _known(key) or _tried(key, text, nodes)
+            found = _known(key) or _remember(key, keep(key, lambda: _tried(text, nodes)))
     finally:
         with _lock:
             _works.pop(key, None)
@@ -91,12 +96,15 @@ def _known(key: str) -> Layout | Failed | None:
     return None if isinstance(found, Failed) and time.monotonic() > found.until else found
 
 
-def _tried(key: str, text: str, nodes: int) -> Layout | Failed:
-    """Lay out a graph and keep what came of it; that Graphviz is missing is found out anew each time."""
+def _tried(text: str, nodes: int) -> Layout | Failed:
+    """Lay out a graph; that Graphviz is missing is found out anew each time."""
     try:
-        found: Layout | Failed = _read(_run(text), nodes)
+        return _read(_run(text), nodes)
     except NotDrawn as error:
-        found = Failed(str(error), time.monotonic() + FAILED_FOR)
+        return Failed(str(error), time.monotonic() + FAILED_FOR)
+
+
+def _remember(key: str, found: Layout | Failed) -> Layout | Failed:
     with _lock:
         _kept[key] = found
         while len(_kept) > KEPT:

@@ -232,6 +232,15 @@ class Assignment(models.Model):
         constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
 
 
+class LaidOut(models.Model):
+    """The layout of a graph as JSON, by the digest of what Graphviz was given; or why there is none (jobs.layouts)."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    layout = models.TextField(null=True)
+    reason = models.TextField(blank=True)
+    made_at = models.DateTimeField()
+
+
 class Figure(models.Model):
     """A bucket of a histogram of the main path: how many values were at most `bound` and above the next lower one.
 

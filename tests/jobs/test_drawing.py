@@ -5,16 +5,18 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from django.utils import timezone
 
-from jobs import drawing, layout, svg
+from jobs import drawing, layout, layouts, svg
 from jobs.drawing import EdgeView, StageView, dot, job_dot, job_svg
-from jobs.layout import NoLayout, lay_out
+from jobs.layout import Layout, NoLayout, lay_out
 from jobs.leading import Leader
-from jobs.models import Job
+from jobs.models import Job, LaidOut
 from jobs.services import NoSuchJob
 from tests.jobs.agents import ListAgent, turn
 
@@ -128,6 +130,68 @@ def test_viewers_of_one_graph_at_once_have_it_laid_out_once(monkeypatch: pytest.
         made = list(threads.map(lambda _: lay_out(7, ((0, 6),)), range(4)))
     assert len({id(each) for each in made}) == 1
     assert runs.read_text().splitlines() == ["run"]
+
+
+@pytest.fixture
+def forgets() -> Callable[[], None]:
+    """Give what makes this process one that has just begun."""
+    return layout._kept.clear
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_graph_is_laid_out_once_for_all_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forgets: Callable[[], None]
+) -> None:
+    program, runs = dot_that_counts(tmp_path, f"exec {layout.program()} -Tplain")
+    monkeypatch.setattr(layout, "program", lambda: str(program))
+    made = []
+    for _ in range(3):
+        forgets()
+        made.append(lay_out(8, ((0, 7), (1, 7)), layouts.keep))
+    assert made[1:] == made[:1] * 2
+    assert runs.read_text().splitlines() == ["run"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_graph_that_was_not_laid_out_is_not_tried_by_another_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forgets: Callable[[], None]
+) -> None:
+    program, runs = dot_that_counts(tmp_path, "exit 1")
+    monkeypatch.setattr(layout, "program", lambda: str(program))
+
+    def views() -> list[str]:
+        for _ in range(2):
+            forgets()
+            with pytest.raises(NoLayout, match="Graphviz failed"):
+                lay_out(9, ((0, 8),), layouts.keep)
+        return runs.read_text().splitlines()
+
+    assert views() == ["run"]
+    LaidOut.objects.update(made_at=timezone.now() - timedelta(days=2))
+    assert views() == ["run", "run"], "once a day, as the machine may have been busy"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_want_one_graph_at_once_have_it_laid_out_once() -> None:
+    turns = []
+
+    def make() -> Layout:
+        turns.append("run")
+        time.sleep(0.2)
+        return Layout(1.0, 2.0, ((0.5, 0.5),), ())
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: layouts.keep("a" * 64, make), range(4)))
+    assert made == [Layout(1.0, 2.0, ((0.5, 0.5),), ())] * 4
+    assert turns == ["run"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_the_newest_layouts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layouts, "MOST", 2)
+    for letter in "abc":
+        layouts.keep(letter * 64, lambda: Layout(1.0, 1.0, (), ()))
+    assert {row.digest[0] for row in LaidOut.objects.all()} == {"b", "c"}
 
 
 @pytest.mark.django_db
