@@ -58,6 +58,14 @@ FORBIDDEN = {
         UNION ALL SELECT a.stage_id, a.index, a.attempt FROM jobs_attempt a
         JOIN jobs_attempt n ON n.stage_id = a.stage_id AND n.index = a.index AND n.attempt = a.attempt + 1
         WHERE a.started_at IS NOT NULL AND (a.ended_at IS NULL OR n.started_at < a.ended_at)""",
+    "I11 an epoch has one leader, and a later leader a later epoch": """
+        SELECT t.at, t.epoch, t.before FROM (
+            SELECT at, epoch, lag(epoch) OVER (ORDER BY id) AS before FROM (
+                SELECT id, at, substring(text FROM 'in epoch ([0-9]+)')::bigint AS epoch
+                FROM nodes_event WHERE kind = 'lease_taken') e) t
+        WHERE t.epoch <= t.before UNION ALL SELECT l.taken_at, l.epoch, max(t.epoch) FROM jobs_lease l CROSS JOIN (
+            SELECT substring(text FROM 'in epoch ([0-9]+)')::bigint AS epoch FROM nodes_event
+            WHERE kind = 'lease_taken') t GROUP BY l.id HAVING l.epoch < max(t.epoch)""",
     "I10 nothing has begun since a pause has settled": f"""
         SELECT t.stage_id, t.index, n.name FROM nodes_node n JOIN jobs_assignment a ON a.node_id = n.id
         JOIN jobs_task t ON t.stage_id = a.stage_id AND a.started @> t.index AND t.state = {int(TaskState.RUNNING)}

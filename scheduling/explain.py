@@ -13,6 +13,7 @@ from scheduling.refusals import Refusal, sentences
 SHOWN_STAGES = SHOWN_NODES = 5
 #: Within so long an agent begins what it may, and a round passes.
 SOON = timedelta(seconds=2)
+NOTHING = "Nothing keeps it from running: it is placed in the next round."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def explain(facts: Facts, *, now: datetime) -> list[str]:
         *_lists(facts, now),
         *(sentences(facts.refusal) if facts.refusal else ()),
         *_queue(facts),
-    ] or ["Nothing keeps it from running: it is placed in the next round."]
+    ] or [NOTHING]
 
 
 def _pauses(facts: Facts) -> Iterator[str]:

@@ -6,13 +6,18 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
+from access.models import AuditEntry
+from access.roles import Role, grant
+from jobs import unexplained
 from jobs.leading import Leader
-from jobs.models import Attempt, Job, Task
+from jobs.models import Assignment, Attempt, Job, Lease, Stage, Task
 from nodes import services
-from nodes.models import Condition, Node
+from nodes.models import Condition, Event, Node
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -82,3 +87,101 @@ def test_an_agent_that_does_not_have_its_tasks_is_found(leader: Leader, agent: L
     now = timezone.now()
     Condition.objects.create(node_id=agent.node, name="differs", kind="error", title="t", started_at=now, updated_at=now)
     assert "I2 agents have what stands on their lists: n1" in fsck()
+
+
+def test_an_epoch_that_was_given_twice_is_found(leader: Leader) -> None:
+    again = Event.objects.get(kind="lease_taken")
+    again.pk = None
+    again.save()
+    assert "I11" in fsck()
+    again.delete()
+    Lease.objects.update(epoch=leader.epoch - 1)
+    assert "I11" in fsck()
+    Lease.objects.update(epoch=leader.epoch)
+
+
+@pytest.fixture
+def person(transactional_db: None) -> Client:
+    user = User.objects.create_user("ada")
+    grant(user, Role.ADMIN)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_change_by_a_person_without_its_row_in_the_audit_is_found(leader: Leader, agent: ListAgent, person: Client) -> None:
+    described = {"name": "a", "stages": [{"name": "a", "command": ["true"]}]}
+    made = person.post("/api/v1/jobs", described, content_type="application/json").json()["id"]
+    assert person.post(f"/api/v1/jobs/{made}/cancel").status_code == 202
+    assert person.post("/api/v1/nodes/n1/pause", {"reason": "disk"}, content_type="application/json").status_code == 200
+    changed = person.patch("/api/v1/scheduler", {"strategy": "round_robin"}, content_type="application/json")
+    assert changed.status_code == 200
+    leader.tick()
+    turn(leader)
+    call_command("fsck", stdout=StringIO())
+    for action in ("job.submit", "job.cancel", "node.pause", "scheduler.change"):
+        row = AuditEntry.objects.get(action=action)
+        row.delete()
+        assert "I13" in fsck(), action
+        row.save()
+        AuditEntry.objects.filter(id=row.id).update(at=row.at)
+    doubled = AuditEntry.objects.get(action="job.submit")
+    doubled.pk = None
+    doubled.save()
+    assert "I13" in fsck()
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unexplained, "APART", 0.0)
+
+
+@pytest.mark.usefixtures("looks")
+def test_what_waits_for_stages_that_have_ended_is_found(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}, "b": {"needs": ["a"]}})
+    turn(leader)
+    call_command("fsck", stdout=StringIO())
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()[:1]))
+    waiting = Stage.objects.filter(name="b")
+    waiting.update(open_needs=1)
+    assert "it waits for stages, and all before it have ended" in fsck()
+    waiting.update(open_needs=0)
+
+
+@pytest.mark.usefixtures("looks")
+def test_what_waits_for_a_backoff_that_is_over_is_found(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 3600, "max": 3600}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.fail(agent.tasks()))
+    call_command("fsck", stdout=StringIO())
+    Stage.objects.update(next_due=timezone.now() - timedelta(minutes=1))
+    assert "a backoff, which is over" in fsck()
+
+
+@pytest.mark.usefixtures("looks")
+def test_what_nobody_places_though_nothing_keeps_it_is_found(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    made = job({"a": {}})
+    assert f"nothing keeps it from running, and it is not placed: ({made.number}, 'a')" in fsck()
+    turn(leader)
+    call_command("fsck", stdout=StringIO())
+
+
+@pytest.mark.usefixtures("looks")
+def test_what_waits_behind_nothing_on_a_list_is_found(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 8}})
+    turn(leader)
+    call_command("fsck", stdout=StringIO())
+    before = list(Assignment.objects.values_list("id", "held"))
+    Assignment.objects.update(held=[])
+    assert "none of them runs" in fsck()
+    for id_, held in before:
+        Assignment.objects.filter(id=id_).update(held=held)
+
+
+def test_what_is_only_seen_once_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([{"just placed", "stuck"}, {"stuck", "new"}])
+    monkeypatch.setattr(unexplained, "_look", lambda: next(looks))
+    monkeypatch.setattr(unexplained, "APART", 0.0)
+    assert unexplained.unexplained() == ["stuck"]

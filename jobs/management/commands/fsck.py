@@ -6,17 +6,19 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.invariants import Violation, violations
 from jobs.served import missing_output
+from jobs.unaudited import unaudited
+from jobs.unexplained import unexplained
 from nodes import showing
 from nodes.conditions import DIFFERS, ROOM, STALLED
 
 
 class Command(BaseCommand):
-    """Say what breaks an invariant; safe at any time, since it reads one snapshot and writes nothing."""
+    """Say what breaks an invariant; safe at any time, since it writes nothing."""
 
     help = "Check the invariants of jobs, tasks and nodes; exit with an error if one does not hold."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [*violations(), *_said_by_agents(), *_not_stored()]
+        found = [*violations(), *_said_by_agents(), *_not_stored(), *_of_people_and_waits()]
         for violation in found:
             self.stderr.write(f"{violation.invariant}: {violation.what}")
         if found:
@@ -38,3 +40,11 @@ def _said_by_agents() -> list[Violation]:
 def _not_stored() -> list[Violation]:
     names = ("stage", "index", "attempt", "stream", "bytes reported", "bytes stored")
     return [Violation("I15 what tasks wrote is stored", str(dict(zip(names, row, strict=True)))) for row in missing_output()]
+
+
+def _of_people_and_waits() -> list[Violation]:
+    audited, waits = "I13 one audit row per change made by a person", "I2 what waits has a true cause"
+    return [
+        *(Violation(audited, what) for what in unaudited()),
+        *(Violation(waits, what) for what in unexplained()),
+    ]
