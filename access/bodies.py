@@ -101,7 +101,7 @@ def read(request: HttpRequest, *, known: bool) -> None:
     if len(body) < declared(request.META):
         raise _broken_off()
     request.META |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-    request._stream = request.META["wsgi.input"]  # type: ignore[attr-defined]  # what Django reads from
+    request._stream = request.META["wsgi.input"]  # what Django reads from
 
 
 def declared(meta: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.test import RequestFactory
 
 from access import bodies
@@ -40,6 +41,12 @@ def arriving(loop: asyncio.AbstractEventLoop, *messages: dict[str, Any]) -> Arri
 
 def piece(body: bytes, *, more: bool = True) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
+
+
+def asked(body: Arriving) -> WSGIRequest:
+    """Return a request with a body that is still to come."""
+    environ: dict[str, Any] = {"wsgi.input": body}
+    return RequestFactory().post("/", **environ)
 
 
 def budget(slots: int = 1) -> Budget:
@@ -80,14 +87,14 @@ def test_only_some_are_awaited(loop: asyncio.AbstractEventLoop) -> None:
 
 @pytest.mark.parametrize("length", [None, len(TEXT)])
 def test_a_request_has_its_body_and_its_length(loop: asyncio.AbstractEventLoop, length: int | None) -> None:
-    request = RequestFactory().post("/", **{"wsgi.input": arriving(loop, piece(TEXT, more=False))})
+    request = asked(arriving(loop, piece(TEXT, more=False)))
     request.META["CONTENT_LENGTH"] = str(length or "")
     bodies.read(request, known=True)
     assert (request.body, request.META["CONTENT_LENGTH"]) == (TEXT, str(len(TEXT)))
 
 
 def test_a_body_shorter_than_was_said_is_refused(loop: asyncio.AbstractEventLoop) -> None:
-    request = RequestFactory().post("/", **{"wsgi.input": arriving(loop, piece(TEXT, more=False))})
+    request = asked(arriving(loop, piece(TEXT, more=False)))
     request.META["CONTENT_LENGTH"] = "101"
     with pytest.raises(NotRead) as refused:
         bodies.read(request, known=True)
@@ -95,6 +102,6 @@ def test_a_body_shorter_than_was_said_is_refused(loop: asyncio.AbstractEventLoop
 
 
 def test_nothing_is_read_before_its_sender_is_known(loop: asyncio.AbstractEventLoop) -> None:
-    request = RequestFactory().post("/", **{"wsgi.input": arriving(loop, piece(TEXT, more=False))})
+    request = asked(arriving(loop, piece(TEXT, more=False)))
     with pytest.raises(OSError, match="before its sender was known"):
         request.read(10)

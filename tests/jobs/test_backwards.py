@@ -108,8 +108,9 @@ def test_a_copy_that_was_put_back_is_recognised(leader: Leader, agent: ListAgent
     assert not incarnation.recognise(), "it is the database from now on"
     assert Lease.objects.get().epoch == leader.epoch + incarnation.LEAP
     assert "was restored" in Event.objects.get(kind="node_refused").text
-    assert job({"a": {}}).stages.get().id > stage + incarnation.LEAP
-    Job.objects.order_by("number").last().delete()
+    later = job({"a": {}})
+    assert later.stages.get().id > stage + incarnation.LEAP
+    later.delete()
     Lease.objects.update(epoch=leader.epoch, expires_at=timezone.now() + timedelta(hours=1))
     goes_on_in_a_new_session(leader, agent)
 
