@@ -16,7 +16,7 @@ import structlog
 
 from agent import faults
 from agent.folder import remove
-from agent.server import Refused, Server
+from agent.server import Refused, Server, SessionEnded
 from scheduling.indexes import IndexSet
 
 log = structlog.get_logger()
@@ -79,6 +79,9 @@ class Fetcher:
                 fault = faults.describe(error, self._files.parent)
                 log.warning("what the server sent cannot be kept, trying again", fault=fault, error=str(error))
                 self._fault(fault)
+            except SessionEnded as error:
+                log.warning("the session has ended", error=str(error))
+                return
             else:
                 self._call(partial(done, value))
                 return
@@ -89,6 +92,8 @@ class Fetcher:
     def _ask(ask: Callable[[], T]) -> T | None:
         try:
             return ask()
+        except SessionEnded:
+            raise
         except Refused as error:
             log.warning("refused", error=str(error))
             return None

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from agent import trees
+from agent.secret import Secret
 from agent.wire import PROCESSES, PROCESSES_AT
 
 log = structlog.get_logger()
@@ -54,7 +55,16 @@ class Folder:
             log.warning("the data folder is a copy of another agent's, beginning anew", path=str(path))
             _forget(path)
         self.identity = _identity(path / "identity")
+        self.secret = Secret(path / "secret")
         _note_place(path)
+
+    @property
+    def place(self) -> str:
+        """Where the lock is held; a successor says the same until the machine boots, and a copy elsewhere does not.
+
+        The number of the device is left out: a container that is started again may see another.
+        """
+        return f"{self.boot}-{os.fstat(self._own).st_ino}"
 
     def clear(self) -> None:
         """End what a predecessor has left running."""
@@ -117,7 +127,7 @@ def _note_place(path: Path) -> None:
 
 
 def _forget(path: Path) -> None:
-    for name in ("identity", "place", "journal", "journal.new"):
+    for name in ("identity", "secret", "place", "journal", "journal.new"):
         (path / name).unlink(missing_ok=True)
     for name in ("workers", "files", "results"):
         shutil.rmtree(path / name, ignore_errors=True)

@@ -51,7 +51,7 @@ class Heartbeats:
         self._interval = interval
         self._inventory = inventory
         self._number = 0
-        self._leaving = self._ended = False
+        self._leaving = False
         self._sent: dict[int, float] = {}
         self._heard = boottime()
         self._closed = threading.Event()
@@ -66,7 +66,7 @@ class Heartbeats:
     @property
     def ended(self) -> bool:
         """Say whether the server has ended the session."""
-        return self._ended
+        return self._server.ended
 
     @property
     def silence(self) -> float:
@@ -76,7 +76,7 @@ class Heartbeats:
     @property
     def heard(self) -> float:
         """When that was (CLOCK_BOOTTIME); longer ago than anything may go on, once the server has ended the session."""
-        return float("-inf") if self._ended else self._heard
+        return float("-inf") if self.ended else self._heard
 
     def acknowledged(self, number: int) -> None:
         """Note that a heartbeat was heard."""
@@ -104,7 +104,7 @@ class Heartbeats:
     def say_left(self) -> None:
         """Say that nothing of this session is left; over HTTP, so that it is known before anything that comes next."""
         known = self._send_over_http(self._next({"leaving": True, "left": True}))
-        if not known and self._ended:
+        if not known and self.ended:
             known = self._server.leave(self._registered)
         if not known:
             log.warning("the server does not know that this agent has left")
@@ -145,7 +145,6 @@ class Heartbeats:
             self.acknowledged(self._server.heartbeat(beat))
         except SessionEnded:
             log.error("the session has ended: nothing of it may go on")
-            self._ended = True
             return False
         except (httpx.HTTPError, Refused) as error:
             log.warning("heartbeat not heard", error=str(error))

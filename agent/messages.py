@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Self
 
+#: The header in which an agent says who it is: the id of its node, and the secret of its registration.
+IDENTITY = "Switchyard-Agent"
 COMMAND_TASK = "agent.command"
 REPORT_TASK = "jobs.report"
 HINT_TASK = "jobs.hint"

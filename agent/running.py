@@ -18,7 +18,7 @@ from redis.exceptions import AuthenticationError, RedisError
 from agent import cgroups, heartbeats, machine, output, recovering, transport
 from agent.fencing import Fence
 from agent.folder import Folder, InUse, Unusable
-from agent.server import Refused, Registered, Server
+from agent.server import Occupied, Refused, Registered, Server
 from agent.session import Session, Settings
 from agent.stops import Reason
 from agent.totals import measure
@@ -28,6 +28,10 @@ log = structlog.get_logger()
 DELIVERY = 5.0
 #: Seconds between attempts to register.
 RETRY = 1.0
+#: Seconds between them while another agent runs as this node, and for how many times its fence they are made: the machine
+#: may have booted, and the server then does not know for a while that nothing runs there any more.
+OCCUPIED = 5.0
+PATIENCE = 1.8
 #: Objects that are made before the young ones are looked through for garbage: a large command makes as many.
 YOUNG = 20_000
 DEFAULT = Fence()
@@ -123,6 +127,8 @@ class Agent:
         if not registered.resumed:
             recovered = recovered.output_alone(self._settings.whose)
         self._session = Session(self._settings, self._server, registered, recovered, self._folder, self._groups)
+        # Not before the journal is of the new session: a successor that finds the old one there asks with this secret again.
+        self._folder.secret.answered()
         return self._session
 
     def _stop(self, *_: Any) -> None:
@@ -132,7 +138,7 @@ class Agent:
 
     def _register(self, last_session: str) -> Registered | None:
         """Ask for a session until there is one; None if told to stop meanwhile."""
-        settings = self._settings
+        settings, patience = self._settings, time.monotonic() + PATIENCE * self._fence.kill
         while not self._stopping.is_set():
             try:
                 self._reach_broker(needed=not last_session)
@@ -144,7 +150,14 @@ class Agent:
                     info=self._info(),
                     session=last_session,
                     version=machine.version(),
+                    secret=self._folder.secret.own,
+                    last_secret=self._folder.secret.last,
                 )
+            except Occupied as error:
+                if time.monotonic() > patience:
+                    raise
+                log.warning("not registered, waiting for the other agent to be silent", error=str(error))
+                self._stopping.wait(OCCUPIED)
             except (httpx.HTTPError, RedisError) as error:
                 log.warning("not registered, trying again", server=settings.server, error=str(error))
                 self._stopping.wait(RETRY)
@@ -182,8 +195,9 @@ class Agent:
         return self._groups.version.name if self._groups else "resident size"
 
     def _info(self) -> dict[str, Any]:
-        process = {"host": socket.gethostname(), "pid": os.getpid(), "agent": self._folder.identity}
-        return process | {"memory": self._memory, "machine": machine.facts(self._folder.path)}
+        process = {"host": socket.gethostname(), "pid": os.getpid()}
+        agent = {"agent": self._folder.identity, "place": self._folder.place}
+        return {**process, **agent, "memory": self._memory, "machine": machine.facts(self._folder.path)}
 
     def _work(self, session: Session) -> None:
         """Work until told to stop, or cut off from the server for too long."""

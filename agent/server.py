@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from agent.messages import IDENTITY
 from scheduling.indexes import IndexSet
 
 TIMEOUT = 30.0
@@ -24,6 +25,10 @@ class Refused(Exception):
 
 class SessionEnded(Refused):
     """The session has ended: the server has what runs in it run elsewhere, or is about to."""
+
+
+class Occupied(Refused):
+    """Another agent runs as this node, and is heard."""
 
 
 class Untrusted(SessionEnded):
@@ -55,10 +60,13 @@ class Server:
         self._has_token = bool(token)
         self._url = f"{url.rstrip('/')}/api/v1/agent"
         self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT, headers=headers)
+        #: Whether the server has ended the session, or hears another agent in its place.
+        self.ended = False
 
     def register(self, **told: Any) -> Registered:
-        """Ask for a session."""
+        """Ask for a session; from then on, say whose it is with the secret that was told."""
         answer = self._ask("POST", "register", json=told).json()
+        self._client.headers[IDENTITY] = f"{answer['node']} {told['secret']}"
         user = answer.get("broker")
         return Registered(
             answer["node"],
@@ -114,11 +122,15 @@ class Server:
     def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         answer = self._client.request(method, f"/{path}", **how)
         if answer.status_code == httpx.codes.UNAUTHORIZED and self._has_token and _reason(answer):
+            self.ended = True
             raise Untrusted(BAD_TOKEN)
-        if answer.status_code in (401, 403):
+        if answer.status_code == httpx.codes.UNAUTHORIZED or (answer.status_code, path) == (403, "register"):
             raise Refused(BAD_TOKEN if self._has_token else NO_TOKEN)
         if answer.status_code == httpx.codes.CONFLICT and "session_ended" in answer.text:
+            self.ended = True
             raise SessionEnded(_said(answer))
+        if answer.status_code == httpx.codes.CONFLICT and '"occupied"' in answer.text:
+            raise Occupied(_said(answer))
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
             raise Refused(f"{method} {path}: {answer.status_code} {_said(answer)}")
         if not answer.is_success:

@@ -13,7 +13,7 @@ import structlog
 
 from agent import output
 from agent.output import Log, Name
-from agent.server import Refused, Server
+from agent.server import Refused, Server, SessionEnded
 
 log = structlog.get_logger()
 CHUNK = 1 << 20
@@ -94,7 +94,7 @@ class Shipper:
                 self._server.append_log(item.name, item.shipped, data)
         except FileNotFoundError:
             data, ended, item.end = b"", True, item.start
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, SessionEnded) as error:
             log.warning("log not shipped, trying again", error=str(error))
             time.sleep(PAUSE)
             return False

@@ -8,6 +8,7 @@ import base64
 import http.client
 import json
 import os
+import secrets
 import signal
 import threading
 import time
@@ -98,7 +99,7 @@ def register(server: str, names: list[str], slots: int, token: str) -> list[Simu
 def _registered(connection: http.client.HTTPConnection, name: str, slots: int, token: str) -> SimulatedAgent:
     totals = {"cpus": 1000 * slots, "mem": 4096 * slots, "disk": 4096 * slots}
     asked = {"name": name, "totals": totals, "labels": {}, "pool": "default", "info": {}, "session": ""}
-    asked["version"] = machine.version()
+    asked |= {"version": machine.version(), "secret": secrets.token_urlsafe()}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection.request("POST", "/api/v1/agent/register", json.dumps(asked), headers)
     answer = connection.getresponse()

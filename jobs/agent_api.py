@@ -6,13 +6,12 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from access.drf import Ruled
 from access.roles import Role
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
-from jobs import results, selectors
+from jobs import reaching, results, selectors
+from nodes.agent_api import AgentView
 from scheduling.indexes import IndexSet
 
 LARGEST_ID = 2**63 - 1
@@ -30,12 +29,6 @@ class OffsetSerializer(serializers.Serializer[Any]):
     """Where bytes belong."""
 
     offset = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
-
-
-class AgentView(Ruled, APIView):
-    """A route for agents, which is no part of the public description."""
-
-    schema = None
 
 
 class TasksSerializer(serializers.Serializer[Any]):
@@ -61,7 +54,8 @@ class InputsView(AgentView):
         """Return what a stage gets from some tasks of one that it needs, as far as these have ended."""
         asked = TasksSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        outcomes = results.outcomes_of(_sane(stage), _sane(producer), asked.validated_data["tasks"])
+        reaching.require_stage(self.node, _sane(stage))
+        outcomes = results.outcomes_of(stage, _sane(producer), asked.validated_data["tasks"])
         if outcomes is None:
             raise NotFound
         return Response(outcomes)
@@ -74,7 +68,8 @@ class FilesView(AgentView):
 
     def get(self, request: Request, stage: int) -> Response:
         """Return the text files that a stage brings along, by path."""
-        files = selectors.files_of(_sane(stage))
+        reaching.require_stage(self.node, _sane(stage))
+        files = selectors.files_of(stage)
         if files is None:
             raise NotFound
         return Response(files)
@@ -90,7 +85,8 @@ class ItemsView(AgentView):
         """Return the items of a range of a stage's tasks."""
         span = SpanSerializer(data=request.query_params)
         span.is_valid(raise_exception=True)
-        return Response({"items": selectors.items_of(_sane(stage), **span.validated_data)})
+        reaching.require_stage(self.node, _sane(stage))
+        return Response({"items": selectors.items_of(stage, **span.validated_data)})
 
 
 class ArtifactView(AgentView):
@@ -117,8 +113,9 @@ class AgentLogView(AgentView):
         offset = OffsetSerializer(data=request.query_params)
         offset.is_valid(raise_exception=True)
         key = LogKey(int(stage), int(index), int(attempt), Stream(stream))
-        if max(key.index, key.attempt) > LARGEST_INDEX or not selectors.has_stage(_sane(key.stage)):
+        if max(key.index, key.attempt) > LARGEST_INDEX:
             raise NotFound
+        reaching.require_attempt(self.node, _sane(key.stage), key.index, key.attempt)
         try:
             size = storage().append_log(key, offset.validated_data["offset"], request._request.body)
         except Gap as gap:

@@ -7,7 +7,7 @@ waits in the broker; an agent ignores what it knows.
 import json
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ class Dispatcher:
         self._specs: dict[int, dict[str, Any]] = {}
         self._acknowledged: dict[str, int] = {}
         self._heartbeats: dict[str, int] = {}
+        self._live: Set[str] = set()
         #: Whether the broker takes no messages: what is told now is told again when it does.
         self.mute = False
 
@@ -132,8 +133,14 @@ class Dispatcher:
         """Return the sessions that have something to confirm."""
         return {session for session, sent in self._sent.items() if sent.waiting_since is not None}
 
-    def keep(self, live: Collection[str]) -> None:
-        """Forget the sessions that are not live any more, and delete their queues."""
+    def keep(self, live: Set[str]) -> None:
+        """Forget the sessions that are not live any more, and delete their queues; send those that have begun their lists.
+
+        Agents that start again have their lists in new sessions, in which they were sent nothing.
+        """
+        if begun := live - self._live:
+            self.send_lists("session = ANY(%s)", [list(begun)])
+        self._live = live
         over = self._sent.keys() - live
         if over and not self.mute:
             transport.delete(current_app, [queue_of(session) for session in over])

@@ -18,7 +18,7 @@ from jobs.isolating import hold, isolate_jobs
 from jobs.moves import RANGE, Move, move
 from jobs.outcomes import Ends
 from jobs.tables import AssignmentRow
-from nodes import events
+from nodes import events, generations
 from nodes.conditions import BROKER_AWAY, DEAF, HEARD
 from nodes.trusting import TRUSTED, note_untrusted
 from scheduling.indexes import IndexSet
@@ -27,7 +27,7 @@ from scheduling.retry import ExitClass, Failure
 
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
 SILENT = 30.0
-LOST = 60.0
+LOST = generations.LOST
 #: What agents say that have gone for good, with nothing left to tell, or whose session was ended (nodes.leaving): all of
 #: their processes have ended, so that what they had may run elsewhere at once. Of others that is known after LOST alone.
 LEFT = """figures @> '{"left": true}'"""

@@ -9,12 +9,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from database import rows
-from jobs.models import Lease, Stage
-
-
-def has_stage(stage: int) -> bool:
-    """Say whether there is a stage of this id."""
-    return Stage.objects.filter(id=stage).exists()
+from jobs.models import Lease
 
 
 def files_of(stage: int) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,13 +12,16 @@ from rest_framework.views import APIView
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from access.rules import PUBLIC
-from nodes import broker, leaving, services
+from agent.messages import IDENTITY
+from nodes import broker, generations, leaving, services
 from nodes.versions import require_fit
 from scheduling.spec.fields import NAME_PATTERN
 
 LARGEST_TOTAL = 2**53
 LARGEST_ID = 2**63 - 1
 LONGEST_RESOURCE = 40
+#: Drawn by the agent, of 256 bits.
+SECRET = r"\A[A-Za-z0-9_-]{43}\Z"
 
 
 class TotalsField(serializers.DictField):
@@ -34,6 +37,18 @@ class TotalsField(serializers.DictField):
         return totals
 
 
+class AgentView(Ruled, APIView):
+    """A route for agents, which is no part of the public description; `node` is the one that an agent speaks for."""
+
+    schema = None
+    node = 0
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse what does not come from the last registration of a node."""
+        super().initial(request, *args, **kwargs)
+        self.node = generations.node_of(request.headers.get(IDENTITY, ""), identity_of(request).token)
+
+
 class RegistrationSerializer(serializers.Serializer[Any]):
     """An agent, what its node has, and the session that it had."""
 
@@ -44,6 +59,8 @@ class RegistrationSerializer(serializers.Serializer[Any]):
     info = serializers.DictField(default=dict)
     session = serializers.CharField(max_length=40, allow_blank=True, default="")
     version = serializers.CharField(max_length=40, allow_blank=True, default="")
+    secret = serializers.RegexField(SECRET)
+    last_secret = serializers.RegexField(SECRET, default="", allow_blank=True)
 
 
 class HeartbeatSerializer(serializers.Serializer[Any]):
@@ -81,18 +98,16 @@ class RegisterView(Ruled, APIView):
         return Response(answer | {"pause": node.confirmed_pause, "broker": login, "proof": proof})
 
 
-class HeartbeatView(Ruled, APIView):
+class HeartbeatView(AgentView):
     """Signs of life while the broker is away."""
 
     rules = {"post": Role.AGENT}
-    schema = None
 
     def post(self, request: Request) -> Response:
         """Note that an agent lives."""
         told = _read(HeartbeatSerializer, request)
-        if not services.hear(told["node"], told["session"], told["figures"]):
-            detail = {"code": "session_ended", "detail": "This session has ended.", "attr": None}
-            return Response({"type": "client_error", "errors": [detail]}, status.HTTP_409_CONFLICT)
+        if told["node"] != self.node or not services.hear(self.node, told["session"], told["figures"]):
+            raise generations.SessionEnded
         return Response({"acknowledged": told["number"]})
 
 

@@ -51,6 +51,9 @@ class Node(models.Model):
     deaf_since = models.DateTimeField(null=True)
     #: Whether the agent is to begin a new session, since the server does not know all that it said in this one.
     refused = models.BooleanField(default=False)
+    #: The digest of the secret of the last registration, and the session that it went on from (nodes.generations).
+    secret = models.CharField(max_length=64, blank=True, default="")
+    predecessor = models.CharField(max_length=40, blank=True, default="")
     #: The id of the token that began the session.
     token = models.BigIntegerField(null=True)
     last_report = models.BigIntegerField(default=0)
@@ -72,6 +75,8 @@ class Node(models.Model):
             "silent_since",
             "deaf_since",
             "refused",
+            "secret",
+            "predecessor",
             "token",
             "last_report",
             "last_entry",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agent.messages import kept_figures
 from database import rows
-from nodes import conditions, events, sharing
+from nodes import conditions, events, generations, sharing
 from nodes.conditions import BROKER_AWAY, DEAF
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.remembering import give_reason
@@ -41,10 +41,6 @@ class Deactivated(SwitchyardError):
     """This node is deactivated: its agent can begin once an operator has activated it."""
 
 
-class NameTaken(SwitchyardError):
-    """Another agent runs under this name; stop it, or give this one another name."""
-
-
 def register(
     name: str,
     *,
@@ -54,26 +50,28 @@ def register(
     info: Mapping[str, Any],
     session: str = "",
     token: int | None = None,
+    secret: str = "",
+    last_secret: str = "",
 ) -> tuple[Node, bool]:
-    """Give the agent of a node a session; the node is made if it is new.
+    """Give the agent of a node a session of its own; the node is made if it is new.
 
-    An agent that presents the node's session goes on with it (True). Raises NameTaken while another agent, one with
-    another data folder (which is what `agent` in `info` names), may run what its session has: until that has ended.
-    Raises Deactivated for a node that was taken out of the cluster. The session lasts no longer than `token` is valid.
+    An agent that presents the node's session goes on with what that has (True). It has drawn a `secret`, and shows the last
+    one. Raises NameTaken or Occupied while another may run what the session has (nodes.generations), and
+    Deactivated for a node that was taken out of the cluster. The session lasts no longer than `token` is valid.
     """
     with transaction.atomic():
         node, _ = Node.objects.select_for_update().get_or_create(name=name, defaults={"pool": pool, "labels": dict(labels)})
         if not node.active:
             raise Deactivated
-        resumed = bool(session) and node.session == session and not node.refused
-        if not resumed and _has_session(node) and not (info.get("agent") and info["agent"] == node.info.get("agent")):
-            raise NameTaken
+        resumed = generations.goes_on(node, session, secret, last_secret)
+        generations.require_free(node, info, secret, last_secret, resumed=resumed)
         if not resumed:
             # Of a session that goes on, the leader ends the silence, and with it the doubt about the tasks (jobs.recovering).
-            node.session, node.last_report, node.silent_since = secrets.token_hex(12), 0, None
+            node.last_report, node.silent_since = 0, None
             node.deaf_since, node.refused = None, False
             node.conditions.filter(name__in=(BROKER_AWAY, DEAF)).delete()
-        node.token = token
+        old, node.session = node.session, secrets.token_hex(12)
+        node.predecessor, node.secret, node.token = session if resumed else "", generations.digest(secret), token
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
         # By the database's clock: that of this machine may differ from it.
@@ -83,6 +81,8 @@ def register(
             node.save_without_historical_record()  # type: ignore[attr-defined]  # untyped
         else:
             node.save()
+        if resumed:
+            generations.went_on.send(Node, node=node.id, old=old, new=node.session)
         _set_totals(node, totals)
         sharing.note(info)
         how = "goes on with its session" if resumed else "began a new session"
@@ -216,11 +216,6 @@ def _scheduler(did: str, reason: str = "", **fields: Any) -> Scheduler:
 
 def _locked_scheduler() -> Scheduler:
     return Scheduler.objects.select_for_update().get_or_create(id=1)[0]
-
-
-def _has_session(node: Node) -> bool:
-    """Say whether a session has not been given up (see jobs.recovering): what runs in it may go on unheard."""
-    return bool(node.session) and not node.figures.get("left")
 
 
 def _because(text: str, reason: str) -> str:

@@ -11,7 +11,9 @@ from artifacts import errors as artifacts
 from database import rows
 from jobs import services as jobs
 from jobs.quotas import OverQuota
+from jobs.reaching import NotPlaced
 from jobs.repeating import KeyReused
+from nodes import generations
 from nodes import services as nodes
 from nodes.versions import OtherVersion
 from scheduling.errors import InvalidSpec, TooLarge
@@ -44,6 +46,30 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class Occupied(Conflict):
+    """Another agent is there."""
+
+    default_code = "occupied"
+
+
+class SessionEnded(Conflict):
+    """An agent that is not heard any more."""
+
+    default_code = "session_ended"
+
+
+class NoAgent(exceptions.PermissionDenied):
+    """For agents that say who they are."""
+
+    default_code = "no_agent"
+
+
+class NotYours(exceptions.PermissionDenied):
+    """For the agent of another node."""
+
+    default_code = "not_yours"
+
+
 class Unavailable(APIException):
     """The database does not answer now; try again."""
 
@@ -72,7 +98,11 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     KeyReused: Unprocessable,
     OverQuota: Forbidden,
     nodes.NoSuchNode: exceptions.NotFound,
-    nodes.NameTaken: Conflict,
+    generations.NameTaken: Conflict,
+    generations.Occupied: Occupied,
+    generations.SessionEnded: SessionEnded,
+    generations.NoAgent: NoAgent,
+    NotPlaced: NotYours,
     OtherVersion: Conflict,
     nodes.Deactivated: NotYet,
     nodes.StillThere: Conflict,

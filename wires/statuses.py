@@ -7,7 +7,9 @@ from jobs import services as jobs
 from jobs.abandoning import OnLists
 from jobs.layout import NoLayout, NotDrawn
 from jobs.quotas import OverQuota
+from jobs.reaching import NotPlaced
 from jobs.repeating import KeyReused
+from nodes import generations
 from nodes import services as nodes
 from nodes.shutting_down import NotFromHere
 from nodes.versions import OtherVersion
@@ -23,6 +25,8 @@ STATUSES: dict[type[SwitchyardError], int] = {
     BadCredentials: 401,
     CsrfFailed: 403,
     OverQuota: 403,
+    generations.NoAgent: 403,
+    NotPlaced: 403,
     NotFromHere: 403,
     NotThere: 404,
     jobs.NoSuchJob: 404,
@@ -34,7 +38,9 @@ STATUSES: dict[type[SwitchyardError], int] = {
     OnLists: 409,
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,
-    nodes.NameTaken: 409,
+    generations.NameTaken: 409,
+    generations.Occupied: 409,
+    generations.SessionEnded: 409,
     OtherVersion: 409,
     nodes.Deactivated: 425,
     nodes.StillThere: 409,

@@ -23,7 +23,7 @@ import redis
 from celery import Celery
 
 from agent import transport
-from agent.messages import COMMAND_TASK, Command, Launch, Report, queue_of
+from agent.messages import COMMAND_TASK, IDENTITY, Command, Launch, Report, queue_of
 
 SECONDS = 40.0
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,8 @@ class Server:
         self.registrations: list[dict[str, Any]] = []
         self.sessions = 0
         self.resume = False
-        self.token = self.refusal = ""
+        self.token = self.refusal = self.secret = self.predecessor = ""
+        self.refusal_code, self.refused = "conflict", 0
         self.inputs: dict[int, dict[str, list[str | None]]] = {}
         self.items: dict[int, list[Any]] = {}
         self.files: dict[int, dict[str, Any]] = {}
@@ -240,7 +241,10 @@ class Server:
                     server.down_for = max(0, server.down_for - 1)
                     self.reply(503, {})
                 elif server.refusal and parts[0] == "register":
-                    self.reply(409, {"errors": [{"detail": server.refusal}]})
+                    server.refused += 1
+                    self.reply(409, {"errors": [{"code": server.refusal_code, "detail": server.refusal}]})
+                elif parts[0] not in ("register", "left") and self.headers.get(IDENTITY) != f"1 {server.secret}":
+                    self.reply(409, {"errors": [{"code": "session_ended", "detail": "This session has ended."}]})
                 elif server.token and self.headers.get("Authorization") != f"Bearer {server.token}":
                     self.reply(401, {})
                 elif parts[0] == "heartbeat" and server.distrust:
@@ -262,9 +266,12 @@ class Server:
 
             def on_register(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
                 told = json.loads(body)
-                resumed = server.resume and told["session"] == server.session
+                again = told["secret"] == server.secret
+                last = told["session"] == server.session and (again or told["last_secret"] == server.secret)
+                resumed = server.resume and (last or (again and told["session"] == server.predecessor))
+                server.predecessor, server.secret = told["session"], told["secret"]
+                server.sessions += 1
                 if not resumed:
-                    server.sessions += 1
                     server.acknowledged = 0
                 server.registrations.append(told)
                 return {

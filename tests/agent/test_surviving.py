@@ -57,7 +57,7 @@ def test_a_successor_tells_what_was_lost_and_returns_the_rest(
     first.kill()
     server.resume = True
     start_agent()
-    assert server.registrations[1]["session"] == server.session
+    assert server.registrations[1]["session"] == "session1"
     server.until(lambda: len(server.ends()) + len(server.returned()) == 42)
     lost = {task for task, value in server.ends().items() if value == "lost"}
     assert len(lost) == 2
@@ -221,7 +221,7 @@ def test_what_leaves_without_being_heard_goes_on_with_its_session(server: Server
     assert not any("left" in beat["figures"] for beat in server.http_heartbeats)
     server.resume = True
     start_agent()
-    assert server.registrations[1]["session"] == server.session
+    assert server.registrations[1]["session"] == "session1"
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
 

@@ -12,13 +12,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
-from agent.messages import Heartbeat
+from agent.messages import IDENTITY, Heartbeat
 from artifacts.folder import Folder
 from artifacts.storage import storage
 from jobs.leading import Leader
-from jobs.models import Stage, Task
+from jobs.models import Stage
 from nodes.models import Node
-from scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 
@@ -27,6 +26,7 @@ pytestmark = pytest.mark.django_db
 Submit = Callable[..., dict[str, Any]]
 API = "/api/v1/agent"
 TOTALS = {"cpus": 2000, "mem": 4096}
+SECRET, NEXT = "s" * 43, "n" * 43
 
 
 @pytest.fixture
@@ -35,12 +35,35 @@ def node(db: None) -> Client:
     return Client(headers=as_(Role.AGENT))
 
 
+@pytest.fixture
+def mine(agent: ListAgent) -> Client:
+    """Give the client of the agent that the leader knows."""
+    return Client(headers={**as_(Role.AGENT), IDENTITY: agent.identity})
+
+
+@pytest.fixture
+def placed(submit: Submit, leader: Leader, mine: Client) -> Submit:
+    """Submit a job of which all that may run is placed on the agent's node."""
+
+    def submit_and_place(stages: dict[str, dict[str, Any]], **spec: Any) -> dict[str, Any]:
+        job = submit(stages, **spec)
+        turn(leader)
+        return job
+
+    return submit_and_place
+
+
 def register(node: Client, **told: Any) -> Any:
     return node.post(
         f"{API}/register",
-        {"name": "n1", "totals": TOTALS, "version": settings.VERSION, **told},
+        {"name": "n1", "totals": TOTALS, "version": settings.VERSION, "secret": SECRET, **told},
         content_type="application/json",
     )
+
+
+def post_heartbeat(node: Client, told: dict[str, Any], secret: str = SECRET) -> Any:
+    headers = {IDENTITY: f"{told['node']} {secret}"}
+    return node.post(f"{API}/heartbeat", told, content_type="application/json", headers=headers)
 
 
 def append(node: Client, stage: int, offset: int, data: bytes, stream: str = "stdout") -> Any:
@@ -70,9 +93,8 @@ def test_an_agent_of_another_release_is_refused_with_both_versions(node: Client,
 
 def test_registered_agent_goes_on_with_its_session(node: Client) -> None:
     first = register(node).json()
-    again = register(node, session=first["session"]).json()
+    again = register(node, session=first["session"], secret=NEXT, last_secret=SECRET).json()
     assert (first["resumed"], again["resumed"]) == (False, True)
-    assert first["session"] == again["session"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +112,7 @@ def test_registration_of_the_wrong_shape_is_refused_by_field(node: Client, field
 def test_heartbeat_with_figures_that_are_no_object_is_refused(node: Client, figures: Any) -> None:
     first = register(node).json()
     told = {"node": first["node"], "session": first["session"], "number": 1, "figures": figures}
-    answer = node.post(f"{API}/heartbeat", told, content_type="application/json")
+    answer = post_heartbeat(node, told)
     assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "figures")
 
 
@@ -104,7 +126,7 @@ def test_second_agent_of_the_same_name_is_refused(node: Client) -> None:
 
 def test_an_agent_that_lost_its_session_takes_its_own_name_again(node: Client) -> None:
     first = register(node, info={"agent": "first"}).json()
-    again = register(node, info={"agent": "first"})
+    again = register(node, info={"agent": "first"}, secret=NEXT, last_secret=SECRET)
     assert again.status_code == 200
     assert again.json()["session"] != first["session"]
 
@@ -112,7 +134,7 @@ def test_an_agent_that_lost_its_session_takes_its_own_name_again(node: Client) -
 def test_the_name_of_an_agent_that_has_left_is_free(node: Client) -> None:
     first = register(node, info={"agent": "first"}).json()
     told = {"node": first["node"], "session": first["session"], "number": 9, "figures": {"leaving": True, "left": True}}
-    assert node.post(f"{API}/heartbeat", told, content_type="application/json").status_code == 200
+    assert post_heartbeat(node, told).status_code == 200
     second = register(node, info={"agent": "second"})
     assert (second.status_code, second.json()["resumed"]) == (200, False)
     assert Node.objects.get().figures == {}
@@ -141,7 +163,7 @@ def test_agent_that_does_not_reach_the_broker_stands_as_an_error_until_it_is_hea
 ) -> None:
     def beat(**figures: Any) -> list[dict[str, Any]]:
         told = {"node": agent.node, "session": agent.session, "number": 7, "figures": figures}
-        assert node.post(f"{API}/heartbeat", told, content_type="application/json").status_code == 200
+        assert post_heartbeat(node, told, agent.secret).status_code == 200
         return conditions()
 
     def conditions() -> list[dict[str, Any]]:
@@ -165,81 +187,82 @@ def test_agent_that_does_not_reach_the_broker_stands_as_an_error_until_it_is_hea
 def test_heartbeat_is_acknowledged_until_the_session_ends(node: Client) -> None:
     made = register(node).json()
     beat = {"node": made["node"], "session": made["session"], "number": 7, "figures": {"cpu": 0.5}}
-    heard = node.post(f"{API}/heartbeat", beat, content_type="application/json")
+    heard = post_heartbeat(node, beat)
     assert heard.json() == {"acknowledged": 7}
-    gone = node.post(f"{API}/heartbeat", {**beat, "session": "other"}, content_type="application/json")
+    gone = post_heartbeat(node, {**beat, "session": "other"})
     assert gone.status_code == 409
 
 
-def test_inputs_are_results_wherever_they_are_kept(node: Client, submit: Submit) -> None:
-    job = submit({"a": {"parallelism": 3}, "b": {"needs": ["a"]}})
+def test_inputs_are_results_wherever_they_are_kept(mine: Client, placed: Submit, leader: Leader, agent: ListAgent) -> None:
+    job = placed({"a": {"parallelism": 3}, "b": {"needs": ["a"]}}, max_failures=1)
+    agent.listen()
+    first, second, third, *_ = agent.tasks()
     long = b'"' + b"x" * 9000 + b'"'
     digest = hashlib.sha256(long).hexdigest()
     storage().write(digest, [long])
-    tasks = Task.objects.filter(stage_id=stage_of(job))
-    tasks.filter(index=0).update(state=4, result={"a": 1})
-    tasks.filter(index=1).update(state=4, result_digest=digest)
+    turn(leader, agent.finish([first], result='{"a": 1}'))
+    turn(leader, agent.report(others=[agent.end(second, outcome="FINISHED", result=None, result_digest=digest)]))
     inputs = f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job)}"
-    found = node.get(f"{inputs}?tasks=0-3").json()
+    found = mine.get(f"{inputs}?tasks=0-3").json()
     assert found == {"given": [[0, '{"a": 1}'], [1, long.decode()]], "failed": [], "left_out": []}, "task 2 has not ended"
-    tasks.filter(index=2).update(state=TaskState.FAILED)
-    assert node.get(f"{inputs}?tasks=0-1,2-3").json() == {"given": [[0, '{"a": 1}']], "failed": [[2, 3]], "left_out": []}
-    assert node.get(f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job, 'b')}?tasks=0-1").status_code == 404
+    turn(leader, agent.fail([third]))
+    assert mine.get(f"{inputs}?tasks=0-1,2-3").json() == {"given": [[0, '{"a": 1}']], "failed": [[2, 3]], "left_out": []}
+    assert mine.get(f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job, 'b')}?tasks=0-1").status_code == 404
     for bad in ("", "1", "0-", "0-1,", "0-9999999999", "x-y"):
-        assert node.get(f"{inputs}?tasks={bad}").status_code == 400
+        assert mine.get(f"{inputs}?tasks={bad}").status_code == 400
 
 
-def test_files_and_items_of_a_stage_are_told(node: Client, submit: Submit) -> None:
-    job = submit({"a": {"files": {"x/y.txt": "text"}, "foreach": ["p", {"q": 1}, "r"]}})
-    assert node.get(f"{API}/files/{stage_of(job)}").json() == {"x/y.txt": "text"}
-    assert node.get(f"{API}/items/{stage_of(job)}?low=1&high=3").json() == {"items": [{"q": 1}, "r"]}
-    assert node.get(f"{API}/items/{stage_of(job)}?low=x&high=3").status_code == 400
-    assert node.get(f"{API}/files/999").status_code == 404
-    assert node.get(f"{API}/files/{10**30}").status_code == 404
+def test_files_and_items_of_a_stage_are_told(mine: Client, placed: Submit) -> None:
+    job = placed({"a": {"files": {"x/y.txt": "text"}, "foreach": ["p", {"q": 1}, "r"]}})
+    assert mine.get(f"{API}/files/{stage_of(job)}").json() == {"x/y.txt": "text"}
+    assert mine.get(f"{API}/items/{stage_of(job)}?low=1&high=3").json() == {"items": [{"q": 1}, "r"]}
+    assert mine.get(f"{API}/items/{stage_of(job)}?low=x&high=3").status_code == 400
+    assert mine.get(f"{API}/files/999").status_code == 403
+    assert mine.get(f"{API}/files/{10**30}").status_code == 404
 
 
-def test_artifact_is_kept_once_and_only_under_its_own_digest(node: Client, tmp_path: Path) -> None:
-    assert [put(node, b"bytes").status_code for _ in range(2)] == [201, 200]
-    assert put(node, b"other", digest="0" * 64).status_code == 400
+def test_artifact_is_kept_once_and_only_under_its_own_digest(mine: Client, tmp_path: Path) -> None:
+    assert [put(mine, b"bytes").status_code for _ in range(2)] == [201, 200]
+    assert put(mine, b"other", digest="0" * 64).status_code == 400
     assert storage().read(hashlib.sha256(b"bytes").hexdigest()) == b"bytes"
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
-def test_artifact_over_the_limit_is_refused(node: Client, settings: Settings) -> None:
+def test_artifact_over_the_limit_is_refused(mine: Client, settings: Settings) -> None:
     settings.LARGEST_ARTIFACT = 10
     storage.cache_clear()
-    assert put(node, b"x" * 11).status_code == 413
+    assert put(mine, b"x" * 11).status_code == 413
 
 
 @pytest.mark.parametrize("digest", ["..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "%00" * 64])
-def test_artifact_has_no_other_name_than_a_digest(node: Client, digest: str) -> None:
-    assert put(node, b"x", digest=digest).status_code == 404
+def test_artifact_has_no_other_name_than_a_digest(mine: Client, digest: str) -> None:
+    assert put(mine, b"x", digest=digest).status_code == 404
 
 
-def test_log_takes_what_it_lacks_once(node: Client, submit: Submit) -> None:
-    stage = stage_of(submit({"a": {}}))
-    assert append(node, stage, 0, b"one\n").json() == {"size": 4}
-    assert append(node, stage, 0, b"one\ntwo\n").json() == {"size": 8}
-    assert append(node, stage, 4, b"two\n").json() == {"size": 8}
-    assert append(node, stage, 2, b"e").json() == {"size": 8}
-    gap = append(node, stage, 9, b"x")
+def test_log_takes_what_it_lacks_once(mine: Client, placed: Submit) -> None:
+    stage = stage_of(placed({"a": {}}))
+    assert append(mine, stage, 0, b"one\n").json() == {"size": 4}
+    assert append(mine, stage, 0, b"one\ntwo\n").json() == {"size": 8}
+    assert append(mine, stage, 4, b"two\n").json() == {"size": 8}
+    assert append(mine, stage, 2, b"e").json() == {"size": 8}
+    gap = append(mine, stage, 9, b"x")
     assert (gap.status_code, gap.json()["size"]) == (409, 8)
 
 
-def test_log_of_no_stage_is_refused(node: Client) -> None:
-    assert append(node, 999, 0, b"x").status_code == 404
+def test_log_of_no_stage_is_refused(mine: Client) -> None:
+    assert append(mine, 999, 0, b"x").status_code == 403
 
 
-def test_log_over_the_limit_is_refused(node: Client, submit: Submit, settings: Settings) -> None:
+def test_log_over_the_limit_is_refused(mine: Client, placed: Submit, settings: Settings) -> None:
     settings.LARGEST_LOG = 10
     storage.cache_clear()
-    stage = stage_of(submit({"a": {}}))
-    assert append(node, stage, 5, b"x" * 6).status_code == 413
+    stage = stage_of(placed({"a": {}}))
+    assert append(mine, stage, 5, b"x" * 6).status_code == 413
 
 
-def test_log_is_read_by_range_and_by_its_last_lines(node: Client, viewer: Client, submit: Submit) -> None:
-    job = submit({"a": {}})
-    append(node, stage_of(job), 0, b"one\ntwo\n\xff\n")
+def test_log_is_read_by_range_and_by_its_last_lines(mine: Client, viewer: Client, placed: Submit) -> None:
+    job = placed({"a": {}})
+    append(mine, stage_of(job), 0, b"one\ntwo\n\xff\n")
     log = f"/api/v1/jobs/{job['id']}/stages/a/tasks/0/logs/stdout"
 
     def read(query: str) -> tuple[bytes, str, str]:
@@ -259,7 +282,7 @@ def test_log_is_read_by_range_and_by_its_last_lines(node: Client, viewer: Client
 
 
 def test_log_has_ended_when_all_that_was_written_is_there(
-    node: Client, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent
+    mine: Client, viewer: Client, submit: Submit, leader: Leader, agent: ListAgent
 ) -> None:
     job = submit({"a": {}})
     log = f"/api/v1/jobs/{job['id']}/stages/a/tasks/0/logs/stdout"
@@ -269,7 +292,7 @@ def test_log_has_ended_when_all_that_was_written_is_there(
     logs = {"stdout": {"bytes": 4, "dropped": 0}, "stderr": {"bytes": 0, "dropped": 0}}
     turn(leader, agent.report(others=[agent.end(agent.tasks()[0], outcome="FINISHED", result="1", logs=logs)]))
     assert viewer.get(log)["X-Log-Ended"] == "false"
-    append(node, stage_of(job), 0, b"all\n")
+    append(mine, stage_of(job), 0, b"all\n")
     assert viewer.get(log)["X-Log-Ended"] == "true"
     assert viewer.get(log.replace("stdout", "stderr"))["X-Log-Ended"] == "true"
 

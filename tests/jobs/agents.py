@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 import time
 from typing import Any
 
@@ -17,11 +18,15 @@ from scheduling.indexes import IndexSet
 class ListAgent:
     """Keeps what it was told, and reports what the test says."""
 
-    def __init__(self, broker: redis.Redis, name: str = "n1", pool: str = "default", folder: str = "", **totals: int) -> None:
+    def __init__(
+        self, broker: redis.Redis, name: str = "n1", pool: str = "default", folder: str = "", last: str = "", **totals: int
+    ) -> None:
         self.broker = broker
         self.name = name
         self.totals = totals or {"cpus": 2000, "mem": 4096}
-        node, _ = services.register(name, totals=self.totals, labels={}, pool=pool, info={"agent": folder})
+        self.told: dict[str, Any] = {"totals": self.totals, "labels": {}, "pool": pool, "info": {"agent": folder}}
+        self.secret = secrets.token_urlsafe()
+        node, _ = services.register(name, **self.told, secret=self.secret, last_secret=last)
         self.node, self.session = node.id, node.session
         self.number = 0
         self.seen = 0
@@ -30,6 +35,20 @@ class ListAgent:
         self.cancels: list[list[Any]] = []
         self.pause = 0
         self.stages: dict[int, dict[str, Any]] = {}
+
+    @property
+    def identity(self) -> str:
+        """What it says over HTTP of who it is."""
+        return f"{self.node} {self.secret}"
+
+    def go_on(self, **changed: Any) -> bool:
+        """Register again, as after a restart; say whether it goes on with its session. Later commands come to the new one."""
+        last, self.secret = self.secret, secrets.token_urlsafe()
+        node, resumed = services.register(
+            self.name, **self.told | changed, session=self.session, secret=self.secret, last_secret=last
+        )
+        self.session = node.session
+        return resumed
 
     def listen(self) -> list[Command]:
         """Take the commands that have arrived."""

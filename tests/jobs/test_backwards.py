@@ -27,11 +27,8 @@ def goes_on_in_a_new_session(leader: Leader, agent: ListAgent) -> None:
     """Let the agent be refused and begin a new session, in which all is done that was not."""
     refused = agent.session
     assert not services.hear(agent.node, refused, {})
-    node, resumed = services.register(
-        "n1", totals=agent.totals, labels={}, pool="default", info={"agent": "a"}, session=refused
-    )
-    assert not resumed
-    agent.session, agent.number, agent.seen, agent.launches = node.session, 0, 0, {}
+    assert not agent.go_on(info={"agent": "a"})
+    agent.number, agent.seen, agent.launches = 0, 0, {}
     leader.tick()
     for _ in range(3):
         turn(leader)

@@ -43,12 +43,12 @@ def test_what_people_do_to_a_node_is_remembered(operator: Client, agent: ListAge
 def test_what_agents_report_is_not_remembered(leader: Leader, agent: ListAgent) -> None:
     turn(leader, agent.report(updates=[]))
     services.hear(agent.node, agent.session, {"load": 1})
-    services.register("n1", totals=agent.totals, labels={}, pool="default", info={"boot": 2}, session=agent.session)
+    assert agent.go_on(info={"boot": 2})
     assert Node.history.count() == 1
 
 
 def test_agent_that_comes_back_with_other_labels_is_remembered(agent: ListAgent) -> None:
-    services.register("n1", totals=agent.totals, labels={"disk": "ssd"}, pool="default", info={}, session=agent.session)
+    assert agent.go_on(labels={"disk": "ssd"})
     assert [row.labels for row in Node.history.order_by("history_id")] == [{}, {"disk": "ssd"}]
 
 

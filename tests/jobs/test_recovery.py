@@ -14,7 +14,7 @@ from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
 from jobs.reporting import GIVEN_BACK
-from nodes import services, showing
+from nodes import generations, services, showing
 from nodes.models import Condition, Node
 from scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
@@ -48,7 +48,7 @@ def test_tasks_are_no_longer_reconciling_when_the_agent_goes_on_with_its_session
     agent.listen()
     turn(leader, agent.start(agent.tasks()[:1]))
     silent_for(leader, 31)
-    services.register("n1", totals=agent.totals, labels={}, pool="default", info={}, session=agent.session)
+    assert agent.go_on()
     recovering.watch_nodes(listening=1000, epoch=leader.epoch)
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RUNNING, TaskState.SCHEDULED}
     assert Node.objects.get().silent_since is None
@@ -132,7 +132,7 @@ def test_nobody_else_takes_the_name_of_a_node_that_is_waited_for(
     agent.listen()
     turn(leader, agent.start(agent.tasks()))
     silent_for(leader, 614)
-    with pytest.raises(services.NameTaken):
+    with pytest.raises(generations.NameTaken):
         ListAgent(broker, folder="another")
     silent_for(leader, 616)
     new = ListAgent(broker, folder="another")
@@ -185,11 +185,11 @@ def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
 
 
 def test_an_agent_that_starts_anew_loses_what_its_old_session_had(leader: Leader, broker: redis.Redis, job: Submit) -> None:
-    ListAgent(broker, folder="its own")
+    old = ListAgent(broker, folder="its own")
     job({"a": {}})
     turn(leader)
     Node.objects.update(heard_at=timezone.now() - timedelta(seconds=31))
-    new = ListAgent(broker, folder="its own")
+    new = ListAgent(broker, folder="its own", last=old.secret)
     recovering.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)
     new.listen()
@@ -198,7 +198,7 @@ def test_an_agent_that_starts_anew_loses_what_its_old_session_had(leader: Leader
 
 
 def test_a_second_live_agent_of_the_same_name_is_refused(leader: Leader, agent: ListAgent, broker: redis.Redis) -> None:
-    with pytest.raises(services.NameTaken):
+    with pytest.raises(generations.NameTaken):
         ListAgent(broker)
 
 

@@ -16,7 +16,7 @@ Submit = Callable[..., Job]
 
 
 def again(agent: ListAgent, **totals: int) -> None:
-    services.register("n1", totals=totals, labels={}, pool="default", info={}, session=agent.session)
+    assert agent.go_on(totals=totals)
 
 
 def test_a_resource_that_an_agent_no_longer_has_is_gone(leader: Leader, broker: redis.Redis, job: Submit) -> None:

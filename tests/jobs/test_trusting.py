@@ -13,7 +13,7 @@ from django.utils import timezone
 from access import tokens
 from access.models import Token
 from access.roles import Role
-from agent.messages import Heartbeat
+from agent.messages import IDENTITY, Heartbeat
 from jobs import recovering
 from jobs.leading import Leader
 from jobs.models import Job, Task
@@ -89,25 +89,27 @@ def test_a_revoked_token_stands_as_a_condition_until_a_session_begins_with_anoth
 
 
 def test_a_session_lasts_no_longer_than_the_token_that_began_it(client: Client, db: None) -> None:
-    def post(path: str, secret: str, **told: Any) -> Any:
-        headers = {"Authorization": f"Bearer {secret}"}
+    def post(path: str, token: str, **told: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}", IDENTITY: f"{told.get('node')} {'s' * 43}"}
         return client.post(path, told, content_type="application/json", headers=headers)
 
-    (first, secret), (_, second) = (tokens.create(name, role=Role.AGENT) for name in ("first", "second"))
-    made = post(REGISTER, secret, name="n1", totals={"cpus": 1000}, version=settings.VERSION).json()
+    (first, one), (_, second) = (tokens.create(name, role=Role.AGENT) for name in ("first", "second"))
+    told = {"name": "n1", "totals": {"cpus": 1000}, "version": settings.VERSION, "secret": "s" * 43}
+    made = post(REGISTER, one, **told).json()
     beat = {"node": made["node"], "session": made["session"], "number": 1}
-    assert post(HEARTBEAT, secret, **beat).status_code == 200
+    assert post(HEARTBEAT, one, **beat).status_code == 200
     first.delete()
-    assert post(HEARTBEAT, secret, **beat).status_code == 401
+    assert post(HEARTBEAT, one, **beat).status_code == 401
     assert post(HEARTBEAT, second, **beat).status_code == 409
-    again = post(REGISTER, second, name="n1", totals={"cpus": 1000}, version=settings.VERSION, session=made["session"]).json()
+    again = post(REGISTER, second, **told, session=made["session"]).json()
     assert again["resumed"]
-    assert post(HEARTBEAT, second, **beat).status_code == 200
+    assert post(HEARTBEAT, second, **beat | {"session": again["session"]}).status_code == 200
 
 
 def test_the_agent_of_a_deactivated_node_waits_until_it_is_activated(client: Client, db: None) -> None:
     def register() -> Any:
-        told = {"name": "n1", "totals": {"cpus": 1000}, "info": {"agent": "n1"}, "version": settings.VERSION}
+        told: dict[str, Any] = {"name": "n1", "totals": {"cpus": 1000}, "info": {"agent": "n1"}}
+        told |= {"version": settings.VERSION, "secret": "s" * 43}
         return client.post(REGISTER, told, content_type="application/json", headers={"Authorization": f"Bearer {secret}"})
 
     _, secret = tokens.create("n1", role=Role.AGENT)

@@ -1,0 +1,10 @@
+"""The app of jobs."""
+
+from django.apps import AppConfig
+
+
+class JobsConfig(AppConfig):
+    name = "jobs"
+
+    def ready(self) -> None:
+        from jobs import succeeding  # noqa: F401  follows the sessions of agents once apps are loaded
