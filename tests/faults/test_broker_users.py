@@ -16,7 +16,7 @@ from access import tokens
 from access.models import Token
 from access.roles import Role
 from agent import transport
-from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE, queue_of
+from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, IDENTITY, REPORT_QUEUE, queue_of
 from nodes import services
 from nodes.models import Event, Node
 from scheduling.lifecycle import JobState
@@ -40,12 +40,17 @@ def redis_url(own: Broker) -> str:
     return own.url
 
 
+#: What an agent draws.
+SECRET = "s" * 43
+
+
 class Registration:
     """What an agent is given that registers by hand, with a token of its own."""
 
     def __init__(self, stack: Stack, name: str, session: str = "") -> None:
         token, secret = tokens.create(name, role=Role.AGENT)
-        told = {"name": name, "totals": {"cpus": 1000}, "info": {"agent": name}, "version": settings.VERSION}
+        told: dict[str, Any] = {"name": name, "totals": {"cpus": 1000}, "info": {"agent": name}, "version": settings.VERSION}
+        told |= {"secret": SECRET}
         self.token: Token = token
         self.answer = self.post(stack, "register", secret, **told, session=session)
         self.secret, self.login = secret, self.answer["broker"]
@@ -53,7 +58,7 @@ class Registration:
 
     @staticmethod
     def post(stack: Stack, path: str, secret: str, **told: Any) -> Any:
-        headers = {"Authorization": f"Bearer {secret}"}
+        headers = {"Authorization": f"Bearer {secret}", IDENTITY: f"{told.get('node')} {SECRET}"}
         url = f"{stack.url}/api/v1/agent/{path}"
         return httpx.post(url, json=told, headers=headers, trust_env=False).raise_for_status().json()
 
