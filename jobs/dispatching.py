@@ -28,6 +28,8 @@ INLINE_INPUTS = 8 * 1024
 WAITING = 4
 #: Seconds of no confirmation after which a session does not listen.
 DEAF = 15.0
+#: The assignments of those of these sessions that have gone on from others.
+WENT_ON = "session IN (SELECT n.session FROM nodes_node n WHERE n.session = ANY(%s) AND n.predecessor <> '')"
 #: What agents are told of stages, by id.
 Described = dict[int, dict[str, Any]]
 _T = TypeVar("_T")
@@ -134,12 +136,12 @@ class Dispatcher:
         return {session for session, sent in self._sent.items() if sent.waiting_since is not None}
 
     def keep(self, live: Set[str]) -> None:
-        """Forget the sessions that are not live any more, and delete their queues; send those that have begun their lists.
+        """Forget the sessions that are not live any more, and delete their queues.
 
-        Agents that start again have their lists in new sessions, in which they were sent nothing.
+        Those that have gone on from another are sent their lists: what the other was sent may have been lost with it.
         """
         if begun := live - self._live:
-            self.send_lists("session = ANY(%s)", [list(begun)])
+            self.send_lists(WENT_ON, [list(begun)])
         self._live = live
         over = self._sent.keys() - live
         if over and not self.mute:

@@ -79,7 +79,7 @@ class Leader:
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until told to stop, then give the lease back. An outage of the database is waited out."""
-        self.dispatcher.keep(selectors.sessions())
+        self.dispatcher.send_lists("true", [])
         while not stopping():
             try:
                 self.turn(_take(self._ticked + TICK - time.monotonic()))

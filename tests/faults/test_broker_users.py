@@ -57,8 +57,8 @@ class Registration:
         self.queue = queue_of(self.answer["session"])
 
     @staticmethod
-    def post(stack: Stack, path: str, secret: str, **told: Any) -> Any:
-        headers = {"Authorization": f"Bearer {secret}", IDENTITY: f"{told.get('node')} {SECRET}"}
+    def post(stack: Stack, path: str, token: str, **told: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}", IDENTITY: f"{told.get('node')} {SECRET}"}
         url = f"{stack.url}/api/v1/agent/{path}"
         return httpx.post(url, json=told, headers=headers, trust_env=False).raise_for_status().json()
 
