@@ -13,7 +13,7 @@ from access.models import AuditEntry
 from jobs.leading import Leader
 from jobs.models import Attempt, Job, Task
 from scheduling.lifecycle import JobState, TaskState
-from tests.jobs.agents import turn
+from tests.jobs.agents import ListAgent, turn
 from tests.wires.flink.test_recorded import recorded
 
 pytestmark = pytest.mark.django_db
@@ -72,12 +72,15 @@ def test_what_a_task_that_has_ended_does_not_tell_is_complete(told: Told, runnin
     assert vertices[0]["metrics"]["read-bytes"] == 10
 
 
+@pytest.mark.parametrize("on_a_list", [False, True])
 def test_a_job_that_is_canceled_before_a_task_began_never_ran(
-    operator: Client, told: Told, submit: Submit, leader: Leader, finish: Callable[[], None]
+    operator: Client, told: Told, submit: Submit, leader: Leader, agent: ListAgent, placed: Callable[[], Any], on_a_list: bool
 ) -> None:
     job = submit({"a": {"parallelism": 2}, "b": {"needs": ["a"]}})["id"]
+    assert not on_a_list or placed()
     operator.patch(f"/jobs/{job}")
-    finish()
+    turn(leader)
+    turn(leader, agent.give_back(agent.tasks()))
     found = told(f"/jobs/{job}")
     assert (found["state"], found["timestamps"]["RUNNING"]) == ("CANCELED", 0)
     assert found["timestamps"]["CANCELED"] == found["end-time"] > 0
