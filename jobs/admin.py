@@ -109,7 +109,7 @@ class JobAdmin(ServiceAdmin):
     readonly_fields = ("graph", "stages", "page")
     fieldsets = (
         (None, {"fields": ("number", "name", "state", "held_reason", "error", "graph", "stages", "page")}),
-        ("What was asked for", {"fields": ("id", "job_type", "owner", "priority", "pool", "max_failures", "spec")}),
+        ("What was asked for", {"fields": ("id", "job_type", "owner", "priority", "pool", "max_failures", "spec", "config")}),
         ("How it went", {"fields": ("failures", "planning_ms", "retried_from", "created_at", "started_at", "ended_at")}),
     )
 
@@ -125,7 +125,7 @@ class JobAdmin(ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Leave out the description, which a list does not show and which may be megabytes."""
         found: QuerySet[Job] = super().get_queryset(request)
-        return found.defer("spec") if request.resolver_match and not request.resolver_match.kwargs else found
+        return found.defer("spec", "config") if request.resolver_match and not request.resolver_match.kwargs else found
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

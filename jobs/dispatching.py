@@ -208,7 +208,8 @@ class Dispatcher:
             return lambda: None
         asked = rows.execute(
             "SELECT s.id, job_id::text, s.name, parallelism, (s.spec - 'files' - 'foreach')::text, "
-            "(s.spec -> 'files')::text, items::text, (s.spec -> 'foreach')::text, (j.spec ->> 'disconnect_grace')::float8 "
+            "(s.given -> 'args')::text, (s.given -> 'kwargs')::text, (s.spec -> 'files')::text, "
+            "coalesce(items, s.given -> 'foreach')::text, (j.spec ->> 'disconnect_grace')::float8 "
             "FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%s)",
             [list(missing)],
         )
@@ -253,17 +254,18 @@ def _spec(
     name: str,
     parallelism: int,
     spec: str,
+    args: str | None,
+    kwargs: str | None,
     files: str | None,
     items: str | None,
-    foreach: str | None,
     grace: float | None,
 ) -> dict[str, Any]:
     return {
         "job": job,
         "name": name,
         "parallelism": parallelism,
-        "spec": json.loads(spec) | _left_out(files, foreach),
-        "items": _items(items or foreach),
+        "spec": json.loads(spec) | _given(args=args, kwargs=kwargs) | _left_out(files, items),
+        "items": _items(items),
         **({"disconnect_grace": grace} if grace else {}),
     }
 
@@ -280,10 +282,14 @@ def _results(stages: set[int]) -> dict[int, list[tuple[int, str]]]:
     return results
 
 
-def _left_out(files: str | None, foreach: str | None) -> dict[str, Any]:
+def _given(**texts: str | None) -> dict[str, Any]:
+    return {name: json.loads(text) for name, text in texts.items() if text}
+
+
+def _left_out(files: str | None, items: str | None) -> dict[str, Any]:
     """Return what stands for the parts of a stage's description that may be long: an agent fetches them."""
     digest = sha256(files.encode()).hexdigest() if files and files != "{}" else None
-    return {"files_digest": digest, "foreach": True if foreach else None}
+    return {"files_digest": digest, "foreach": True if items else None}
 
 
 def _items(text: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.messages import Report
 from database import rows
-from jobs import quarantine, telling
+from jobs import exact, quarantine, telling
 from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
@@ -228,10 +228,10 @@ def _write(judged: list[Judged]) -> list[Move]:
             AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest, exit_class,
                 exit_code, error, metrics, accumulators, logs, inputs)""",
         f"{ONE} AND {ATTEMPT_GUARD}",
-        """state = found.after, failures = found.failures, losses = found.losses, not_before = to_timestamp(found.due),
+        f"""state = found.after, failures = found.failures, losses = found.losses, not_before = to_timestamp(found.due),
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
             ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond'),
-            result = found.result::jsonb, result_digest = found.digest, exit_class = found.exit_class,
+            result = {exact.RESULT}, result_digest = found.digest, exit_class = found.exit_class,
             exit_code = found.exit_code, error = found.error, metrics = found.metrics::jsonb,
             accumulators = found.accumulators::jsonb, logs = found.logs::jsonb,
             inputs = nullif(found.inputs, 0)""",

@@ -32,7 +32,7 @@ def expand(board: Board, stage: StageRow) -> None:
     drains = board.job_of(stage.id).draining
     items = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
     _require_room(board, stage, len(items), name)
-    rows.execute("UPDATE jobs_stage SET items = %s::jsonb WHERE id = %s", [json.dumps(items), stage.id])
+    rows.execute("UPDATE jobs_stage SET items = %s::json WHERE id = %s", [json.dumps(items), stage.id])
     stage.parallelism = len(items)
     stage.counts[TaskState.CREATED] = len(items)
     stage.unplaced = IndexSet.span(0, len(items))

@@ -1,8 +1,9 @@
-"""Model fields of this app: sets of task indexes as PostgreSQL multiranges."""
+"""Model fields of this app: sets of task indexes as PostgreSQL multiranges, and JSON that is kept as it was written."""
 
 from typing import Any
 
 from django.db import models
+from psycopg.types.json import Json
 
 from scheduling.indexes import IndexSet
 
@@ -26,3 +27,17 @@ class IndexSetField(models.Field):  # type: ignore[type-arg]
 
     def value_to_string(self, obj: Any) -> str:
         return str(self.get_prep_value(self.value_from_object(obj)))
+
+
+class ExactJSONField(models.JSONField):
+    """JSON of users as its text (PostgreSQL's json): jsonb makes 602… of 6.02e23 and 0.0 of -0.0, and sorts keys."""
+
+    def db_type(self, connection: Any) -> str:
+        return "json"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return it as it is: psycopg has read it, which Django keeps it from doing with jsonb alone."""
+        return value
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001  Django's signature
+        return value if value is None or isinstance(value, models.Expression) else Json(value)

@@ -11,7 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from jobs.fields import IndexSetField
+from jobs.fields import ExactJSONField, IndexSetField
 from scheduling.lifecycle import JobState, TaskState
 
 
@@ -64,6 +64,8 @@ class Job(models.Model):
     priority = models.IntegerField(default=100)
     pool = models.CharField(max_length=100, default="default")
     spec = models.JSONField()
+    #: The part of the description that is the user's own.
+    config = ExactJSONField(null=True)
     state = models.SmallIntegerField(choices=JobState.choices(), default=JobState.CREATED)
     #: Whether it is to end early: no task of its sources begins any more, and what has begun is worked off.
     draining = models.BooleanField(default=False, db_default=False)
@@ -114,8 +116,10 @@ class Stage(models.Model):
     position = models.IntegerField()
     name = models.CharField(max_length=100)
     spec = models.JSONField()
+    #: What the description gives the tasks: args, kwargs, and the items of foreach.
+    given = ExactJSONField(null=True)
     demand = models.JSONField()
-    items = models.JSONField(null=True)
+    items = ExactJSONField(null=True)
     parallelism = models.IntegerField()
     open_needs = models.IntegerField(default=0)
     feeds_pointwise = models.BooleanField(default=False)
@@ -189,7 +193,7 @@ class Task(AttemptRecord):
     failures = models.SmallIntegerField(default=0)
     losses = models.SmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
-    result = models.JSONField(null=True)
+    result = ExactJSONField(null=True)
     result_digest = models.CharField(max_length=64, null=True)
 
 

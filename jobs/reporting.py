@@ -13,7 +13,7 @@ from django.db import transaction
 
 from agent.messages import Report
 from database import rows
-from jobs import buffering, ending, gangs, lease, settling, timing, updating
+from jobs import buffering, ending, exact, gangs, lease, settling, timing, updating
 from jobs.backwards import lacks_some
 from jobs.board import Board
 from jobs.measuring import Measures
@@ -185,7 +185,7 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
         "%(ended)s::bigint[], %(results)s::text[], %(metrics)s::text[], %(inputs)s::bigint[]) "
         "AS told(stage_id, index, attempt, node_id, begun, ended, result, metrics, inputs)",
         f"{ONE} AND {ATTEMPT_GUARD}",
-        """state = %(after)s, result = found.result::jsonb, metrics = coalesce(found.metrics::jsonb, t.metrics),
+        f"""state = %(after)s, result = {exact.RESULT}, metrics = coalesce(found.metrics::jsonb, t.metrics),
             inputs = nullif(found.inputs, 0),
             started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
             ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",

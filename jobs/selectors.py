@@ -23,7 +23,7 @@ def items_of(stage: int, low: int, high: int) -> list[Any]:
     return [
         json.loads(text)
         for (text,) in rows.fetch(
-            """SELECT e.item::text FROM jobs_stage s, jsonb_array_elements(coalesce(s.items, s.spec -> 'foreach'))
+            """SELECT e.item::text FROM jobs_stage s, json_array_elements(coalesce(s.items, s.given -> 'foreach'))
             WITH ORDINALITY AS e(item, number) WHERE s.id = %s AND e.number > %s AND e.number <= %s ORDER BY e.number""",
             [stage, low, high],
         )

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from artifacts.storage import storage
 from database import rows
+from jobs.exact import whole_job, whole_stage
 from jobs.inbox import Hint
 from jobs.models import Job, JobType
 from jobs.quotas import require_room
@@ -134,7 +135,8 @@ def set_job_type(name: str, version: str, **changes: Any) -> JobType:
 
 def stored_spec(job: Job) -> dict[str, Any]:
     """Return a job's description as it was submitted."""
-    return {**job.spec, "stages": list(job.stages.order_by("position").values_list("spec", flat=True))}
+    stages = job.stages.order_by("position").values_list("spec", "given")
+    return {**whole_job(job.spec, job.config), "stages": [whole_stage(*stage) for stage in stages]}
 
 
 def _delete_logs(stages: list[int]) -> None:

@@ -13,6 +13,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from database import rows
+from jobs.exact import whole_job
 from jobs.models import Job
 from scheduling.lifecycle import TASK_ENDS, JobState, TaskState
 
@@ -34,7 +35,7 @@ _FIELDS = (
     "ended_at",
     "retried_from_id",
 )
-_FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "spec")
+_FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "spec", "config")
 _JOINED = ("type", "type_version", "owner_name")
 #: One job by its id, and the sums of its stages' counters.
 _ONE = f"""SELECT {", ".join(f"j.{field}" for field in _FULL_FIELDS)}, t.name, t.version,
@@ -64,7 +65,9 @@ def ask_job(id_: UUID) -> rows.Answer[dict[str, Any] | None]:
     def answer() -> dict[str, Any] | None:
         for *values, counts in asked.fetchall():
             row = dict(zip((*_FULL_FIELDS, *_JOINED), values, strict=True))
-            return _complete(row | {"spec": json.loads(row["spec"])}, counts or [0] * len(TaskState))
+            return _complete(
+                row | {"spec": whole_job(json.loads(row["spec"]), row.pop("config"))}, counts or [0] * len(TaskState)
+            )
         return None
 
     return answer

@@ -42,7 +42,7 @@ class Plan(NamedTuple):
 
 _STAGES = """SELECT id, position, name, counts, open_needs, ended_at IS NOT NULL, started_at IS NOT NULL,
     spec ->> 'python', left(spec ->> 'command', %s), coalesce((spec ->> 'gang')::bool, false),
-    coalesce(jsonb_typeof(spec -> 'foreach'), 'null') <> 'null', parallelism, run_seconds
+    coalesce(jsonb_typeof(spec -> 'foreach'), 'null') <> 'null' OR given -> 'foreach' IS NOT NULL, parallelism, run_seconds
     FROM jobs_stage WHERE job_id = %s ORDER BY position"""
 _INPUTS = """SELECT e.consumer_id, p.id, p.position, p.parallelism, e.exchange
     FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.job_id = %s ORDER BY p.position"""

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from database import rows
+from jobs.exact import whole_stage
 from jobs.models import Stage
 from jobs.showing import named_counts
 from scheduling.lifecycle import TaskState
@@ -59,8 +60,11 @@ def complete_stages(job: UUID, found: Iterable[dict[str, Any]]) -> list[dict[str
 
 def stage(job: UUID, name: str) -> dict[str, Any] | None:
     """Return what is shown of one stage, with its description."""
-    row = Stage.objects.filter(job_id=job, name=name).values(*_FIELDS, "spec").first()
-    return _shown(row, _ask_needs(job)().get(row["id"], [])) if row else None
+    row = Stage.objects.filter(job_id=job, name=name).values(*_FIELDS, "spec", "given").first()
+    if row is None:
+        return None
+    row["spec"] = whole_stage(row["spec"], row.pop("given"))
+    return _shown(row, _ask_needs(job)().get(row["id"], []))
 
 
 def stage_ids(job: UUID) -> dict[str, int]:

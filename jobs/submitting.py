@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
 from database import rows
+from jobs.exact import parted
 from jobs.expanding import insert_tasks
 from jobs.inbox import Hint
 from jobs.models import JobType
@@ -30,11 +31,11 @@ from scheduling.resources import Resources
 from scheduling.spec import Exchange, JobSpec, Need, StageSpec, to_json
 
 DROPPED = Counter("switchyard_hints_dropped", "Hints of this process that the broker did not take.")
-INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, state, held_reason,
-        error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key, description_digest,
-        retried_from_id, created_at)
+INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, config, state,
+        held_reason, error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key,
+        description_digest, retried_from_id, created_at)
     VALUES (%(id)s, nextval('jobs_job_number'), %(name)s, %(type)s, %(owner)s::int, %(priority)s::int, %(pool)s,
-        %(spec)s::jsonb, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
+        %(spec)s::jsonb, %(config)s::json, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
         %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now())"""
 
 
@@ -129,7 +130,8 @@ def _insert_job(planned: Planned, stored: dict[str, Any], values: dict[str, Any]
         "name": spec.name,
         "priority": spec.priority,
         "pool": spec.pool,
-        "spec": json.dumps(stored),
+        "spec": json.dumps({name: value for name, value in stored.items() if name != "config"}),
+        "config": json.dumps(stored.get("config")),
         "state": int(JobState.CREATED),
         "max_failures": spec.max_failures,
         "stages": len(spec.stages),
@@ -157,12 +159,12 @@ def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> N
     ]
     # Much of it is JSON of its own: here one text of all costs less than a column for each.
     rows.execute(
-        """INSERT INTO jobs_stage (id, job_id, position, name, spec, demand, parallelism, open_needs, feeds_pointwise,
+        """INSERT INTO jobs_stage (id, job_id, position, name, spec, given, demand, parallelism, open_needs, feeds_pointwise,
             unplaced, counts, blocked, delayed, spent, done, run_seconds, buffered, refusal, refused_at)
-        SELECT c.id, %s::uuid, c.position, c.name, c.spec, c.demand, c.parallelism, c.open_needs, c.feeds_pointwise,
+        SELECT c.id, %s::uuid, c.position, c.name, c.spec, c.given, c.demand, c.parallelism, c.open_needs, c.feeds_pointwise,
             c.unplaced::int4multirange, c.counts, c.blocked::int4multirange, '{}', '{}', '{}', 0,
             c.buffered, c.refusal, CASE WHEN c.refusal IS NOT NULL THEN now() END
-        FROM json_to_recordset(%s::json) AS c(id bigint, position int, name text, spec jsonb, demand jsonb,
+        FROM json_to_recordset(%s::json) AS c(id bigint, position int, name text, spec jsonb, given json, demand jsonb,
             parallelism int, open_needs int, feeds_pointwise bool, unplaced text, counts int[], blocked text, buffered bool,
             refusal jsonb)""",
         [job, json.dumps(values)],
@@ -173,9 +175,11 @@ def _stage_values(stage: StageSpec, spec: dict[str, Any]) -> dict[str, Any]:
     count = stage.tasks or 0
     counts = [0] * len(TaskState)
     counts[TaskState.CREATED] = count
+    kept, given = parted(spec)
     return {
         "name": stage.name,
-        "spec": spec,
+        "spec": kept,
+        "given": given,
         "demand": dict(stage.resources),
         "parallelism": count,
         "open_needs": sum(need.exchange is Exchange.ALL for need in stage.upstreams),
