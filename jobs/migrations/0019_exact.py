@@ -17,7 +17,7 @@ BACK = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0017_laid_out")]
+    dependencies = [("jobs", "0018_room_for_updates")]
 
     operations = [
         migrations.AddField("job", "config", jobs.fields.ExactJSONField(null=True)),
