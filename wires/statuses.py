@@ -1,5 +1,6 @@
 """Our errors as HTTP has them. Each wire takes this table and changes what its documentation has otherwise."""
 
+from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from artifacts import errors as artifacts
@@ -21,6 +22,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     InvalidSpec: 400,
     Cyclic: 400,
     artifacts.WrongDigest: 400,
+    NotRead: 408,
     artifacts.Gap: 409,
     BadCredentials: 401,
     CsrfFailed: 403,
