@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from agent.messages import IDENTITY
+from nodes import services
 from tests.flows.stack import Stack
 
 #: Far more than what is measured by hand, and far less than the time for which a slow sender goes on.
@@ -101,7 +103,8 @@ def test_a_large_body_in_pieces_arrives_whole(stack: Stack) -> None:
     sent = bytes(range(256)) * 4096 * 20
     path = f"{stack.url}/api/v1/agent/artifacts/{hashlib.sha256(sent).hexdigest()}"
     pieces = (sent[at : at + 100_000] for at in range(0, len(sent), 100_000))
-    headers = {"Authorization": f"Token {stack.credentials['node_token']}"}
+    node, _ = services.register("by-hand", totals={}, labels={}, pool="default", info={}, secret="s" * 43)
+    headers = {"Authorization": f"Token {stack.credentials['node_token']}", IDENTITY: f"{node.id} {'s' * 43}"}
     with httpx.Client(trust_env=False, headers=headers) as client:
         assert client.put(path, content=pieces).status_code == 201
         assert client.put(path, content=sent).status_code == 200
