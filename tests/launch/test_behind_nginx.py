@@ -148,6 +148,9 @@ def test_links_of_the_api_are_those_of_the_outside(visitor: httpx.Client, outsid
     tasks = visitor.get(f"{api}/jobs/{made.json()['id']}/tasks?limit=1").json()["next"]
     assert visitor.get(tasks).json()["results"][0]["index"] == 1
     assert visitor.get(f"{api}/").json()["jobs"] == f"{api}/jobs"
+    assert visitor.get(f"{outside}/jars").json()["address"] == outside
+    file = {"jarfile": ("job.yaml", JOB.encode())}
+    assert visitor.post(f"{outside}/jobs", files=file).json()["jobUrl"].startswith("/yard/jobs/")
     schema = visitor.get(f"{api}/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
     assert schema.json()["servers"] == [{"url": "/yard"}]
 

@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.urls import get_script_prefix
 
 from access import audit
 from access.roles import Role
@@ -39,7 +40,7 @@ class SubmittingView(FlinkView):
         with transaction.atomic():
             id_ = submit(spec, owner=self.sender.user.pk if self.sender.user else None)
             audit.record(self.sender, "job.submit", id_, name=spec.name)
-        return self.told({"jobUrl": f"/jobs/{ids.job_id(id_)}"}, status=HTTPStatus.ACCEPTED)
+        return self.told({"jobUrl": f"{get_script_prefix()}jobs/{ids.job_id(id_)}"}, status=HTTPStatus.ACCEPTED)
 
 
 class EndingView(FlinkView):

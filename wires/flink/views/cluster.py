@@ -15,6 +15,7 @@ from nodes.shutting_down import shut_down
 from wires.flink.encode import cluster, legacy, typed
 from wires.flink.encode.nodes import slots
 from wires.flink.views.base import FlinkView
+from wires.flink.views.manager import absolute
 from wires.flink.views.nodes import taskmanagers
 
 
@@ -52,7 +53,7 @@ class JarsView(FlinkView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List them."""
-        return self.told({"address": f"{request.scheme}://{request.get_host()}", "files": []})
+        return self.told({"address": absolute(request, "").rstrip("/"), "files": []})
 
 
 class DatasetsView(FlinkView):
