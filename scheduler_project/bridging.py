@@ -7,14 +7,12 @@ length is handed over at once, so that a slow reader holds no thread.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import Future
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from access.bodies import Arriving, Receive
+from scheduler_project.threads import Threads
 
 #: Requests that a process answers at once; each thread keeps a connection to the database, which has 100 for all.
 THREADS = 16
@@ -27,23 +25,17 @@ _HEADERS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Scope = dict[str, Any]
-Work = SimpleQueue[tuple[Future[None], Callable[[], None]]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
 
 def threaded(respond: Application) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """Return Django's WSGI application as one that a server calls on an event loop."""
-    work: Work = SimpleQueue()
-    # Daemons: a process that ends waits for nobody's body.
-    for _ in range(THREADS):
-        Thread(target=_run, args=(work,), daemon=True, name="web").start()
+    threads = Threads(THREADS)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        done: Future[None] = Future()
         loop = asyncio.get_running_loop()
         answer = Answer(receive, send, loop)
-        work.put((done, partial(_make, respond, environment(scope, Arriving(receive, loop)), answer)))
-        await asyncio.wrap_future(done)
+        await asyncio.wrap_future(threads.run(partial(_make, respond, environment(scope, Arriving(receive, loop)), answer)))
         await answer.flush()
 
     return application
@@ -136,14 +128,3 @@ def _in_pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
             held.clear()
     if held:
         yield bytes(held)
-
-
-def _run(work: Work) -> None:
-    while True:
-        done, job = work.get()
-        try:
-            job()
-        except BaseException as error:
-            done.set_exception(error)
-        else:
-            done.set_result(None)
