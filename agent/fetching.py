@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from threading import Event, Lock
+from threading import Barrier, Event, Lock
 from typing import Any, TypeVar
 
 import httpx
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 #: Seconds between attempts, at first and at most.
 FIRST, MOST = 0.2, 5.0
+THREADS = 4
 
 
 class Fetcher:
@@ -40,7 +41,8 @@ class Fetcher:
         self._fault = fault
         self._unpacking = Lock()
         self._closed = Event()
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="fetch")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
+        self._begin()
 
     def inputs(
         self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None]
@@ -64,6 +66,13 @@ class Fetcher:
         """Give up what is under way."""
         self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self) -> None:
+        """Start all threads now: later the machine may let none begin."""
+        begun = Barrier(THREADS + 1)
+        for _ in range(THREADS):
+            self._threads.submit(begun.wait)
+        begun.wait()
 
     def _submit(self, ask: Callable[[], T], done: Callable[[T | None], None]) -> None:
         self._threads.submit(self._persist, ask, done)

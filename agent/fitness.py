@@ -18,6 +18,8 @@ PROBE, OPEN = 1 << 20, 16
 NOTHING = [sys.executable, "-I", "-S", "-c", ""]
 #: Seconds that a fault stands at least, and between looks.
 STANDS, LOOK = 2.0, 0.5
+#: Seconds within which a fault comes again that a probe does not find; then it stands twice as long, up to the longest.
+AGAIN, LONGEST = 30.0, 300.0
 
 
 class Fitness:
@@ -27,12 +29,16 @@ class Fitness:
         self.changed: list[Callable[[], None]] = []
         self._folder = folder
         self._until = self._looked = 0.0
+        self._stands = STANDS
+        self._over = float("-inf")
         self.fault = ""
 
     def note(self, fault: str, now: float) -> None:
         """Take what has failed for a fault that stands for a while, and until a probe finds nothing."""
-        self._until = now + STANDS
-        self._set(fault)
+        if not self.fault:
+            self._stands = min(2 * self._stands, LONGEST) if now - self._over < AGAIN else STANDS
+        self._until = now + self._stands
+        self._set(fault, now)
 
     def look(self, now: float) -> None:
         """Find out from time to time whether a fault has come or is over."""
@@ -42,19 +48,20 @@ class Fitness:
         if self._is_low():
             self.note(faults.full(self._folder), now)
         elif self.fault and now >= self._until:
-            self._set(_probe(self._folder))
+            self._set(_probe(self._folder), now)
 
     def _is_low(self) -> bool:
         free, total = faults.space(self._folder)
         low = min(LOW, total // SHARE)
         return free < (2 * low if self.fault else low)
 
-    def _set(self, fault: str) -> None:
+    def _set(self, fault: str, now: float) -> None:
         if fault == self.fault:
             return
-        began = bool(fault) != bool(self.fault)
+        turned = bool(fault) != bool(self.fault)
         self.fault = fault
-        if began:
+        if turned:
+            self._over = now
             log.error("no tasks can be run", fault=fault) if fault else log.info("tasks can be run again")
             for call in self.changed:
                 call()

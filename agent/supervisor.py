@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from agent import faults, inventory, memory, rewriting, stops
+from agent import faults, inventory, memory, output, rewriting, stops
 from agent.cgroups import Groups
 from agent.ends import Ends
 from agent.entries import Entries
@@ -227,7 +227,8 @@ class Supervisor:
             elif "ended" in event:
                 for worker in self._floor.of_process(event["ended"]):
                     if event["status"] > 0 and not worker.ended and not worker.page.status().claimed:
-                        self.fault(f"workers end before they begin a task: with {event['status']}")
+                        said = output.last_line(worker.folder / "stderr", 0) or f"exit status {event['status']}"
+                        self.fault(f"workers end before they begin a task: {said}")
                     self._bury(worker, event["status"])
             elif "failed" in event:
                 self.fault(faults.describe(OSError(*event["error"]), self._folder))

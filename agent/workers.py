@@ -1,5 +1,6 @@
 """The agent's side of one worker: handing tasks over, taking back what has not begun, reading how they ended."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,8 +16,8 @@ from agent.entries import Entry
 from agent.wire import ITEM, Page, pack_items
 
 Key = tuple[Any, ...]
-#: Bytes of a description that go through the pipe, which holds as many of them as a worker has tasks.
-INLINE = 8 * 1024
+#: A description goes through the pipe if that has room for so many of its size: a worker has fewer tasks.
+DESCRIPTIONS = 128
 #: Bytes that a pipe holds; a larger buffer would cost more than what is read into it.
 PIPE = 64 * 1024
 
@@ -90,6 +91,7 @@ class Worker:
         self._items = items
         self._unclaimed = unclaimed
         self._stages = stages
+        self._inline = fcntl.fcntl(stages, fcntl.F_GETPIPE_SZ) // DESCRIPTIONS
         self._partial = b""
         #: Whether the pipe that it writes to is closed at its end.
         self.mute = False
@@ -111,7 +113,7 @@ class Worker:
 
         A worker whose folder cannot be written takes nothing more, and is to end.
         """
-        if len(line) > INLINE:
+        if len(line) > self._inline:
             path = self.folder / f"stage-{stage}-{version}.json"
             try:
                 path.write_bytes(line)

@@ -99,7 +99,8 @@ class Zygote:
         # A description of its own of the pipe's end, so that taking back never waits while the worker's reading does.
         unclaimed = os.open(f"/proc/self/fd/{items_read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         opened += [unclaimed]
-        fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
+        with suppress(PermissionError):  # The pipes of all processes of a user have a limit together.
+            fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
         os.set_blocking(results_read, False)
         page = opened[6]
         worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience)

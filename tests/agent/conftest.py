@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -321,10 +321,17 @@ class Server:
 class Agent:
     """An agent process."""
 
-    def __init__(self, server: Server, data: Path, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        data: Path,
+        *options: str,
+        env: dict[str, str] | None = None,
+        python: Sequence[str] = (sys.executable,),
+    ) -> None:
         self.data = data
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "agent", "--server", server.url, "--name", "node", "--data", str(data), *options],
+            [*python, "-m", "agent", "--server", server.url, "--name", "node", "--data", str(data), *options],
             cwd=ROOT,
             env={
                 **{name: os.environ[name] for name in ("PATH",)},
@@ -362,9 +369,9 @@ def start_agent(server: Server, tmp_path: Path) -> Iterator[Callable[..., Agent]
     """Give a function that starts an agent and waits until it has registered."""
     agents: list[Agent] = []
 
-    def start(*options: str, data: Path = tmp_path / "agent", env: dict[str, str] | None = None) -> Agent:
+    def start(*options: str, data: Path = tmp_path / "agent", **how: Any) -> Agent:
         known = len(server.registrations)
-        agent = Agent(server, data, *(options or ("--slots", "2")), env=env)
+        agent = Agent(server, data, *(options or ("--slots", "2")), **how)
         agents.append(agent)
         wait_until(lambda: len(server.registrations) > known or agent.process.poll() is not None)
         return agent

@@ -14,7 +14,7 @@ from agent.workers import PIPE, Worker
 def ends(tmp_path: Path) -> Iterator[tuple[Worker, int]]:
     """Give a worker as the agent knows it, and the end of the pipe that it writes to."""
     read, write = os.pipe2(os.O_NONBLOCK)
-    yield Worker(None, 1, ("command",), tmp_path, -1, -1, -1, read, new_page(str(tmp_path / "page")), 0), write
+    yield Worker(None, 1, ("command",), tmp_path, -1, -1, write, read, new_page(str(tmp_path / "page")), 0), write
     os.close(read)
     os.close(write)
 
