@@ -18,14 +18,13 @@ def take(entries: Entries, floor: Floor, reports: Reports, ends: Ends, watch: Wa
     """Return the inventory of this moment; `command` is the number of the last command obeyed."""
     stages = {entry.stage.id: entry.stage for entry in entries.entries}
     waiting = {stage.id: stage.lacking for stage in stages.values() if stage.lacking}
-    stuck, watch.stuck = watch.stuck, 0
     return {
         "listed": _grouped((entry.stage.id, entry.attempt, entry.pending) for entry in entries.entries),
         "begun": _grouped(floor.all_tasks()),
         "ended": _grouped([*reports.all_told(), *ends.all_storing()]),
         "free": floor.room,
         "fetching": waiting,
-        "stuck": stuck,
+        "stuck": watch.stuck,
         "command": command,
     }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import structlog
@@ -24,6 +25,8 @@ LONG = 0.02
 PATIENCE = 1.0
 #: Seconds after which a worker that has not begun what it was handed is given up: it is stopped, or never came to be.
 STUCK = 10.0
+#: Seconds for which heartbeats tell of a worker that was given up.
+LATELY = 10.0
 #: Seconds between looks at output and memory, and between updates of one task.
 CARE = 0.25
 UPDATE = 1.0
@@ -39,8 +42,8 @@ class Watch:
         self._reports = reports
         self._shipper = shipper
         self._cared = 0.0
-        #: Workers that were given up since the last heartbeat.
-        self.stuck = 0
+        #: When workers were given up, lately (monotonic seconds).
+        self._given_up: list[float] = []
 
     def look(self, now: float) -> None:
         """Look at every busy worker once."""
@@ -55,15 +58,22 @@ class Watch:
                 if care:
                     self._care(worker, status, now)
             elif status.claimed == worker.ended and worker.outstanding and now - worker.got_on > STUCK:
-                self._give_up(worker)
+                self._give_up(worker, now)
         self._ends.give_back(self._list.take_all(before=now - PATIENCE))
 
-    def _give_up(self, worker: Worker) -> None:
+    @property
+    def stuck(self) -> int:
+        """How many workers were given up in the last seconds: several heartbeats say so, since one may be lost."""
+        oldest = time.monotonic() - LATELY
+        self._given_up = [at for at in self._given_up if at > oldest]
+        return len(self._given_up)
+
+    def _give_up(self, worker: Worker, now: float) -> None:
         """End a worker that does not begin what it was handed, which goes back to the list and from there to the server."""
         log.error(
             "a worker does not begin what it was handed", worker=worker.number, pid=worker.pid, tasks=worker.outstanding
         )
-        self.stuck += 1
+        self._given_up.append(now)
         self._floor.take_back(worker)
         worker.retire()
         if worker.pid:

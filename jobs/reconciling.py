@@ -92,7 +92,7 @@ def _wrong(beat: Heartbeat) -> dict[str, str]:
     )
     if beat.figures.get("fault"):
         wrong[conditions.UNFIT] = str(beat.figures["fault"])
-    return wrong | ({conditions.STUCK: f"{stuck} since the heartbeat before; their tasks were given back."} if stuck else {})
+    return wrong | ({conditions.STUCK: f"{stuck} in the last 10 s; their tasks were given back."} if stuck else {})
 
 
 def _counts(difference: Difference) -> dict[str, Any]:
