@@ -11,6 +11,7 @@ import redis as clients
 
 from launch import commands, redis
 from launch.services import READY_SECONDS
+from tests.agent.conftest import wait_until
 
 
 class Broker:
@@ -44,8 +45,18 @@ class Broker:
         """Answer OOM to every command that needs memory."""
         self.client.config_set("maxmemory", 1)
 
+    def fail_to_save(self) -> None:
+        """Answer MISCONF to every command that writes: a snapshot could not be written, since a folder has its name."""
+        folder, name = (self.client.config_get(key)[key] for key in ("dir", "dbfilename"))
+        Path(folder, name).mkdir()
+        self.client.config_set("stop-writes-on-bgsave-error", "yes")
+        self.client.config_set("save", "3600 1")
+        self.client.bgsave()
+        wait_until(lambda: self.client.info("persistence")["rdb_last_bgsave_status"] == "err")
+
     def mend(self) -> None:
         """Take writes again."""
+        self.client.config_set("save", "")
         self.client.replicaof("no", "one")
         self.client.config_set("min-replicas-to-write", 0)
         self.client.config_set("maxmemory", 0)

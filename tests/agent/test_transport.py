@@ -115,7 +115,7 @@ def consumed(app: Celery) -> tuple[SimpleQueue[Any], Consumer]:
     return taken, Consumer(app, [QUEUE], canary=0.05)
 
 
-@pytest.mark.parametrize("refuse", [Broker.refuse_writes, Broker.become_a_replica, Broker.fill])
+@pytest.mark.parametrize("refuse", [Broker.refuse_writes, Broker.become_a_replica, Broker.fill, Broker.fail_to_save])
 def test_consuming_goes_on_after_the_broker_refused_for_a_while(
     refuse: Callable[[Broker], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +125,8 @@ def test_consuming_goes_on_after_the_broker_refused_for_a_while(
         transport.send(app, TASK, {"number": 1}, QUEUE)
         assert taken.get(timeout=PATIENCE) == {"number": 1}
         refuse(broker)
+        with pytest.raises(redis.ResponseError):
+            broker.client.lpush("other", 1)
         time.sleep(4)
         broker.mend()
         wait_until(lambda: transport.send(app, TASK, {"number": 2}, QUEUE))
