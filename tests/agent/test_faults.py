@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent import faults
+from agent.fitness import STANDS
 from agent.zygotes import PIPE
 from tests.agent.conftest import Agent, Server
 from tests.agent.test_full_disk import until_fault, until_fit
@@ -66,11 +68,15 @@ def test_an_agent_that_can_open_no_more_files_goes_on_when_it_can(start_agent: C
 
 
 def test_workers_that_end_before_they_begin_keep_a_node_out_ever_longer(agent: Agent, server: Server) -> None:
+    stood = []
     for stage in (1, 2):
+        begun = time.monotonic()
         server.launch(stage, python="agent_tasks:square", env={"NAME": "a\0b"})
         assert until_fault(server) == "workers end before they begin a task: ValueError: embedded null byte"
         server.until(lambda stage=stage: (stage, 0, 0) in server.returned())
         until_fit(server)
+        stood.append(time.monotonic() - begun)
+    assert stood[1] >= 2 * STANDS
     assert not server.ends()
 
 
