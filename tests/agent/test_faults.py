@@ -73,7 +73,7 @@ def test_workers_that_end_before_they_begin_keep_a_node_out_ever_longer(agent: A
         begun = time.monotonic()
         server.launch(stage, python="agent_tasks:square", env={"NAME": "a\0b"})
         assert until_fault(server) == "workers end before they begin a task: ValueError: embedded null byte"
-        server.until(lambda stage=stage: (stage, 0, 0) in server.returned())
+        server.until(lambda stage=stage: (stage, 0, 0) in server.returned())  # type: ignore[misc]
         until_fit(server)
         stood.append(time.monotonic() - begun)
     assert stood[1] >= 2 * STANDS
