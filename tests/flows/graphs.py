@@ -35,7 +35,9 @@ def graph(rng: Random, slots: int) -> dict[str, dict[str, Any]]:
         name = f"s{number}"
         stages[name] = stage = _kind(rng, name, slots)
         needs = rng.sample(sorted(stages)[:-1], k=min(len(stages) - 1, rng.choice([0, 1, 1, 2])))
-        if needs and "parallelism" in stage and rng.random() < 0.15 and (several := _listing(stages, needs)):
+        # A gang of as many as there are items may be larger than the cluster, and would wait for ever.
+        divisible = needs and "parallelism" in stage and "gang" not in stage
+        if divisible and rng.random() < 0.15 and (several := _listing(stages, needs)):
             del stage["parallelism"]
             stage["foreach"] = {"from": several}
             stage["kwargs"].pop("fatal", None)
