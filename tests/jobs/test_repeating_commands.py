@@ -12,7 +12,6 @@ from jobs.leading import Leader
 from jobs.models import Job
 from nodes import selectors, showing
 from nodes.models import Event
-from nodes.services import register
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -77,6 +76,6 @@ def test_the_queue_of_a_session_goes_with_it(leader: Leader, job: Submit, broker
     job({"a": {}})
     turn(leader)
     assert broker.exists(queue_of(agent.session))
-    register("n1", totals={"cpus": 2000}, labels={}, pool="default", info={"agent": "n1"})
+    ListAgent(broker, folder="n1", last=agent.secret)
     leader.tick()
     assert not broker.exists(queue_of(agent.session))
