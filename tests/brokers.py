@@ -48,7 +48,7 @@ class Broker:
     def fail_to_save(self) -> None:
         """Answer MISCONF to every command that writes: a snapshot could not be written, since a folder has its name."""
         folder, name = (self.client.config_get(key)[key] for key in ("dir", "dbfilename"))
-        Path(folder, name).mkdir()
+        Path(str(folder), str(name)).mkdir()
         self.client.config_set("stop-writes-on-bgsave-error", "yes")
         self.client.config_set("save", "3600 1")
         self.client.bgsave()

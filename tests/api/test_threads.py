@@ -1,6 +1,7 @@
 """Requests are answered in few threads, and no request is lost between them."""
 
 from concurrent.futures import wait
+from functools import partial
 from threading import Barrier, Event, get_ident
 
 import pytest
@@ -23,8 +24,8 @@ def test_as_many_are_answered_at_once_as_there_are_threads_and_the_rest_wait() -
     wait(first, PATIENCE)
     assert sorted(ended) == [0, 1, 2]
     going_on, rest = Event(), list[int]()
-    blocked = [threads.run(lambda: going_on.wait(PATIENCE) and None) for _ in range(3)]
-    later = [threads.run(lambda number=number: rest.append(number)) for number in range(20)]
+    blocked = [threads.run(partial(_wait, going_on)) for _ in range(3)]
+    later = [threads.run(partial(rest.append, number)) for number in range(20)]
     assert not any(each.done() for each in later)
     going_on.set()
     assert not wait([*blocked, *later], PATIENCE).not_done
@@ -40,3 +41,7 @@ def test_a_call_that_fails_tells_so_and_leaves_its_thread() -> None:
     with pytest.raises(SystemExit):
         threads.run(fail).result(PATIENCE)
     threads.run(lambda: None).result(PATIENCE)
+
+
+def _wait(event: Event) -> None:
+    event.wait(PATIENCE)

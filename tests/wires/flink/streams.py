@@ -69,10 +69,10 @@ class Reader:
         return self.handles[self.number(">i") - 0x7E0000]
 
     def text(self) -> str:
-        return self.known(decoded(self.take(self.number(">H"))))
+        return str(self.known(decoded(self.take(self.number(">H")))))
 
     def long_text(self) -> str:
-        return self.known(decoded(self.take(self.number(">q"))))
+        return str(self.known(decoded(self.take(self.number(">q")))))
 
     def known(self, value: Any) -> Any:
         self.handles.append(value)
