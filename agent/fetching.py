@@ -70,8 +70,12 @@ class Fetcher:
     def _begin(self) -> None:
         """Start all threads now: later the machine may let none begin."""
         begun = Barrier(THREADS + 1)
-        for _ in range(THREADS):
-            self._threads.submit(begun.wait)
+        try:
+            for _ in range(THREADS):
+                self._threads.submit(begun.wait)
+        except RuntimeError:
+            begun.abort()  # Else those that did begin would keep this process from ending.
+            raise
         begun.wait()
 
     def _submit(self, ask: Callable[[], T], done: Callable[[T | None], None]) -> None:
