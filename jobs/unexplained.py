@@ -6,8 +6,6 @@ A round may just pass; so what is found counts when a second look some seconds l
 import time
 from uuid import UUID
 
-from django.utils import timezone
-
 from database import rows
 from jobs.explaining import explain_job
 from scheduling.explain import NOTHING
@@ -60,7 +58,7 @@ def _look() -> set[str]:
 
 
 def _without_reason(job: UUID, number: int) -> set[str]:
-    told = explain_job(job, now=timezone.now()) or {"stages": []}
+    told = explain_job(job, now=rows.now()) or {"stages": []}
     return {
         f"nothing keeps it from running, and it is not placed: {(number, stage['stage'])}"
         for stage in told["stages"]
