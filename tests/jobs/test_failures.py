@@ -72,19 +72,8 @@ def test_a_task_is_given_up_when_its_attempts_are_used(leader: Leader, agent: Li
     assert Attempt.objects.count() == 2
 
 
-def test_a_backoff_keeps_a_task_from_being_placed_until_it_is_over(leader: Leader, agent: ListAgent, job: Submit) -> None:
-    job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 60, "jitter": 0}})
-    turn(leader, agent.fail(placed(leader, agent)))
-    assert placed(leader, agent) == []
-    Task.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-    Stage.objects.update(next_due=timezone.now() - timedelta(seconds=1))
-    leader.tick()
-    assert [attempt for _, attempt, _ in placed(leader, agent)] == [1]
-    turn(leader, agent.finish(agent.tasks()))
-
-
-@pytest.mark.parametrize("hours", [1, -1])
-def test_backoffs_are_judged_by_the_clock_of_the_database(
+@pytest.mark.parametrize("hours", [0, 1, -1])
+def test_a_backoff_keeps_a_task_from_being_placed_until_it_is_over_by_the_database(
     leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
     """The scheduler's machine may be ahead of the database's, or behind."""
