@@ -1,6 +1,7 @@
 """TLS in front of a Redis that knows none: an end of it that relays to a Unix socket."""
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import threading
@@ -32,23 +33,29 @@ class TlsEnd(threading.Thread):
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.certificate, key)
         self._target = target
-        self._loop = asyncio.new_event_loop()
-        serving = asyncio.start_server(self._relay, "127.0.0.1", 0, ssl=self._context)
-        self._server = self._loop.run_until_complete(serving)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._serving = threading.Event()
+        self.port: int = self._listener.getsockname()[1]
 
     def run(self) -> None:
-        self._loop.run_forever()
+        with asyncio.Runner() as runner:
+            self._ended, self._loop = asyncio.Event(), runner.get_loop()
+            runner.run(self._serve())
+
+    def start(self) -> None:
+        super().start()
+        self._serving.wait()
 
     def end(self) -> None:
         """Relay nothing more."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self.join()
-        self._server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._relay, sock=self._listener, ssl=self._context)
+        self._serving.set()
+        await self._ended.wait()
+        server.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self._target)
