@@ -245,8 +245,7 @@ class Leader:
         reconciling.note_conditions(heartbeats, lasting)
         for difference in lasting:
             if difference.missing:
-                lacks = difference.node, difference.session, difference.missing
-                _step("give up", partial(recovering.give_up, *lacks, epoch=self.epoch))
+                _step("give up", partial(reconciling.give_up, difference, epoch=self.epoch))
         return {
             each.session: [[stage, attempt, tasks.to_json()] for (stage, attempt), tasks in each.extra.items()]
             for each in lasting

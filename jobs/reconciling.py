@@ -5,14 +5,17 @@ its way arrives between them. What is missing is given up and placed again; what
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import structlog
 
 from agent.messages import Heartbeat
 from database import rows
+from jobs import recovering
+from jobs.isolating import hold, isolate
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from nodes import conditions, selectors
 from scheduling.indexes import IndexSet
@@ -60,10 +63,26 @@ class Reconciler:
         again = [now.both(before) for now in found if (before := self._last.get(now.session))]
         self._last = {session: last for session, last in self._last.items() if last.node not in told}
         self._last |= {now.session: now for now in found if now.any}
-        lasting = [difference for difference in again if difference.any]
+        lasting = [difference for difference in _without_held(again) if difference.any]
         for difference in lasting:
             log.error("an agent does not have what stands on its list, or has more", **_counts(difference))
         return lasting
+
+
+def give_up(difference: Difference, *, epoch: int) -> None:
+    """Give up what an agent lacks. A job whose tasks cannot be given up is held with the reason."""
+    by_job: dict[UUID, Tasks] = defaultdict(dict)
+    jobs = _jobs_of(difference.missing)
+    for key, tasks in difference.missing.items():
+        if key[0] in jobs:
+            by_job[jobs[key[0]]][key] = tasks
+
+    def work(part: Sequence[UUID]) -> None:
+        missing = {key: tasks for job in part for key, tasks in by_job[job].items()}
+        recovering.give_up(difference.node, difference.session, missing, epoch=epoch)
+
+    if by_job:
+        isolate(list(by_job), work, hold)
 
 
 def note_conditions(beats: Iterable[Heartbeat], lasting: Iterable[Difference]) -> None:
@@ -81,6 +100,28 @@ def note_conditions(beats: Iterable[Heartbeat], lasting: Iterable[Difference]) -
             f"{counts['extra']} tasks it has that are not on its list: it is told to end them."
         )
     conditions.note(found)
+
+
+def _without_held(differences: list[Difference]) -> list[Difference]:
+    """Leave out what agents lack of jobs that are held: it is given up when they are released."""
+    jobs = _jobs_of(key for each in differences for key in each.missing)
+    for each in differences:
+        each.missing = {key: tasks for key, tasks in each.missing.items() if key[0] in jobs}
+    return differences
+
+
+def _jobs_of(keys: Iterable[tuple[int, int]]) -> dict[int, UUID]:
+    """Return the jobs of stages, but for those of jobs that are held."""
+    stages = list({stage for stage, _ in keys})
+    if not stages:
+        return {}
+    return dict(
+        rows.fetch(
+            "SELECT s.id, s.job_id FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id "
+            "WHERE s.id = ANY(%s) AND j.held_reason = ''",
+            [stages],
+        )
+    )
 
 
 def _wrong(beat: Heartbeat) -> dict[str, str]:

@@ -162,6 +162,8 @@ def give_up(node: int, session: str, missing: Mapping[tuple[int, int], IndexSet]
         parts = [(a, a.listed & missing.get((a.stage, a.attempt), IndexSet())) for a in board.lists[node]]
         gone = [replace(a, listed=part, started=a.started & part) for a, part in parts if part and a.session == session]
         count = sum(len(assignment.listed) for assignment in gone)
+        if not count:
+            return
         text = f"The agent does not have {count:,} of the tasks on its list any more; they are placed again."
         events.record([events.Told("node_differs", text, node=node)])
         _give_up(board, node, gone, blaming=False)

@@ -7,9 +7,10 @@ from typing import Any
 from django.utils import timezone
 
 from agent.messages import Heartbeat
+from jobs import services
 from jobs.explaining import explain_job
 from jobs.leading import Leader
-from jobs.models import Attempt, Job, Task
+from jobs.models import Attempt, Job, Stage, Task
 from nodes.models import Condition, Event, Node
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JobState, TaskState
@@ -131,3 +132,30 @@ def test_what_is_wrong_with_an_agent_stands_on_its_node_until_it_is_not(leader: 
     leader.turn([beat(agent)])
     assert conditions() == set()
     assert "inventory" not in Node.objects.get().figures
+
+
+def test_a_job_of_which_nothing_can_be_given_up_keeps_no_other_from_it(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    bad, good = job({"a": {}}), job({"b": {}})
+    tasks = begin(leader, agent)
+    counts = Stage.objects.get(job=bad).counts
+    Stage.objects.filter(job=bad).update(counts=[])
+    for _ in range(4):
+        leader.turn([beat(agent, [])])
+    bad.refresh_from_db()
+    assert bad.held_reason
+    assert Attempt.objects.get().stage.job_id == good.id
+    assert conditions() == set()
+    kinds = list(Event.objects.filter(kind__in=["node_differs", "job_held"]).values_list("kind", flat=True))
+    assert sorted(kinds) == ["job_held", "node_differs"]
+    Stage.objects.filter(job=bad).update(counts=counts)
+    services.release(bad.id, by="ann")
+    agent.forget(tasks)
+    turn(leader)
+    agent.listen()
+    for _ in range(2):
+        leader.turn([beat(agent)])
+    turn(leader)
+    agent.listen()
+    assert {(stage, attempt) for stage, attempt, _ in agent.tasks()} == {(stage, 1) for stage, _, _ in tasks}
+    turn(leader, agent.finish(agent.tasks()))
+    assert set(Job.objects.values_list("state", flat=True)) == {JobState.FINISHED}
