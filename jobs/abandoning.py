@@ -30,7 +30,8 @@ def end_plainly(job: UUID, *, epoch: int) -> None:
         _end_stages(job)
         after = JobState.FAILED if state == JobState.FAILING else JobState.CANCELED
         rows.execute(
-            "UPDATE jobs_job SET state = %s, stages_ended = stages_total, ended_at = now() WHERE id = %s", [after, job]
+            "UPDATE jobs_job SET state = %s, held_reason = '', stages_ended = stages_total, ended_at = now() WHERE id = %s",
+            [after, job],
         )
         events.record([events.Told(f"job_{after.name.lower()}", "The job was ended plainly: its rows are odd.", job)])
 

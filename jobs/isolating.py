@@ -21,9 +21,11 @@ def isolate(items: Sequence[T], work: Callable[[Sequence[T]], R], blame: Callabl
 
     Each call of `work` is a transaction of its own. A lost lease or connection is nobody's fault and is raised.
     """
-    watchdog.get_on()
+    if len(items) > 1 and watchdog.is_suspected():
+        return [done for item in items for done in isolate([item], work, blame)]
+    watchdog.get_on(items=items)
     try:
-        return [work(items)]
+        done = work(items)
     except Exception as error:
         raise_if_blameless(error)
         if len(items) <= 1:
@@ -31,6 +33,9 @@ def isolate(items: Sequence[T], work: Callable[[Sequence[T]], R], blame: Callabl
             for item in items:
                 blame(item, f"{type(error).__name__}: {error}")
             return []
+    else:
+        watchdog.get_on()
+        return [done]
     middle = len(items) // 2
     return [*isolate(items[:middle], work, blame), *isolate(items[middle:], work, blame)]
 
@@ -39,6 +44,8 @@ def isolate_jobs(
     work: Callable[[Sequence[UUID] | None], R], jobs: Callable[[], Sequence[UUID]], blame: Callable[[UUID, str], None]
 ) -> list[R]:
     """Do the work for all jobs (None); where that fails, do it for these by halves."""
+    if watchdog.is_suspected() and (suspects := jobs()):
+        return isolate(suspects, work, blame)
     try:
         return [work(None)]
     except Exception as error:

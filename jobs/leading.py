@@ -21,6 +21,7 @@ from jobs import (
     deadlines,
     deafness,
     draining,
+    hanging,
     incarnation,
     lease,
     pausing,
@@ -65,6 +66,7 @@ class Leader:
         self.upkeep = Upkeep(clock())
         self.surveyor = Surveyor()
         self._gaps = backwards.Gaps()
+        self._hangs = hanging.Hangs()
         self._database_clock = clocks.DatabaseClock()
         self._reconciler = reconciling.Reconciler()
         self._users = broker.Users()
@@ -90,7 +92,7 @@ class Leader:
 
     def _reconnect(self, stopping: Callable[[], bool]) -> None:
         while not stopping():
-            watchdog.get_on()
+            watchdog.get_on("connect")
             try:
                 connection.close()
                 self._prepare()
@@ -104,24 +106,29 @@ class Leader:
         if incarnation.recognise():
             log.error("the database is a copy that was put back: all agents begin new sessions")
             raise lease.LeaseLost
+        self._hangs.judge(epoch=self.epoch)
         self._listening_since = time.monotonic()
 
     def turn(self, arrived: list[Message]) -> None:
         """Do what the arrived messages and the clock ask for."""
-        watchdog.get_on()
+        watchdog.get_on(hanging.REPORTS)
         now = time.monotonic()
         if now - self._turned > STALL:
             self._listening_since = now
         self._turned = now
         reports = [item for item in arrived if isinstance(item, Report)]
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
-        applied = self._apply(reports)
+        applied = self._apply(self._hangs.admit(reports))
+        watchdog.get_on("heartbeats")
         heard = self._hear(heartbeats) if heartbeats else set()
         surplus = self._reconcile([beat for beat in heartbeats if beat.session in heard]) if heard else {}
         due = now - self._ticked >= TICK
         asked = due or Hint.STOP in arrived or not arrived
+        watchdog.get_on(hanging.STOP)
         stopped = self._stop() if asked or any(part.stopping for part in applied) else Stopped()
+        watchdog.get_on("place")
         placed = self._place()
+        watchdog.get_on("dispatch")
         self.dispatcher.dispatch(
             placed.assignments,
             placed.described,
@@ -160,6 +167,7 @@ class Leader:
     def tick(self) -> None:
         """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
         now = self._ticked = time.monotonic()
+        watchdog.get_on("tick")
         self._listen()
         self.dispatcher.keep(selectors.sessions())
         self._note_deaf(now)
@@ -174,6 +182,7 @@ class Leader:
             self._renew()
         _step("record", self._memory.recorder.write)
         _step("survey", lambda: self.surveyor.step(self._memory.tally, epoch=self.epoch))
+        _step("hangs", self._hangs.step)
         _step("upkeep", lambda: self.upkeep.step(self._clock()))
 
     def _resend(self, now: float) -> None:
@@ -214,7 +223,8 @@ class Leader:
 
         def apply(part: Sequence[Report]) -> Applied:
             blaming = self._listening > recovering.LOST
-            return confirm(part, reporting.apply(part, self._memory.measures, epoch=self.epoch, blaming=blaming))
+            how = salvaging.by_stage if watchdog.is_suspected() else reporting.apply
+            return confirm(part, how(part, self._memory.measures, epoch=self.epoch, blaming=blaming))
 
         def salvage(part: Sequence[Report]) -> Applied:
             [report] = part
@@ -245,7 +255,7 @@ class Leader:
         reconciling.note_conditions(heartbeats, lasting)
         for difference in lasting:
             if difference.missing:
-                _step("give up", partial(reconciling.give_up, difference, epoch=self.epoch))
+                _step(reconciling.GIVE_UP, partial(reconciling.give_up, difference, epoch=self.epoch))
         return {
             each.session: [[stage, attempt, tasks.to_json()] for (stage, attempt), tasks in each.extra.items()]
             for each in lasting
@@ -269,6 +279,7 @@ def _merged(cancels: Mapping[str, list[list[Any]]], more: Mapping[str, list[list
 
 def _step(name: str, work: Callable[[], None]) -> None:
     """Do a step of the tick; one that fails is tried again with the next tick, and keeps no other from its turn."""
+    watchdog.get_on(name)
     try:
         work()
     except Exception as error:

@@ -236,6 +236,24 @@ class Assignment(models.Model):
         constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
 
 
+class FailedStep(models.Model):
+    """A step that the leader did not get over, how often in a row, and the job if it was at one alone (jobs.hanging).
+
+    With `held` the job was held for it, and is left out of the step as long as it is held.
+    """
+
+    step = models.CharField(max_length=40)
+    job_id = models.UUIDField(null=True)
+    count = models.IntegerField()
+    held = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["step", "job_id"], name="one_row_per_step_and_job", nulls_distinct=False)
+        ]
+
+
 class LaidOut(models.Model):
     """The layout of a graph as JSON, by the digest of what Graphviz was given; or why there is none (jobs.layouts)."""
 

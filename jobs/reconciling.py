@@ -7,6 +7,7 @@ its way arrives between them. What is missing is given up and placed again; what
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,14 @@ import structlog
 
 from agent.messages import Heartbeat
 from database import rows
-from jobs import recovering
-from jobs.isolating import hold, isolate
+from jobs import hanging, recovering
+from jobs.isolating import isolate
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from nodes import conditions, selectors
 from scheduling.indexes import IndexSet
 
 log = structlog.get_logger()
+GIVE_UP = "give up"
 #: Tasks by stage and attempt.
 Tasks = dict[tuple[int, int], IndexSet]
 
@@ -63,7 +65,7 @@ class Reconciler:
         again = [now.both(before) for now in found if (before := self._last.get(now.session))]
         self._last = {session: last for session, last in self._last.items() if last.node not in told}
         self._last |= {now.session: now for now in found if now.any}
-        lasting = [difference for difference in _without_held(again) if difference.any]
+        lasting = [difference for difference in _without_barred(again) if difference.any]
         for difference in lasting:
             log.error("an agent does not have what stands on its list, or has more", **_counts(difference))
         return lasting
@@ -82,7 +84,7 @@ def give_up(difference: Difference, *, epoch: int) -> None:
         recovering.give_up(difference.node, difference.session, missing, epoch=epoch)
 
     if by_job:
-        isolate(list(by_job), work, hold)
+        isolate(list(by_job), work, partial(hanging.bar, step=GIVE_UP))
 
 
 def note_conditions(beats: Iterable[Heartbeat], lasting: Iterable[Difference]) -> None:
@@ -102,8 +104,8 @@ def note_conditions(beats: Iterable[Heartbeat], lasting: Iterable[Difference]) -
     conditions.note(found)
 
 
-def _without_held(differences: list[Difference]) -> list[Difference]:
-    """Leave out what agents lack of jobs that are held: it is given up when they are released."""
+def _without_barred(differences: list[Difference]) -> list[Difference]:
+    """Leave out what agents lack of jobs of which nothing can be given up: it is when they are released."""
     jobs = _jobs_of(key for each in differences for key in each.missing)
     for each in differences:
         each.missing = {key: tasks for key, tasks in each.missing.items() if key[0] in jobs}
@@ -111,17 +113,14 @@ def _without_held(differences: list[Difference]) -> list[Difference]:
 
 
 def _jobs_of(keys: Iterable[tuple[int, int]]) -> dict[int, UUID]:
-    """Return the jobs of stages, but for those of jobs that are held."""
+    """Return the jobs of stages, but for those of which nothing can be given up."""
     stages = list({stage for stage, _ in keys})
     if not stages:
         return {}
-    return dict(
-        rows.fetch(
-            "SELECT s.id, s.job_id FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id "
-            "WHERE s.id = ANY(%s) AND j.held_reason = ''",
-            [stages],
-        )
+    found = rows.fetch(
+        f"SELECT s.id, s.job_id FROM jobs_stage s WHERE s.id = ANY(%s) AND NOT {hanging.BARRED}", [stages, GIVE_UP]
     )
+    return dict(found)
 
 
 def _wrong(beat: Heartbeat) -> dict[str, str]:

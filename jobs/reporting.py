@@ -94,7 +94,7 @@ class _Changing:
 
     def __init__(self, reports: Sequence[Report]) -> None:
         self.board, self.consumers = Board(), settling.Consumers()
-        stages = _stages_in(reports)
+        stages = stages_in(reports)
         lists = self.board.ask_lists({report.node for report in reports})
         self._asked = (self.board.ask_stages(stages), lists, self.consumers.ask(stages))
 
@@ -147,7 +147,8 @@ def _in_order(reports: Iterable[Report], last: dict[int, tuple[str, int]]) -> It
             yield report
 
 
-def _stages_in(reports: Iterable[Report]) -> set[int]:
+def stages_in(reports: Iterable[Report]) -> set[int]:
+    """Return the stages that reports tell of."""
     stages: set[int] = set()
     for report in reports:
         stages.update(group.stage for group in report.finished)

@@ -3,14 +3,14 @@
 Agents send a report until it is acknowledged, and all later ones wait for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 import structlog
 from django.db import transaction
 
 from agent.messages import Finished, Report
-from jobs import reporting
+from jobs import reporting, watchdog
 from jobs.isolating import raise_if_blameless
 from jobs.measuring import Measures
 from jobs.outcomes import Ends
@@ -36,6 +36,37 @@ def salvage(report: Report, measures: Measures, *, epoch: int) -> Applied:
     applied = reporting.apply([report], measures, epoch=epoch, contents=contents)
     applied.ends = ends
     return applied
+
+
+def by_stage(reports: Sequence[Report], measures: Measures, *, epoch: int, blaming: bool) -> Applied:
+    """Apply reports stage by stage, in one transaction, so that the watchdog knows a stage that this does not end for."""
+    ends = Ends()
+
+    def contents(accepted: Sequence[Report]) -> bool:
+        recalled = False
+        for report in accepted:
+            for stage in sorted(reporting.stages_in([report])):
+                watchdog.get_on(items=[stage])
+                has_recalled, ended = reporting.apply_contents([limited(report, {stage})], measures, blaming=blaming)
+                recalled |= has_recalled
+                ends.update(ended)
+        return recalled
+
+    applied = reporting.apply(reports, measures, epoch=epoch, contents=contents)
+    applied.ends = ends
+    return applied
+
+
+def limited(report: Report, stages: Set[int]) -> Report:
+    """Return a report with what it tells of these stages alone."""
+    return replace(
+        report,
+        finished=[group for group in report.finished if group.stage in stages],
+        others=[end for end in report.others if end["stage"] in stages],
+        starts=[start for start in report.starts if start[0] in stages],
+        returns=[returned for returned in report.returns if returned[0] in stages],
+        updates=[update for update in report.updates if update["stage"] in stages],
+    )
 
 
 def _apply(piece: Report, measures: Measures) -> tuple[bool, Ends]:

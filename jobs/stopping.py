@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -51,14 +52,16 @@ class Stopped:
 def stop_jobs(*, epoch: int) -> Stopped:
     """Stop the jobs that are to; one that cannot be stopped so is ended plainly, or held with the reason."""
     jobs, draining = _stopping_jobs()
-
-    def blame(job: UUID, reason: str) -> None:
-        isolate([job], lambda part: abandoning.end_plainly(part[0], epoch=epoch), lambda *_: hold(job, reason))
-
     stopped = Stopped(draining=draining)
+    blame = partial(end_plainly, epoch=epoch)
     for part in isolate(jobs, lambda part: _stop(part, epoch), blame) if jobs else []:
         stopped.add(part)
     return stopped
+
+
+def end_plainly(job: UUID, reason: str, *, epoch: int) -> None:
+    """End a job that cannot be stopped as others are, or hold it with the reason."""
+    isolate([job], lambda part: abandoning.end_plainly(part[0], epoch=epoch), lambda *_: hold(job, reason))
 
 
 def _stop(jobs: Sequence[UUID], epoch: int) -> Stopped:

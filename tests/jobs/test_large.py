@@ -25,7 +25,8 @@ def hang():
     while True:
         time.sleep(1)
 
-watchdog.start(0.5)
+watchdog.get_on("dance", [7])
+watchdog.start(print, 0.5)
 hang()
 """
 

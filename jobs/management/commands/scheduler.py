@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 
 from agent.consuming import Consumer
 from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
-from jobs import lease, watchdog
+from jobs import hanging, lease, watchdog
 from jobs.leading import Leader
 
 log = structlog.get_logger()
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 def _lead(epoch: int, stopping: threading.Event) -> None:
     log.info("leading", epoch=epoch)
-    watchdog.start()
+    watchdog.start(hanging.note)
     consumer = Consumer(current_app, [HEARTBEAT_QUEUE, REPORT_QUEUE, HINT_QUEUE])
     # What is here by now stays for good, and need not be looked through for garbage again and again.
     gc.freeze()
