@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import json
 import os
 import sys
 import traceback
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import CoroutineType, TracebackType
 from typing import Any
 
-from agent import coroutines, faults, results
+from agent import coroutines, faults, results, unpatched
 from agent.wire import LEFT_OUT, NO_RESULT
 from scheduling.handing import digest
 from scheduling.indexes import IndexSet
@@ -64,13 +63,13 @@ class Given:
         """Take more of it: [stage name or null for an item, index, JSON text or why there is none (agent.wire)]."""
         for name, index, text in given:
             if name is None:
-                self._items[index] = json.loads(text)
+                self._items[index] = unpatched.decode(text)
                 continue
             if text in (NO_RESULT, LEFT_OUT):
                 self._without.setdefault(name, set()).add(index)
             if text == LEFT_OUT:
                 self._left_out.setdefault(name, set()).add(index)
-            self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else json.loads(text))
+            self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else unpatched.decode(text))
         self.version += len(given)
 
     def complete(self, index: int, made: Mapping[tuple[int, int], str]) -> bool:
@@ -84,7 +83,7 @@ class Given:
                     text = made.get((stage, at))
                     if text is None:
                         return False
-                    self._set(name, at, json.loads(text))
+                    self._set(name, at, unpatched.decode(text))
         return True
 
     def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:

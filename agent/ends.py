@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent import encoding, output, stops
+import structlog
+
+from agent import checking, output, stops
 from agent.entries import Entries, Entry
 from agent.fetching import Fetcher
 from agent.floor import Floor
@@ -14,10 +16,12 @@ from agent.reports import Reports
 from agent.shipping import Shipper
 from agent.stops import Reason
 from agent.trees import signal_name
-from agent.wire import plain_end
+from agent.wire import Status, plain_end
 from agent.workers import Worker
 from scheduling.indexes import IndexSet
 from scheduling.retry import ExitClass
+
+log = structlog.get_logger()
 
 #: Every field of an end that is more than a result, with what it is if nobody says.
 BLANK: dict[str, Any] = {
@@ -79,8 +83,16 @@ class Ends:
         lines = worker.read()
         if not lines:
             return False
-        self._journal.write(lines)
-        ends = encoding.decode(b"[" + b",".join(lines.splitlines()) + b"]")
+        ends, lines, garbage = checking.take(lines, worker)
+        if garbage:
+            log.error("a worker's process wrote what is no end of a task", worker=worker.number, garbage=garbage)
+            worker.disown(garbage)
+        if ends:
+            self._journal.write(lines)
+            self._read(worker, ends)
+        return bool(ends)
+
+    def _read(self, worker: Worker, ends: list[Any]) -> None:
         worker.finish(len(ends))
         finished, followers = self._reports.finished, self._list.followers
         results: dict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -98,20 +110,19 @@ class Ends:
             self._list.ended(stage, values)
         self._measure(ends[-1])
         self._floor.refill(worker)
-        return True
 
     def died(self, worker: Worker, status: int, *, out_of_memory: bool) -> None:
         """Take the end of a worker process, and of the task that it had begun."""
         while self.read(worker):
             continue
         page = worker.page.status()
-        for _ in self._floor.lose(worker):
-            end = {
-                "stage": page.stage, "attempt": page.attempt, "index": page.index, "begun": page.begun,
-                "ended": self._clock(), "stdout": [page.stdout, _size(worker, "stdout")],
-                "stderr": [page.stderr, _size(worker, "stderr")],
-                **_classify(status, output.last_line(worker.folder / "stderr", page.stderr), out_of_memory=out_of_memory),
-            }  # fmt: skip
+        why = _garbled(worker) or _classify(
+            status, output.last_line(worker.folder / "stderr", page.stderr), out_of_memory=out_of_memory
+        )
+        for stage, attempt, index in self._floor.lose(worker):
+            end = {"stage": stage, "attempt": attempt, "index": index, "begun": page.begun, "ended": self._clock(), **why}
+            if (stage, attempt, index) == (page.stage, page.attempt, page.index):
+                end |= {name: [start, _size(worker, name)] for name, start in _starts(page).items()}
             self._journal.ended(end)
             self._take(worker, end)
         stops.clear(worker)
@@ -220,6 +231,18 @@ class Ends:
         known = self._list.stages.get(stage)
         if known:
             known.pace = (ended - begun) / 1e6
+
+
+def _starts(page: Status) -> dict[str, int]:
+    return {"stdout": page.stdout, "stderr": page.stderr}
+
+
+def _garbled(worker: Worker) -> dict[str, Any]:
+    """Return why the task of a worker failed whose process did not write what it should; {} if it did."""
+    if not worker.garbage:
+        return {}
+    error = f"its process wrote {worker.garbage} to the agent, which is no end of a task; the process was ended"
+    return {"class": ExitClass.USER_ERROR, "error": error}
 
 
 def _size(worker: Worker, stream: str) -> int:

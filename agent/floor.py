@@ -169,13 +169,13 @@ class Floor:
         """Return the stages that workers have tasks of."""
         return {part.entry.stage.id for worker in self.busy.values() for part in worker.handed}
 
-    def lose(self, worker: Worker) -> list[Entry]:
-        """Take a worker that has ended off the floor; return the entries of what it had begun, one or none.
+    def lose(self, worker: Worker) -> list[tuple[int, int, int]]:
+        """Take a worker that has ended off the floor; return what it had begun: one task, none, or all behind garbage.
 
-        Its task counts as begun if its page says that it was claimed; all else goes back to the list.
+        A task counts as begun if its page says that it was claimed; all else goes back to the list.
         """
         self.take_back(worker)
-        claimed = worker.page.status().claimed > worker.ended
+        claimed = max(0, worker.page.status().claimed - worker.ended)
         if worker.outstanding > claimed:
             # Read from the pipe, and not begun any more.
             self._journal.taken_back(worker.number, worker.outstanding - claimed)
@@ -189,7 +189,7 @@ class Floor:
         del self.workers[worker.number]
         with suppress(KeyError):
             self._selector.unregister(worker.results)
-        return [worker.handed[0].entry] if worker.outstanding else []
+        return list(worker.due())
 
     def clear(self, worker: Worker) -> None:
         """Give back what a worker that has ended held here, but for its output."""

@@ -161,9 +161,12 @@ def read(path: Path) -> tuple[list[Any], bool]:
         text, mark, checksum = line.rpartition(MARK)
         block.append(text if mark else line)
         if mark:
-            if checksum != _checksum(b"\n".join(block)):
+            try:
+                if checksum != _checksum(b"\n".join(block)):
+                    return said, False
+                said.extend([json.loads(each) for each in block])
+            except ValueError:
                 return said, False
-            said.extend(map(json.loads, block))
             block = []
     return said, bool(said) and not rest and not block
 

@@ -70,9 +70,10 @@ def _check_characters(value: Any, text: str) -> None:
     if _WRITTEN_NUL.search(text):
         raise BadResult(f"{misfits.find_text(value, NUL)} holds a NUL character, which text may not")
     try:
-        json.dumps(value, ensure_ascii=False, default=_number).encode()
+        _encode_as_read(value).encode()
     except UnicodeEncodeError:
         raise BadResult("the result holds half of a surrogate pair, which is no character") from None
 
 
 _encode = json.JSONEncoder(allow_nan=False, default=_number).encode
+_encode_as_read = json.JSONEncoder(ensure_ascii=False, default=_number).encode

@@ -205,11 +205,13 @@ class Supervisor:
         self.leave("unfit") if self._fitness.fault else self.come_back("unfit")
 
     def _read(self, worker: Worker) -> None:
-        """Read what a worker has written; one that closed its pipe and lives can tell nothing more."""
+        """Read what a worker has written; one that can tell nothing more is ended."""
         try:
-            if worker.number in self._floor.workers and not self.ends.read(worker) and worker.mute:
-                self._selector.unregister(worker.results)
-                stops.clear(worker)
+            if worker.number in self._floor.workers:
+                self.ends.read(worker)
+                if worker.mute:
+                    self._selector.unregister(worker.results)
+                    stops.clear(worker)
         except OSError as error:
             self.fault(faults.describe(error, self._folder))
 

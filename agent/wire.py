@@ -8,7 +8,7 @@ import json
 import mmap
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: stage, attempt, index, how much of the stage's description must have been read, whether the rest of what it is given is
@@ -27,6 +27,8 @@ PAGE = 1 << 16
 #: What a worker is told instead of the JSON text of a result: its task has ended without one, and the job tolerates that;
 #: or the job drains and it never began, so that it is no part of what other tasks are given.
 NO_RESULT, LEFT_OUT = "failed", "left out"
+#: How often a status is read that is being written: a process that is killed while it writes leaves it like that.
+PATIENCE = 1000
 #: Bytes of JSON about a running task that the page takes.
 LIVE_LIMIT = PAGE - LIVE_AT - LIVE.size
 
@@ -52,11 +54,12 @@ class Page:
         self.memory = mmap.mmap(fd, PAGE)
 
     def status(self) -> Status:
-        """Return what was begun last, never a mix of two tasks."""
-        while True:
+        """Return what was begun last, never a mix of two tasks: what was only half written has not begun."""
+        for _ in range(PATIENCE):
             status = Status(*STATUS.unpack_from(self.memory))
             if status.claimed == status.again:
                 return status
+        return replace(status, claimed=min(status.claimed, status.again))
 
     def processes(self) -> tuple[int, int, int]:
         """Return the process group of the running command, the worker's process id and its start time."""

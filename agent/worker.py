@@ -7,7 +7,6 @@ it was handed and metrics, which follow as a text of their own, else an object;
 """
 
 import ctypes
-import json
 import os
 import resource
 import select
@@ -18,7 +17,7 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent import calling, cgroups, coroutines, forks, results, traces
+from agent import calling, cgroups, coroutines, forks, results, traces, unpatched
 from agent.calling import Failure, Given, PythonStage
 from agent.commanding import CommandStage
 from agent.files import Files
@@ -79,12 +78,14 @@ class Worker:
         self._unread = b""
         self._task: Task | None = None
         self._pid = os.getpid()
+        # Not that of the module: a task may have patched it.
+        self._clock = time.monotonic_ns
         self._streams = Streams(ends.stdout, ends.stderr)
 
     def serve(self) -> None:
         """Run what comes until the agent closes the pipe."""
         forks.Handler(self._cancel)
-        read, seek, clock, memory = os.read, os.lseek, time.monotonic_ns, self._page.memory
+        read, seek, clock, memory = os.read, os.lseek, self._clock, self._page.memory
         items, stdout, stderr = self._ends.items, self._ends.stdout, self._ends.stderr
         job, new = "", traces.look()
         out, err = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
@@ -168,9 +169,9 @@ class Worker:
             while b"\n" not in self._unread:
                 self._unread += os.read(self._ends.stages, 1 << 16)
             line, _, self._unread = self._unread.partition(b"\n")
-            told = json.loads(line)
+            told = unpatched.decode(line.decode())
             if "path" in told:
-                told = json.loads(Path(told["path"]).read_bytes())
+                told = unpatched.decode(Path(told["path"]).read_text("utf-8"))
             stage = self._stages.get(told["id"])
             if stage is None:
                 stage = self._stages[told["id"]] = self._new_stage(told)
@@ -187,7 +188,7 @@ class Worker:
         """Show what a running task tells of itself to the agent."""
         if task is not self._task or os.getpid() != self._pid:
             return
-        text = json.dumps([self._claimed, task.metrics, task.accumulators]).encode()
+        text = unpatched.encode([self._claimed, task.metrics, task.accumulators]).encode()
         if len(text) > LIVE_LIMIT:
             raise ValueError("the task tells more metrics and accumulators than are kept")
         self._page.set_live(text)
@@ -214,8 +215,8 @@ class Worker:
             told |= {"exit_code": ended.exit_code, "exceptions": ended.exceptions, "fault": ended.fault}
         else:
             told |= {"outcome": "FINISHED", "result": ended, **stored}
-        told["ended"] = time.monotonic_ns() // 1000
-        return json.dumps(told).encode() + b"\n"
+        told["ended"] = self._clock() // 1000
+        return unpatched.encode(told).encode() + b"\n"
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -260,7 +261,7 @@ def _plain(task: Task, text: str) -> bool:
 
 def _text(metrics: dict[str, float]) -> str:
     """Return metrics as JSON in a JSON text: it is passed on as it is."""
-    return encode_basestring_ascii(json.dumps(metrics))
+    return encode_basestring_ascii(unpatched.encode(metrics))
 
 
 def _storable(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +94,10 @@ class Worker:
         self._stages = stages
         self._inline = fcntl.fcntl(stages, fcntl.F_GETPIPE_SZ) // DESCRIPTIONS
         self._partial = b""
-        #: Whether the pipe that it writes to is closed at its end.
+        #: Whether nothing more is read from it: the pipe is closed at its end, or what came is no end of a task.
         self.mute = False
+        #: What that was.
+        self.garbage = ""
 
     def bound(self, mem: int) -> None:
         """Bound the memory of what it runs from now on to so many MiB; 0 is no bound."""
@@ -155,6 +158,16 @@ class Worker:
             if first.ended == len(first.indexes):
                 self.handed.popleft()
 
+    def due(self) -> Iterator[tuple[int, int, int]]:
+        """Yield the tasks that it has, as stage, attempt and index, in the order in which they will end."""
+        for part in self.handed:
+            for index in part.left():
+                yield part.entry.stage.id, part.entry.attempt, index
+
+    def disown(self, garbage: str) -> None:
+        """Read nothing more from it and hand it nothing more: what it wrote is no end of a task."""
+        self.garbage, self.mute, self.retiring = garbage, True, True
+
     def take_back(self) -> list[tuple[Entry, list[int]]]:
         """Take back every task that the worker has not begun."""
         self.trusted = False
@@ -180,7 +193,7 @@ class Worker:
 
     def read(self) -> bytes:
         """Return whole lines that the worker has written, b"" if there are none now."""
-        while b"\n" not in self._partial:
+        while b"\n" not in self._partial and not self.mute:
             try:
                 data = os.read(self.results, PIPE)
             except BlockingIOError:

@@ -2,6 +2,7 @@
 
 import _thread
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -12,6 +13,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -265,6 +267,31 @@ def array() -> Any:
 
 def returns(value: Any) -> Any:
     return value
+
+
+def patches_json(task: Task, encoder: str) -> Any:
+    """Replace what the module json gives, as libraries do that are to be faster or to write more types."""
+    task.metric("rows", 1)
+    print("hello")
+    whole = json.JSONEncoder(indent=2).encode
+    json.dumps = {"garbage": lambda *_: "garbage", "indented": whole, "raises": _raises}[encoder]  # type: ignore[assignment]
+    json.loads = _raises
+    time.monotonic_ns = _raises
+    task.metric("rows", 1)
+    return {"text": "a"}
+
+
+def _raises(*_args: object) -> NoReturn:
+    raise ValueError
+
+
+def writes_everywhere(task: Task, line: str) -> Any:
+    """Write a line to all pipes of this process, if this is the first task."""
+    for path in Path("/proc/self/fd").iterdir() if task.index == 0 else ():
+        with contextlib.suppress(OSError):
+            if stat.S_ISFIFO(path.stat().st_mode):
+                os.write(int(path.name), f"{line}\n".encode())
+    return task.index
 
 
 def raises_in_worker() -> Any:

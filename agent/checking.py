@@ -1,0 +1,82 @@
+"""Checking: whether what a worker wrote are the ends of its tasks. These share its process, and can write anything."""
+
+from itertools import islice
+from typing import Any, Literal
+
+import msgspec
+
+from agent import encoding
+from agent.workers import Worker
+
+Task = tuple[int, int, int]
+#: Types of what follows stage, attempt and index in an end that is a list (agent.wire.plain_end).
+PLAIN = (int, int, str, int, str)
+#: Characters of a line that is none which are shown.
+SHOWN = 80
+
+
+class Told(msgspec.Struct):
+    """An end that is an object; what is not listed here is not looked at."""
+
+    begun: int
+    ended: int
+    inputs: int
+    outcome: Literal["FINISHED", "FAILED"]
+    result: str | None = None
+    result_digest: str | None = None
+    file: str | None = None
+    error: str | None = None
+    exit_code: int | None = None
+    exceptions: list[str] = []
+    fault: str = ""
+    metrics: dict[str, float] | None = None
+    accumulators: dict[str, Any] | None = None
+    stdout: tuple[int, int] = (0, 0)
+    stderr: tuple[int, int] = (0, 0)
+
+
+def take(lines: bytes, worker: Worker) -> tuple[list[Any], bytes, str]:
+    """Return the ends that whole lines tell, these lines, and the first line that tells none ("": there is no such line).
+
+    What comes after such a line is not read: which task it is of cannot be known.
+    """
+    each = lines.splitlines()
+    due = list(islice(worker.due(), len(each)))
+    try:
+        ends = encoding.decode(b"[" + b",".join(each) + b"]")
+    except (ValueError, RecursionError):
+        ends = []
+    if len(ends) == len(each) == len(due) and all(map(_is_end, ends, due)):
+        return ends, lines, ""
+    return _until_wrong(each, due)
+
+
+def _until_wrong(lines: list[bytes], due: list[Task]) -> tuple[list[Any], bytes, str]:
+    ends: list[Any] = []
+    for line, task in zip(lines, [*due, None], strict=False):
+        try:
+            end = encoding.decode(line)
+        except (ValueError, RecursionError):
+            break
+        if task is None or not _is_end(end, task):
+            break
+        ends.append(end)
+    good = b"".join(line + b"\n" for line in lines[: len(ends)])
+    return ends, good, repr(lines[len(ends)][:SHOWN].decode(errors="replace"))
+
+
+def _is_end(end: Any, task: Task) -> bool:
+    """Say whether a value is the end of this task."""
+    if type(end) is list:
+        return tuple(end[:3]) == task and 6 <= len(end) <= 8 and tuple(map(type, end[3:])) == PLAIN[: len(end) - 3]
+    if type(end) is not dict:
+        return False
+    if "skipped" in end:
+        return bool(end["skipped"] == list(task))
+    if (end.get("stage"), end.get("attempt"), end.get("index")) != task:
+        return False
+    try:
+        msgspec.convert(end, Told)
+    except msgspec.ValidationError:
+        return False
+    return True
