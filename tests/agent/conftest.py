@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -38,6 +38,7 @@ class Server:
         self.app = Celery("tests", broker=transport.broker_url(redis_url), set_as_current=False)
         self.app.conf.update(transport.celery_settings())
         self.registrations: list[dict[str, Any]] = []
+        self.agents: list[Agent] = []
         self.sessions = 0
         self.resume = False
         self.token = self.refusal = self.secret = self.predecessor = ""
@@ -79,7 +80,7 @@ class Server:
         self.app.close()
 
     def command(self, *, acknowledged: int | None = None, session: str | None = None, **what: Any) -> None:
-        """Send a command to the agent."""
+        """Send a command to the agent; fail if the broker does not take it."""
         self.number += 1
         command = Command(
             session or self.session,
@@ -87,7 +88,7 @@ class Server:
             self.acknowledged if acknowledged is None else acknowledged,
             **what,
         )
-        transport.send(self.app, COMMAND_TASK, command.encode(), queue_of(command.session))
+        assert transport.send(self.app, COMMAND_TASK, command.encode(), queue_of(command.session)), "the broker refused"
 
     def launch(
         self,
@@ -151,7 +152,8 @@ class Server:
             if self.report(max(0.01, min(1.0, deadline - time.monotonic()))):
                 self.command()
             elif time.monotonic() > deadline:
-                raise AssertionError(f"not within {timeout} s; reports: {self.reports}")
+                agents = "\n".join(agent.story() for agent in self.agents)
+                raise AssertionError(f"not within {timeout} s; reports: {self.reports}\n{agents}")
         return value
 
     def others(self) -> list[dict[str, Any]]:
@@ -330,30 +332,51 @@ class Agent:
         python: Sequence[str] = (sys.executable,),
     ) -> None:
         self.data = data
-        self.process = subprocess.Popen(
-            [*python, "-m", "agent", "--server", server.url, "--name", "node", "--data", str(data), *options],
+        self._stderr = data.with_name(f"{data.name}.stderr{len(server.agents)}")
+        server.agents.append(self)
+        with self._stderr.open("w") as stderr:
+            self.process = self._begin(server, options, env or {}, python, stderr)
+
+    def _begin(
+        self, server: Server, options: Sequence[str], env: dict[str, str], python: Sequence[str], stderr: IO[str]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*python, "-m", "agent", "--server", server.url, "--name", "node", "--data", str(self.data), *options],
             cwd=ROOT,
             env={
                 **{name: os.environ[name] for name in ("PATH",)},
                 "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
                 "REDIS_URL": server.redis_url,
                 "SECRET_OF_THE_AGENT": "hidden",
-                **(env or {}),
+                **env,
             },
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=stderr,
         )
 
     def kill(self) -> None:
         """Kill the agent alone, at once."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
     def stop(self, timeout: float = SECONDS) -> str:
         """Ask the agent to go; return what it wrote to standard error."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=timeout)[1]
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = SECONDS) -> str:
+        """Wait until the agent has ended; return what it wrote to standard error."""
+        self.process.wait(timeout)
+        return self._said()
+
+    def story(self) -> str:
+        """Return whether the agent lives, and the end of what it wrote to standard error."""
+        status = self.process.poll()
+        state = "runs" if status is None else f"ended with status {status}"
+        return f"agent {self.process.pid} {state}:\n{self._said()[-5000:]}"
+
+    def _said(self) -> str:
+        return self._stderr.read_text()
 
 
 @pytest.fixture

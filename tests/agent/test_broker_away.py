@@ -83,7 +83,7 @@ def test_an_agent_without_redis_says_so_over_http_and_works_on_when_it_is_back(
 @pytest.mark.parametrize("url", ["127.0.0.1:6379", "http://127.0.0.1:6379", "redis://127.0.0.1:port/0"])
 def test_an_address_that_is_none_of_redis_ends_the_agent_with_one_line(url: str, start_agent: Callable[..., Agent]) -> None:
     agent = start_agent(env={"REDIS_URL": url})
-    said = agent.process.communicate(timeout=20)[1]
+    said = agent.wait(20)
     assert agent.process.returncode == 3
     assert len(said.splitlines()) == 1
     assert "REDIS_URL is not an address of Redis: " in said
@@ -96,7 +96,7 @@ def test_an_agent_says_its_version_and_ends_where_it_does_not_fit(
     assert server.registrations[0]["version"] == machine.version()
     server.refusal = "This agent is of version 1, the server of version 2."
     agent = start_agent(data=tmp_path / "other")
-    assert server.refusal in agent.process.communicate(timeout=20)[1]
+    assert server.refusal in agent.wait(20)
     assert agent.process.returncode == 3
 
 
