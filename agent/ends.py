@@ -26,8 +26,8 @@ log = structlog.get_logger()
 #: Every field of an end that is more than a result, with what it is if nobody says.
 BLANK: dict[str, Any] = {
     "stage": 0, "attempt": 0, "index": 0, "begun": None, "ended": 0, "outcome": "FAILED", "result": None,
-    "result_digest": None, "inputs": 0, "class": None, "exit_code": None, "exceptions": [], "error": None, "metrics": None,
-    "accumulators": None, "logs": None,
+    "result_digest": None, "inputs": 0, "class": None, "unfit": None, "exit_code": None, "exceptions": [], "error": None,
+    "metrics": None, "accumulators": None, "logs": None,
 }  # fmt: skip
 
 NO_MEMORY = "the machine ran out of memory"
@@ -129,12 +129,12 @@ class Ends:
         self._floor.clear(worker)
         self._shipper.remove(worker.folder)
 
-    def unloadable(self, entry: Entry, error: str) -> None:
-        """Tell of a stage, by one of its tasks, that no task of it can be run."""
+    def unfit(self, entry: Entry, why: str) -> None:
+        """Tell of a stage, by one of its tasks, that no task of it can be run on this machine."""
         first, entry.pending = entry.pending.take(1)
         for index in first:
             end = BLANK | {"stage": entry.stage.id, "attempt": entry.attempt, "index": index, "ended": self._clock()}
-            end |= {"class": ExitClass.UNLOADABLE, "error": error}
+            end |= {"class": ExitClass.LOST, "error": f"the node could not run the task: {why}", "unfit": why}
             self._journal.ended(end)
             self._report(end)
 
@@ -186,7 +186,7 @@ class Ends:
                 self._list.ended(stage, [(index, end["result"])])
             else:
                 self.give_back(self._list.take_dependents(stage, index))
-        if end["class"] == ExitClass.UNLOADABLE:
+        if end["class"] == ExitClass.UNLOADABLE or end["unfit"]:
             self._spare(stage, end["attempt"])
 
     def _store(self, end: dict[str, Any], path: Path) -> None:
@@ -206,7 +206,7 @@ class Ends:
         self._fetcher.store(end["result_digest"], path, stored)
 
     def _spare(self, stage: int, attempt: int) -> None:
-        """Give back the other tasks of a stage that cannot be loaded: one says it all."""
+        """Give back the other tasks of a stage that cannot be run here: one says it all."""
         self._floor.take_back_of(stage, attempt)
         everything = IndexSet.span(0, 2**31 - 1)
         self.give_back([(stage, attempt, self._list.take(stage, attempt, everything))])

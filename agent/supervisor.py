@@ -29,7 +29,7 @@ from agent.shipping import Shipper
 from agent.stops import Reason
 from agent.watch import LONG, Watch
 from agent.workers import Worker
-from agent.zygotes import Zygote
+from agent.zygotes import Zygote, unstartable
 
 log = structlog.get_logger()
 #: Seconds for which ends are left unread while no worker runs dry and nothing waits for them.
@@ -253,7 +253,7 @@ class Supervisor:
             if not zygote.interpreter and not zygote.forked:
                 self.fault(f"no process can be started: {sys.executable} does not run the agent's own code")
             elif zygote.interpreter and not zygote.forked and handed:
-                self.ends.unloadable(handed[0], f"{zygote.interpreter} cannot be started as an interpreter")
+                self.ends.unfit(handed[0], unstartable(zygote.interpreter))
 
     def _tidy(self, now: float) -> None:
         """Forget what is over."""

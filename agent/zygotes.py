@@ -137,6 +137,12 @@ class Zygote:
         self._guardian.wait()
 
 
+def unstartable(interpreter: str) -> str:
+    """Return why an interpreter that a stage names does not run here."""
+    found = shutil.which(interpreter, path=PATH)
+    return f"{interpreter} cannot be started as an interpreter" if found else f"the interpreter {interpreter} is missing"
+
+
 def _output(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 

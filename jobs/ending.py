@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.messages import Report
 from database import rows
-from jobs import exact, quarantine, telling
+from jobs import avoiding, exact, quarantine, telling
 from jobs.board import Board
 from jobs.moves import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.tables import JobRow, StageRow
@@ -96,6 +96,8 @@ def _judge(
             if judged.after == TaskState.FAILED and stage.id in broken:
                 # It fell with the member that failed first, by which alone the gang is judged.
                 judged.after = TaskState.CANCELED
+            elif judged.after == TaskState.FAILED and end.get("unfit"):
+                _decide_unfit(board, stage, judged, unloadable)
             elif judged.after == TaskState.FAILED and end["class"] == ExitClass.UNLOADABLE:
                 _decide_unloadable(stage, board.job_of(stage.id), judged, unloadable)
             elif judged.after == TaskState.FAILED and end["class"] == ExitClass.LOST:
@@ -105,6 +107,17 @@ def _judge(
             if stage.gang and judged.after in (TaskState.FAILED, TaskState.CREATED):
                 broken.add(stage.id)
             yield judged
+
+
+def _decide_unfit(board: Board, stage: StageRow, judged: Judged, told: set[int]) -> None:
+    """Place a task elsewhere that its node cannot run; where no other node can, the stage cannot be run at all."""
+    job = board.job_of(stage.id)
+    hopeless = not job.stopping and avoiding.avoid(board, stage, judged.node, judged.end["unfit"])
+    if hopeless:
+        judged.end = {**judged.end, "class": ExitClass.UNLOADABLE, "error": hopeless}
+        _decide_unloadable(stage, job, judged, told)
+    else:
+        judged.after = TaskState.CANCELED if job.stopping else TaskState.CREATED
 
 
 def _decide_unloadable(stage: StageRow, job: JobRow, judged: Judged, told: set[int]) -> None:
@@ -164,7 +177,8 @@ def _tell(board: Board, judged: Iterable[Judged]) -> None:
     """Tell of failures by stage and class."""
     kinds: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
     for item in judged:
-        if item.end["outcome"] == TaskState.FAILED.name and item.after != TaskState.CANCELED:
+        elsewhere = item.after == TaskState.CREATED and item.end.get("unfit")
+        if item.end["outcome"] == TaskState.FAILED.name and item.after != TaskState.CANCELED and not elsewhere:
             kinds[_kind(item)][item.end["stage"], item.end["class"] or ""] += 1
     for kind, counted in kinds.items():
         board.told += telling.of_tasks(kind, {(board.stages[id_], cause): n for (id_, cause), n in counted.items()})

@@ -3,9 +3,10 @@
 Decides nothing itself (scheduling.plan and scheduling.backlog do), reads and writes nothing (jobs.placing does).
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from scheduling.cluster import Cluster, NodeView
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 from scheduling.plan import Policy, Request, plan
+from scheduling.refusals import Refusal, Why
 from scheduling.resources import Resources, hold
 from scheduling.spec.types import Constraint
 
@@ -206,7 +208,7 @@ class Filling:
             stage = self.board.stages[placement.stage]
             demand = dict(hold(stage.demand, placement.devices))
             self.add(placement.node, stage, placement.count, demand, placement.count, [])
-        self.done.refused = dict(planned.refusals)
+        self.done.refused = {id_: _explained(refusal, self.board.stages[id_]) for id_, refusal in planned.refusals.items()}
 
     def _queue(self, candidate: Candidate) -> None:
         """Let ready tasks that found no room wait on the lists of nodes where they will fit soon."""
@@ -244,7 +246,8 @@ class Filling:
                 for node in self.nodes.values()
                 if node.pool == candidate.pool and all(rule.admits(node.labels) for rule in candidate.constraints)
             ]
-        return [node for node in self._admitted[alike] if node in self.queues]
+        excluded = candidate.stage.excluded
+        return [node for node in self._admitted[alike] if node in self.queues and node not in excluded]
 
 
 @lru_cache(maxsize=4096)
@@ -267,6 +270,14 @@ def _view(node: NodeRow, board: Board) -> NodeView:
     )
 
 
+def _explained(refusal: Refusal, stage: StageRow) -> Refusal:
+    """Say why nodes are excluded."""
+    if not stage.avoided:
+        return refusal
+    why = "; ".join(sorted(set(json.loads(stage.avoided).values())))
+    return replace(refusal, reasons=tuple(replace(r, detail=why) if r.why is Why.EXCLUDED else r for r in refusal.reasons))
+
+
 def _request(candidate: Candidate) -> Request:
     return Request(
         stage=candidate.stage.id,
@@ -279,4 +290,5 @@ def _request(candidate: Candidate) -> Request:
         waiting_since=candidate.waiting_since,
         constraints=candidate.constraints,
         gang_size=len(candidate.stage.ready) if candidate.stage.gang else 0,
+        excluded=candidate.stage.excluded,
     )

@@ -60,7 +60,7 @@ def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
         if stage.id in lists.measures.impatient:
             continue
         node = _common_home(lists, needs[stage.id], homes)
-        if node not in lists.queues:
+        if node not in lists.queues or node in stage.excluded:
             continue
         if followed == FOLLOWERS:
             left.add(stage.job_id)

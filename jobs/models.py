@@ -137,6 +137,8 @@ class Stage(models.Model):
     run_seconds = models.FloatField(default=0)
     refusal = models.JSONField(null=True)
     refused_at = models.DateTimeField(null=True)
+    #: Which nodes cannot run it, and why, as {node's id: text} (jobs.avoiding).
+    avoided = models.JSONField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 

@@ -10,6 +10,8 @@ from uuid import UUID
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
 
+NOWHERE: frozenset[int] = frozenset()
+
 
 @dataclass(slots=True)
 class JobRow:
@@ -72,6 +74,8 @@ class StageRow:
     next_due: float | None
     gang: bool
     buffered: bool
+    #: The nodes that cannot run it, as JSON text (jobs.avoiding).
+    avoided: str | None
     #: As of a job.
     since: int = 0
     changed: bool = False
@@ -85,6 +89,11 @@ class StageRow:
     def ready(self) -> IndexSet:
         """The tasks that may be placed now."""
         return IndexSet() if self.open_needs else self.unplaced - self.blocked - self.delayed
+
+    @property
+    def excluded(self) -> frozenset[int]:
+        """The nodes that cannot run it."""
+        return frozenset(map(int, json.loads(self.avoided))) if self.avoided else NOWHERE
 
     @property
     def startable(self) -> bool:
@@ -193,8 +202,8 @@ STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwis
     s.delayed::text, s.spent::text, s.done::text, s.counts, s.run_seconds, s.demand::text, s.started_at IS NOT NULL,
     s.ended_at IS NOT NULL,
     coalesce(s.spec ->> 'python', s.spec ->> 'command'), s.name, extract(epoch FROM s.next_due)::float8,
-    coalesce((s.spec ->> 'gang')::bool, false), s.buffered"""
-STAGE_WIDTH = 20
+    coalesce((s.spec ->> 'gang')::bool, false), s.buffered, s.avoided::text"""
+STAGE_WIDTH = 21
 JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
     (j.spec -> 'retry')::text, j.number, j.draining"""
 ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,

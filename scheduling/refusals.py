@@ -18,7 +18,7 @@ class Why(StrEnum):
 
     POOL_EMPTY = "pool_empty"  #: the pool has no nodes; detail: the pool
     LABELS = "labels"  #: the labels do not meet a constraint; detail: the constraint
-    EXCLUDED = "excluded"  #: the request shuns these nodes
+    EXCLUDED = "excluded"  #: the request shuns these nodes; detail: why
     UNAVAILABLE = "unavailable"  #: paused, draining, silent ...; detail: that word
     TOO_SMALL = "too_small"  #: not enough even when empty; detail: the resource
     RESERVED = "reserved"  #: kept free for another stage
@@ -89,7 +89,7 @@ def _sentence(reason: Reason) -> str:
         case Why.LABELS:
             return f"{nodes} {have} labels that do not meet {reason.detail}."
         case Why.EXCLUDED:
-            return f"{nodes} {verb} excluded for these tasks."
+            return f"{nodes} cannot run these tasks{': ' if reason.detail else ''}{reason.detail}."
         case Why.UNAVAILABLE:
             return f"{nodes} {verb} {reason.detail}."
         case Why.TOO_SMALL:

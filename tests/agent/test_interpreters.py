@@ -50,11 +50,21 @@ def test_stages_in_several_interpreters_run_beside_each_other(agent: Agent, serv
     assert [server.result(2, index) for index in range(10)] == [index**2 for index in range(10)]
 
 
-def test_a_program_that_is_no_interpreter_is_told_as_such(agent: Agent, server: Server) -> None:
-    server.launch(1, 10, python="agent_tasks:square", interpreter="/bin/false")
+@pytest.mark.parametrize(
+    ("interpreter", "why"),
+    [
+        ("/bin/false", "/bin/false cannot be started as an interpreter"),
+        ("/no/such/python", "the interpreter /no/such/python is missing"),
+        ("nosuchpython", "the interpreter nosuchpython is missing"),
+    ],
+)
+def test_an_interpreter_that_does_not_run_here_is_the_loss_of_the_node(
+    agent: Agent, server: Server, interpreter: str, why: str
+) -> None:
+    server.launch(1, 10, python="agent_tasks:square", interpreter=interpreter)
     end = server.end(1)
-    assert end["class"] == "unloadable"
-    assert "/bin/false cannot be started" in end["error"]
+    assert (end["class"], end["unfit"]) == ("lost", why)
+    assert end["error"] == f"the node could not run the task: {why}"
     server.until(lambda: len(server.ends()) + len(server.returned()) == 10)
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
