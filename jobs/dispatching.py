@@ -4,11 +4,9 @@ What a node has not confirmed within a second is rendered again under a new numb
 waits in the broker; an agent ignores what it knows.
 """
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -17,21 +15,16 @@ from celery import current_app
 from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
 from database import rows
-from jobs.results import ended_without, kind_of
+from jobs.describing import Described, Descriptions
 from jobs.sent import Sent
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
-from scheduling.lifecycle import TaskState
 
-#: Bytes of results that travel in a command; an agent fetches more over HTTP.
-INLINE_INPUTS = 8 * 1024
 #: Messages that wait in the queue of a session that does not take them.
 WAITING = 4
 #: Seconds of no confirmation after which a session does not listen.
 DEAF = 15.0
 #: The assignments of those of these sessions that have gone on from others.
 WENT_ON = "session IN (SELECT n.session FROM nodes_node n WHERE n.session = ANY(%s) AND n.predecessor <> '')"
-#: What agents are told of stages, by id.
-Described = dict[int, dict[str, Any]]
 _T = TypeVar("_T")
 
 
@@ -41,7 +34,7 @@ class Dispatcher:
     def __init__(self, epoch: int) -> None:
         self._number = epoch << 32
         self._sent: dict[str, Sent] = defaultdict(Sent)
-        self._specs: dict[int, dict[str, Any]] = {}
+        self._descriptions = Descriptions()
         self._acknowledged: dict[str, int] = {}
         self._heartbeats: dict[str, int] = {}
         self._live: Set[str] = set()
@@ -75,14 +68,7 @@ class Dispatcher:
         unknown = {entry.stage for entry in assignments if entry.stage not in self._sent[entry.session].stages}
         if not unknown:
             return dict
-        asked, inputs = self._ask_specs(unknown), ask_inputs(unknown)
-
-        def answer() -> Described:
-            asked()
-            given = inputs()
-            return {stage: {**self._specs[stage], "inputs": given[stage]} for stage in unknown}
-
-        return answer
+        return self._descriptions.ask(unknown)
 
     def dispatch(
         self,
@@ -199,104 +185,6 @@ class Dispatcher:
         if assignments:
             sent.add(self._number, [assignment.id for assignment in assignments], time.monotonic())
         return command
-
-    def _ask_specs(self, stages: set[int]) -> rows.Answer[None]:
-        if len(self._specs) > 10_000:
-            self._specs.clear()
-        missing = stages - self._specs.keys()
-        if not missing:
-            return lambda: None
-        asked = rows.execute(
-            "SELECT s.id, job_id::text, s.name, parallelism, (s.spec - 'files' - 'foreach')::text, "
-            "(s.given -> 'args')::text, (s.given -> 'kwargs')::text, (s.spec -> 'files')::text, "
-            "coalesce(items, s.given -> 'foreach')::text, (j.spec ->> 'disconnect_grace')::float8 "
-            "FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%s)",
-            [list(missing)],
-        )
-        return lambda: self._specs.update((row[0], _spec(*row[1:])) for row in asked.fetchall())
-
-
-def ask_inputs(stages: Iterable[int]) -> rows.Answer[dict[int, list[dict[str, Any]]]]:
-    """Ask what the producers of each stage have given so far; an agent fetches what is missing, such as many results."""
-    inputs: dict[int, list[dict[str, Any]]] = {stage: [] for stage in stages}
-    asked = rows.execute(
-        """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s],
-            p.counts[%s] + p.counts[%s] > 0, (SELECT j.draining FROM jobs_job j WHERE j.id = p.job_id),
-            coalesce((p.spec ->> 'gang')::bool, false)
-        FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
-        [int(TaskState.FINISHED) + 1, int(TaskState.CANCELED) + 1, int(TaskState.FAILED) + 1, list(inputs)],
-    )
-    return lambda: _inputs(inputs, asked.fetchall())
-
-
-def _inputs(inputs: dict[int, list[dict[str, Any]]], edges: list[Any]) -> dict[int, list[dict[str, Any]]]:
-    given = _results({edge[1] for edge in edges if 0 < edge[5] <= INLINE_INPUTS // 2})
-    without = ended_without({edge[1] for edge in edges if edge[6]})
-    for consumer, producer, name, parallelism, exchange, _, _, draining, gang in edges:
-        known = given.get(producer, [])
-        ended = {kind_of(state, draining=draining): tasks.to_json() for state, tasks in without.get(producer, {}).items()}
-        inputs[consumer].append(
-            {
-                "stage": producer,
-                "name": name,
-                "parallelism": parallelism,
-                "exchange": exchange,
-                "given": known if sum(len(value) for _, value in known) <= INLINE_INPUTS else [],
-                **ended,
-                **({"gang": True} if gang else {}),
-            }
-        )
-    return inputs
-
-
-def _spec(
-    job: str,
-    name: str,
-    parallelism: int,
-    spec: str,
-    args: str | None,
-    kwargs: str | None,
-    files: str | None,
-    items: str | None,
-    grace: float | None,
-) -> dict[str, Any]:
-    return {
-        "job": job,
-        "name": name,
-        "parallelism": parallelism,
-        "spec": json.loads(spec) | _given(args=args, kwargs=kwargs) | _left_out(files, items),
-        "items": _items(items),
-        **({"disconnect_grace": grace} if grace else {}),
-    }
-
-
-def _results(stages: set[int]) -> dict[int, list[tuple[int, str]]]:
-    results: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    if stages:
-        for stage, index, result in rows.fetch(
-            "SELECT stage_id, index, coalesce(result::text, 'null') FROM jobs_task "
-            "WHERE stage_id = ANY(%s) AND state = %s AND result_digest IS NULL",
-            [list(stages), int(TaskState.FINISHED)],
-        ):
-            results[stage].append((index, result))
-    return results
-
-
-def _given(**texts: str | None) -> dict[str, Any]:
-    return {name: json.loads(text) for name, text in texts.items() if text}
-
-
-def _left_out(files: str | None, items: str | None) -> dict[str, Any]:
-    """Return what stands for the parts of a stage's description that may be long: an agent fetches them."""
-    digest = sha256(files.encode()).hexdigest() if files and files != "{}" else None
-    return {"files_digest": digest, "foreach": True if items else None}
-
-
-def _items(text: str | None) -> dict[str, Any]:
-    """Return the items that a stage's tasks are made from by index; none where they are too long for a message."""
-    if text is None or len(text) > INLINE_INPUTS:
-        return {}
-    return {str(index): item for index, item in enumerate(json.loads(text))}
 
 
 def _of(told: Mapping[str, _T], sessions: Collection[str]) -> dict[str, _T]:

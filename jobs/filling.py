@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs import following
 from jobs.board import Board
-from jobs.dispatching import Described
+from jobs.describing import Described
 from jobs.memory import Memory
 from jobs.numbering import number
 from jobs.tables import AssignmentRow, StageRow

@@ -16,7 +16,7 @@ from django.db import transaction
 from database import rows
 from jobs import lease, moves
 from jobs.board import Board
-from jobs.dispatching import Described
+from jobs.describing import Described
 from jobs.filling import Candidate, Filling, Round
 from jobs.isolating import hold, isolate_jobs
 from jobs.memory import Memory
