@@ -77,13 +77,22 @@ class Entries:
         stage = self.stages.get(id_)
         if stage is None:
             stage = self.stages[id_] = Stage(id_, described)
-            for producer in _sources(stage):
-                self.followers.setdefault(producer, []).append(stage)
+            self._follow(stage)
             return stage
+        if stage.left_out:
+            return None
         stage.give_items(described.get("items") or {})
         for item in described["inputs"]:
             self.take_inputs(stage, item["stage"], item)
         return None
+
+    def complete(self, stage: Stage, described: Mapping[str, Any]) -> None:
+        """Take the description of a stage that was left out before."""
+        stage.complete(described)
+        self._follow(stage)
+        for entry in self.entries:
+            if entry.stage is stage:
+                entry.key = stage.key(entry.devices)
 
     def add(self, launch: Launch, now: float, here: Mapping[int, IndexSet]) -> Entry | None:
         """Put an entry on the list and return it; None if it is known already.
@@ -118,6 +127,16 @@ class Entries:
         for follower in followers:
             follower.give(stage, results)
         self._open(stage, indexes, followers)
+
+    def _follow(self, stage: Stage) -> None:
+        for producer in _sources(stage):
+            self.followers.setdefault(producer, []).append(stage)
+
+    def refresh(self, stage: Stage, now: float) -> None:
+        """Count from now how long entries of a stage have waited: it was not for others."""
+        for entry in self.entries:
+            if entry.stage is stage:
+                entry.arrived = now
 
     def take_inputs(self, stage: Stage, producer: int, outcomes: Mapping[str, Any]) -> None:
         """Give a stage what the server says of one that it needs, and open what waited for that."""
@@ -202,4 +221,4 @@ def _sources(stage: Stage) -> list[int]:
 
 
 def _may_go(stage: Stage, before: float) -> bool:
-    return before == float("inf") or not (stage.wanted or stage.asking) or stage.unreachable
+    return before == float("inf") or not (stage.wanted or stage.asking) or bool(stage.refused)

@@ -44,6 +44,10 @@ class Fetcher:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
         self._begin()
 
+    def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None]) -> None:
+        """Fetch the description of a stage and hand it over; None if it is not to be had."""
+        self._submit(lambda: self._server.description(stage), done)
+
     def inputs(
         self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None]
     ) -> None:

@@ -1,6 +1,8 @@
 """Orders: does what commands say to the list and to what runs. A command is fenced by session and number."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -107,13 +109,19 @@ class Orders:
 
     def _prepare(self, stage: Stage) -> None:
         """Get what a stage's tasks need beside their inputs."""
+        if stage.left_out:
+            self._want(stage, partial(self._describe, stage))
+        else:
+            self._give_ended(stage)
+        digest = stage.spec.get("files_digest")
+        if digest:
+            self._want(stage, partial(self._get_files, stage, digest))
+
+    def _give_ended(self, stage: Stage) -> None:
+        """Give a stage what it needs of what has ended here."""
         for producer in stage.known:
             if stage in self._list.followers.get(producer, ()):
                 stage.give(producer, self._reports.results_of(producer))
-        digest = stage.spec.get("files_digest")
-        if digest:
-            stage.wanted += 1
-            self._fetcher.files(stage.id, digest, lambda folder: self._have_files(stage, folder))
 
     def _launch(self, launch: Launch, now: float) -> Entry | None:
         """Put an entry on the list and return it, if it is new, the agent stays, and no pause has settled since."""
@@ -127,9 +135,10 @@ class Orders:
         stage = entry.stage
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
-            stage.wanted += 1
-            low, high = missing.ranges[0][0], missing.ranges[-1][1]
-            self._fetcher.items(stage.id, low, high, lambda items: self._have_items(stage, items))
+            self._want(stage, partial(self._get_items, stage, missing.ranges[0][0], missing.ranges[-1][1]))
+        refused, stage.refused = stage.refused, []
+        for fetch in refused:
+            fetch()
         return entry
 
     def _here(self, stage: int) -> IndexSet:
@@ -172,9 +181,41 @@ class Orders:
         if begun:
             self._canceled[stage, attempt] = self._canceled.get((stage, attempt), IndexSet()) | begun
 
-    def _have_files(self, stage: Stage, folder: str | None) -> None:
-        stage.files = folder
-        self._have(stage, folder)
+    def _want(self, stage: Stage, fetch: Callable[[], None]) -> None:
+        stage.wanted += 1
+        fetch()
+
+    def _describe(self, stage: Stage) -> None:
+        def have(described: Mapping[str, Any] | None) -> None:
+            if described is not None and self._list.stages.get(stage.id) is stage:
+                self._list.complete(stage, described)
+                self._give_ended(stage)
+                self._look(stage)
+            self._have(stage, described, partial(self._describe, stage))
+
+        self._fetcher.description(stage.id, have)
+
+    def _get_files(self, stage: Stage, digest: str) -> None:
+        def have(folder: str | None) -> None:
+            stage.files = folder
+            self._have(stage, folder, partial(self._get_files, stage, digest))
+
+        self._fetcher.files(stage.id, digest, have)
+
+    def _get_items(self, stage: Stage, low: int, high: int) -> None:
+        def have(items: Mapping[int, Any] | None) -> None:
+            stage.give_items(items or {})
+            self._have(stage, items, partial(self._get_items, stage, low, high))
+
+        self._fetcher.items(stage.id, low, high, have)
+
+    def _look(self, stage: Stage) -> None:
+        """Find out what entries of a stage need that has just been described, and ask for what will not come from here."""
+        for entry in self._list.entries:
+            if entry.stage is stage:
+                entry.local = {producer: self._here(producer) for producer in entry.local}
+                entry.look()
+        self._ask(stage)
 
     def _have_inputs(self, stage: Stage, inputs: Mapping[int, Mapping[str, Any]] | None) -> None:
         stage.asking = False
@@ -185,19 +226,20 @@ class Orders:
             self._list.take_inputs(stage, producer, outcomes)
         self._ask(stage)
 
-    def _have_items(self, stage: Stage, items: Mapping[int, Any] | None) -> None:
-        stage.give_items(items or {})
-        self._have(stage, items)
+    def _have(self, stage: Stage, what: object, again: Callable[[], None]) -> None:
+        """Note that something wanted is there; without it, give back what the stage has on the list.
 
-    def _have(self, stage: Stage, what: object) -> None:
-        """Note that something wanted is there; without it, give back what the stage has on the list."""
+        What was refused is fetched again with the next entry: its tasks had been called back, perhaps, and come again.
+        """
         if what is None:
+            stage.refused.append(again)
             self._give_up(stage)
-        else:
-            stage.wanted -= 1
+            return
+        stage.wanted -= 1
+        if not stage.wanted:
+            self._list.refresh(stage, time.monotonic())
 
     def _give_up(self, stage: Stage) -> None:
-        stage.unreachable = True
         log.warning("what the stage needs is not to be had", stage=stage.id)
         for attempt in {entry.attempt for entry in self._list.entries if entry.stage is stage}:
             everything = self._list.take(stage.id, attempt, EVERYTHING)

@@ -90,6 +90,11 @@ class Server:
         except httpx.HTTPError:
             return False
 
+    def description(self, stage: int) -> Mapping[str, Any]:
+        """Return the description of a stage, as agent.stages.Stage.complete reads it."""
+        description: Mapping[str, Any] = self._ask("GET", f"stages/{stage}").json()
+        return description
+
     def inputs(self, stage: int, producer: int, tasks: IndexSet) -> Mapping[str, Any]:
         """Return what is known of some tasks of a stage that this one needs, as agent.stages.Stage.take reads it."""
         span = tasks if len(tasks.ranges) <= RANGES else IndexSet.span(tasks.ranges[0][0], tasks.ranges[-1][1])

@@ -4,7 +4,7 @@ What a task is given is known task by task: a result, or the server's word that 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,15 @@ GRACE = 10.0
 class Stage:
     """A stage with tasks on the list.
 
-    `wanted` counts the files and items that are being fetched; if some are not to be had, it is `unreachable`. `known` are
-    the tasks of each producer whose outcome is here. `asking` says whether inputs are being fetched.
+    `wanted` counts what is being fetched of its description, files and items. `refused` are what fetches again that which was
+    not to be had. `known` are the tasks of each producer whose outcome is here. `asking` says whether inputs are being
+    fetched.
     """
 
     id: int
     described: Mapping[str, Any]
     wanted: int = 0
-    unreachable: bool = False
+    refused: list[Callable[[], None]] = field(default_factory=list)
     files: str | None = None
     asking: bool = False
     known: dict[int, IndexSet] = field(default_factory=dict)
@@ -43,11 +44,24 @@ class Stage:
     _told: tuple[int, int, bytes] = (0, 0, b"")
 
     def __post_init__(self) -> None:
+        self._read()
+
+    def complete(self, described: Mapping[str, Any]) -> None:
+        """Take the description that was left out before."""
+        self.described = described
+        self._read()
+
+    def _read(self) -> None:
         self._names = {item["stage"]: item["name"] for item in self.described["inputs"]}
         self.known = {producer: IndexSet() for producer in self._names}
         for item in self.described["inputs"]:
             self.take(item["stage"], item)
         self.give_items(self.described.get("items") or {})
+
+    @property
+    def left_out(self) -> bool:
+        """Say whether its description, too long for a message, is not here yet."""
+        return bool(self.described.get("left_out"))
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -75,6 +89,8 @@ class Stage:
     @property
     def lacking(self) -> str:
         """What its tasks wait for beside those before them; empty if nothing."""
+        if self.left_out:
+            return "its description"
         if self.wanted:
             return "its files or items"
         return "its inputs" if self.asking else ""

@@ -171,7 +171,9 @@ class Worker:
             line, _, self._unread = self._unread.partition(b"\n")
             told = unpatched.decode(line.decode())
             if "path" in told:
-                told = unpatched.decode(Path(told["path"]).read_text("utf-8"))
+                path = Path(told["path"])
+                told = unpatched.decode(path.read_text("utf-8"))
+                path.unlink(missing_ok=True)
             stage = self._stages.get(told["id"])
             if stage is None:
                 stage = self._stages[told["id"]] = self._new_stage(told)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from access.roles import Role
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
-from jobs import reaching, results, selectors
+from jobs import describing, reaching, results, selectors
 from nodes.agent_api import AgentView
 from scheduling.indexes import IndexSet
 
@@ -42,6 +42,20 @@ class TasksSerializer(serializers.Serializer[Any]):
         if tasks and tasks.ranges[-1][1] > LARGEST_INDEX:
             raise serializers.ValidationError("no task has such an index")
         return tasks
+
+
+class DescriptionView(AgentView):
+    """Stages, as agents are told of them."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the description of a stage that was too long for a message."""
+        reaching.require_stage(self.node, _sane(stage))
+        described = describing.description_of(stage)
+        if described is None:
+            raise NotFound
+        return Response(described)
 
 
 class InputsView(AgentView):

@@ -16,11 +16,14 @@ from agent import transport
 from agent.messages import COMMAND_TASK, Command, Launch, queue_of
 from database import rows
 from jobs.describing import Described, Descriptions
+from jobs.packing import Packed, Packer
 from jobs.sent import Sent
 from jobs.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 
 #: Messages that wait in the queue of a session that does not take them.
 WAITING = 4
+#: Bytes, about, of commands that a session has not confirmed; descriptions beyond them are left out.
+QUEUED = 4 * 1024 * 1024
 #: Seconds of no confirmation after which a session does not listen.
 DEAF = 15.0
 #: The assignments of those of these sessions that have gone on from others.
@@ -52,7 +55,7 @@ class Dispatcher:
     def unconfirmed(self) -> set[int]:
         """Return the ids of the assignments that agents have not confirmed."""
         sent = [each.unconfirmed.values() for each in self._sent.values()]
-        return {id_ for commands in sent for _, ids in commands for id_ in ids}
+        return {id_ for commands in sent for _, ids, _ in commands for id_ in ids}
 
     def hear(self, session: str, heartbeat: int) -> None:
         """Note a heartbeat, which the next command to this session acknowledges."""
@@ -81,18 +84,18 @@ class Dispatcher:
     ) -> None:
         """Send each session its new assignments, what it must end, give back or pause, and acknowledgements.
 
-        That is one command each. `described` is the answer to `ask` for these assignments.
+        That is one command each, or several if it is long. `described` is the answer to `ask` for these assignments.
         """
         told = (*acknowledge, *cancels, *pauses, *recalls)
         by_session: dict[str, list[AssignmentRow]] = {session: [] for session in told}
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
-        commands = [
-            self._command(
-                session, launches, described, cancels.get(session, []), recalls.get(session, []), pauses.get(session, 0)
-            )
-            for session, launches in by_session.items()
-        ]
+        commands: list[Command] = []
+        for session, launches in by_session.items():
+            packer = self._pack(session, launches, described)
+            packer.packed[0].command.pause = pauses.get(session, 0)
+            packer.ask_back(recalls.get(session, ()), cancels.get(session, ()))
+            commands += self._note(session, packer.packed)
         if commands and not self.mute:
             messages = [(command.encode(), queue_of(command.session)) for command in commands]
             transport.send_all(current_app, COMMAND_TASK, messages)
@@ -157,34 +160,34 @@ class Dispatcher:
             described = self.ask(assignments)()
         self.dispatch(assignments, described, [])
 
-    def _command(
-        self,
-        session: str,
-        assignments: list[AssignmentRow],
-        described: Described,
-        cancels: list[list[Any]],
-        recalls: list[list[Any]],
-        pause: int,
-    ) -> Command:
-        """Make the next command for a session, and remember what it tells."""
+    def _pack(self, session: str, assignments: list[AssignmentRow], described: Described) -> Packer:
+        """Make the next commands for a session, which launch its assignments."""
+        packer, sent = Packer(lambda: self._next(session)), self._sent[session]
+        for assignment in assignments:
+            told, size = None, 0
+            if assignment.stage not in sent.stages:
+                sent.stages.add(assignment.stage)
+                description = described[assignment.stage].within(max(0, QUEUED - sent.size - packer.size))
+                told, size = description.told, description.size
+            packer.launch(assignment.id, _launch(assignment), told, size)
+        return packer
+
+    def _next(self, session: str) -> Command:
         self._number += 1
-        sent = self._sent[session]
-        new = {assignment.stage for assignment in assignments} - sent.stages
-        command = Command(
+        return Command(
             session=session,
             number=self._number,
             acknowledged=self._acknowledged.get(session, 0),
             heartbeat=self._heartbeats.get(session, 0),
-            pause=pause,
-            cancels=cancels,
-            recalls=recalls,
-            launches=[_launch(assignment) for assignment in assignments],
-            stages={stage: described[stage] for stage in new},
         )
-        sent.stages |= new
-        if assignments:
-            sent.add(self._number, [assignment.id for assignment in assignments], time.monotonic())
-        return command
+
+    def _note(self, session: str, packed: list[Packed]) -> list[Command]:
+        """Remember what commands launch, and return them."""
+        now = time.monotonic()
+        for each in packed:
+            if each.assignments:
+                self._sent[session].add(each.command.number, each.assignments, each.size, now)
+        return [each.command for each in packed]
 
 
 def _of(told: Mapping[str, _T], sessions: Collection[str]) -> dict[str, _T]:

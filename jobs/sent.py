@@ -10,18 +10,23 @@ LONGEST = 30.0
 
 @dataclass(slots=True)
 class Sent:
-    """Command numbers with the time of sending and their assignments; the stages that the session knows.
+    """Command numbers with the time of sending, their assignments and bytes; the stages that the session knows.
 
     `waiting_since` is when the first command that launches was sent since the session last confirmed one.
     """
 
     stages: set[int] = field(default_factory=set)
-    unconfirmed: dict[int, tuple[float, list[int]]] = field(default_factory=dict)
+    unconfirmed: dict[int, tuple[float, list[int], int]] = field(default_factory=dict)
     waiting_since: float | None = None
 
-    def add(self, number: int, assignments: list[int], now: float) -> None:
+    @property
+    def size(self) -> int:
+        """About how many bytes the commands take that the session has not confirmed."""
+        return sum(size for _, _, size in self.unconfirmed.values())
+
+    def add(self, number: int, assignments: list[int], size: int, now: float) -> None:
         """Note a command that launches."""
-        self.unconfirmed[number] = (now, assignments)
+        self.unconfirmed[number] = (now, assignments, size)
         self.waiting_since = now if self.waiting_since is None else self.waiting_since
 
     def confirm(self, numbers: Iterable[int], now: float) -> None:
@@ -40,7 +45,7 @@ class Sent:
         """Return the numbers of the commands that are to be sent again."""
         since = now if self.waiting_since is None else self.waiting_since
         return [
-            number for number, (at, _) in self.unconfirmed.items() if now - at > min(max(at - since, UNCONFIRMED), LONGEST)
+            number for number, (at, _, _) in self.unconfirmed.items() if now - at > min(max(at - since, UNCONFIRMED), LONGEST)
         ]
 
     def take(self, numbers: Iterable[int]) -> list[int]:

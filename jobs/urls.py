@@ -25,6 +25,7 @@ router.register("job-types", JobTypeViewSet, basename="job-type")
 router.register("events", EventViewSet, basename="event")
 
 urlpatterns = [
+    path("agent/stages/<int:stage>", agent_api.DescriptionView.as_view()),
     path("agent/inputs/<int:stage>/<int:producer>", agent_api.InputsView.as_view()),
     path("agent/files/<int:stage>", agent_api.FilesView.as_view()),
     path("agent/items/<int:stage>", agent_api.ItemsView.as_view()),

@@ -82,6 +82,7 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/agent/left": {"POST": PUBLIC},
     f"{API}/agent/inputs/{{stage}}/{{producer}}": {"GET": N},
     f"{API}/agent/files/{{stage}}": {"GET": N},
+    f"{API}/agent/stages/{{stage}}": {"GET": N},
     f"{API}/agent/items/{{stage}}": {"GET": N},
     f"{API}/agent/artifacts/{{digest}}": {"PUT": N},
     f"{API}/agent/logs/{{stage}}/{{index}}/{{attempt}}/{{stream}}": {"POST": N},

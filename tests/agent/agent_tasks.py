@@ -25,6 +25,10 @@ def add(left: int, right: int = 0) -> int:
     return left + right
 
 
+def echo(value: Any, **more: Any) -> list[Any]:
+    return [value, more]
+
+
 def pid() -> int:
     return os.getpid()
 

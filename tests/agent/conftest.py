@@ -46,6 +46,10 @@ class Server:
         self.inputs: dict[int, dict[str, list[str | None]]] = {}
         self.items: dict[int, list[Any]] = {}
         self.files: dict[int, dict[str, Any]] = {}
+        #: Descriptions that are left out of commands, and paths that are refused, by their first part.
+        self.descriptions: dict[int, dict[str, Any]] = {}
+        self.refused_parts: set[str] = set()
+        self.requests: Counter[str] = Counter()
         self.artifacts: dict[str, bytes] = {}
         self.logs: dict[str, bytes] = {}
         self.http_heartbeats: list[dict[str, Any]] = []
@@ -106,6 +110,7 @@ class Server:
         disconnect_grace: float | None = None,
         pause: int | None = None,
         job: str = "job",
+        left_out: bool = False,
         **spec: Any,
     ) -> None:
         """Launch tasks of a stage."""
@@ -118,6 +123,7 @@ class Server:
                 "inputs": inputs,
                 "items": items,
                 "job": job,
+                "left_out": left_out,
                 **spec,
             },
         )
@@ -128,6 +134,11 @@ class Server:
             "inputs": inputs or [], **({"items": items} if items else {}),
             **({"disconnect_grace": disconnect_grace} if disconnect_grace else {}),
         }  # fmt: skip
+        if left_out:
+            self.descriptions[stage] = described
+            kept = {name: spec.get(name) for name in ("files_digest", "foreach")}
+            told = {name: described[name] for name in ("job", "name", "parallelism", "disconnect_grace") if name in described}
+            described = {**told, "left_out": True, "spec": kept, "inputs": []}
         self.command(launches=[launch], stages={stage: described}, **(more or {}))
 
     def report(self, timeout: float = SECONDS) -> Report | None:
@@ -239,6 +250,7 @@ class Server:
                 split = urlsplit(self.path)
                 parts = split.path.removeprefix("/api/v1/agent/").split("/")
                 query = {name: values[0] for name, values in parse_qs(split.query).items()}
+                server.requests[parts[0]] += 1
                 if server.down or server.down_for or (server.refuse_logs and parts[0] == "logs"):
                     server.down_for = max(0, server.down_for - 1)
                     self.reply(503, {})
@@ -254,6 +266,8 @@ class Server:
                     self.reply(*server.distrust)
                 elif parts[0] == "heartbeat" and json.loads(body)["session"] == server.ended_session:
                     self.reply(409, {"errors": [{"code": "session_ended", "detail": "This session has ended."}]})
+                elif parts[0] in server.refused_parts:
+                    self.reply(403, {"errors": [{"code": "not_yours", "detail": "Nothing of that is placed here."}]})
                 else:
                     self.reply(200, getattr(self, f"on_{parts[0]}")(parts[1:], query, body))
 
@@ -290,6 +304,9 @@ class Server:
                 assert "Authorization" not in self.headers
                 server.left.append(json.loads(body))
                 return {}
+
+            def on_stages(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+                return server.descriptions[int(parts[0])]
 
             def on_inputs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
                 texts = server.inputs[int(parts[0])][parts[1]]

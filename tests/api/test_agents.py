@@ -1,6 +1,7 @@
 """What agents ask over HTTP: sessions, heartbeats, inputs, files, items, artifacts, logs; and how people read the logs."""
 
 import hashlib
+import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -219,6 +220,22 @@ def test_files_and_items_of_a_stage_are_told(mine: Client, placed: Submit) -> No
     assert mine.get(f"{API}/items/{stage_of(job)}?low=x&high=3").status_code == 400
     assert mine.get(f"{API}/files/999").status_code == 403
     assert mine.get(f"{API}/files/{10**30}").status_code == 404
+
+
+def test_description_of_a_stage_is_told_in_full(mine: Client, placed: Submit, leader: Leader, agent: ListAgent) -> None:
+    long = {"b": ["x" * 100_000, 6.02e23, -0.0, "\u00e9\u2028\U0001f600"], "a": None}
+    job = placed({"a": {}, "b": {"needs": ["a"], "kwargs": long, "files": {"f": "text"}, "env": {"A": "b"}}})
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()[:1], result='"given"'))
+    agent.listen()
+    stage = stage_of(job, "b")
+    assert agent.stages[stage]["left_out"]
+    told = mine.get(f"{API}/stages/{stage}").json()
+    assert json.dumps(told["spec"]["kwargs"]) == json.dumps(long)
+    assert (told["spec"]["env"], told["spec"]["files_digest"]) == ({"A": "b"}, agent.stages[stage]["spec"]["files_digest"])
+    assert [(item["name"], item["given"]) for item in told["inputs"]] == [("a", [[0, '"given"']])]
+    assert "files" not in told["spec"]
+    assert mine.get(f"{API}/stages/{10**30}").status_code == 404
 
 
 def test_artifact_is_kept_once_and_only_under_its_own_digest(mine: Client, tmp_path: Path) -> None:

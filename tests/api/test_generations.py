@@ -149,7 +149,7 @@ def test_an_agent_reaches_what_is_placed_on_its_node_alone(
     stage = Stage.objects.get().pk
     other = register(node, SECOND, name="n2", info={}).json()
     mine, others = ({IDENTITY: who} for who in (agent.identity, f"{other['node']} {SECOND}"))
-    for path in (f"files/{stage}", f"items/{stage}?low=0&high=1", f"inputs/{stage}/{stage}?tasks=0-1"):
+    for path in (f"stages/{stage}", f"files/{stage}", f"items/{stage}?low=0&high=1", f"inputs/{stage}/{stage}?tasks=0-1"):
         assert code(node.get(f"{API}/{path}", headers=others)) == (403, "not_yours")
         assert code(node.get(f"{API}/{path}")) == (403, "no_agent")
         assert node.get(f"{API}/{path}", headers=mine).status_code in (200, 404)

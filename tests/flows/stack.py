@@ -57,9 +57,17 @@ class Stack:
 
     def start_servers(self) -> None:
         """Start the web server and a scheduler worker, and wait until the first answers."""
-        self.start("web", "-m", "granian", "--interface", "asginl", "--no-ws", "scheduler_project.asgi:application")
         self.start_scheduler()
+        self.start_web()
+
+    def start_web(self) -> None:
+        """Start the web server and wait until it answers."""
+        self.start("web", "-m", "granian", "--interface", "asginl", "--no-ws", "scheduler_project.asgi:application")
         self.until(self._answers, "the web server answers")
+
+    def end_web(self) -> None:
+        """End the web server; of one that is killed the process that answers would go on."""
+        self._end([self.processes.pop("web")])
 
     def start_scheduler(self, name: str = "scheduler") -> subprocess.Popen[bytes]:
         """Start a scheduler worker."""
