@@ -1,6 +1,7 @@
 """What a task adds up, by kind: plain numbers are sums, all else an object of the kind and what there is of it by now."""
 
 import math
+from numbers import Integral, Real
 from typing import Any
 
 #: The largest sum of the kind `int`, and how far below zero it may be.
@@ -25,15 +26,16 @@ def added(name: str, kept: Any, value: object, kind: str | None) -> Any:
 
 def number(name: str, value: object) -> float:
     """Return a value that is a finite number; raise ValueError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, not {value!r:.100}")
-    return value
+    # Scalars of numpy are none of Python's own.
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, not {value!r:.100}")
-    return value
+    return int(value)
 
 
 def _int(name: str, total: int, value: object) -> int:

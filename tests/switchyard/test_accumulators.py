@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy
 import pytest
 
 from switchyard.task import Task
@@ -18,6 +19,16 @@ def added(*values: Any, kind: str | None = None) -> Any:
 def test_without_a_kind_numbers_are_summed_up() -> None:
     assert added(1, 2) == 3
     assert added(1, 0.5) == 1.5
+
+
+def test_scalars_of_numpy_are_numbers() -> None:
+    assert repr(added(numpy.int64(1), numpy.int32(2))) == "3"
+    assert repr(added(numpy.float32(0.5))) == "0.5"
+    assert repr(added(numpy.int64(2), 2, kind="histogram")) == "{'histogram': {'2': 2}}"
+    task = Task(0, 1)
+    task.metric("rows", numpy.int64(3))
+    task.progress(numpy.float64(0.5))
+    assert repr(task.metrics) == "{'rows': 3, 'progress': 0.5}"
 
 
 @pytest.mark.parametrize(
