@@ -36,6 +36,12 @@ class Failure:
     fault: str = ""
 
 
+class Written(str):
+    """The JSON text of a list or an object: a task could change one that it shares with others."""
+
+    __slots__ = ()
+
+
 class Unloadable(Exception):
     """The callable cannot be loaded."""
 
@@ -49,13 +55,15 @@ class Given:
         self._pointwise = {name for name, _, exchange, _ in told["inputs"] if exchange == "pointwise"}
         self._stages: dict[str, int] = {name: stage for name, _, _, stage in told["inputs"]}
         self._inputs: dict[str, list[Any]] = {name: [_UNKNOWN] * size for name, size in self._sizes.items()}
+        #: The inputs that hold lists or objects.
+        self._written: set[str] = set()
         self._unknown = dict(self._sizes)
         #: Whether tasks are given anything of other stages.
         self.needs = bool(self._sizes)
         #: By input, the tasks that gave no result, and of these those that are left out.
         self._without: dict[str, set[int]] = {}
         self._left_out: dict[str, set[int]] = {}
-        self._items: dict[int, Any] = {}
+        self._items: dict[int, str] = {}
         self._digest = 0
         self.version = 0
 
@@ -63,13 +71,13 @@ class Given:
         """Take more of it: [stage name or null for an item, index, JSON text or why there is none (agent.wire)]."""
         for name, index, text in given:
             if name is None:
-                self._items[index] = unpatched.decode(text)
+                self._items[index] = text
                 continue
             if text in (NO_RESULT, LEFT_OUT):
                 self._without.setdefault(name, set()).add(index)
             if text == LEFT_OUT:
                 self._left_out.setdefault(name, set()).add(index)
-            self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else unpatched.decode(text))
+            self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else _kept(text))
         self.version += len(given)
 
     def complete(self, index: int, made: Mapping[tuple[int, int], str]) -> bool:
@@ -83,14 +91,14 @@ class Given:
                     text = made.get((stage, at))
                     if text is None:
                         return False
-                    self._set(name, at, unpatched.decode(text))
+                    self._set(name, at, _kept(text))
         return True
 
     def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
-        inputs = self._inputs
-        if self._pointwise or self._left_out:
-            inputs = {name: self._share(name, index) for name in inputs}
-        return Task(index, self.parallelism, attempt, inputs, self._items.get(index), tell)
+        """Return a task, with all that it is given as its own to change."""
+        inputs = {name: self._share(name, index) for name in self._inputs} if self.needs else {}
+        item = self._items.get(index)
+        return Task(index, self.parallelism, attempt, inputs, None if item is None else unpatched.decode(item), tell)
 
     def digest(self, index: int) -> int:
         """Return the digest of what a task is given of other stages (scheduling.handing)."""
@@ -109,14 +117,18 @@ class Given:
         inputs = self._inputs[name]
         self._unknown[name] -= inputs[index] is _UNKNOWN
         inputs[index] = value
+        if type(value) is Written:
+            self._written.add(name)
 
     def _share(self, name: str, index: int) -> list[Any]:
         """Return an input without what is left out of it: of a pointwise one, the part that overlaps the task's share."""
-        given, left_out = self._inputs[name], self._left_out.get(name)
         low, high = self._range(name, index)
-        if name in self._pointwise:
-            given = given[low:high]
-        return [value for at, value in enumerate(given, low) if at not in left_out] if left_out else given
+        given, left_out = self._inputs[name][low:high], self._left_out.get(name)
+        if left_out:
+            given = [value for at, value in enumerate(given, low) if at not in left_out]
+        if name in self._written:
+            given = [unpatched.decode(value) if type(value) is Written else value for value in given]
+        return given
 
     def _range(self, name: str, index: int) -> tuple[int, int]:
         """Return which tasks of an input a task is given, as a half-open range."""
@@ -185,15 +197,29 @@ class PythonStage:
             function = getattr(function, part)
         if not callable(function):
             raise TypeError(f"{name} is not callable")
-        args, kwargs, each = self._told["args"], self._told["kwargs"], self._told["foreach"]
-        match _wants_task(function), each:
-            case True, False:
-                return lambda task: function(task, *args, **kwargs)
-            case True, True:
-                return lambda task: function(task, task.item, *args, **kwargs)
-            case False, True:
-                return lambda task: function(task.item, *args, **kwargs)
-        return lambda _: function(*args, **kwargs)
+        args, kwargs = self._told["args"], self._told["kwargs"]
+        call = _caller(function, each=self._told["foreach"])
+        if not any(isinstance(value, list | dict) for value in [*args, *kwargs.values()]):
+            return lambda task: call(task, args, kwargs)
+        text = unpatched.encode([args, kwargs])
+        return lambda task: call(task, *unpatched.decode(text))
+
+
+def _caller(function: Callable[..., Any], *, each: bool) -> Callable[[Task, list[Any], dict[str, Any]], Any]:
+    match _wants_task(function), each:
+        case True, False:
+            return lambda task, args, kwargs: function(task, *args, **kwargs)
+        case True, True:
+            return lambda task, args, kwargs: function(task, task.item, *args, **kwargs)
+        case False, True:
+            return lambda task, args, kwargs: function(task.item, *args, **kwargs)
+    return lambda _, args, kwargs: function(*args, **kwargs)
+
+
+def _kept(text: str) -> Any:
+    """Return what is kept of a value until tasks are given it."""
+    value = unpatched.decode(text)
+    return Written(text) if isinstance(value, list | dict) else value
 
 
 def describe(error: BaseException) -> Failure:

@@ -39,8 +39,8 @@ class Task:
     """One task while it runs.
 
     `index` of `parallelism`, at this `attempt` (from 0). `inputs` holds the results of the stages that it needs, by
-    their names and in the order of their tasks; with `foreach`, `item` is its own item. Other tasks see the same
-    lists: leave them as they are.
+    their names and in the order of their tasks; with `foreach`, `item` is its own item. What a task changes of them
+    no other task sees.
     """
 
     __slots__ = (

@@ -285,6 +285,18 @@ def _raises(*_args: object) -> NoReturn:
     raise ValueError
 
 
+def changes(task: Task, item: list[Any], plain: list[int], *, named: dict[str, Any]) -> Any:
+    """Return what this task is given, and change all of it."""
+    given = json.loads(json.dumps([task.inputs["numbers"], item, plain, named]))
+    for value in (*task.inputs["numbers"], named):
+        for values in value.values() if isinstance(value, dict) else ():
+            values.append(6)
+    task.inputs["numbers"].reverse()
+    item[0].append(6)
+    plain.append(6)
+    return given
+
+
 def writes_everywhere(task: Task, line: str) -> Any:
     """Write a line to all pipes of this process, if this is the first task."""
     for path in Path("/proc/self/fd").iterdir() if task.index == 0 else ():

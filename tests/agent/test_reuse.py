@@ -1,5 +1,6 @@
 """Reused workers: what tasks leave behind does not reach other jobs' tasks, and what they start is as anywhere else."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,19 @@ def test_the_mess_of_one_job_is_not_met_by_the_next(one_slot: Agent, server: Ser
         "folder": [], "mode": "0o100644", "path": False, "nice": 0, "deep": True, "threads": 1, "signal": True,
     }  # fmt: skip
     wait_until(lambda: told(server, 2) == ("hello\n", "trouble\n"))
+
+
+@pytest.mark.parametrize("exchange", ["all", "pointwise"])
+def test_what_a_task_changes_of_what_it_is_given_is_its_own(one_slot: Agent, server: Server, exchange: str) -> None:
+    texts = ['{"a": [1]}', "2"]
+    need = {"stage": 9, "name": "numbers", "parallelism": 2, "exchange": exchange, "given": list(enumerate(texts))}
+    more: dict[str, Any] = {"inputs": [need], "foreach": [], "items": {str(index): [[5]] for index in range(4)}}
+    server.launch(1, 4, python="careless_tasks:changes", args=[[3]], kwargs={"named": {"b": [4]}}, **more)
+    server.launch(1, 4, attempt=1, python="careless_tasks:changes", args=[[3]], kwargs={"named": {"b": [4]}}, **more)
+    server.until(lambda: len(server.ends()) == 8)
+    for (_, _, index), text in server.ends().items():
+        own = [{"a": [1]}, 2] if exchange == "all" else [[{"a": [1]}], [2]][index // 2]
+        assert json.loads(text or "") == [own, [[5]], [3], {"b": [4]}]
 
 
 def test_what_is_made_anywhere_below_the_folder_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
