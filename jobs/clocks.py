@@ -8,10 +8,13 @@ import structlog
 from django.db import transaction
 
 from database import rows
+from nodes import events
 
 log = structlog.get_logger()
 #: Seconds by which two clocks may drift apart between two looks without being set.
 DRIFT = 2.0
+#: The kind of the event that says so: times of before and after cannot be compared.
+CLOCK_SET = "clock_set"
 
 
 class DatabaseClock:
@@ -43,3 +46,5 @@ def _move(step: float) -> None:
         [step],
     )
     rows.execute(f"UPDATE jobs_stage SET next_due = next_due + {by} WHERE ended_at IS NULL AND next_due IS NOT NULL", [step])
+    way = "back" if step < 0 else "forward"
+    events.record([events.Told(CLOCK_SET, f"The database's clock was set {way} by {abs(step):,.1f} s.")])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from database import rows
+from jobs.clocks import CLOCK_SET
 from jobs.handed import wrongly_handed
 from scheduling.lifecycle import JOB_ENDS, LISTED, TASK_ENDS, JobState, TaskState
 
@@ -20,11 +21,22 @@ class Violation:
     what: str
 
 
+#: Seconds within which a leader notices that the database's clock was set.
+NOTICED = 5
 _LISTED = ", ".join(str(int(state)) for state in sorted(LISTED))
 _ENDED = ", ".join(str(int(state)) for state in sorted(TASK_ENDS))
 _JOB_ENDED = ", ".join(str(int(state)) for state in sorted(JOB_ENDS))
 _CANCELED = int(TaskState.CANCELED)
 _STATES = ", ".join(f"count(t.index) FILTER (WHERE t.state = {int(state)})::int" for state in TaskState)
+
+
+def _set_back(ended: str, began: str) -> str:
+    """Hold where the database's clock was set between an end and what began next: such times cannot be compared."""
+    return (
+        f"EXISTS (SELECT FROM nodes_event e WHERE e.kind = '{CLOCK_SET}' AND e.at < {ended} "
+        f"AND e.at < {began} + interval '{NOTICED} seconds')"
+    )
+
 
 #: What each invariant forbids: a query of which every row is a violation.
 FORBIDDEN = {
@@ -51,13 +63,15 @@ FORBIDDEN = {
     "I3 attempt numbers grow, one record each": """
         SELECT a.stage_id, a.index, a.attempt, t.attempt FROM jobs_attempt a
         JOIN jobs_task t ON t.stage_id = a.stage_id AND t.index = a.index WHERE a.attempt >= t.attempt""",
-    "I4 an attempt begins after the one before it has ended": """
+    "I4 an attempt begins after the one before it has ended": f"""
         SELECT a.stage_id, a.index, a.attempt FROM jobs_attempt a
         JOIN jobs_task t ON t.stage_id = a.stage_id AND t.index = a.index AND t.attempt = a.attempt + 1
         WHERE a.started_at IS NOT NULL AND (a.ended_at IS NULL OR t.started_at < a.ended_at)
+            AND NOT {_set_back("a.ended_at", "t.started_at")}
         UNION ALL SELECT a.stage_id, a.index, a.attempt FROM jobs_attempt a
         JOIN jobs_attempt n ON n.stage_id = a.stage_id AND n.index = a.index AND n.attempt = a.attempt + 1
-        WHERE a.started_at IS NOT NULL AND (a.ended_at IS NULL OR n.started_at < a.ended_at)""",
+        WHERE a.started_at IS NOT NULL AND (a.ended_at IS NULL OR n.started_at < a.ended_at)
+            AND NOT {_set_back("a.ended_at", "n.started_at")}""",
     "I11 an epoch has one leader, and a later leader a later epoch": """
         SELECT t.at, t.epoch, t.before FROM (
             SELECT at, epoch, lag(epoch) OVER (ORDER BY id) AS before FROM (

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.campaign.clock import fake_clock_library
@@ -63,14 +64,11 @@ def database_lost_commits(site: Site, agent: str) -> None:
 
 def agent_disk_full(site: Site, agent: str) -> None:
     filler = site.folder / agent / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * (1 << 16))
-        except OSError:
-            pass
+    with suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(b"\0" * (1 << 16))
     time.sleep(8)
-    filler.unlink()
+    filler.unlink(missing_ok=True)
 
 
 def clock_forward(site: Site, agent: str) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 from django.utils import timezone
 
 from jobs import incarnation
@@ -13,7 +14,7 @@ from jobs.clocks import DatabaseClock
 from jobs.invariants import violations
 from jobs.leading import Leader
 from jobs.lease import LeaseLost
-from jobs.models import Job, Lease, Stage, Task
+from jobs.models import Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
 from scheduling.lifecycle import JobState
@@ -148,3 +149,24 @@ def test_no_node_is_silent_because_the_clock_of_the_database_was_set(leader: Lea
     Node.objects.update(heard_at=timezone.now() + timedelta(seconds=70 - 35))
     leader.tick()
     assert Node.objects.get().silent_since is not None
+
+
+def test_attempts_from_before_and_after_the_clock_was_set_back_are_not_compared(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 0}})
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.fail(agent.tasks()))
+    agent.listen()
+    turn(leader, agent.start(agent.tasks()))
+    Attempt.objects.update(ended_at=F("ended_at") + timedelta(seconds=60))
+    assert [each.invariant for each in violations()] == ["I4 an attempt begins after the one before it has ended"]
+    shift = 0.0
+    leader._database_clock = DatabaseClock(lambda: time.monotonic() + shift)
+    leader._database_clock.follow()
+    shift = 60.0
+    leader._database_clock.follow()
+    assert violations() == []
+    text = Event.objects.get(kind="clock_set").text
+    assert text.startswith("The database's clock was set back by 60.")
