@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from access.roles import Role
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
-from jobs import describing, reaching, results, selectors
+from jobs import describing, items, reaching, results, selectors
 from nodes.agent_api import AgentView
 from scheduling.indexes import IndexSet
 
@@ -100,7 +100,7 @@ class ItemsView(AgentView):
         span = SpanSerializer(data=request.query_params)
         span.is_valid(raise_exception=True)
         reaching.require_stage(self.node, _sane(stage))
-        return Response({"items": selectors.items_of(stage, **span.validated_data)})
+        return Response({"items": items.read(stage, **span.validated_data)})
 
 
 class ArtifactView(AgentView):

@@ -4,6 +4,7 @@ import json
 
 from artifacts.storage import storage
 from database import rows
+from jobs import items
 from jobs.board import Board
 from jobs.quotas import OverQuota, require_tasks
 from jobs.results import result_texts
@@ -12,7 +13,7 @@ from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
 from scheduling.spec.limits import Limits
 
-#: Bytes of results that a stage may run over, as JSON: they are read as a whole and kept in one row.
+#: Bytes of results that a stage may run over, as JSON: they are read as a whole.
 ITEMS_BYTES = 32 * 1024 * 1024
 
 
@@ -30,14 +31,14 @@ def expand(board: Board, stage: StageRow) -> None:
     _require_size(source, name, stage.name)
     texts = enumerate(result_texts(source))
     drains = board.job_of(stage.id).draining
-    items = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
-    _require_room(board, stage, len(items), name)
-    rows.execute("UPDATE jobs_stage SET items = %s::json WHERE id = %s", [json.dumps(items), stage.id])
-    stage.parallelism = len(items)
-    stage.counts[TaskState.CREATED] = len(items)
-    stage.unplaced = IndexSet.span(0, len(items))
+    found = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
+    _require_room(board, stage, len(found), name)
+    items.write(stage.id, found)
+    stage.parallelism = len(found)
+    stage.counts[TaskState.CREATED] = len(found)
+    stage.unplaced = IndexSet.span(0, len(found))
     stage.changed = True
-    insert_tasks([(stage.id, len(items))])
+    insert_tasks([(stage.id, len(found))])
 
 
 def insert_tasks(stages: list[tuple[int, int]]) -> None:
@@ -61,21 +62,21 @@ def _require_size(source: int, name: str, stage: str) -> None:
         )
 
 
-def _require_room(board: Board, stage: StageRow, items: int, name: str) -> None:
+def _require_room(board: Board, stage: StageRow, count: int, name: str) -> None:
     limit = Limits().tasks
-    if items > limit:
-        raise NotItems(f"stage {stage.name}: {name} returned {items:,} items; at most {limit:,} are allowed")
+    if count > limit:
+        raise NotItems(f"stage {stage.name}: {name} returned {count:,} items; at most {limit:,} are allowed")
     try:
-        require_tasks(stage.job_id, items, board.stages)
+        require_tasks(stage.job_id, count, board.stages)
     except OverQuota as error:
-        raise NotItems(f"stage {stage.name} cannot run over the {items:,} items of {name}: {error}") from error
+        raise NotItems(f"stage {stage.name} cannot run over the {count:,} items of {name}: {error}") from error
 
 
 def _items(text: str | None, name: str, index: int, stage: str) -> list[object]:
-    items = json.loads(text or "null")
-    if not isinstance(items, list):
+    found = json.loads(text or "null")
+    if not isinstance(found, list):
         raise NotItems(
             f"stage {stage} runs once for each item of {name}, but task {index} of {name} returned "
-            f"{type(items).__name__}, not a list"
+            f"{type(found).__name__}, not a list"
         )
-    return items
+    return found

@@ -119,7 +119,6 @@ class Stage(models.Model):
     #: What the description gives the tasks: args, kwargs, and the items of foreach.
     given = ExactJSONField(null=True)
     demand = models.JSONField()
-    items = ExactJSONField(null=True)
     parallelism = models.IntegerField()
     open_needs = models.IntegerField(default=0)
     feeds_pointwise = models.BooleanField(default=False)
@@ -145,6 +144,18 @@ class Stage(models.Model):
     class Meta:
         indexes = [models.Index(fields=["job"], name="live_stages", condition=Q(ended_at__isnull=True))]
         constraints = [models.UniqueConstraint(fields=["job", "position"], name="one_stage_per_position")]
+
+
+class Items(models.Model):
+    """What the tasks of a stage from `low` up to `high` are made from: a part of what foreach runs over (jobs.items)."""
+
+    stage = models.ForeignKey(Stage, models.CASCADE, related_name="items", db_index=False)
+    low = models.IntegerField()
+    high = models.IntegerField()
+    items = ExactJSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stage", "low"], name="one_row_per_part_of_items")]
 
 
 class Edge(models.Model):

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from artifacts.storage import storage
 from database import rows
-from jobs import buffering, settling
+from jobs import buffering, items, settling
 from jobs.board import Board
 from jobs.expanding import insert_tasks
 from jobs.moves import Move
@@ -20,8 +20,8 @@ COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accum
 def reuse(old: UUID, new: UUID) -> None:
     """Copy the finished tasks of a job, with their logs, into the job that was submitted anew from its description."""
     pairs = rows.fetch(
-        "SELECT o.id, n.id, o.parallelism, n.parallelism, o.items IS NOT NULL, o.spec ->> 'gang' = 'true' "
-        "AND o.counts[%s] < o.parallelism FROM jobs_stage o JOIN jobs_stage n "
+        "SELECT o.id, n.id, o.parallelism, n.parallelism, jsonb_typeof(o.spec -> 'foreach') = 'object', "
+        "o.spec ->> 'gang' = 'true' AND o.counts[%s] < o.parallelism FROM jobs_stage o JOIN jobs_stage n "
         "ON n.job_id = %s AND n.name = o.name WHERE o.job_id = %s ORDER BY n.position",
         [int(TaskState.FINISHED) + 1, new, old],
     )
@@ -44,10 +44,7 @@ def reuse(old: UUID, new: UUID) -> None:
 
 
 def _expand(board: Board, before: int, after: int, width: int) -> None:
-    rows.execute(
-        "UPDATE jobs_stage n SET items = o.items FROM jobs_stage o WHERE o.id = %s AND n.id = %s",
-        [before, after],
-    )
+    items.copy(before, after)
     insert_tasks([(after, width)])
     stage = board.stages[after]
     stage.parallelism = stage.counts[TaskState.CREATED] = width

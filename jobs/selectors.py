@@ -18,18 +18,6 @@ def files_of(stage: int) -> dict[str, Any] | None:
     return json.loads(found[0][0]) if found else None
 
 
-def items_of(stage: int, low: int, high: int) -> list[Any]:
-    """Return the items that a range of a stage's tasks are given."""
-    return [
-        json.loads(text)
-        for (text,) in rows.fetch(
-            """SELECT e.item::text FROM jobs_stage s, json_array_elements(coalesce(s.items, s.given -> 'foreach'))
-            WITH ORDINALITY AS e(item, number) WHERE s.id = %s AND e.number > %s AND e.number <= %s ORDER BY e.number""",
-            [stage, low, high],
-        )
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class LeaderRow:
     """Who leads, or led last, and since when."""

@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from agent import transport
 from agent.messages import HINT_QUEUE, HINT_TASK
 from database import rows
+from jobs import items
 from jobs.exact import parted
 from jobs.expanding import insert_tasks
 from jobs.inbox import Hint
@@ -91,6 +92,7 @@ def store(
     values = {"id": id_, "owner": owner, "key": idempotency_key, "digest": digested, "retried_from": retried_from}
     _insert_job(planned, stored, values)
     _insert_stages(id_, planned, specs)
+    _insert_items(planned.stages, specs)
     _insert_edges(id_, planned.stages)
     insert_tasks([(stage_id, stage.tasks or 0) for stage_id, stage in planned.stages])
     events.record([events.Told("job_submitted", f"The job was submitted, with {len(planned.stages):,} stages.", id_)])
@@ -169,6 +171,14 @@ def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> N
             refusal jsonb)""",
         [job, json.dumps(values)],
     )
+
+
+def _insert_items(stages: list[tuple[int, StageSpec]], specs: dict[str, Any]) -> None:
+    """Write in parts, too, what stages run over, where that is long: agents are given theirs without reading all."""
+    for id_, stage in stages:
+        given = specs[stage.name].get("foreach")
+        if isinstance(given, list) and len(json.dumps(given)) > items.SHORT:
+            items.write(id_, given)
 
 
 def _stage_values(stage: StageSpec, spec: dict[str, Any]) -> dict[str, Any]:
