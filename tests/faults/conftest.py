@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import Broker, own_broker
 from tests.flows.conftest import stack
 from tests.flows.stack import Stack, Watch
 
@@ -28,3 +29,19 @@ def marks(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     assert list(folder.glob("overlap-*")) == []
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Broker]:
+    """Give a Redis that only this test's processes use."""
+    with own_broker(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest, redis_url: str) -> str:
+    """Give the URL of the test's own Redis if it asks for one, else that of this worker's database."""
+    if "own" not in request.fixturenames:
+        return redis_url
+    own: Broker = request.getfixturevalue("own")
+    return own.url

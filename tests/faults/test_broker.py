@@ -1,7 +1,7 @@
 """A broker that refuses, freezes or forgets with work in flight: everything ends, and every task ran once."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,11 @@ import pytest
 from jobs.models import Attempt, Job
 from nodes.models import Node
 from scheduling.lifecycle import JobState
-from tests.brokers import Broker, own_broker
+from tests.brokers import Broker
 from tests.faults.test_kills import COUNT, begun, in_flight, submit
 from tests.flows.stack import Stack, Watch
 
-pytestmark = pytest.mark.faults
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Broker]:
-    """Give a Redis that only this test's processes use."""
-    with own_broker(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def redis_url(own: Broker) -> str:
-    return own.url
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("own")]
 
 
 def messages(stack: Stack) -> Any:

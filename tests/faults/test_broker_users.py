@@ -20,24 +20,12 @@ from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, IDENTITY, REPORT_QUEUE, 
 from nodes import services
 from nodes.models import Event, Node
 from scheduling.lifecycle import JobState
-from tests.brokers import Broker, own_broker, place, without_acl
+from tests.brokers import Broker, place, without_acl
 from tests.faults.test_kills import COUNT, begun, in_flight, submit
 from tests.faults.tls import TlsEnd
 from tests.flows.stack import Stack, Watch
 
-pytestmark = pytest.mark.faults
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Broker]:
-    """Give a Redis that only this test's processes use."""
-    with own_broker(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def redis_url(own: Broker) -> str:
-    return own.url
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("own")]
 
 
 #: What an agent draws.
