@@ -5,8 +5,7 @@ Builders of jobs and nodes live beside the tests that use them.
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import hypothesis
@@ -22,22 +21,15 @@ hypothesis.settings.load_profile("switchyard")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def rows_of_migrations() -> Iterator[None]:
-    """Put back the rows that migrations make, whenever a test that commits has emptied all tables at its end."""
-    from django.db.models.signals import post_migrate
+def _emptying() -> Iterator[None]:
+    """Empty the database after each test that commits in our way instead of Django's."""
+    from django.test import TransactionTestCase
 
-    post_migrate.connect(_put_back)
-    yield
-    post_migrate.disconnect(_put_back)
+    from tests import emptying
 
-
-def _put_back(sender: Any, **_: Any) -> None:
-    if sender.name == "jobs":
-        from jobs.models import Lease
-        from nodes.models import Scheduler
-
-        Lease.objects.get_or_create(id=1, defaults={"expires_at": datetime.fromtimestamp(0, UTC)})
-        Scheduler.objects.get_or_create(id=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: emptying.empty())
+        yield
 
 
 @pytest.fixture(scope="session")
