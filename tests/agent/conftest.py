@@ -66,7 +66,7 @@ class Server:
         self.number = 0
         self.entry = 0
         self.launched: dict[int, dict[str, Any]] = {}
-        self.placed_again: Counter[tuple[int, int, int]] = Counter()
+        self.launches: Counter[tuple[int, int, int]] = Counter()
         self.acknowledged = 0
         self.reports: list[Report] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -115,6 +115,7 @@ class Server:
     ) -> None:
         """Launch tasks of a stage."""
         self.entry += 1
+        self.launches.update((stage, attempt, index) for index in range(first, first + count))
         self.launched.setdefault(
             stage,
             {
@@ -195,17 +196,22 @@ class Server:
             for low, high in ranges
             for index in range(low, high)
         ]
-        assert all(count <= 1 + self.placed_again[task] for task, count in Counter(returned).items())
+        assert all(count <= max(1, self.launches[task]) for task, count in Counter(returned).items())
         return returned
 
-    def have_ended(self, count: int) -> bool:
-        """Say whether so many tasks have ended; what was returned meanwhile is launched again, as the real server does.
+    def launch_again(self, *tasks: tuple[int, int, int]) -> None:
+        """Launch these tasks, or all, again if they were returned, as the real server does.
 
         An agent may return whatever has not begun, as when the worker that was to run it ended.
         """
-        for stage, attempt, index in Counter(self.all_returned()) - self.placed_again:
-            self.placed_again[stage, attempt, index] += 1
-            self.launch(stage, attempt=attempt, first=index, **self.launched[stage])
+        for task, count in Counter(self.all_returned()).items():
+            if count == self.launches[task] and (not tasks or task in tasks):
+                stage, attempt, index = task
+                self.launch(stage, attempt=attempt, first=index, **self.launched[stage])
+
+    def have_ended(self, count: int) -> bool:
+        """Say whether so many tasks have ended; what was returned meanwhile is launched again."""
+        self.launch_again()
         return len(self.ends()) == count
 
     def started(self) -> set[tuple[int, int, int]]:
@@ -221,6 +227,7 @@ class Server:
 
         def find() -> dict[str, Any] | None:
             key = (stage, attempt, index)
+            self.launch_again(key)
             return next((e for e in self.others() if (e["stage"], e["attempt"], e["index"]) == key), None)
 
         found: dict[str, Any] = self.until(find)
@@ -229,7 +236,12 @@ class Server:
     def result(self, stage: int, index: int = 0, attempt: int = 0) -> Any:
         """Wait for the end of a task and return its result."""
         key = (stage, attempt, index)
-        self.until(lambda: key in self.ends())
+
+        def has_ended() -> bool:
+            self.launch_again(key)
+            return key in self.ends()
+
+        self.until(has_ended)
         text = self.ends()[key]
         assert text is not None
         return json.loads(text)

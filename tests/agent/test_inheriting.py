@@ -21,7 +21,7 @@ def leave_output(first: Agent, server: Server, tmp_path: Path) -> None:
     """Have tasks write while the server takes no bytes, some of which end, and kill their agent."""
     server.down = True
     server.launch(1, 5, python="agent_tasks:speak", args=["hello"])
-    server.until(lambda: len(server.ends()) == 5)
+    server.until(lambda: server.have_ended(5))
     server.launch(2, command=chatting(tmp_path), shell=True)
     (tmp_path / "go").touch()
     wait_until((tmp_path / "more").exists)

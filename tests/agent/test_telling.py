@@ -34,7 +34,7 @@ def test_each_task_has_its_own_output(agent: Agent, server: Server) -> None:
 
 def test_a_silent_task_has_no_log(agent: Agent, server: Server) -> None:
     server.launch(1, 5, python="agent_tasks:square")
-    server.until(lambda: len(server.ends()) == 5)
+    server.until(lambda: server.have_ended(5))
     assert not server.others()
     assert not server.logs
 
