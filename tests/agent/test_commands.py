@@ -18,40 +18,36 @@ def shell(server: Server, line: str, stage: int = 1, **what: Any) -> None:
 
 def test_a_command_that_succeeds_finishes_without_a_result(agent: Agent, server: Server) -> None:
     server.launch(1, 50, command=["true"])
-    server.until(lambda: len(server.ends()) == 50)
+    server.until(lambda: server.have_ended(50))
     assert set(server.ends().values()) == {"null"}
 
 
-@pytest.mark.parametrize(
-    ("command", "exit_class", "code"),
-    [
-        ("exit 75", "user_error", 75),
-        ("kill -SEGV $$", "killed", -11),
-        ("kill -35 $$", "killed", -35),
-        ("no-such-program", "user_error", 127),
-    ],
-)
-def test_a_command_that_fails_tells_its_exit_code(
-    agent: Agent, server: Server, command: str, exit_class: str, code: int
-) -> None:
-    shell(server, command)
-    end = server.end(1)
-    assert (end["outcome"], end["class"], end["exit_code"]) == ("FAILED", exit_class, code)
+def test_a_command_that_fails_tells_its_exit_code(agent: Agent, server: Server) -> None:
+    expected = {
+        "exit 75": ("user_error", 75),
+        "kill -SEGV $$": ("killed", -11),
+        "kill -35 $$": ("killed", -35),
+        "no-such-program": ("user_error", 127),
+    }
+    for stage, command in enumerate(expected, 1):
+        shell(server, command, stage=stage)
+    server.until(lambda: server.have_ended(len(expected)))
+    ends = [server.end(stage) for stage in range(1, len(expected) + 1)]
+    assert {end["outcome"] for end in ends} == {"FAILED"}
+    assert [(end["class"], end["exit_code"]) for end in ends] == list(expected.values())
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("echo out; echo first >&2; printf '\\033last\\0 line \\n\\n' >&2; exit 9", "/bin/sh exited with 9: last line"),
-        ("echo out; exit 9", "/bin/sh exited with 9"),
-        ("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo end >&2; kill -35 $$", "by signal 35: end"),
-    ],
-)
-def test_the_error_of_a_failed_command_ends_with_its_last_line(agent: Agent, server: Server, command: str, said: str) -> None:
-    shell(server, "echo 'of another task' >&2")
-    server.result(1)
-    shell(server, command, stage=2)
-    assert server.end(2)["error"].endswith(said)
+def test_the_error_of_a_failed_command_ends_with_its_last_line(agent: Agent, server: Server) -> None:
+    expected = {
+        "echo out; echo first >&2; printf '\\033last\\0 line \\n\\n' >&2; exit 9": "/bin/sh exited with 9: last line",
+        "echo out; exit 9": "/bin/sh exited with 9",
+        "head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo end >&2; kill -35 $$": "by signal 35: end",
+    }
+    for stage, (command, said) in enumerate(expected.items()):
+        shell(server, "echo 'of another task' >&2", stage=2 * stage + 1)
+        server.result(2 * stage + 1)
+        shell(server, command, stage=2 * stage + 2)
+        assert server.end(2 * stage + 2)["error"].endswith(said)
 
 
 def test_what_prevents_a_command_in_the_worker_is_told_with_its_cause(agent: Agent, server: Server) -> None:
@@ -123,12 +119,15 @@ def test_what_a_command_says_that_it_read_is_believed(agent: Agent, server: Serv
     assert metrics["write_bytes"] > 0
 
 
-@pytest.mark.parametrize("line", ["not json", '{"progress": 7}', '{"metric": 3}', '{"word": 1}', '{"metric": {"a": NaN}}'])
-def test_garbage_on_the_report_channel_fails_the_task(agent: Agent, server: Server, line: str) -> None:
-    shell(server, f"echo '{line}' > $SWITCHYARD_REPORT")
-    end = server.end(1)
-    assert end["class"] == "user_error"
-    assert "garbage on the report channel" in end["error"]
+def test_garbage_on_the_report_channel_fails_the_task(agent: Agent, server: Server) -> None:
+    lines = ("not json", '{"progress": 7}', '{"metric": 3}', '{"word": 1}', '{"metric": {"a": NaN}}')
+    for stage, line in enumerate(lines, 1):
+        shell(server, f"echo '{line}' > $SWITCHYARD_REPORT", stage=stage)
+    server.until(lambda: server.have_ended(len(lines)))
+    for stage, line in enumerate(lines, 1):
+        end = server.end(stage)
+        assert end["class"] == "user_error", line
+        assert "garbage on the report channel" in end["error"], line
 
 
 def test_each_attempt_has_a_folder_of_its_own_with_the_files(agent: Agent, server: Server) -> None:
@@ -139,7 +138,7 @@ def test_each_attempt_has_a_folder_of_its_own_with_the_files(agent: Agent, serve
         count=4,
         files_digest="d",
     )
-    server.until(lambda: len(server.ends()) == 4)
+    server.until(lambda: server.have_ended(4))
     assert set(server.ends().values()) == {"null"}
     assert not list(agent.data.glob("workers/*/command-*/*"))
 

@@ -1,6 +1,7 @@
 """Returning: what tasks may return, raise and be, and how that is told."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,25 @@ def launch(server: Server, function: str, *args: Any, **more: Any) -> None:
     server.launch(1, python=f"careless_tasks:{function}", args=list(args), **more)
 
 
-@pytest.mark.parametrize("code", [0, None, False])
-def test_leaving_by_sys_exit_without_a_code_is_success(agent: Agent, server: Server, code: Any) -> None:
-    launch(server, "exits", code)
-    assert server.result(1) is None
+def exits(server: Server, codes: Sequence[Any]) -> list[int]:
+    """Run a task that leaves with each code to its end, and return their stages."""
+    stages = [*range(1, len(codes) + 1)]
+    for stage, code in zip(stages, codes, strict=True):
+        server.launch(stage, python="careless_tasks:exits", args=[code])
+    server.until(lambda: server.have_ended(len(codes)))
+    return stages
 
 
-@pytest.mark.parametrize(("code", "told"), [(3, 3), (-1, 255), (256, 1), ("no input", 1), ("", 1)])
-def test_leaving_by_sys_exit_with_a_code_is_a_failure(agent: Agent, server: Server, code: Any, told: int) -> None:
-    launch(server, "exits", code)
-    end = server.end(1)
-    assert (end["class"], end["exit_code"]) == ("user_error", told)
-    assert f"SystemExit: {code}".removesuffix(": ") in end["error"]
+def test_leaving_by_sys_exit_without_a_code_is_success(agent: Agent, server: Server) -> None:
+    assert [server.result(stage) for stage in exits(server, [0, None, False])] == [None] * 3
+
+
+def test_leaving_by_sys_exit_with_a_code_is_a_failure(agent: Agent, server: Server) -> None:
+    expected = {3: 3, -1: 255, 256: 1, "no input": 1, "": 1}
+    for stage, (code, told) in zip(exits(server, [*expected]), expected.items(), strict=True):
+        end = server.end(stage)
+        assert (end["class"], end["exit_code"]) == ("user_error", told)
+        assert f"SystemExit: {code}".removesuffix(": ") in end["error"]
 
 
 def test_a_coroutine_is_run_to_its_end(agent: Agent, server: Server) -> None:

@@ -13,7 +13,7 @@ from tests.agent.conftest import Agent, Server
 
 def test_tasks_of_a_stage_run_and_report_their_results(agent: Agent, server: Server) -> None:
     server.launch(1, 500, python="agent_tasks:square")
-    server.until(lambda: len(server.ends()) == 500)
+    server.until(lambda: server.have_ended(500))
     assert server.ends() == {(1, 0, index): str(index**2) for index in range(500)}
 
 
@@ -22,7 +22,7 @@ def test_a_launch_that_arrives_twice_runs_once(agent: Agent, server: Server) -> 
     server.entry -= 1
     server.launch(1, 3, python="agent_tasks:square")
     server.launch(2, 1, python="agent_tasks:square")
-    server.until(lambda: len(server.ends()) == 4)
+    server.until(lambda: server.have_ended(4))
 
 
 def test_commands_of_another_session_or_an_old_number_are_ignored(agent: Agent, server: Server) -> None:
@@ -134,17 +134,15 @@ def test_an_exception_is_told_with_its_classes_and_place(agent: Agent, server: S
     assert "calling.py" not in end["error"]
 
 
-@pytest.mark.parametrize(
-    ("function", "reason"),
-    [("nan", "not JSON compliant"), ("not_json", "not JSON serializable"), ("surrogate", "surrogate"), ("nul", "NUL")],
-)
-def test_a_result_that_cannot_be_kept_fails_the_task_clearly(
-    agent: Agent, server: Server, function: str, reason: str
-) -> None:
-    server.launch(1, python=f"agent_tasks:{function}")
-    end = server.end(1)
-    assert end["class"] == "user_error"
-    assert reason in end["error"]
+def test_a_result_that_cannot_be_kept_fails_the_task_clearly(agent: Agent, server: Server) -> None:
+    expected = {"nan": "not JSON compliant", "not_json": "not JSON serializable", "surrogate": "surrogate", "nul": "NUL"}
+    for stage, function in enumerate(expected, 1):
+        server.launch(stage, python=f"agent_tasks:{function}")
+    server.until(lambda: server.have_ended(len(expected)))
+    for stage, (function, reason) in enumerate(expected.items(), 1):
+        end = server.end(stage)
+        assert end["class"] == "user_error", function
+        assert reason in end["error"]
 
 
 def test_a_large_result_is_stored_before_its_end_is_told(agent: Agent, server: Server) -> None:
@@ -177,7 +175,7 @@ def test_files_are_unpacked_where_the_task_runs(agent: Agent, server: Server) ->
 
 def test_tasks_with_the_same_long_result_each_end(agent: Agent, server: Server) -> None:
     server.launch(1, 20, python="agent_tasks:large", args=[10_000])
-    server.until(lambda: len(server.ends()) == 20)
+    server.until(lambda: server.have_ended(20))
     assert {end["outcome"] for end in server.others()} == {"FINISHED"}
     assert len(server.artifacts) == 1
     assert not list(agent.data.glob("results/*"))
@@ -192,7 +190,7 @@ def test_an_interpreter_that_is_not_there_is_told_once(agent: Agent, server: Ser
 def test_news_waits_for_more_while_there_is_more_to_run(start_agent: Callable[..., Agent], server: Server) -> None:
     start_agent("--slots", "1")
     server.launch(1, 100, command="true", shell=True)
-    server.until(lambda: len(server.ends()) == 100)
+    server.until(lambda: server.have_ended(100))
     sent = [report.sent for report in server.reports if report.finished or report.others]
     # The last ones are sent at once: nothing more was to be run.
     assert all(after - before >= HOLD * 1e6 for before, after in itertools.pairwise(sent[:-2]))
