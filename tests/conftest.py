@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tests.switchyard.stacks import Running
 
 # Two cores shared by all workers: the time an example takes says nothing.
-hypothesis.settings.register_profile("switchyard", deadline=None)
+hypothesis.settings.register_profile("switchyard", deadline=None, max_examples=40)
+# For a night: make test ARGS=--hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("switchyard")
 
 

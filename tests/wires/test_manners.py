@@ -178,7 +178,7 @@ def test_no_request_makes_a_wire_fail(route: Any) -> None:
     headers = [as_(Role.ADMIN), as_(Role.VIEWER), {"Authorization": "Basic \xff"}, {}]
     client = Client()
 
-    @settings(max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(
         method=strategies.sampled_from(METHODS),
         ids=strategies.lists(IDS, min_size=PARTS, max_size=PARTS),
