@@ -22,6 +22,12 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100
 hypothesis.settings.load_profile("switchyard")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run three workers on two cores: for a good part of their time tests wait for processes that start and end."""
+    return -(-len(os.sched_getaffinity(0)) * 3 // 2)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _emptying() -> Iterator[None]:
     """Empty the database after each test that commits in our way instead of Django's."""
