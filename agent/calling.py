@@ -4,9 +4,10 @@ import importlib
 import inspect
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CoroutineType, TracebackType
 from typing import Any
@@ -23,6 +24,8 @@ ERROR_LIMIT = 8 * 1024
 #: The files whose frames are not shown above those of a task.
 OURS = (__file__, coroutines.__file__)
 NOTHING = "null"
+#: Seconds by which the times of files lag behind the clock.
+TICK = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,12 @@ class Given:
 class PythonStage:
     """A stage whose tasks are calls of one callable."""
 
-    def __init__(self, told: dict[str, Any], data: Path) -> None:
+    def __init__(self, told: dict[str, Any], data: Path, folder: Path) -> None:
         self.given = Given(told)
         self.job: str = told["env"]["SWITCHYARD_JOB"]
+        self._folder = folder
+        # Not that of the module: a task may have patched it.
+        self._clock = time.time
         self._told = told
         self._data = data
         self._call: Callable[[Task], Any] | None = None
@@ -152,6 +158,7 @@ class PythonStage:
     def run(self, task: Task) -> str | Failure:
         """Run one task; return its result as JSON text, or why there is none."""
         tasks.run(task)
+        begun = self._clock()
         try:
             call = self._call or self._load()
             value = call(task)
@@ -163,7 +170,7 @@ class PythonStage:
         except results.BadResult as error:
             return Failure("user_error", str(error))
         except OSError as error:
-            return fault(error, self._data) if self._is_ours(error) else describe(error)
+            return self._full(error, begun) if self._is_ours(error) else describe(error)
         except SystemExit as error:
             return describe(error) if _exit_code(error) else NOTHING
         except BaseException as error:
@@ -174,6 +181,12 @@ class PythonStage:
     def _is_ours(self, error: OSError) -> bool:
         """Say whether a task failed because the agent's own disk is full: its output goes there, and its folder is there."""
         return error.errno in faults.NO_SPACE and faults.no_space_left(self._data)
+
+    def _full(self, error: OSError, begun: float) -> Failure:
+        """Return as a failure that the disk is full: that of the task if it has filled the disk, else of the node."""
+        filled = faults.filled_by(self._folder, begun - TICK, self._told["disk"], self._data)
+        described = describe(error)
+        return replace(described, error=f"{described.error.rstrip()}\n{filled}") if filled else fault(error, self._data)
 
     def _load(self) -> Callable[[Task], Any]:
         """Resolve the callable. A failure is kept: trying again would run half of a module twice."""

@@ -53,7 +53,7 @@ class CommandStage:
             pid = self._start(self._environment(task))
             status = self._attend(task, pid)
         except OSError as error:
-            return calling.fault(error, self._data)
+            return self._fault(error)
         except NotStarted as error:
             return Failure("user_error", str(error), exit_code=error.exit_code)
         else:
@@ -101,7 +101,7 @@ class CommandStage:
     def _outcome(self, code: int) -> str | Failure:
         result, garbage = self._place.channel.close()
         if code > 0 and faults.no_space_left(self._data):
-            return calling.fault(OSError(errno.ENOSPC, "no space"), self._data, exit_code=code)
+            return self._fault(OSError(errno.ENOSPC, "no space"), exit_code=code)
         if code:
             return self._failed(code)
         if garbage:
@@ -110,6 +110,14 @@ class CommandStage:
             return results.encode(result)
         except results.BadResult as error:
             return Failure("user_error", str(error), exit_code=code)
+
+    def _fault(self, error: OSError, exit_code: int | None = None) -> Failure:
+        """Return as a failure that the machine failed: that of the command if it has filled the disk, else of the node."""
+        full = error.errno in faults.NO_SPACE
+        filled = full and faults.filled_by(self._place.cwd, 0.0, self._told["disk"], self._data)
+        if filled:
+            return Failure("user_error", f"{self._told['argv'][0]} failed: {filled}", exit_code=exit_code)
+        return calling.fault(error, self._data, exit_code=exit_code)
 
     def _failed(self, code: int) -> Failure:
         program = self._told["argv"][0]

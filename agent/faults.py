@@ -8,6 +8,7 @@ import errno
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 #: Bytes that are free at least where a task has not failed for want of space.
@@ -43,10 +44,34 @@ def no_space_left(folder: Path) -> bool:
     return space(folder)[0] < NONE_FREE
 
 
+def filled_by(own: Path, since: float, asked: int, data: Path) -> str:
+    """Return what says that a task has filled the disk itself, or nothing.
+
+    It has if what its own folder holds that changed since its beginning (seconds since the epoch) is more than it asked for
+    (MiB), or without that more than half of the disk that the agent's folder is on.
+    """
+    total, held = space(data)[1], _held(own, since)
+    if held <= ((asked << 20) or total // 2):
+        return ""
+    wanted = f"it asked for {asked} MB" if asked else "it asked for none (resources: disk)"
+    return f"the task filled the disk: its folder held {held >> 20} of {total >> 20} MB, and {wanted}"
+
+
 def full(folder: Path) -> str:
     """Return the fault of a full disk."""
     free, total = space(folder)
     return f"disk full: {free >> 20} of {total >> 20} MB free in {folder}"
+
+
+def _held(folder: Path, since: float) -> int:
+    """Return how many bytes the files below a folder take that have changed since a time."""
+    held = 0
+    for top, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                found = os.lstat(os.path.join(top, name))  # noqa: PTH118 - there may be very many
+                held += found.st_blocks * 512 if found.st_ctime >= since else 0
+    return held
 
 
 def space(folder: Path) -> tuple[int, int]:

@@ -46,7 +46,9 @@ class Fitness:
             return
         self._looked = now
         if self._is_low():
-            self.note(faults.full(self._folder), now)
+            # It is measured, so that it stands for little longer than it lasts, however often it comes again.
+            self._until = max(self._until, now + STANDS)
+            self._set(faults.full(self._folder), now)
         elif self.fault and now >= self._until:
             self._set(_probe(self._folder), now)
 

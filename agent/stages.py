@@ -166,6 +166,7 @@ class Stage:
             "args": spec.get("args", []),
             "kwargs": spec.get("kwargs", {}),
             "foreach": spec.get("foreach") is not None,
+            "disk": spec.get("resources", {}).get("disk", 0),
             "inputs": [[item.get(name) for name in TOLD_OF_INPUTS] for item in self.described["inputs"]],
             "argv": _argv(spec.get("command")),
             "files": self.files,

@@ -17,7 +17,7 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent import calling, cgroups, coroutines, forks, results, traces, unpatched
+from agent import calling, cgroups, coroutines, faults, forks, results, traces, unpatched
 from agent.calling import Failure, Given, PythonStage
 from agent.commanding import CommandStage
 from agent.files import Files
@@ -111,7 +111,7 @@ class Worker:
                 handed = given.digest(index)
             task = given.task(index, attempt, self._tell)
             ended = self._run(stage, task)
-            usable = self._clean_up(brief=clock() // 1000 - begun < BRIEF)
+            usable = self._clean_up(brief=clock() // 1000 - begun < BRIEF) and not self._fills(ended)
             out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             if type(ended) is str and out_end == out and err_end == err and _plain(task, ended):
                 more = f",{handed},{_text(task.metrics)}" if task.metrics else f",{handed}" if handed else ""
@@ -141,6 +141,10 @@ class Worker:
         """End what a task has left running; say whether its modules can go on: those that believe in a process cannot."""
         self._streams.settle()
         return brief or (not end_children() and self._is_whole())
+
+    def _fills(self, ended: str | Failure) -> bool:
+        """Say whether a task has failed and nothing is free: what it left in the folder goes with this worker."""
+        return type(ended) is Failure and faults.no_space_left(self._data)
 
     def _is_idle(self) -> bool:
         """Say whether nothing needs this process for a while but threads that its tasks have left."""
@@ -182,7 +186,7 @@ class Worker:
 
     def _new_stage(self, told: dict[str, Any]) -> Stage:
         if told["python"]:
-            return PythonStage(told, self._data)
+            return PythonStage(told, self._data, self._cwd)
         self._place = self._place or Workplace(self._folder, self._page, (self._ends.stdout, self._ends.stderr))
         return CommandStage(told, self._place, self._data)
 

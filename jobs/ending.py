@@ -193,7 +193,8 @@ def _kind(item: Judged) -> str:
 
 def _reason(stage: StageRow, index: int, end: Mapping[str, Any]) -> str:
     if end["class"] == ExitClass.LOST:
-        return quarantine.reason(stage.name, IndexSet.span(index, index + 1))
+        last = f"; at last: {_shortened(end['error'])}" if end.get("error") else ""
+        return quarantine.reason(stage.name, IndexSet.span(index, index + 1)) + last
     error = (end.get("error") or end["class"] or "").strip()
     return f"task {index} of stage {stage.name} failed: {_shortened(error)}"
 

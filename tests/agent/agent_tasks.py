@@ -73,6 +73,12 @@ def large(size: int) -> str:
     return "x" * size
 
 
+def fill(size: int) -> None:
+    """Write a file of so many bytes into the working folder."""
+    with Path("big").open("wb") as file:
+        file.write(bytes(size))
+
+
 def leave(status: int) -> None:
     os._exit(status)
 

@@ -70,7 +70,12 @@ def test_where_another_node_is_paused_the_tasks_wait_and_say_so(
     made = job({"a": {}})
     turn(leader)
     refuse(leader, agent)
-    wait_until(lambda: turn(leader) or Stage.objects.exclude(refusal=None).exists())
+
+    def is_refused() -> bool:
+        turn(leader)
+        return Stage.objects.exclude(refusal=None).exists()
+
+    wait_until(is_refused)
     explained = explain_job(made.id, now=timezone.now() + timedelta(seconds=5))
     assert explained
     reasons = explained["stages"][0]["reasons"]

@@ -107,9 +107,12 @@ def test_losses_that_an_agent_reports_count_the_same(
         turn(leader)
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
-        reporting.apply([agent.fail(agent.tasks(), "lost")], Measures(), epoch=leader.epoch, blaming=blaming)
+        reporting.apply(
+            [agent.fail(agent.tasks(), "lost", error="disk full")], Measures(), epoch=leader.epoch, blaming=blaming
+        )
     turn(leader)
     assert the_job()[0] == ends
+    assert not blaming or the_job()[1].endswith("with the node that ran it; at last: disk full")
 
 
 def test_a_quarantined_task_may_be_one_that_its_job_can_do_without(lose: Callable[..., None], job: Submit) -> None:

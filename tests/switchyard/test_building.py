@@ -166,8 +166,9 @@ def test_a_script_that_submits_where_its_tasks_are_loaded_is_told_so(tmp_path: P
         "args": [],
         "kwargs": {},
         "foreach": False,
+        "disk": 0,
         "env": {"SWITCHYARD_JOB": "job"},
     }
-    failed = PythonStage(told, tmp_path).run(Task(0, 1))
+    failed = PythonStage(told, tmp_path, tmp_path).run(Task(0, 1))
     assert isinstance(failed, Failure)
     assert 'below `if __name__ == "__main__":` alone' in failed.error
