@@ -9,6 +9,7 @@ from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
     ErrorDetail,
+    NotAuthenticated,
     PermissionDenied,
     Throttled,
     ValidationError,
@@ -16,7 +17,7 @@ from rest_framework.exceptions import (
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from access import bodies
+from access import bodies, opening
 from access.bodies import NotRead
 from access.identifying import CHALLENGE, BadCredentials, CsrfFailed, Identity, identify
 from access.passwords import LockedOut
@@ -72,12 +73,20 @@ class ByRole(BasePermission):
         rule = rule_for(view, request.method or "")
         role = identity_of(request).role if request.auth else None
         if rule != PUBLIC and not (isinstance(rule, Role) and role and role.includes(rule)):
-            return False
+            return _refused(request)
         try:
             bodies.read(request._request, known=role is not None)
         except NotRead as error:
             raise Unread(error) from error
         return True
+
+
+def _refused(request: Request) -> bool:
+    """Return False; name the origin of a page without credentials, which only its browser knows to send."""
+    origin = None if request.auth else opening.foreign_origin(request._request)
+    if origin:
+        raise NotAuthenticated(f"{NotAuthenticated.default_detail} A page of the origin {origin:.200} must send a token.")
+    return False
 
 
 def identity_of(request: Request) -> Identity:

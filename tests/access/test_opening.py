@@ -79,6 +79,14 @@ def test_request_that_may_come_from_elsewhere_has_no_role(client: Client, reques
     assert client.get(ME, **(LOCAL | request_)).status_code in (400, 401)
 
 
+def test_refusal_names_the_origin_that_a_browser_adds(client: Client) -> None:
+    answer = client.get(ME, HTTP_ORIGIN="http://example.org", **LOCAL)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (401, "not_authenticated")
+    assert "origin http://example.org " in answer.json()["errors"][0]["detail"]
+    assert answer["WWW-Authenticate"]
+    assert "origin" not in client.get(ME, HTTP_HOST="localhost:8000", REMOTE_ADDR="192.0.2.1").content.decode()
+
+
 @pytest.mark.parametrize("role", ["", "admin", "agent", "root"])
 def test_only_viewer_and_operator_can_be_opened(client: Client, settings: Settings, role: str) -> None:
     settings.SWITCHYARD_OPEN_ON_LOOPBACK = role
