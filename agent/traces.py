@@ -3,14 +3,22 @@
 Looked at where a worker changes jobs. Modules stay imported with what they hold, since other tasks brought the same files.
 """
 
+import _locale
 import _thread
 import builtins
+import decimal
+import gc
+import logging
 import os
+import random
 import re
 import resource
 import signal
+import socket
 import sys
 import threading
+import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +41,7 @@ def look() -> dict[str, Any]:
         "priority": (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)),
         "threads": _thread._count(),  # The module threading does not know all of them
         "interpreter": _interpreter(),
+        "modules": _modules(),
     }
 
 
@@ -55,4 +64,16 @@ def _folders(root: Path) -> dict[str, int]:
 def _interpreter() -> list[Any]:
     settings = [sys.getrecursionlimit(), sys.getswitchinterval(), sys.dont_write_bytecode, list(sys.path), list(sys.argv)]
     hooks = [sys.stdin, sys.excepthook, sys.unraisablehook, threading.excepthook, sys.gettrace(), sys.getprofile()]
-    return [*settings, *hooks, dict(vars(builtins))]
+    return [*settings, *hooks, dict(vars(builtins)), sys.get_int_max_str_digits(), gc.isenabled(), gc.get_threshold()]
+
+
+def _modules() -> list[Any]:
+    """Return what some of Python's own modules hold for the whole process."""
+    numbers, logs = decimal.getcontext(), logging.root
+    return [
+        (numbers.prec, numbers.rounding, numbers.Emin, numbers.Emax, numbers.capitals, numbers.clamp, dict(numbers.traps)),
+        (logs.level, logs.manager.disable, list(logs.handlers)),
+        [each for each in warnings.filters if each[0] == "error"],
+        _locale.setlocale(_locale.LC_ALL),
+        (time.tzname, socket.getdefaulttimeout(), random.getstate()),
+    ]

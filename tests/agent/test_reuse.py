@@ -1,6 +1,8 @@
 """Reused workers: what tasks leave behind does not reach other jobs' tasks, and what they start is as anywhere else."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from agent import traces
 from tests.agent import careless_tasks
-from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.conftest import ROOT, Agent, Server, wait_until
 from tests.agent.test_stopping import alive
 from tests.agent.test_telling import log
 
@@ -101,6 +103,24 @@ def test_what_is_made_anywhere_below_the_folder_is_seen(tmp_path: Path, monkeypa
     assert traces.look()["folders"] == before
     (tmp_path / "a" / "b" / "made").touch()
     assert traces.look()["folders"] != before
+
+
+#: What changes a setting of Python's own modules for the whole process.
+SETTINGS = (
+    "decimal.getcontext().prec = 2", "logging.disable()", "logging.basicConfig()", "random.seed(1)", "gc.disable()",
+    "socket.setdefaulttimeout(1)", "warnings.simplefilter('error')", "locale.setlocale(locale.LC_ALL, 'C')",
+    "sys.set_int_max_str_digits(700)", "os.environ.update(TZ='Asia/Tokyo'), time.tzset()",
+)  # fmt: skip
+ORDINARY = ("decimal.Decimal(1) / 3", "logging.getLogger('mine').info('x')", "warnings.warn('x')", "locale.getlocale()")
+
+
+@pytest.mark.parametrize(("lines", "seen"), [(SETTINGS, True), (ORDINARY, False)])
+def test_changed_settings_of_modules_are_seen(tmp_path: Path, lines: tuple[str, ...], seen: bool) -> None:
+    """Each beside those before it, in a process of their own."""
+    program = ["import decimal, gc, locale, logging, os, random, socket, sys, time, warnings", "from agent import traces"]
+    for line in lines:
+        program += ["before = traces.look()", line, f"assert (traces.look() != before) == {seen}, {line!r}"]
+    subprocess.run([sys.executable, "-c", "\n".join(program)], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
 
 
 def test_threads_that_outlive_their_task_write_nowhere(one_slot: Agent, server: Server, tmp_path: Path) -> None:
