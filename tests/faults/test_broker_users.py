@@ -36,6 +36,7 @@ class Registration:
     """What an agent is given that registers by hand, with a token of its own."""
 
     def __init__(self, stack: Stack, name: str, session: str = "") -> None:
+        self.name = name
         token, secret = tokens.create(name, role=Role.AGENT)
         told: dict[str, Any] = {"name": name, "totals": {"cpus": 1000}, "info": {"agent": name}, "version": settings.VERSION}
         told |= {"secret": SECRET}
@@ -145,31 +146,35 @@ def say_left(stack: Stack, of: Registration) -> None:
 
 
 def begin_anew(stack: Stack, of: Registration) -> None:
-    Registration(stack, "left")
+    Registration(stack, of.name)
 
 
 def go_on_with_another_token(stack: Stack, of: Registration) -> None:
-    again = Registration(stack, "left", of.answer["session"])
+    again = Registration(stack, of.name, of.answer["session"])
     assert again.answer["resumed"]
     assert again.login != of.login
 
 
-@pytest.mark.parametrize("end", [revoke, expire, deactivate, leave, say_left, begin_anew, go_on_with_another_token])
-def test_a_user_ends_with_its_session_and_its_token_and_takes_its_connections_along(
-    stack: Stack, own: Broker, left: Registration, user: "redis.Redis", end: Callable[[Stack, Registration], None]
-) -> None:
-    right = Registration(stack, "right")
+def test_a_user_ends_with_its_session_and_its_token_and_takes_its_connections_along(stack: Stack, own: Broker) -> None:
+    for end in (revoke, expire, deactivate, leave, say_left, begin_anew, go_on_with_another_token):
+        left, right = (Registration(stack, f"{side}-{end.__name__}") for side in ("left", "right"))
+        with left.client(own.url) as client:
+            client.ping()
+            assert_the_user_ends(stack, own, left, end)
+        with right.client(own.url) as client:
+            assert client.ping()
+        if end in (leave, say_left):
+            stack.until(lambda name=left.name: not Node.objects.get(name=name).session, "the session ends")  # type: ignore[misc]
+
+
+def assert_the_user_ends(stack: Stack, own: Broker, left: Registration, end: Callable[[Stack, Registration], None]) -> None:
     name = left.login["name"]
     connection = next(each["id"] for each in own.client.client_list() if each["user"] == name)
     end(stack, left)
-    stack.until(lambda: name not in own.client.acl_users(), "the user is deleted")
+    stack.until(lambda: name not in own.client.acl_users(), f"the user is deleted after {end.__name__}")
     assert all(each["id"] != connection for each in own.client.client_list())
     with pytest.raises(redis.AuthenticationError), left.client(own.url) as client:
         client.ping()
-    with right.client(own.url) as client:
-        assert client.ping()
-    if end in (leave, say_left):
-        stack.until(lambda: not Node.objects.get(name="left").session, "the session ends")
 
 
 def test_a_session_ends_by_the_word_of_its_agent_alone(stack: Stack, left: Registration) -> None:
