@@ -183,7 +183,7 @@ def test_tasks_with_the_same_long_result_each_end(agent: Agent, server: Server) 
 
 def test_an_interpreter_that_is_not_there_is_told_once(agent: Agent, server: Server) -> None:
     server.launch(1, 10, python="agent_tasks:square", interpreter="/no/such/python")
-    assert "cannot be started" in server.end(1)["error"]
+    assert "the interpreter /no/such/python is missing" in server.end(1)["error"]
     server.until(lambda: len(server.ends()) + len(server.returned()) == 10)
 
 
