@@ -130,7 +130,7 @@ class Server:
         )
         launch = Launch(self.entry, stage, attempt, [[first, first + count]], demand or {"cpus": 1000}, after or [])
         launch.pause = 1000 if pause is None else pause
-        described = {
+        described: dict[str, Any] = {
             "job": job, "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
             "inputs": inputs or [], **({"items": items} if items else {}),
             **({"disconnect_grace": disconnect_grace} if disconnect_grace else {}),
