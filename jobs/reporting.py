@@ -168,7 +168,8 @@ def _finish_tasks(reports: Iterable[Report]) -> list[Move]:
     indexes, begun, ended, results, metrics, inputs = columns
     for report, group, _ in told:
         # Before them may be others without; behind them PostgreSQL fills up what is missing.
-        for column, values in ((metrics, group.metrics), (inputs, group.inputs)):
+        pointed = [text and exact.with_points(text) for text in group.metrics or ()]
+        for column, values in ((metrics, pointed), (inputs, group.inputs)):
             if values:
                 column.extend([None] * (len(indexes) - len(column)))
                 column.extend(values)

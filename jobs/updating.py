@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.messages import Report
 from database import rows
+from jobs import exact
 
 #: Bytes that one statement writes.
 STATEMENT = 1024 * 1024
@@ -52,4 +53,4 @@ def _by_size(told: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]
 
 def texts(data: Mapping[str, Any], *names: str) -> list[str | None]:
     """Return what these names hold as JSON texts, None for what is missing."""
-    return [None if data.get(name) is None else json.dumps(data[name]) for name in names]
+    return [None if data.get(name) is None else exact.with_points(json.dumps(data[name])) for name in names]

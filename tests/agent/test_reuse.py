@@ -90,7 +90,7 @@ def test_what_a_task_changes_of_what_it_is_given_is_its_own(one_slot: Agent, ser
     more: dict[str, Any] = {"inputs": [need], "foreach": [], "items": {str(index): [[5]] for index in range(4)}}
     server.launch(1, 4, python="careless_tasks:changes", args=[[3]], kwargs={"named": {"b": [4]}}, **more)
     server.launch(1, 4, attempt=1, python="careless_tasks:changes", args=[[3]], kwargs={"named": {"b": [4]}}, **more)
-    server.until(lambda: len(server.ends()) == 8)
+    server.until(lambda: server.have_ended(8))
     for (_, _, index), text in server.ends().items():
         own = [{"a": [1]}, 2] if exchange == "all" else [[{"a": [1]}], [2]][index // 2]
         assert json.loads(text or "") == [own, [[5]], [3], {"b": [4]}]

@@ -1,6 +1,8 @@
 """Figures and moments of tasks, whichever way they ended and were told."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db.models import Max
@@ -28,6 +30,31 @@ def test_seconds_that_tasks_ran_count_however_they_ended(leader: Leader, agent: 
     more = {"class": "user_error"} if how == "FAILED" else {"class": None}
     turn(leader, agent.report(others=[agent.end(task, outcome=how, metrics={"rows": 1}, **more) for task in tasks]))
     assert Stage.objects.get().run_seconds == pytest.approx(0.002)
+
+
+def test_floats_among_metrics_and_accumulators_stay_floats(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    """jsonb makes whole numbers of those that JSON writes with an exponent."""
+    told = {"a": 6.02e23, "b": -1e16, "c": 1.7976931348623157e308, "d": 5e-324, "1e+5": 2**70, "e": 3.0}
+    added = told | {"f": {"average": [1e16, 2]}, "g": {"double": 1e300}}
+    job({"a": {"parallelism": 3}})
+    turn(leader)
+    agent.listen()
+    first, second, third = agent.tasks()
+    update = {"stage": first[0], "attempt": 0, "index": first[2], "metrics": told, "accumulators": added}
+    turn(leader, agent.start([first]))
+    turn(leader, agent.report(updates=[update]))
+    turn(leader, agent.report(others=[agent.end(second, outcome="FINISHED", result="1", metrics=told, accumulators=added)]))
+    finished = agent.finish([third])
+    finished.finished[0].metrics = [json.dumps(told)]
+    turn(leader, finished)
+    tasks = Task.objects.order_by("index")
+    assert [repr(task.metrics) for task in tasks] == [repr(_sorted(told))] * 3
+    assert [repr(task.accumulators) for task in tasks][:2] == [repr(_sorted(added))] * 2
+
+
+def _sorted(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with its keys in the order of jsonb."""
+    return dict(sorted(value.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def test_a_job_that_is_canceled_before_anything_began_never_ran(leader: Leader, agent: ListAgent, job: Submit) -> None:

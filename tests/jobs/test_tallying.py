@@ -1,5 +1,6 @@
 """Jobs counted by the states of their tasks, what their stages read and wrote, and what their attempts told."""
 
+import math
 from collections.abc import Callable
 from uuid import UUID
 
@@ -80,6 +81,19 @@ def test_sums_keep_whole_numbers_whole(job: Submit) -> None:
     Task.objects.filter(index=0).update(accumulators={"big": 2**60, "half": 1, "none": None})
     Task.objects.filter(index=1).update(accumulators={"big": 1, "half": 0.5})
     assert [tuple(each) for each in accumulated([id_])] == [("big", "long", 2**60 + 1), ("half", "double", 1.5)]
+
+
+def test_sums_that_no_float_holds_are_infinite_or_whole(job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    id_ = Stage.objects.get().id
+    told = {"d": {"double": 1.5e308}, "m": {"average": [1.5e308, 1]}, "w": 10**308, "x": 0.5, "l": {"long": 10**308}}
+    for index in range(2):
+        Task.objects.filter(index=index).update(
+            accumulators=told | {"x": (0.5, 10**308)[index], "m": {"average": [10**308, 1]}}
+        )
+    assert {each.name: each.value for each in accumulated([id_])} == {
+        "d": math.inf, "m": math.inf, "w": 2 * 10**308, "x": 1e308, "l": 2 * 10**308,
+    }  # fmt: skip
 
 
 def test_each_kind_of_accumulator_is_merged_over_tasks_and_stages(job: Submit) -> None:
