@@ -10,6 +10,8 @@ from scheduling.indexes import IndexSet
 
 #: Stages without entries that are remembered, the last described: the server tells of a stage once.
 REMEMBERED = 1024
+#: Of these, stages that are remembered with a long description.
+LONG = 16
 
 Tasks = tuple[int, int, IndexSet]
 
@@ -71,6 +73,8 @@ class Entries:
         #: The numbers of all entries that were ever launched.
         self.numbers = numbers
         self._gpus = gpus
+        #: Stages whose long description was fetched.
+        self._long: list[Stage] = []
 
     def learn(self, id_: int, described: Mapping[str, Any]) -> Stage | None:
         """Note a stage and return it; what is known already takes items and results alone, and None is returned."""
@@ -90,6 +94,7 @@ class Entries:
         """Take the description of a stage that was left out before."""
         stage.complete(described)
         self._follow(stage)
+        self._long.append(stage)
         for entry in self.entries:
             if entry.stage is stage:
                 entry.key = stage.key(entry.devices)
@@ -130,7 +135,9 @@ class Entries:
 
     def _follow(self, stage: Stage) -> None:
         for producer in _sources(stage):
-            self.followers.setdefault(producer, []).append(stage)
+            followers = self.followers.setdefault(producer, [])
+            if not any(known is stage for known in followers):
+                followers.append(stage)
 
     def refresh(self, stage: Stage, now: float) -> None:
         """Count from now how long entries of a stage have waited: it was not for others."""
@@ -196,9 +203,12 @@ class Entries:
 
     def forget(self, busy: set[int]) -> list[Stage]:
         """Forget the stages that were described long ago and have nothing here; return them."""
-        if len(self.stages) <= 2 * REMEMBERED:
+        if len(self.stages) <= 2 * REMEMBERED and len(self._long) <= LONG:
             return []
         needed = busy | {entry.stage.id for entry in self.entries}
+        self._shorten(needed)
+        if len(self.stages) <= 2 * REMEMBERED:
+            return []
         old = [stage for id_, stage in list(self.stages.items())[:-REMEMBERED] if id_ not in needed]
         for stage in old:
             del self.stages[stage.id]
@@ -207,6 +217,13 @@ class Entries:
                 if not self.followers[producer]:
                     del self.followers[producer]
         return old
+
+    def _shorten(self, needed: set[int]) -> None:
+        """Drop long descriptions of stages that have nothing here, but for the last."""
+        for stage in self._long[:-LONG]:
+            if stage.id not in needed and not stage.wanted:
+                stage.shorten()
+        self._long = [stage for stage in self._long if not stage.left_out]
 
     def _devices(self, demand: Mapping[str, int]) -> str | None:
         """Return the GPU devices that a task may see; None on a machine that has none."""

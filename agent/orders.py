@@ -133,6 +133,8 @@ class Orders:
         if entry is None:
             return None
         stage = entry.stage
+        if stage.left_out and not stage.wanted:
+            self._want(stage, partial(self._describe, stage))
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             self._want(stage, partial(self._get_items, stage, missing.ranges[0][0], missing.ranges[-1][1]))

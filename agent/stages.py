@@ -15,6 +15,8 @@ from scheduling.indexes import IndexSet
 #: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT or LEFT_OUT]
 Given = tuple[str | None, int, str]
 TOLD_OF_INPUTS = ("name", "parallelism", "exchange", "stage")
+#: What a description that is left out has of the spec.
+SHORT_SPEC = ("files_digest", "foreach")
 SHELL = "/bin/sh"
 #: Seconds that a task has between TERM and KILL if its stage says nothing.
 GRACE = 10.0
@@ -51,9 +53,15 @@ class Stage:
         self.described = described
         self._read()
 
+    def shorten(self) -> None:
+        """Keep of the description what a message tells of a long one: it is fetched again if need be."""
+        spec = {name: self.spec.get(name) for name in SHORT_SPEC}
+        self.described = {**self.described, "left_out": True, "spec": spec}
+        self._told = (0, 0, b"")
+
     def _read(self) -> None:
         self._names = {item["stage"]: item["name"] for item in self.described["inputs"]}
-        self.known = {producer: IndexSet() for producer in self._names}
+        self.known = {producer: self.known.get(producer, IndexSet()) for producer in self._names}
         for item in self.described["inputs"]:
             self.take(item["stage"], item)
         self.give_items(self.described.get("items") or {})

@@ -118,6 +118,20 @@ def test_a_command_that_says_all_of_a_stage_does_not_disturb_the_fetch(agent: Ag
     assert [server.result(1, index) for index in range(2)] == [{"there": [70]}] * 2
 
 
+def test_long_descriptions_are_kept_of_the_last_stages_alone(agent: Agent, server: Server) -> None:
+    needs = [{"stage": 99, "name": "there", "parallelism": 1, "exchange": "all", "given": [[0, "70"]]}]
+    stages = range(1, 20)
+    for stage in stages:
+        server.launch(stage, parallelism=2, python="agent_tasks:inputs", inputs=needs, env={"A": "b"}, left_out=True)
+        assert server.result(stage) == {"there": [70]}
+    fetched = server.requests["stages"]
+    assert fetched == len(stages)
+    for stage, more in ((19, 0), (1, 1)):
+        server.launch(stage, first=1, parallelism=2, python="agent_tasks:inputs", inputs=needs, env={"A": "b"}, left_out=True)
+        assert server.result(stage, 1) == {"there": [70]}
+        assert server.requests["stages"] == fetched + more
+
+
 def test_what_workers_were_told_by_file_does_not_stay(start_agent: Callable[..., Agent], server: Server) -> None:
     agent = start_agent("--slots", "1")
     for stage in range(1, 4):
