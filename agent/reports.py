@@ -83,7 +83,8 @@ class Reports:
     def other(self, end: dict[str, Any]) -> None:
         """Note an end that has more to tell."""
         self._next.others.append(end)
-        self._grow(500 + len(end["result"] or "") + len(end["error"] or ""))
+        told = len(str(end["accumulators"])) if end["accumulators"] else 0
+        self._grow(500 + len(end["result"] or "") + len(end["error"] or "") + told)
 
     def started(self, stage: int, attempt: int, index: int, begun: int) -> None:
         """Note that a task runs."""

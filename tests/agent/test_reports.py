@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from agent.encoding import encode
+from agent.ends import BLANK
 from agent.reports import FULL, LONGEST, RESEND, Reports
 
 
@@ -26,3 +28,14 @@ def test_only_the_oldest_report_is_sent_again_and_ever_more_rarely() -> None:
     reports.acknowledged(3)
     reports.flush(now + 600 + RESEND, more=False)
     assert reports.delivered
+
+
+def test_what_tasks_have_added_up_counts_for_the_length_of_a_report() -> None:
+    sent: list[dict[str, Any]] = []
+    reports = Reports(1, "session", lambda report, again: sent.append(report))
+    histogram = {"kind": "histogram", "value": {str(number): 1 for number in range(6_000)}}
+    for index in range(100):
+        reports.other(BLANK | {"stage": 1, "index": index, "accumulators": {"h": histogram}})
+    reports.flush(0, more=False)
+    assert max(len(encode(report)) for report in sent) < FULL + 200_000
+    assert len(sent) > 8
