@@ -1,6 +1,7 @@
 """Numbering: which attempt a task is on. A number that an attempt may have used is spent; its record moves to Attempt."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from database import rows
 from jobs.tables import StageRow
@@ -10,16 +11,18 @@ from scheduling.lifecycle import TaskState
 RECORD = (
     "attempt, node_id, scheduled_at, started_at, ended_at, exit_class, exit_code, error, metrics, accumulators, logs, inputs"
 )
+#: Tasks of one entry at the most, so that any part of it can be named in a message.
+LONGEST = 20_000
 
 
 def number(stage: StageRow, indexes: IndexSet) -> list[tuple[int, IndexSet]]:
-    """Give tasks that are about to be placed their attempt numbers; return them by number.
+    """Give tasks that are about to be placed their attempt numbers; return them by number, in parts that make an entry.
 
     Tasks that never began keep their number. A CREATED task with an end has spent its number.
     """
     again = indexes & stage.spent
     if not again:
-        return [(0, indexes)]
+        return list(_divided(0, indexes))
     _archive(stage, again)
     groups: dict[int, list[int]] = defaultdict(list)
     for index, attempt in rows.fetch(
@@ -28,8 +31,14 @@ def number(stage: StageRow, indexes: IndexSet) -> list[tuple[int, IndexSet]]:
     ):
         groups[attempt].append(index)
     numbered = [(attempt, IndexSet.from_indexes(members)) for attempt, members in sorted(groups.items())]
-    fresh = indexes - again
-    return [(0, fresh), *numbered] if fresh else numbered
+    return [part for attempt, members in ((0, indexes - again), *numbered) for part in _divided(attempt, members)]
+
+
+def _divided(attempt: int, members: IndexSet) -> Iterator[tuple[int, IndexSet]]:
+    left = members
+    while left:
+        part, left = left.take(LONGEST)
+        yield attempt, part
 
 
 def _archive(stage: StageRow, indexes: IndexSet) -> None:

@@ -51,7 +51,7 @@ def test_large_values_arrive_exact_on_both_agents(two_agents: Stack) -> None:
 
 def test_redis_stays_small_while_an_agent_is_stopped(two_agents: Stack, broker: redis.Redis) -> None:
     stack = two_agents
-    before = broker.info("memory")["used_memory"]  # type: ignore[index]
+    before = broker.info("memory")["used_memory"]
     stack.kill("left", signal.SIGSTOP)
     queue = queue_of(Node.objects.get(name="left").session)
     job = stack.submit(
@@ -63,10 +63,10 @@ def test_redis_stays_small_while_an_agent_is_stopped(two_agents: Stack, broker: 
     )
     stack.until(lambda: broker.llen(queue) > 2, "commands wait for the agent that is stopped")
     stack.until(lambda: Task.objects.filter(state=TaskState.FINISHED).count() > 200, "the other agent works")
-    waiting = [len(message) for message in broker.lrange(queue, 0, -1)]  # type: ignore[union-attr]
+    waiting = [len(message) for message in broker.lrange(queue, 0, -1)]
     assert max(waiting) < MIB
     assert sum(waiting) < 16 * MIB
-    assert broker.info("memory")["used_memory"] - before < 32 * MIB  # type: ignore[index]
+    assert broker.info("memory")["used_memory"] - before < 32 * MIB
     stack.kill("left", signal.SIGCONT)
     assert stack.wait(job, 120).state == JobState.FINISHED
     assert set(Task.objects.filter(stage__name="kwarg").values_list("result", flat=True)) == {len(LARGE)}

@@ -7,11 +7,12 @@ import pytest
 import redis
 
 from agent.messages import Command, queue_of
-from jobs import dispatching, services
+from jobs import dispatching, numbering, services
 from jobs.describing import LARGE, description_of
 from jobs.leading import Leader
 from jobs.models import Job, Stage
 from jobs.packing import FULL, Packer
+from scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -21,7 +22,7 @@ LONG = "x" * (8 * MIB - 1000)
 
 def sizes(broker: redis.Redis, agent: ListAgent) -> list[int]:
     """Return the length of each message that waits for an agent."""
-    return [len(message) for message in broker.lrange(queue_of(agent.session), 0, -1)]  # type: ignore[union-attr]
+    return [len(message) for message in broker.lrange(queue_of(agent.session), 0, -1)]
 
 
 def described(agent: ListAgent, name: str) -> dict[str, Any]:
@@ -141,6 +142,27 @@ def test_a_cancel_of_scattered_tasks_is_divided() -> None:
     assert len(packer.packed) == 3
     assert [len(each.command.cancels) for each in packer.packed] == [1, 2, 1]
     assert all(each.size <= FULL for each in packer.packed)
+
+
+def test_a_large_entry_is_divided(leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbering, "LONGEST", 7)
+    submitted = job(
+        {
+            "a": {"parallelism": 20, "resources": {"cpus": 0.1}},
+            "b": {"parallelism": 30, "resources": {"cpus": 0.1}, "needs": ["a"]},
+            "c": {"parallelism": 20, "resources": {"cpus": 0.1}, "needs": ["a"], "gang": True},
+        }
+    )
+    turn(leader)
+    agent.listen()
+    while found := agent.tasks():
+        assert all(
+            0 < sum(high - low for low, high in launch.ranges) <= 7 for launch in agent.launches.values() if launch.ranges
+        )
+        turn(leader, agent.finish(found))
+        agent.listen()
+    submitted.refresh_from_db()
+    assert submitted.state == JobState.FINISHED
 
 
 def test_a_job_with_a_long_argument_is_canceled_and_forgotten(
