@@ -138,7 +138,9 @@ class Server:
         if left_out:
             self.descriptions[stage] = described
             kept = {name: spec.get(name) for name in ("files_digest", "foreach")}
-            told = {name: described[name] for name in ("job", "name", "parallelism", "disconnect_grace") if name in described}
+            told: dict[str, Any] = {
+                name: described[name] for name in ("job", "name", "parallelism", "disconnect_grace") if name in described
+            }
             described = {**told, "left_out": True, "spec": kept, "inputs": []}
         self.command(launches=[launch], stages={stage: described}, **(more or {}))
 
