@@ -10,7 +10,6 @@ import decimal
 import gc
 import logging
 import os
-import random
 import re
 import resource
 import signal
@@ -75,5 +74,5 @@ def _modules() -> list[Any]:
         (logs.level, logs.manager.disable, list(logs.handlers)),
         [each for each in warnings.filters if each[0] == "error"],
         _locale.setlocale(_locale.LC_ALL),
-        (time.tzname, socket.getdefaulttimeout(), random.getstate()),
+        (time.tzname, socket.getdefaulttimeout()),
     ]

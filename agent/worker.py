@@ -8,6 +8,7 @@ it was handed and metrics, which follow as a text of their own, else an object;
 
 import ctypes
 import os
+import random
 import resource
 import select
 import signal
@@ -98,6 +99,7 @@ class Worker:
                 if job and _differs(new):
                     return  # The task has not begun: another worker runs it.
                 job = stage.job
+                random.seed()  # As in a new process: a task of another job may have chosen what comes.
                 out, err = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)
             begun = clock() // 1000
             self._claimed = claimed = self._claimed + 1

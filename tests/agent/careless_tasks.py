@@ -11,6 +11,7 @@ import json
 import logging
 import multiprocessing
 import os
+import random
 import resource
 import signal
 import stat
@@ -277,7 +278,7 @@ def patches_json(task: Task, encoder: str) -> Any:
     print("hello")
     whole = json.JSONEncoder(indent=2).encode
     json.dumps = {"garbage": lambda *_: "garbage", "indented": whole, "raises": _raises}[encoder]  # type: ignore[assignment]
-    json.loads = _raises
+    json.loads = _raises  # type: ignore[assignment]
     time.monotonic_ns = _raises
     task.metric("rows", 1)
     return {"text": "a"}
@@ -285,6 +286,15 @@ def patches_json(task: Task, encoder: str) -> Any:
 
 def _raises(*_args: object) -> NoReturn:
     raise ValueError
+
+
+def draws(seed: int | None) -> Any:
+    """Return the pid and a random number, drawn after this seed; and choose the next one."""
+    if seed is not None:
+        random.seed(seed)
+    drawn = random.random()
+    random.seed(drawn)
+    return [os.getpid(), drawn]
 
 
 def changes(task: Task, item: list[Any], plain: list[int], *, named: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Reused workers: what tasks leave behind does not reach other jobs' tasks, and what they start is as anywhere else."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -105,19 +106,31 @@ def test_what_is_made_anywhere_below_the_folder_is_seen(tmp_path: Path, monkeypa
     assert traces.look()["folders"] != before
 
 
+def test_a_seed_of_one_job_is_not_that_of_the_next(one_slot: Agent, server: Server) -> None:
+    pid, first = run(server, 1, "draws", 1, job="first")
+    assert run(server, 2, "draws", None, job="second") not in ([pid, first], [pid, random.Random(first).random()])
+    assert server.result(2)[0] == pid
+
+
 #: What changes a setting of Python's own modules for the whole process.
 SETTINGS = (
-    "decimal.getcontext().prec = 2", "logging.disable()", "logging.basicConfig()", "random.seed(1)", "gc.disable()",
+    "decimal.getcontext().prec = 2", "logging.disable()", "logging.basicConfig()", "gc.disable()",
     "socket.setdefaulttimeout(1)", "warnings.simplefilter('error')", "locale.setlocale(locale.LC_ALL, 'C')",
     "sys.set_int_max_str_digits(700)", "os.environ.update(TZ='Asia/Tokyo'), time.tzset()",
 )  # fmt: skip
-ORDINARY = ("decimal.Decimal(1) / 3", "logging.getLogger('mine').info('x')", "warnings.warn('x')", "locale.getlocale()")
+ORDINARY = (
+    "decimal.Decimal(1) / 3",
+    "logging.getLogger('mine').info('x')",
+    "warnings.warn('x')",
+    "locale.getlocale()",
+    "import switchyard",
+)
 
 
 @pytest.mark.parametrize(("lines", "seen"), [(SETTINGS, True), (ORDINARY, False)])
 def test_changed_settings_of_modules_are_seen(tmp_path: Path, lines: tuple[str, ...], seen: bool) -> None:
     """Each beside those before it, in a process of their own."""
-    program = ["import decimal, gc, locale, logging, os, random, socket, sys, time, warnings", "from agent import traces"]
+    program = ["import decimal, gc, locale, logging, os, socket, sys, time, warnings", "from agent import traces"]
     for line in lines:
         program += ["before = traces.look()", line, f"assert (traces.look() != before) == {seen}, {line!r}"]
     subprocess.run([sys.executable, "-c", "\n".join(program)], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
