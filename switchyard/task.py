@@ -7,7 +7,7 @@ Nothing here knows how what is told travels.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, SupportsFloat
 
 from switchyard import accumulators
 
@@ -72,14 +72,14 @@ class Task:
             raise ValueError(f"progress is a share from 0 to 1, not {share!r}")
         self.metric("progress", share)
 
-    def metric(self, name: str, value: float) -> None:
+    def metric(self, name: str, value: SupportsFloat) -> None:
         """Tell the present value of something; it replaces the last one of that name."""
         if self.metrics is None:
             self.metrics = {}
         self.metrics[_name(name)] = accumulators.number(name, value)
         self._told()
 
-    def accumulate(self, name: str, value: float = 1, kind: str | None = None) -> None:
+    def accumulate(self, name: str, value: SupportsFloat = 1, kind: str | None = None) -> None:
         """Add to what the stage's tasks add up together under this name: a sum, or what `kind` says.
 
         That is `int` (a sum of whole numbers that fits in 32 bits), `long` (of any whole numbers), `double`, `average`, or
