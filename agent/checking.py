@@ -1,6 +1,5 @@
 """Checking: whether what a worker wrote are the ends of its tasks. These share its process, and can write anything."""
 
-from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +10,8 @@ from agent.workers import Worker
 Task = tuple[int, int, int]
 #: Types of what follows stage, attempt and index in an end that is a list (agent.wire.plain_end).
 PLAIN = (int, int, str, int, str)
+#: What an end has that is a list with nothing beside the result.
+SHORT = 6
 #: Characters of a line that is none which are shown.
 SHOWN = 80
 
@@ -41,14 +42,23 @@ def take(lines: bytes, worker: Worker) -> tuple[list[Any], bytes, str]:
     What comes after such a line is not read: which task it is of cannot be known.
     """
     each = lines.splitlines()
-    due = list(islice(worker.due(), len(each)))
+    due = worker.due(len(each))
     try:
         ends = encoding.decode(b"[" + b",".join(each) + b"]")
     except (ValueError, RecursionError):
         ends = []
-    if len(ends) == len(each) == len(due) and all(map(_is_end, ends, due)):
+    if len(ends) == len(each) == len(due) and (_are_plain(ends, due) or all(map(_is_end, ends, due))):
         return ends, lines, ""
     return _until_wrong(each, due)
+
+
+def _are_plain(ends: list[Any], due: list[Task]) -> bool:
+    """Say whether these are ends of these tasks with a result and nothing else, as nearly all are: column by column."""
+    if set(map(type, ends)) != {list} or set(map(len, ends)) != {SHORT}:
+        return False
+    stages, attempts, indexes, begun, ended, results = zip(*ends, strict=True)
+    is_due = list(zip(stages, attempts, indexes, strict=True)) == due
+    return is_due and {*map(type, begun), *map(type, ended)} == {int} and set(map(type, results)) == {str}
 
 
 def _until_wrong(lines: list[bytes], due: list[Task]) -> tuple[list[Any], bytes, str]:

@@ -6,9 +6,9 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +158,14 @@ class Worker:
             if first.ended == len(first.indexes):
                 self.handed.popleft()
 
-    def due(self) -> Iterator[tuple[int, int, int]]:
-        """Yield the tasks that it has, as stage, attempt and index, in the order in which they will end."""
+    def due(self, count: int | None = None) -> list[tuple[int, int, int]]:
+        """Return the next tasks that will end, as stage, attempt and index; without a number, all that it has."""
+        found: list[tuple[int, int, int]] = []
         for part in self.handed:
-            for index in part.left():
-                yield part.entry.stage.id, part.entry.attempt, index
+            found.extend(zip(repeat(part.entry.stage.id), repeat(part.entry.attempt), part.left(), strict=False))
+            if count is not None and len(found) >= count:
+                break
+        return found[:count]
 
     def disown(self, garbage: str) -> None:
         """Read nothing more from it and hand it nothing more: what it wrote is no end of a task."""
