@@ -78,7 +78,8 @@ def _until_wrong(lines: list[bytes], due: list[Task]) -> tuple[list[Any], bytes,
 def _is_end(end: Any, task: Task) -> bool:
     """Say whether a value is the end of this task."""
     if type(end) is list:
-        return tuple(end[:3]) == task and 6 <= len(end) <= 8 and tuple(map(type, end[3:])) == PLAIN[: len(end) - 3]
+        types = tuple(map(type, end[3:]))
+        return tuple(end[:3]) == task and len(end) >= SHORT and types == PLAIN[: len(types)]
     if type(end) is not dict:
         return False
     if "skipped" in end:

@@ -189,7 +189,7 @@ class Floor:
         del self.workers[worker.number]
         with suppress(KeyError):
             self._selector.unregister(worker.results)
-        return list(worker.due())
+        return worker.due()
 
     def clear(self, worker: Worker) -> None:
         """Give back what a worker that has ended held here, but for its output."""
