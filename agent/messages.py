@@ -19,6 +19,8 @@ HEARTBEAT_TASK = "nodes.heartbeat"
 REPORT_QUEUE = "reports"
 HINT_QUEUE = "hints"
 HEARTBEAT_QUEUE = "heartbeats"
+#: What the description of a stage has of its spec where it is left out of a command because it is long.
+SHORT_SPEC = ("files_digest", "foreach")
 
 
 def queue_of(session: str) -> str:

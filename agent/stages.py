@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.messages import SHORT_SPEC
 from agent.wire import LEFT_OUT, NO_RESULT
 from scheduling.handing import shares
 from scheduling.indexes import IndexSet
@@ -15,8 +16,6 @@ from scheduling.indexes import IndexSet
 #: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT or LEFT_OUT]
 Given = tuple[str | None, int, str]
 TOLD_OF_INPUTS = ("name", "parallelism", "exchange", "stage")
-#: What a description that is left out has of the spec.
-SHORT_SPEC = ("files_digest", "foreach")
 SHELL = "/bin/sh"
 #: Seconds that a task has between TERM and KILL if its stage says nothing.
 GRACE = 10.0

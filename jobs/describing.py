@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from agent.messages import SHORT_SPEC
 from database import rows
+from jobs.packing import RANGE
 from jobs.results import ended_without, kind_of
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import TaskState
@@ -17,11 +19,10 @@ LARGE = 64 * 1024
 INLINE, RESULTS = 8 * 1024, 32 * 1024
 #: Bytes of descriptions that are remembered.
 REMEMBERED = 32 * 1024 * 1024
-#: Bytes of a message, about, for a stage and for each of its inputs, beside texts of users; for a result, and a range.
-STAGE, INPUT, RESULT, RANGE = 200, 120, 20, 24
+#: Bytes of a message, about, for a stage and for each of its inputs, beside texts of users; for a result.
+STAGE, INPUT, RESULT = 200, 120, 20
 #: What stays in the short form: an agent fetches by it, and needs it before the description is there.
 _KEPT = ("job", "name", "parallelism", "disconnect_grace")
-_KEPT_OF_SPEC = ("files_digest", "foreach")
 _SPECS = """SELECT s.id, job_id::text, s.name, parallelism, left((s.spec - 'files' - 'foreach' - 'needs')::text, %(most)s),
         left((s.given -> 'args')::text, %(most)s), left((s.given -> 'kwargs')::text, %(most)s),
         CASE WHEN s.spec -> 'files' <> '{}' THEN encode(sha256(convert_to((s.spec -> 'files')::text, 'UTF8')), 'hex') END,
@@ -41,7 +42,7 @@ class Description:
     def short(self) -> Self:
         """What stands for it where it is left out."""
         told: dict[str, Any] = {name: self.told[name] for name in _KEPT if name in self.told}
-        spec = {name: self.told["spec"][name] for name in _KEPT_OF_SPEC}
+        spec = {name: self.told["spec"][name] for name in SHORT_SPEC}
         return type(self)({**told, "left_out": True, "spec": spec, "inputs": []}, STAGE + len(json.dumps(told)))
 
     def within(self, most: int) -> Self:
