@@ -1,10 +1,10 @@
 """Exact: values of users are kept as their text. jsonb would make 602… of 6.02e23 and 0.0 of -0.0, and sort keys.
 
-Metrics and accumulators are numbers that SQL adds up, and stay jsonb: `with_points` keeps floats what they are there, but for
-the sign of zero.
-
 So what a description gives to tasks, and its config, have columns of their own beside the description, and are put back
 into it where people or a retry see it whole.
+
+Metrics and accumulators are numbers that SQL adds up, and stay jsonb: `with_points` keeps floats what they are there, but for
+the sign of zero.
 """
 
 import json
