@@ -25,6 +25,11 @@ def sizes(broker: redis.Redis, agent: ListAgent) -> list[int]:
     return [len(message) for message in broker.lrange(queue_of(agent.session), 0, -1)]
 
 
+def long_stages(count: int) -> dict[str, Any]:
+    """Return stages of one small task each, whose descriptions are long, but travel in commands."""
+    return {f"{number:03}": {"args": ["x" * 60_000], "resources": {"cpus": 0.01}} for number in range(count)}
+
+
 def described(agent: ListAgent, name: str) -> dict[str, Any]:
     """Return what an agent was told of a stage."""
     return agent.stages[Stage.objects.get(name=name).id]
@@ -103,8 +108,7 @@ def test_a_stage_with_many_long_names_before_it_is_left_out(
 def test_the_queue_of_an_agent_that_does_not_listen_stays_small(
     leader: Leader, agent: ListAgent, job: Submit, broker: redis.Redis
 ) -> None:
-    stages = {f"{number:03}": {"args": ["x" * 60_000], "resources": {"cpus": 0.01}} for number in range(150)}
-    job(stages)
+    job(long_stages(150))
     turn(leader)
     waiting = sizes(broker, agent)
     assert sum(waiting) < 2 * dispatching.QUEUED
@@ -117,8 +121,7 @@ def test_the_queue_of_an_agent_that_does_not_listen_stays_small(
 def test_lists_that_are_sent_as_a_whole_are_divided(
     leader: Leader, agent: ListAgent, job: Submit, broker: redis.Redis
 ) -> None:
-    stages = {f"{number:03}": {"args": ["x" * 60_000], "resources": {"cpus": 0.01}} for number in range(40)}
-    job(stages)
+    job(long_stages(40))
     turn(leader)
     agent.listen()
     broker.delete(queue_of(agent.session))
