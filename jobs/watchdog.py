@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 
 log = structlog.get_logger()
-#: Seconds within which one transaction of the leader ends: its statements have less.
-LIMIT = 90.0
+#: Seconds within which one transaction of the leader ends. Its statements have less (database.rows). Heartbeats wait for the
+#: locks of a leader that hangs: with NOTING, and the time between two heartbeats, this is less than agent.fencing.Fence.term.
+LIMIT = 35.0
 #: Seconds that noting may take: the database may be what hangs.
-NOTING = 10.0
+NOTING = 3.0
 EXIT_STATUS = 70
 Note = Callable[[str, Sequence[object]], None]
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from agent.fencing import Fence
+from agent.heartbeats import INTERVAL
 from jobs import hanging, lease, services, watchdog
 from jobs.leading import Leader
 from jobs.models import FailedStep, Job, Lease, Stage
@@ -32,6 +34,11 @@ def next_leader(leader: Leader) -> Leader:
 
 def held(job: Job) -> bool:
     return Job.objects.get(id=job.id).held_reason != ""
+
+
+def test_a_leader_that_hangs_is_ended_before_any_agent_ends_its_tasks() -> None:
+    """Heartbeats wait at the locks of its transaction, until the process has ended."""
+    assert INTERVAL + watchdog.LIMIT + watchdog.NOTING < Fence().term
 
 
 def test_one_end_holds_nobody_and_is_forgotten(
