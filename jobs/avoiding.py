@@ -4,8 +4,7 @@ import json
 
 from database import rows
 from jobs.board import Board
-from jobs.placing import read_constraints
-from jobs.tables import JobRow, StageRow
+from jobs.tables import JobRow, StageRow, read_constraints
 from nodes import selectors
 from nodes.events import Told
 from scheduling.cluster import Cluster, NodeView

@@ -8,7 +8,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,12 +20,11 @@ from jobs.filling import Candidate, Filling, Round
 from jobs.isolating import hold, isolate_jobs
 from jobs.memory import Memory
 from jobs.moves import RANGE
-from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_stage
+from jobs.tables import STAGE_COLUMNS, STAGE_WIDTH, AssignmentRow, StageRow, read_constraints, read_stage
 from nodes import selectors
 from nodes.selectors import NodeRow
 from scheduling.lifecycle import JOB_STARTABLE, TaskState
 from scheduling.plan import Policy
-from scheduling.spec.types import Constraint, Op
 
 #: In which order stages have their turn: by priority, then as operators have chosen.
 _TURN = "j.priority, j.number * (SELECT CASE allocation WHEN 'lifo' THEN -1 ELSE 1 END FROM nodes_scheduler), s.position"
@@ -131,12 +129,6 @@ def _candidate(
     alone: bool,  # noqa: FBT001 - a column of the row
 ) -> Candidate:
     return Candidate(stage, pool, priority, number, read_constraints(constraints), waiting_since, alone)
-
-
-def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:
-    """Read a job's stored constraints on node labels."""
-    data = json.loads(stored) if isinstance(stored, str) else stored
-    return tuple(Constraint(item["label"], Op(item["op"]), tuple(item["values"])) for item in data or ())
 
 
 def _move_tasks(done: Round) -> None:

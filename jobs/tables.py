@@ -9,6 +9,7 @@ from uuid import UUID
 
 from scheduling.indexes import IndexSet
 from scheduling.lifecycle import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
+from scheduling.spec.types import Constraint, Op
 
 NOWHERE: frozenset[int] = frozenset()
 
@@ -237,3 +238,9 @@ def _read_demand(text: str) -> dict[str, int]:
     """Read a demand. All rows that say the same share it, so nobody may change it."""
     demand: dict[str, int] = json.loads(text)
     return demand
+
+
+def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:
+    """Read a job's stored constraints on node labels."""
+    data = json.loads(stored) if isinstance(stored, str) else stored
+    return tuple(Constraint(item["label"], Op(item["op"]), tuple(item["values"])) for item in data or ())
