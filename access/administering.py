@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 
 from access import audit
 from access.site import admin_identity, is_admin
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 LONGEST_REASON = 250
 

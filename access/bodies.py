@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 #: Requests of these methods have no body that anybody would look at.
 BODILESS = ("GET", "HEAD", "OPTIONS", "TRACE")

@@ -10,7 +10,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from access import bodies, opening, passwords, tokens
 from access.roles import Role, lower, role_of
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 #: Answered to a 401. Not Basic, which would make browsers ask for a password.

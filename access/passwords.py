@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from access import lockout
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 #: Held while a password is hashed: many tries at once take one core of a process, and those that a lock-out meets
 #: while they wait are not hashed at all.

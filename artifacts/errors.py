@@ -1,6 +1,6 @@
 """What can be wrong with an artifact or a log."""
 
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 
 class NotADigest(SwitchyardError):

@@ -8,7 +8,7 @@ import os
 import redis
 from celery import Celery
 
-from agent.transport import broker_url
+from switchyard.messaging.transport import broker_url
 
 RESULTS = "bench.reference.results"
 QUEUE = "bench.reference"

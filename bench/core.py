@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from bench.rows import Measured, Target
-from scheduling.cluster import Cluster, NodeView
-from scheduling.plan import Plan, Policy, Request, plan
-from scheduling.resources import Resources, fits
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.plan import Plan, Policy, Request, plan
+from switchyard.scheduling.resources import Resources, fits
 
 NODES = 1000
 STAGES = 1000

@@ -19,9 +19,10 @@ from typing import Any
 import redis
 from celery import Celery
 
-from agent import machine, transport
-from agent.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, REPORT_QUEUE, REPORT_TASK, Command, queue_of
 from bench.simulated import SimulatedAgent, Task
+from switchyard.agent.machine import description
+from switchyard.messaging import transport
+from switchyard.messaging.messages import HEARTBEAT_QUEUE, HEARTBEAT_TASK, REPORT_QUEUE, REPORT_TASK, Command, queue_of
 
 TASK_SECONDS = 0.05
 #: Seconds that a task runs before its start is reported, as agents do it.
@@ -99,7 +100,7 @@ def register(server: str, names: list[str], slots: int, token: str) -> list[Simu
 def _registered(connection: http.client.HTTPConnection, name: str, slots: int, token: str) -> SimulatedAgent:
     totals = {"cpus": 1000 * slots, "mem": 4096 * slots, "disk": 4096 * slots}
     asked = {"name": name, "totals": totals, "labels": {}, "pool": "default", "info": {}, "session": ""}
-    asked |= {"version": machine.version(), "secret": secrets.token_urlsafe()}
+    asked |= {"version": description.version(), "secret": secrets.token_urlsafe()}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection.request("POST", "/api/v1/agent/register", json.dumps(asked), headers)
     answer = connection.getresponse()

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.messages import Command, Finished, Heartbeat, Report
-from scheduling.assignment import promote
-from scheduling.indexes import IndexSet
+from switchyard.messaging.messages import Command, Finished, Heartbeat, Report
+from switchyard.scheduling.assignment import promote
+from switchyard.scheduling.indexes import IndexSet
 
 #: As agents do: seconds until a report is sent again, until a mere confirmation is sent, until an entry is given back.
 RESEND, CONFIRM, PATIENCE = 1.0, 0.2, 1.0

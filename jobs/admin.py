@@ -1,4 +1,4 @@
-"""The admin of jobs: job types, and jobs with their graph and stages. Changes go through jobs.services, audited."""
+"""The admin of jobs: job types, and jobs with their graph and stages. Changes go through jobs.commands.control, audited."""
 
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from access.administering import ServiceAdmin, ask_reason
 from access.site import admin_identity
-from jobs import drawing, services, showing, showing_stages
+from jobs.commands import control
+from jobs.drawing import job_graph
 from jobs.models import Job, JobType
-from scheduling.failing import Category
-from scheduling.lifecycle import JOB_ENDS, JobState
+from jobs.reading import jobs
+from jobs.reading import stages as stage_reading
+from switchyard.scheduling.failing import Category
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
 
 #: Stages that the page of one job lists; the pages under /ui/ have them all.
 LISTED_STAGES = 200
@@ -57,7 +60,7 @@ class JobTypeAdmin(ServiceAdmin):
             request,
             chosen,
             "job_type.pause",
-            lambda row: services.set_job_type(row.name, row.version, paused=True, pause_reason=reason),
+            lambda row: control.set_job_type(row.name, row.version, paused=True, pause_reason=reason),
             reason=reason,
         )
         return None
@@ -68,7 +71,7 @@ class JobTypeAdmin(ServiceAdmin):
             request,
             chosen,
             "job_type.resume",
-            lambda row: services.set_job_type(row.name, row.version, paused=False, pause_reason=""),
+            lambda row: control.set_job_type(row.name, row.version, paused=False, pause_reason=""),
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
@@ -77,7 +80,7 @@ class JobTypeAdmin(ServiceAdmin):
             request,
             [obj],
             "job_type.set",
-            lambda row: services.set_job_type(row.name, row.version, **chosen),
+            lambda row: control.set_job_type(row.name, row.version, **chosen),
             **chosen,
         )
 
@@ -88,7 +91,7 @@ class JobList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         ids = [job.pk for job in self.result_list]
-        shown = {row["id"]: row for row in showing.completed(list(showing.jobs().filter(id__in=ids)))}
+        shown = {row["id"]: row for row in jobs.completed(list(jobs.jobs().filter(id__in=ids)))}
         for job in self.result_list:
             job.shown = shown[job.pk]
 
@@ -131,7 +134,7 @@ class JobAdmin(ServiceAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        return (queryset.filter(Q(name__icontains=term) | showing.named(term)) if term else queryset), False
+        return (queryset.filter(Q(name__icontains=term) | jobs.named(term)) if term else queryset), False
 
     @admin.display
     def progress(self, job: Any) -> str:
@@ -144,8 +147,8 @@ class JobAdmin(ServiceAdmin):
 
     @admin.display
     def graph(self, job: Job) -> SafeString:
-        # Made by jobs.svg, which escapes whatever users wrote.
-        return format_html('<div class="dag-frame">{}</div>', mark_safe(drawing.picture(_stages(job))))
+        # Made by jobs.drawing.svg, which escapes whatever users wrote.
+        return format_html('<div class="dag-frame">{}</div>', mark_safe(job_graph.picture(_stages(job))))
 
     @admin.display
     def stages(self, job: Job) -> SafeString:
@@ -168,7 +171,7 @@ class JobAdmin(ServiceAdmin):
     def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
         by = _by(request).user
         made: list[UUID] = []
-        self.perform(request, chosen, "job.retry", lambda job: made.append(services.retry(job.id, by=by.pk if by else None)))
+        self.perform(request, chosen, "job.retry", lambda job: made.append(control.retry(job.id, by=by.pk if by else None)))
         if made:
             numbers = Job.objects.filter(id__in=made).order_by("number").values_list("number", flat=True)
             self.message_user(request, f"New jobs: {', '.join(map(str, numbers))}.", messages.SUCCESS)
@@ -176,9 +179,9 @@ class JobAdmin(ServiceAdmin):
 
 def _cancel(job: Job, *, by: str) -> None:
     """Cancel a job; raises services.NothingToCancel where a program would only be told how the job stands."""
-    after = JobState(services.cancel(job.id, by=by).state)
+    after = JobState(control.cancel(job.id, by=by).state)
     if after in JOB_ENDS or job.state == JobState.CANCELING:
-        raise services.NothingToCancel(f"it was {after.name} already, and is left as it is.")
+        raise control.NothingToCancel(f"it was {after.name} already, and is left as it is.")
 
 
 def _by(request: HttpRequest) -> Any:
@@ -188,6 +191,6 @@ def _by(request: HttpRequest) -> Any:
 def _stages(job: Any) -> list[dict[str, Any]]:
     """Read the stages of a job once for a page."""
     if not hasattr(job, "shown_stages"):
-        job.shown_stages = showing_stages.stages(job.pk)
+        job.shown_stages = stage_reading.stages(job.pk)
     found: list[dict[str, Any]] = job.shown_stages
     return found

@@ -7,4 +7,4 @@ class JobsConfig(AppConfig):
     name = "jobs"
 
     def ready(self) -> None:
-        from jobs import succeeding  # noqa: F401  follows the sessions of agents once apps are loaded
+        from jobs.store import succession  # noqa: F401  follows the sessions of agents once apps are loaded

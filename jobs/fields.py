@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from psycopg.types.json import Json
 
-from scheduling.indexes import IndexSet
+from switchyard.scheduling.indexes import IndexSet
 
 
 class IndexSetField(models.Field):  # type: ignore[type-arg]

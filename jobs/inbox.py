@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from queue import SimpleQueue
 
-from agent.messages import Heartbeat, Report
+from switchyard.messaging.messages import Heartbeat, Report
 
 
 @dataclass(slots=True)

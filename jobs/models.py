@@ -1,6 +1,6 @@
 """The tables of what users submitted and of its execution.
 
-The rows are moved by set-based statements on the main path (jobs.submitting … jobs.recovering); nothing here has behaviour.
+Set-based statements move the rows (jobs.store); nothing here has behaviour.
 Sets of task indexes are multiranges, so that what is said of many alike tasks is one value.
 """
 
@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.fields import ExactJSONField, IndexSetField
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 
 
 class Lease(models.Model):
@@ -22,9 +22,9 @@ class Lease(models.Model):
     epoch = models.BigIntegerField(default=0)
     taken_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
-    #: What is wrong with the way through the broker to the leader (agent.consuming); empty: nothing.
+    #: What is wrong with the way through the broker to the leader (switchyard.messaging.consumer); empty: nothing.
     broker = models.CharField(max_length=40, blank=True, default="")
-    #: The database that the installation goes on with (jobs.incarnation).
+    #: The database that the installation goes on with (jobs.leader.incarnation).
     identity = models.CharField(max_length=100, blank=True, default="")
 
     class Meta:
@@ -43,7 +43,7 @@ class JobType(models.Model):
     title = models.CharField(max_length=100, blank=True, db_default="")
     description = models.CharField(max_length=500, blank=True, db_default="")
     icon = models.CharField(max_length=20, blank=True, db_default="")
-    #: What is at fault, by exit code, exception or class, where this type knows better (scheduling.failing).
+    #: What is at fault, by exit code, exception or class, where this type knows better (switchyard.scheduling.failing).
     failure_categories = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -124,7 +124,7 @@ class Stage(models.Model):
     feeds_pointwise = models.BooleanField(default=False)
     #: Whether it gives to a buffer or takes from one.
     buffered = models.BooleanField(default=False, db_default=False)
-    #: When its tasks were let through up to where, as [[seconds since the epoch, task], …] (jobs.buffering).
+    #: When its tasks were let through up to where, as [[seconds since the epoch, task], …] (jobs.lifecycle.buffering).
     let_through = models.JSONField(null=True)
     unplaced = IndexSetField()
     blocked = IndexSetField()
@@ -136,7 +136,7 @@ class Stage(models.Model):
     run_seconds = models.FloatField(default=0)
     refusal = models.JSONField(null=True)
     refused_at = models.DateTimeField(null=True)
-    #: Which nodes cannot run it, and why, as {node's id: text} (jobs.avoiding).
+    #: Which nodes cannot run it, and why, as {node's id: text} (jobs.lifecycle.avoidance).
     avoided = models.JSONField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -147,7 +147,7 @@ class Stage(models.Model):
 
 
 class Items(models.Model):
-    """What the tasks of a stage from `low` up to `high` are made from: a part of what foreach runs over (jobs.items)."""
+    """What the tasks of a stage from `low` up to `high` are made from: a part of what foreach runs over."""
 
     stage = models.ForeignKey(Stage, models.CASCADE, related_name="items", db_index=False)
     low = models.IntegerField()
@@ -186,7 +186,7 @@ class AttemptRecord(models.Model):
     metrics = models.JSONField(null=True)
     accumulators = models.JSONField(null=True)
     logs = models.JSONField(null=True)
-    #: The digest of what it was handed of other tasks' results (scheduling.handing); nothing if it needed none.
+    #: The digest of what it was handed of other tasks' results (switchyard.scheduling.handing); nothing if it needed none.
     inputs = models.BigIntegerField(null=True)
 
     class Meta:
@@ -250,7 +250,7 @@ class Assignment(models.Model):
 
 
 class FailedStep(models.Model):
-    """A step that the leader did not get over, how often in a row, and the job if it was at one alone (jobs.hanging).
+    """A step that the leader did not get over, how often in a row, and the job if it was at one alone (jobs.leader.hangs).
 
     With `held` the job was held for it, and is left out of the step as long as it is held.
     """
@@ -268,7 +268,7 @@ class FailedStep(models.Model):
 
 
 class LaidOut(models.Model):
-    """The layout of a graph as JSON, by the digest of what Graphviz was given; or why there is none (jobs.layouts)."""
+    """The layout of a graph as JSON, by the digest of what Graphviz was given; or why there is none."""
 
     digest = models.CharField(max_length=64, primary_key=True)
     layout = models.TextField(null=True)
@@ -302,7 +302,7 @@ class Figure(models.Model):
 
 
 class Ended(models.Model):
-    """How many attempts of jobs of a type ended on a node in five minutes, and how (jobs.outcomes)."""
+    """How many attempts of jobs of a type ended on a node in five minutes, and how (jobs.telemetry.outcomes)."""
 
     node_id = models.BigIntegerField()
     job_type = models.ForeignKey(JobType, models.CASCADE, related_name="+", db_index=False)
@@ -317,7 +317,7 @@ class Ended(models.Model):
 
 
 class Survey(models.Model):
-    """The one row of figures and rates that the leader writes every few seconds (jobs.surveying)."""
+    """The one row of figures and rates that the leader writes every few seconds (jobs.leader.snapshot)."""
 
     at = models.DateTimeField()
     document = models.JSONField()

@@ -5,9 +5,9 @@ from typing import Any
 
 from celery import shared_task
 
-from agent.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat
-from agent.transport import Unanswered
 from jobs.inbox import Arrived, Hint, inbox
+from switchyard.messaging.messages import HEARTBEAT_TASK, HINT_TASK, REPORT_TASK, Heartbeat
+from switchyard.messaging.transport import Unanswered
 
 
 @shared_task(name=REPORT_TASK, base=Unanswered)

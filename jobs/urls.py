@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 
 from access.routing import BothFormsRouter
-from jobs import agent_api
+from jobs.api import agents
 from jobs.api.events import EventViewSet
 from jobs.api.jobs import JobViewSet
 from jobs.api.logs import LogView
@@ -25,14 +25,14 @@ router.register("job-types", JobTypeViewSet, basename="job-type")
 router.register("events", EventViewSet, basename="event")
 
 urlpatterns = [
-    path("agent/stages/<int:stage>", agent_api.DescriptionView.as_view()),
-    path("agent/inputs/<int:stage>/<int:producer>", agent_api.InputsView.as_view()),
-    path("agent/files/<int:stage>", agent_api.FilesView.as_view()),
-    path("agent/items/<int:stage>", agent_api.ItemsView.as_view()),
-    re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agent_api.ArtifactView.as_view()),
+    path("agent/stages/<int:stage>", agents.DescriptionView.as_view()),
+    path("agent/inputs/<int:stage>/<int:producer>", agents.InputsView.as_view()),
+    path("agent/files/<int:stage>", agents.FilesView.as_view()),
+    path("agent/items/<int:stage>", agents.ItemsView.as_view()),
+    re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agents.ArtifactView.as_view()),
     re_path(
         "^agent/logs/(?P<stage>[0-9]{1,19})/(?P<index>[0-9]{1,10})/(?P<attempt>[0-9]{1,10})/(?P<stream>stdout|stderr)$",
-        agent_api.AgentLogView.as_view(),
+        agents.AgentLogView.as_view(),
     ),
     re_path("^scheduler/?$", SchedulerView.as_view(), name="scheduler"),
     re_path(rf"^{TASKS}/(?P<index>[0-9]+)/logs/(?P<stream>stdout|stderr)/?$", LogView.as_view(), name="log"),

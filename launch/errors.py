@@ -1,6 +1,6 @@
 """Errors: the one way in which launching fails with advice for the reader.
 
-Not the domain's vocabulary (see scheduling.errors).
+Not the domain's vocabulary (see switchyard.scheduling.errors).
 """
 
 

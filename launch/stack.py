@@ -24,7 +24,7 @@ OF_OTHERS = ("SWITCHYARD_HOSTS", "SWITCHYARD_TRUSTED_ORIGINS", "SWITCHYARD_PROXI
 WEB = ("-m", "granian", "--interface", "asginl", "--no-ws", "--respawn-failed-workers",
        "scheduler_project.asgi:application")
 SCHEDULER = ("manage.py", "scheduler")
-AGENT = ("-m", "agent")
+AGENT = ("-m", "switchyard.agent")
 # fmt: on
 BOOTSTRAP = ("manage.py", "bootstrap", "--migrate", "--json")
 # An agent is given its node's token, and nothing that opens the database.

@@ -12,9 +12,9 @@ from simple_history.admin import SimpleHistoryAdmin
 from access.administering import ServiceAdmin, ask_reason
 from nodes import services, showing
 from nodes.models import Node, Scheduler
-from scheduling.allocation.base import ALGORITHMS
-from scheduling.placement.base import STRATEGIES
-from scheduling.resources import describe
+from switchyard.scheduling.allocation.base import ALGORITHMS
+from switchyard.scheduling.placement.base import STRATEGIES
+from switchyard.scheduling.resources import describe
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -12,10 +12,10 @@ from rest_framework.views import APIView
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from access.rules import PUBLIC
-from agent.messages import IDENTITY
 from nodes import broker, generations, leaving, services
 from nodes.versions import require_fit
-from scheduling.spec.fields import NAME_PATTERN
+from switchyard.messaging.messages import IDENTITY
+from switchyard.scheduling.spec.fields import NAME_PATTERN
 
 LARGEST_TOTAL = 2**53
 LARGEST_ID = 2**63 - 1

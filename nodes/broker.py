@@ -19,12 +19,12 @@ from django.utils.crypto import salted_hmac
 from redis.connection import parse_url
 from redis.exceptions import ResponseError
 
-from agent import transport
-from agent.messages import HEARTBEAT_QUEUE, REPORT_QUEUE, queue_of
 from database import rows
 from nodes import events
 from nodes.models import Node
 from nodes.trusting import TRUSTED
+from switchyard.messaging import transport
+from switchyard.messaging.messages import HEARTBEAT_QUEUE, REPORT_QUEUE, queue_of
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -8,7 +8,7 @@ from database import rows
 BROKER_AWAY = "broker_away"
 #: The token that began the agent's session is not valid any more (nodes.trusting).
 UNTRUSTED = "untrusted"
-#: The agent does not confirm what it is sent (jobs.deafness).
+#: The agent does not confirm what it is sent (jobs.leader.deafness).
 DEAF = "deaf"
 #: The agent does not have what stands on its list, or has more.
 DIFFERS = "differs"

@@ -16,7 +16,7 @@ from django.dispatch import Signal
 
 from database import rows
 from nodes.models import Node
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 #: Seconds of silence after which nothing of a session runs any more, and the session has ended.
 LOST = 60.0

@@ -1,8 +1,8 @@
 """Leaving: an agent says that nothing of its session is left, so that what it had runs elsewhere at once.
 
 It says so also after its session was ended, when its token may not be valid any more: a proof that it was given with the
-session shows whose word it is. Only an agent that has ended all its processes says it (agent.session); of one that does not,
-the time decides by which its own fence has ended them (jobs.recovering.LOST, agent.fencing).
+session shows whose word it is. Only an agent that has ended all its processes says it (switchyard.agent.session); of one
+that does not, the time decides by which its own fence has ended them (jobs.leader.recovery, switchyard.agent.fencing).
 """
 
 from django.utils.crypto import constant_time_compare, salted_hmac

@@ -1,4 +1,4 @@
-"""The cluster's tables. States of a node are derived from its facts (see scheduling.lifecycle), never stored twice."""
+"""The cluster's tables. States of a node are derived from its facts (switchyard.scheduling.lifecycle), never stored twice."""
 
 import uuid
 
@@ -19,7 +19,7 @@ class Scheduler(models.Model):
     allocation = models.CharField(max_length=40, default="fifo")
     #: How many processes should take messages (one leads and takes them all, so that this is only remembered).
     message_handlers = models.PositiveSmallIntegerField(default=1)
-    #: What the leader logs from (jobs.surveying); the environment says what holds until this is changed.
+    #: What the leader logs from (jobs.leader.snapshot); the environment says what holds until this is changed.
     log_level = models.CharField(max_length=10, default="INFO")
     installation = models.UUIDField(default=uuid.uuid4, editable=False)
     updated_at = models.DateTimeField(auto_now=True)

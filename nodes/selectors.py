@@ -9,8 +9,8 @@ from typing import Any
 from database import rows
 from nodes.models import Scheduler
 from nodes.trusting import VALID_TOKEN
-from scheduling.cluster import NodeView
-from scheduling.resources import Resources
+from switchyard.scheduling.cluster import NodeView
+from switchyard.scheduling.resources import Resources
 
 #: Why a node takes no new work, by what is asked of it, the weightiest first.
 _UNAVAILABLE = (

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from nodes import events
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 
 class NotFromHere(SwitchyardError):

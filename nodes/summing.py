@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet, Sum
 
 from nodes import showing
 from nodes.models import NodeResource
-from scheduling.resources import CPUS, DISK, GPUS, MEM, is_device
+from switchyard.scheduling.resources import CPUS, DISK, GPUS, MEM, is_device
 
 GONE = ("GONE", "INACTIVE")
 #: In the order in which people read them.

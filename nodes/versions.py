@@ -1,6 +1,6 @@
 """Versions: an agent speaks with the server in messages of one release, so that both must be of it."""
 
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 
 class OtherVersion(SwitchyardError):

@@ -9,14 +9,14 @@ from rest_framework.exceptions import APIException
 
 from artifacts import errors as artifacts
 from database import rows
-from jobs import services as jobs
-from jobs.quotas import OverQuota
-from jobs.reaching import NotPlaced
-from jobs.repeating import KeyReused
+from jobs.commands import control as jobs
+from jobs.commands.idempotency import KeyReused
+from jobs.reading.reach import NotPlaced
+from jobs.store.quotas import OverQuota
 from nodes import generations
 from nodes import services as nodes
 from nodes.versions import OtherVersion
-from scheduling.errors import InvalidSpec, TooLarge
+from switchyard.scheduling.errors import InvalidSpec, TooLarge
 
 
 class PayloadTooLarge(APIException):

@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from agent.transport import broker_url, celery_settings
 from scheduler_project import logs
 from scheduler_project.environment import Environment
+from switchyard.messaging.transport import broker_url, celery_settings
 
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -138,19 +138,19 @@ LOGIN_FAILURES_OF_PEER = env.int("SWITCHYARD_LOGIN_FAILURES_OF_PEER", default=10
 #: Bytes of a request that are read at all; descriptions, artifacts and logs have lower limits of their own.
 LARGEST_BODY = env.int("SWITCHYARD_LARGEST_BODY", default=64 * MIB)
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_BODY
-#: How large a job description may be (scheduling.spec.Limits); what is not set has its default there.
+#: How large a job description may be (switchyard.scheduling.spec.Limits); what is not set has its default there.
 DESCRIPTION_LIMITS = {
     name: env.int(f"SWITCHYARD_LIMIT_{name.upper()}")
     for name in ("bytes", "yaml_bytes", "stages", "edges", "tasks", "files_bytes")
     if f"SWITCHYARD_LIMIT_{name.upper()}" in env.ENVIRON
 }
-#: How many jobs and tasks of one user may be live at once (jobs.quotas); 0: any number.
+#: How many jobs and tasks of one user may be live at once (jobs.store.quotas); 0: any number.
 QUOTA_JOBS = env.int("SWITCHYARD_QUOTA_JOBS", default=0)
 QUOTA_TASKS = env.int("SWITCHYARD_QUOTA_TASKS", default=0)
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=64 * MIB)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
-#: Days that jobs are kept after their end, with their logs and results (jobs.retention).
+#: Days that jobs are kept after their end, with their logs and results (jobs.upkeep.retention).
 KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)
 
 #: Whether all clients of Flink's wire are told the keys of its later releases, as browsers are (docs/wires.md).

@@ -23,9 +23,9 @@ from django.db import connection  # noqa: E402
 
 from access.checks import refuse_unsafe_start  # noqa: E402  only after the apps are loaded
 from access.forwarding import forwarded  # noqa: E402
-from agent import transport  # noqa: E402
 from database import requests, rows  # noqa: E402
-from jobs import incarnation  # noqa: E402
+from jobs.leader import incarnation  # noqa: E402
+from switchyard.messaging import transport  # noqa: E402
 
 refuse_unsafe_start()
 requests.limit()

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from access.rules import PUBLIC, requires
-from jobs import selectors
+from jobs.reading import selectors
 
 OK = "ok"
 REDIS_SECONDS = 1.0

@@ -7,14 +7,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import mark_safe
 
 from database import rows
-from jobs import drawing, showing, showing_stages, showing_tasks
-from jobs.explaining import explain_job
-from jobs.showing_results import result_text
-from jobs.showing_tasks import Place
+from jobs.drawing import job_graph
+from jobs.reading import jobs
+from jobs.reading import stages as stage_reading
+from jobs.reading import tasks as task_reading
+from jobs.reading.explanations import explain_job
+from jobs.reading.results import result_text
+from jobs.reading.tasks import Place
 from nodes import events
-from scheduling.lifecycle import TaskState
 from status.answering import answer, missing, page
 from status.tails import tails
+from switchyard.scheduling.lifecycle import TaskState
 
 TASKS_A_PAGE = 50
 EVENTS = 20
@@ -27,16 +30,16 @@ SMALL_GRAPH = 100
 @page
 def job(request: HttpRequest, key: str) -> HttpResponse:
     """One job: its state, its graph, its stages, why it waits; and its tasks."""
-    id_ = showing.id_of(key)
-    shown = showing.job(id_) if id_ else None
+    id_ = jobs.id_of(key)
+    shown = jobs.job(id_) if id_ else None
     if id_ is None or shown is None:
         return missing(request, "job")
-    stages = showing_stages.stages(id_)
+    stages = stage_reading.stages(id_)
     context = {
         "job": shown,
         "stages": stages,
-        # Made by jobs.svg, which escapes whatever users wrote.
-        "graph": mark_safe(drawing.picture(stages)),
+        # Made by jobs.drawing.svg, which escapes whatever users wrote.
+        "graph": mark_safe(job_graph.picture(stages)),
         "waits": _waits(id_) if shown["ended_at"] is None else [],
         "events": events.named(events.events().filter(job_id=id_)[:EVENTS]),
         "seconds": 2 if len(stages) <= SMALL_GRAPH else 10,
@@ -49,26 +52,26 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
 @page
 def tasks(request: HttpRequest, key: str) -> HttpResponse:
     """The tasks of a job, by stage and state."""
-    id_ = showing.id_of(key)
-    shown = showing.job(id_) if id_ else None
+    id_ = jobs.id_of(key)
+    shown = jobs.job(id_) if id_ else None
     if id_ is None or shown is None:
         return missing(request, "job")
-    return answer(request, "tasks", {"job": shown} | _tasks(request, id_, list(showing_stages.stage_ids(id_))))
+    return answer(request, "tasks", {"job": shown} | _tasks(request, id_, list(stage_reading.stage_ids(id_))))
 
 
 @page
 def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse:
     """One task: its attempts, its result, and the end of its log."""
-    id_ = showing.id_of(key)
-    stage_id = showing_stages.stage_ids(id_).get(stage) if id_ else None
+    id_ = jobs.id_of(key)
+    stage_id = stage_reading.stage_ids(id_).get(stage) if id_ else None
     number = int(index)
-    shown = showing_tasks.task(stage_id, number) if stage_id and number <= LARGEST_INDEX else None
+    shown = task_reading.task(stage_id, number) if stage_id and number <= LARGEST_INDEX else None
     if id_ is None or stage_id is None or shown is None:
         return missing(request, "task")
     attempt = _attempt(shown, request.GET.get("attempt", ""))
     result = result_text(stage_id, number)
     context = {
-        "job": (of := showing.job(id_)),
+        "job": (of := jobs.job(id_)),
         "reused": bool(of and of["retried_from"] and shown["ended_at"] and shown["ended_at"] < of["created_at"]),
         "stage": stage,
         "task": shown,
@@ -88,13 +91,13 @@ def _waits(job: UUID) -> list[dict[str, Any]]:
 
 
 def _tasks(request: HttpRequest, job: UUID, stages: list[str]) -> dict[str, Any]:
-    ids = showing_stages.stage_ids(job)
+    ids = stage_reading.stage_ids(job)
     stage, state = request.GET.get("stage", ""), request.GET.get("state", "")
     chosen = [ids[stage]] if stage in ids else list(ids.values())
     states = [TaskState[state]] if state in TaskState.__members__ else []
     after = _place(request.GET.get("after", ""))
-    found = showing_tasks.tasks(chosen, states=states, after=after, limit=TASKS_A_PAGE + 1)
-    shown = showing_tasks.with_stage_names(found[:TASKS_A_PAGE], {id_: name for name, id_ in ids.items()})
+    found = task_reading.tasks(chosen, states=states, after=after, limit=TASKS_A_PAGE + 1)
+    shown = task_reading.with_stage_names(found[:TASKS_A_PAGE], {id_: name for name, id_ in ids.items()})
     query = request.GET.copy()
     query.pop("after", None)
     last = shown[-1] if len(found) > TASKS_A_PAGE else None
@@ -105,7 +108,7 @@ def _tasks(request: HttpRequest, job: UUID, stages: list[str]) -> dict[str, Any]
         "stage": stage,
         "state": state,
         "query": request.GET.urlencode(),
-        "first": f"?{query.urlencode()}#tasks" if after != showing_tasks.BEFORE_ALL else None,
+        "first": f"?{query.urlencode()}#tasks" if after != task_reading.BEFORE_ALL else None,
         "more": f"?{_joined(query.urlencode(), last)}#tasks" if last else None,
     }
 
@@ -119,7 +122,7 @@ def _place(text: str) -> Place:
     stage, _, index = text.partition(".")
     if all(part.isascii() and part.isdigit() and len(part) < 10 for part in (stage, index)):
         return Place(int(stage), int(index))
-    return showing_tasks.BEFORE_ALL
+    return task_reading.BEFORE_ALL
 
 
 def _attempt(task: dict[str, Any], wanted: str) -> dict[str, Any]:

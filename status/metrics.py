@@ -16,12 +16,13 @@ from prometheus_client.registry import Collector
 
 from access.roles import Role
 from access.rules import requires
-from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
-from jobs import figures, selectors
-from jobs.summing import summary as jobs_summary
+from jobs.reading import selectors
+from jobs.reading.totals import summary as jobs_summary
+from jobs.telemetry import gauges
 from nodes.showing import STATES, resources_by_node, scheduler
 from nodes.summing import summary as nodes_summary
-from scheduling.lifecycle import JobState
+from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
+from switchyard.scheduling.lifecycle import JobState
 
 REDIS_SECONDS = 0.5
 QUEUES = (REPORT_QUEUE, HINT_QUEUE, HEARTBEAT_QUEUE)
@@ -65,11 +66,11 @@ def _jobs() -> Families:
 
 
 def _queues() -> Families:
-    waiting = figures.waiting()
+    waiting = gauges.waiting()
     yield _by("queue_tasks", "Tasks that wait for room.", "pool", {each.pool: each.tasks for each in waiting})
     ages = {each.pool: each.oldest_seconds for each in waiting}
     yield _by("queue_oldest_seconds", "Age of the oldest job with tasks that wait for room.", "pool", ages)
-    listed, held = figures.listed()
+    listed, held = gauges.listed()
     yield _one("placed_tasks", "Tasks on the lists of nodes.", listed)
     yield _one("held_tasks", "Tasks that hold resources of a node.", held)
 
@@ -96,7 +97,7 @@ def _scheduler() -> Families:
 
 def _recorded() -> Families:
     """Tell what the leader recorded."""
-    found, names = figures.recorded(), figures.Name
+    found, names = gauges.recorded(), gauges.Name
     ((_, placed),) = found[names.PLACEMENTS][""].buckets
     yield CounterMetricFamily("switchyard_placements", "Tasks placed on nodes, those of later attempts included.", placed)
     for name, text, *labels in (

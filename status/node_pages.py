@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from jobs.showing_work import work_on
+from jobs.reading.work import work_on
 from nodes import events
 from nodes import showing as nodes_showing
 from status.answering import answer, missing, page

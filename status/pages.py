@@ -6,9 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from access.rules import PUBLIC, requires
-from jobs import selectors, showing
-from jobs import summing as jobs_summing
 from jobs.api.filters import JOB_STATES, JobFilter
+from jobs.reading import jobs as job_reading
+from jobs.reading import selectors
+from jobs.reading import totals as jobs_summing
 from nodes import events
 from nodes import showing as nodes_showing
 from nodes import summing as nodes_summing
@@ -36,7 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "cluster": nodes_summing.summary(),
         "scheduler": nodes_showing.scheduler(),
         "leader": selectors.leader(),
-        "recent": showing.completed(list(showing.jobs()[:RECENT])),
+        "recent": job_reading.completed(list(job_reading.jobs()[:RECENT])),
     }
     return answer(request, "overview", context)
 
@@ -44,13 +45,13 @@ def overview(request: HttpRequest) -> HttpResponse:
 @page
 def jobs(request: HttpRequest) -> HttpResponse:
     """All jobs, newest first, by search and state."""
-    found = JobFilter(request.GET, queryset=showing.jobs())
+    found = JobFilter(request.GET, queryset=job_reading.jobs())
     before = request.GET.get("before", "")
     listed = found.qs.filter(number__lt=int(before)) if _is_number(before) else found.qs
     rows = list(listed[: JOBS_A_PAGE + 1])
     shown = rows[:JOBS_A_PAGE]
     context = {
-        "jobs": showing.completed(shown),
+        "jobs": job_reading.completed(shown),
         "search": request.GET.get("search", ""),
         "chosen": request.GET.getlist("state"),
         "states": [name for name, _ in JOB_STATES],

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scheduling.spec import Limits, from_data
-from scheduling.spec.reading import read
 from switchyard.errors import Unpackable
 from switchyard.packing import pack
+from switchyard.scheduling.spec import Limits, from_data
+from switchyard.scheduling.spec.reading import read
 
 STDIN = "-"
 _MANY = sys.maxsize

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scheduling.errors import Fault, SwitchyardError
+from switchyard.scheduling.errors import Fault, SwitchyardError
 
 
 class Misconfigured(SwitchyardError):

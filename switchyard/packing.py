@@ -15,7 +15,7 @@ from switchyard.errors import Unpackable
 def pack(description: object, folder: Path) -> object:
     """Return a description whose files are all texts; relative paths start at `folder`.
 
-    What is not a description at all is returned as it is: scheduling.spec says what is wrong with it.
+    What is not a description at all is returned as it is: switchyard.scheduling.spec says what is wrong with it.
     """
     if not isinstance(description, dict) or not isinstance(description.get("stages"), list):
         return description

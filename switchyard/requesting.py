@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from scheduling.errors import Fault
 from switchyard.errors import Refused, ServerFailed, Unreachable
 from switchyard.finding import Server
+from switchyard.scheduling.errors import Fault
 
 API = "/api/v1/"
 ANSWER_SECONDS = 60.0

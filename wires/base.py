@@ -20,7 +20,7 @@ from access.identifying import Identity
 from access.roles import Role
 from access.rules import PUBLIC
 from database.snapshots import one_snapshot
-from scheduling.errors import SwitchyardError, TooLarge
+from switchyard.scheduling.errors import SwitchyardError, TooLarge
 from wires import cors
 from wires.answering import Sent
 from wires.reading import Unreadable

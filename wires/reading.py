@@ -1,6 +1,6 @@
 """Reading requests: what is wrong with them, in nobody's words yet. Pure."""
 
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 
 class Unreadable(SwitchyardError):

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from access.guarding import Refusal
 from access.identifying import CHALLENGE
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 
 _ANSWERED = "_switchyard_answered"
 

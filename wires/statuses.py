@@ -4,17 +4,17 @@ from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from artifacts import errors as artifacts
-from jobs import services as jobs
-from jobs.abandoning import OnLists
-from jobs.layout import NoLayout, NotDrawn
-from jobs.quotas import OverQuota
-from jobs.reaching import NotPlaced
-from jobs.repeating import KeyReused
+from jobs.commands import control as jobs
+from jobs.commands.idempotency import KeyReused
+from jobs.drawing.layout import NoLayout, NotDrawn
+from jobs.leader.abandonment import OnLists
+from jobs.reading.reach import NotPlaced
+from jobs.store.quotas import OverQuota
 from nodes import generations
 from nodes import services as nodes
 from nodes.shutting_down import NotFromHere
 from nodes.versions import OtherVersion
-from scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
+from switchyard.scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
 from wires.reading import NotThere, Unreadable
 
 STATUSES: dict[type[SwitchyardError], int] = {

@@ -11,9 +11,9 @@ from django_filters.fields import IsoDateTimeField
 from rest_framework import serializers
 
 from jobs.models import Job
-from jobs.showing import named
+from jobs.reading.jobs import named
 from nodes.showing import node_named
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [(state.name, state.name) for state in JobState]
 _UNENCODED_ZONE = re.compile(r"(T.*) (?=\d\d:?\d\d$)")

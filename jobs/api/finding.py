@@ -4,8 +4,8 @@ from uuid import UUID
 
 from rest_framework.exceptions import NotFound
 
-from jobs.showing import id_of
-from jobs.showing_stages import stage_ids
+from jobs.reading.jobs import id_of
+from jobs.reading.stages import stage_ids
 
 LARGEST_INDEX = 2**31 - 1
 

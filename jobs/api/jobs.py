@@ -22,16 +22,18 @@ from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from database import rows
-from jobs import drawing, services, showing, submitting
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
 from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer, shaped
-from jobs.explaining import explain_job
-from jobs.repeating import made_before
-from jobs.showing_results import results_by_stage
-from jobs.showing_stages import ask_stages, infeasible, last_stages
-from scheduling.spec import Limits, parse
+from jobs.commands import control, submit
+from jobs.commands.idempotency import made_before
+from jobs.drawing import job_graph
+from jobs.reading import jobs
+from jobs.reading.explanations import explain_job
+from jobs.reading.results import results_by_stage
+from jobs.reading.stages import ask_stages, infeasible, last_stages
+from switchyard.scheduling.spec import Limits, parse
 
 LONGEST_KEY = 200
 #: Submissions that a process works on at once; more would take the processors from the jobs that wait to be placed. Bounded
@@ -65,7 +67,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     ordering = ("-number",)
     lookup_url_kwarg = "job"
     lookup_value_regex = "[^/]+"
-    queryset = showing.jobs()
+    queryset = jobs.jobs()
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: JobInFullSerializer}, parameters=[KEY])
     def create(self, request: Request) -> Response:
@@ -76,7 +78,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     def list(self, request: Request) -> Response:
         """List jobs, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response([shaped(JobSerializer, row) for row in showing.completed(page or [])])
+        return self.get_paginated_response([shaped(JobSerializer, row) for row in jobs.completed(page or [])])
 
     @extend_schema(responses=JobInFullSerializer)
     def retrieve(self, request: Request, job: str) -> Response:
@@ -89,7 +91,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Ask a job to stop; one that has ended is left as it is."""
         id_ = found_job(job)
         with transaction.atomic():
-            after = services.cancel(id_, by=identity_of(request).name)
+            after = control.cancel(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.cancel", id_)
         return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
 
@@ -99,7 +101,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Let a job go on that is held; one that is not, or has ended, is left as it is."""
         id_ = found_job(job)
         with transaction.atomic():
-            after = services.release(id_, by=identity_of(request).name)
+            after = control.release(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.release", id_)
         return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
 
@@ -109,7 +111,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Let a job end early: nothing more begins at its sources; one that has ended is left as it is."""
         id_ = found_job(job)
         with transaction.atomic():
-            after = services.drain(id_, by=identity_of(request).name)
+            after = control.drain(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.drain", id_)
         return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
 
@@ -119,7 +121,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Submit the part of a job that did not finish as a new job."""
         id_ = found_job(job)
         with transaction.atomic():
-            new = services.retry(id_, by=request.user.pk)
+            new = control.retry(id_, by=request.user.pk)
             audit.record(identity_of(request), "job.retry", id_, new=str(new))
         return _at(_in_full(new), request, status.HTTP_201_CREATED)
 
@@ -127,7 +129,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Delete a job that has ended."""
         id_ = found_job(job)
         with transaction.atomic():
-            services.delete(id_, by=identity_of(request).name)
+            control.delete(id_, by=identity_of(request).name)
             audit.record(identity_of(request), "job.delete", id_)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -135,7 +137,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     @action(detail=True)
     def summary(self, request: Request, job: str) -> Response:
         """Show one job as lists do: small however large the job, for whoever asks often."""
-        shown = showing.summary(found_job(job))
+        shown = jobs.summary(found_job(job))
         if shown is None:
             raise exceptions.NotFound(f"There is no job {job:.60}.")
         return Response(JobSerializer(shown).data)
@@ -157,13 +159,13 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     @action(detail=True, url_path=r"dag\.dot")
     def dag_dot(self, request: Request, job: str) -> HttpResponse:
         """Return the graph of a job in the language of Graphviz."""
-        return HttpResponse(drawing.job_dot(found_job(job)), content_type="text/vnd.graphviz; charset=utf-8")
+        return HttpResponse(job_graph.job_dot(found_job(job)), content_type="text/vnd.graphviz; charset=utf-8")
 
     @extend_schema(responses={(200, "image/svg+xml"): str})
     @action(detail=True, url_path=r"dag\.svg")
     def dag_svg(self, request: Request, job: str) -> HttpResponse:
         """Draw the graph of a job."""
-        return drawing.svg_response(found_job(job))
+        return job_graph.svg_response(found_job(job))
 
 
 def _key(request: Request) -> str | None:
@@ -184,9 +186,9 @@ def _submit(request: Request, key: str | None) -> tuple[dict[str, Any], bool]:
         return _in_full(known), False
     try:
         with AT_ONCE, transaction.atomic():
-            planned = submitting.plan(spec)
+            planned = submit.plan(spec)
             with rows.together():
-                made = submitting.store(planned, owner=owner, idempotency_key=key)
+                made = submit.store(planned, owner=owner, idempotency_key=key)
                 audit.record(identity_of(request), "job.submit", made, name=spec.name)
                 shown = _ask_in_full(made)
     except UniqueViolation:
@@ -210,7 +212,7 @@ def _in_full(id_: UUID) -> dict[str, Any]:
 
 
 def _ask_in_full(id_: UUID) -> rows.Answer[dict[str, Any]]:
-    job, its_stages = showing.ask_job(id_), ask_stages(id_)
+    job, its_stages = jobs.ask_job(id_), ask_stages(id_)
 
     def answer() -> dict[str, Any]:
         shown, found = job(), its_stages()

@@ -15,7 +15,7 @@ from access.roles import Role
 from artifacts.storage import LogKey, Stream, storage
 from database import rows
 from jobs.api.finding import found_index, found_stage, no_task
-from jobs.showing_tasks import attempt_of
+from jobs.reading.tasks import attempt_of
 
 MOST = 1024 * 1024
 LARGEST_OFFSET = 2**62

@@ -1,4 +1,4 @@
-"""Job descriptions pass as bytes: their one parser is scheduling.spec, which says what is wrong and where."""
+"""Job descriptions pass as bytes: their one parser is switchyard.scheduling.spec, which says what is wrong and where."""
 
 from collections.abc import Mapping
 from typing import IO, Any, Literal

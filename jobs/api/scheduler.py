@@ -14,13 +14,13 @@ from access.drf import Ruled, identity_of
 from access.reasons import LONGEST
 from access.roles import Role
 from access.strict import StrictSerializer
-from jobs import selectors
 from jobs.api.serializers import LeaderSerializer
-from jobs.submitting import hint
+from jobs.commands.submit import hint
+from jobs.reading import selectors
 from nodes import services
 from nodes.showing import scheduler
-from scheduling.allocation.base import ALGORITHMS
-from scheduling.placement.base import STRATEGIES
+from switchyard.scheduling.allocation.base import ALGORITHMS
+from switchyard.scheduling.placement.base import STRATEGIES
 
 
 class ChangesSerializer(StrictSerializer):

@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from access.strict import StrictSerializer
-from scheduling.failing import Category
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.failing import Category
+from switchyard.scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [state.name for state in JobState]
 TASK_STATES = [state.name for state in TaskState]

@@ -14,8 +14,8 @@ from access.roles import Role
 from jobs.api.finding import found_job, found_stage, no_stage
 from jobs.api.serializers import ResultsSerializer, StageInFullSerializer, StageSerializer, shaped
 from jobs.models import Stage
-from jobs.showing_results import stage_results
-from jobs.showing_stages import complete_stages, stage, stages_of
+from jobs.reading.results import stage_results
+from jobs.reading.stages import complete_stages, stage, stages_of
 
 
 class StageViewSet(Ruled, GenericViewSet[Any]):

@@ -20,10 +20,10 @@ from jobs.api.filters import TASK_STATES
 from jobs.api.finding import found_index, found_job, found_stage, no_task
 from jobs.api.serializers import TaskInFullSerializer, TaskSerializer, shaped
 from jobs.models import Task
-from jobs.showing_results import result_text
-from jobs.showing_stages import stage_ids
-from jobs.showing_tasks import BEFORE_ALL, Place, task, tasks, with_stage_names
-from scheduling.lifecycle import TaskState
+from jobs.reading.results import result_text
+from jobs.reading.stages import stage_ids
+from jobs.reading.tasks import BEFORE_ALL, Place, task, tasks, with_stage_names
+from switchyard.scheduling.lifecycle import TaskState
 
 PAGE, MOST = 50, 500
 STATE = OpenApiParameter("state", str, many=True, enum=[name for name, _ in TASK_STATES])

@@ -16,8 +16,8 @@ from access.drf import Ruled, identity_of
 from access.reasons import ReasonSerializer, reason_of
 from access.roles import Role
 from jobs.api.serializers import JobTypeSerializer, LimitSerializer
+from jobs.commands.control import set_job_type
 from jobs.models import JobType
-from jobs.services import set_job_type
 
 _RUNNING = Count("jobs", Q(jobs__started_at__isnull=False, jobs__ended_at__isnull=True))
 

@@ -11,4 +11,4 @@ from switchyard.finding import find
 def agent(ctx: typer.Context) -> None:
     """Run an agent on this machine; its own options follow (switchyard agent --help)."""
     server = find(os.environ, ctx.obj).url
-    os.execv(sys.executable, (sys.executable, "-m", "agent", "--server", server, *ctx.args))
+    os.execv(sys.executable, (sys.executable, "-m", "switchyard.agent", "--server", server, *ctx.args))

@@ -11,11 +11,11 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from scheduling.errors import InvalidSpec, SwitchyardError, TooLarge
 from switchyard.answers import JobStatus
 from switchyard.cli.screen import plain, say
 from switchyard.client import Client
 from switchyard.errors import Misconfigured, Refused, ServerFailed, Unpackable, Unreachable
+from switchyard.scheduling.errors import InvalidSpec, SwitchyardError, TooLarge
 
 INTERRUPTED = 130
 #: HTTP statuses by which the server says that the description or an option is at fault, not the moment.

@@ -9,7 +9,7 @@ from django.test import Client
 from access.middleware import guards_itself, is_guarded_by_drf
 from access.roles import Role
 from access.rules import PUBLIC, rule_of
-from agent.messages import IDENTITY
+from switchyard.messaging.messages import IDENTITY
 from tests.access.routes import Route, routes
 from tests.people import as_
 

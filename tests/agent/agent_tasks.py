@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from agent.wire import ITEM
 from switchyard import task as tasks
+from switchyard.agent.worker.pipes import ITEM
 from switchyard.task import FAILED, Canceled, Task
 
 

@@ -322,9 +322,9 @@ def raises_in_worker() -> Any:
     """Break what the worker itself stands on."""
     os.close(1)
     logging.raiseExceptions = False
-    import agent.results
+    import switchyard.agent.worker.results
 
-    agent.results.INLINE = None  # type: ignore[assignment]
+    switchyard.agent.worker.results.INLINE = None  # type: ignore[assignment]
     return "x"
 
 

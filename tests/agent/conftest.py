@@ -22,8 +22,8 @@ import pytest
 import redis
 from celery import Celery
 
-from agent import transport
-from agent.messages import COMMAND_TASK, IDENTITY, Command, Launch, Report, queue_of
+from switchyard.messaging import transport
+from switchyard.messaging.messages import COMMAND_TASK, IDENTITY, Command, Launch, Report, queue_of
 
 SECONDS = 40.0
 ROOT = Path(__file__).parents[2]
@@ -372,7 +372,7 @@ class Agent:
         self, server: Server, options: Sequence[str], env: dict[str, str], python: Sequence[str], stderr: IO[str]
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*python, "-m", "agent", "--server", server.url, "--name", "node", "--data", str(self.data), *options],
+            [*python, "-m", "switchyard.agent", "--server", server.url, "--name", "node", "--data", str(self.data), *options],
             cwd=ROOT,
             env={
                 **{name: os.environ[name] for name in ("PATH",)},

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agent import machine
+from switchyard.agent.machine import description
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.brokers import Broker, own_broker
 
@@ -93,7 +93,7 @@ def test_an_agent_says_its_version_and_ends_where_it_does_not_fit(
     server: Server, start_agent: Callable[..., Agent], tmp_path: Path
 ) -> None:
     start_agent()
-    assert server.registrations[0]["version"] == machine.version()
+    assert server.registrations[0]["version"] == description.version()
     server.refusal = "This agent is of version 1, the server of version 2."
     agent = start_agent(data=tmp_path / "other")
     assert server.refusal in agent.wait(20)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import cgroups
-from agent.cgroups import V2, Version
+from switchyard.agent.processes import cgroups
+from switchyard.agent.processes.cgroups import V2, Version
 from tests.agent.conftest import ROOT, Agent, Server, wait_until
 from tests.agent.test_stopping import running
 
@@ -141,7 +141,7 @@ INSIDE = f"""
 import os, sys
 from dataclasses import replace
 from pathlib import Path
-from agent import cgroups
+from switchyard.agent.processes import cgroups
 base = Path(sys.argv[1])
 (base / "cgroup.procs").write_text("0")
 groups = cgroups.Groups(base, {BARE}, "x")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent import encoding
+from switchyard.messaging import encoding
 
 
 class Kind(StrEnum):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import faults
-from agent.fitness import STANDS
-from agent.zygotes import PIPE
+from switchyard.agent.machine import faults
+from switchyard.agent.machine.fitness import STANDS
+from switchyard.agent.processes.zygotes import PIPE
 from tests.agent.conftest import Agent, Server
 from tests.agent.test_full_disk import until_fault, until_fit
 

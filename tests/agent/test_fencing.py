@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.fencing import Fence
-from agent.floor import SPARE
-from jobs import recovering
+from jobs.leader import recovery
+from switchyard.agent.fencing import Fence
+from switchyard.agent.pool import SPARE
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, alive, running
 from tests.agent.test_surviving import guardians
@@ -142,6 +142,6 @@ def test_zygotes_of_jobs_that_have_ended_do_not_pile_up(agent: Agent, server: Se
 @pytest.mark.parametrize("grace", [0, 1, 44, 45, 46, 50, 51, 60, 600, 86_400])
 def test_a_task_is_killed_ten_seconds_before_the_server_gives_it_up(grace: float) -> None:
     fence = Fence()
-    given_up = max(recovering.LOST, grace + recovering.MARGIN)
+    given_up = max(recovery.LOST, grace + recovery.MARGIN)
     assert fence.term_after(grace) < fence.kill_after(grace) <= given_up - 10
     assert fence.term_after(grace) >= min(grace, 45)

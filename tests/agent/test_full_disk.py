@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from agent.faults import space
+from switchyard.agent.machine.faults import space
 from tests.agent.conftest import SECONDS, Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, alive, running
 

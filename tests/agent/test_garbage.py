@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.journal import read
-from agent.wire import STATUS, Page, new_page
+from switchyard.agent.disk.journal import read
+from switchyard.agent.worker.pipes import STATUS, Page, new_page
 from tests.agent.conftest import Agent, Server
 from tests.agent.test_reuse import run
 

@@ -4,7 +4,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.secret import Secret
+from switchyard.agent.disk.secret import Secret
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, alive, running
 

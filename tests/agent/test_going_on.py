@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from agent.messages import Launch
+from switchyard.messaging.messages import Launch
 from tests.agent.conftest import Agent, Server
 from tests.agent.test_stopping import running
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import recovering
-from agent.journal import LARGE, MOSTLY_OVER, Journal, read
+from switchyard.agent import recovery
+from switchyard.agent.disk.journal import LARGE, MOSTLY_OVER, Journal, read
 from tests.agent.conftest import Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, running
 
@@ -122,8 +122,8 @@ def test_after_a_reboot_the_session_does_not_go_on(start_agent: Callable[..., Ag
     server.launch(1, 2, python=WAIT, args=[str(tmp_path)])
     running(tmp_path)
     first.kill()
-    assert recovering.last_session(first.data / "journal", Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-    assert not recovering.last_session(first.data / "journal", "another boot")
+    assert recovery.last_session(first.data / "journal", Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    assert not recovery.last_session(first.data / "journal", "another boot")
 
 
 def test_a_write_that_fails_is_undone_until_the_journal_is_begun_anew(tmp_path: Path, limited: Callable[[int], None]) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from agent.encoding import encode
-from agent.ends import BLANK
-from agent.reports import FULL, LONGEST, RESEND, Reports
+from switchyard.agent.outcomes import BLANK
+from switchyard.agent.reports import FULL, LONGEST, RESEND, Reports
+from switchyard.messaging.encoding import encode
 
 
 def test_only_the_oldest_report_is_sent_again_and_ever_more_rarely() -> None:

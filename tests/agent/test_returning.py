@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent import results
+from switchyard.agent.worker import results
 from tests.agent import careless_tasks
 from tests.agent.conftest import Agent, Server, wait_until
 

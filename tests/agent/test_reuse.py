@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent import traces
+from switchyard.agent.worker import traces
 from tests.agent import careless_tasks
 from tests.agent.conftest import ROOT, Agent, Server, wait_until
 from tests.agent.test_stopping import alive
@@ -130,7 +130,10 @@ ORDINARY = (
 @pytest.mark.parametrize(("lines", "seen"), [(SETTINGS, True), (ORDINARY, False)])
 def test_changed_settings_of_modules_are_seen(tmp_path: Path, lines: tuple[str, ...], seen: bool) -> None:
     """Each beside those before it, in a process of their own."""
-    program = ["import decimal, gc, locale, logging, os, socket, sys, time, warnings", "from agent import traces"]
+    program = [
+        "import decimal, gc, locale, logging, os, socket, sys, time, warnings",
+        "from switchyard.agent.worker import traces",
+    ]
     for line in lines:
         program += ["before = traces.look()", line, f"assert (traces.look() != before) == {seen}, {line!r}"]
     subprocess.run([sys.executable, "-c", "\n".join(program)], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)

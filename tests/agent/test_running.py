@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.reports import HOLD
+from switchyard.agent.reports import HOLD
 from tests.agent.conftest import Agent, Server
 
 

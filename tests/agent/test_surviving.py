@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.messages import Launch
+from switchyard.messaging.messages import Launch
 from tests.agent.conftest import SECONDS, Agent, Server, wait_until
 from tests.agent.test_stopping import WAIT, alive, running
 
@@ -17,7 +17,7 @@ def guardians(agent: Agent) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
-            if b"agent.guardian" in path.read_bytes() and parent == agent.process.pid:
+            if b"switchyard.agent.processes.guardian" in path.read_bytes() and parent == agent.process.pid:
                 found.append(int(path.parent.name))
         except OSError:
             continue

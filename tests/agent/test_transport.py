@@ -16,8 +16,8 @@ import redis
 from celery import Celery
 from celery.worker import state
 
-from agent import transport
-from agent.consuming import CANARY_TASK, ENDED, Consumer, Hearing
+from switchyard.messaging import transport
+from switchyard.messaging.consumer import CANARY_TASK, ENDED, Consumer, Hearing
 from tests.agent.conftest import wait_until
 from tests.brokers import Broker, own_broker
 
@@ -87,7 +87,7 @@ def test_a_consumer_knows_whether_messages_reach_it(tmp_path: Path, monkeypatch:
 def test_a_process_whose_consumer_ends_ends_with_it(redis_url: str, broker: redis.Redis) -> None:
     ends = """
 import sys, time
-from agent.consuming import ENDED, Consumer, Hearing
+from switchyard.messaging.consumer import ENDED, Consumer, Hearing
 from tests.agent.test_transport import app_on
 app = app_on(sys.argv[1])
 app.WorkController = lambda **_: sys.exit("no more")

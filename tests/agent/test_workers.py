@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.wire import new_page
-from agent.workers import PIPE, Worker
+from switchyard.agent.processes.workers import PIPE, Worker
+from switchyard.agent.worker.pipes import new_page
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
-from agent.messages import IDENTITY, Heartbeat
 from artifacts.folder import Folder
 from artifacts.storage import storage
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Stage
 from nodes.models import Node
+from switchyard.messaging.messages import IDENTITY, Heartbeat
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 

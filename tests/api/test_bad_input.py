@@ -9,7 +9,7 @@ from django.test import Client
 
 from access.models import AuditEntry
 from jobs.models import Job, JobType, Stage, Task
-from scheduling.spec.limits import Limits
+from switchyard.scheduling.spec.limits import Limits
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from access.models import AuditEntry
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from nodes import services
 from nodes.models import Condition, Event, Node
 from tests.jobs.agents import ListAgent, turn

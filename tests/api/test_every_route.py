@@ -9,7 +9,7 @@ from django.test import Client
 from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes.models import Event
 from tests.access.routes import Route, routes

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from access.models import AuditEntry
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from tests.jobs.agents import ListAgent, turn
 

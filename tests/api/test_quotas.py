@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduling.lifecycle import JOB_ENDS, JOB_TRANSITIONS, TASK_ENDS, TASK_TRANSITIONS, diagram
+from switchyard.scheduling.lifecycle import JOB_ENDS, JOB_TRANSITIONS, TASK_ENDS, TASK_TRANSITIONS, diagram
 
 DOCUMENT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
-NAMES = sorted(set(re.findall(r"`((?:jobs|scheduling|agent|nodes)(?:\.\w+)+)`", DOCUMENT)))
+NAMES = sorted(set(re.findall(r"`((?:jobs|switchyard|nodes)(?:\.\w+)+)`", DOCUMENT)))
 
 
 def test_the_state_diagrams_are_those_of_the_tables() -> None:
@@ -19,7 +19,9 @@ def test_the_state_diagrams_are_those_of_the_tables() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_it_names_exists(name: str) -> None:
-    package, module, *attributes = name.split(".")
-    found = importlib.import_module(f"{package}.{module}")
-    for attribute in attributes:
-        found = getattr(found, attribute)
+    package, *parts = name.split(".")
+    found = importlib.import_module(package)
+    for part in parts:
+        if not hasattr(found, part):
+            importlib.import_module(f"{found.__name__}.{part}")
+        found = getattr(found, part)

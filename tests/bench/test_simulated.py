@@ -1,7 +1,7 @@
 """A simulated agent keeps the rules of the protocol that real ones keep."""
 
-from agent.messages import Command, Launch, Report
 from bench.simulated import CONFIRM, PATIENCE, RESEND, SimulatedAgent, Task
+from switchyard.messaging.messages import Command, Launch, Report
 
 SESSION = "session"
 STAGE = 7

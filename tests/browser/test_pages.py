@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from access.roles import Role
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes.models import Node, Scheduler
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.browser.conftest import Open
 from tests.jobs.agents import ListAgent, turn
 

@@ -7,11 +7,11 @@ from random import Random
 
 from django.db import DatabaseError, connection
 
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
 from jobs.models import Job
 from nodes import showing
 from nodes.models import NodeResource
-from scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
 from tests.campaign import faults
 from tests.campaign.site import Site
 from tests.flows.graphs import described, graph, wrong

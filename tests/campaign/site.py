@@ -86,7 +86,7 @@ class Site:
         options = ("--name", name, "--data", str(data), "--server", f"http://127.0.0.1:{web.port}", "--slots", "1")
         token = self.stack.credentials["node_token"]
         url = f"redis://127.0.0.1:{queue.port}/0"
-        self.stack.start(alias or name, "-m", "agent", *options, SWITCHYARD_NODE_TOKEN=token, REDIS_URL=url)
+        self.stack.start(alias or name, "-m", "switchyard.agent", *options, SWITCHYARD_NODE_TOKEN=token, REDIS_URL=url)
 
     def client(self) -> redis.Redis:
         """Return a client of the broker."""

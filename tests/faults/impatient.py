@@ -15,7 +15,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
     sys.path.insert(0, str(Path.cwd()))
     django.setup()
-    from jobs import watchdog
+    from jobs.leader import watchdog
 
     watchdog.start = partial(watchdog.start, limit=LIMIT)
     call_command("scheduler")

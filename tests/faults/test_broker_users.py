@@ -15,11 +15,11 @@ from django.utils import timezone
 from access import tokens
 from access.models import Token
 from access.roles import Role
-from agent import transport
-from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, IDENTITY, REPORT_QUEUE, queue_of
 from nodes import services
 from nodes.models import Event, Node
-from scheduling.lifecycle import JobState
+from switchyard.messaging import transport
+from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, IDENTITY, REPORT_QUEUE, queue_of
+from switchyard.scheduling.lifecycle import JobState
 from tests.brokers import Broker, place, without_acl
 from tests.faults.test_kills import COUNT, begun, in_flight, submit
 from tests.faults.tls import TlsEnd

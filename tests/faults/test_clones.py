@@ -7,7 +7,7 @@ import pytest
 
 from jobs.models import Attempt, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.flows.stack import Stack, Watch
 
 pytestmark = pytest.mark.faults
@@ -34,7 +34,7 @@ def test_a_clone_of_a_live_agent_is_refused_and_the_original_goes_on(stack: Stac
     session = Node.objects.get().session
     clone = cloned(stack.folder / "n1", stack.folder / "clone")
     options = ("--name", "n1", "--data", str(clone), "--server", stack.url, "--slots", "2", "--no-cgroups")
-    stack.start("clone", "-m", "agent", *options, SWITCHYARD_NODE_TOKEN=stack.credentials["node_token"])
+    stack.start("clone", "-m", "switchyard.agent", *options, SWITCHYARD_NODE_TOKEN=stack.credentials["node_token"])
     refused = "Another agent runs as this node since"
     stack.until(lambda: refused in (stack.folder / "clone.log").read_text(), "the clone is refused")
     assert stack.wait(job).state == JobState.FINISHED

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from database import rows
-from jobs import watchdog
+from jobs.leader import watchdog
 from jobs.models import Job
 from nodes.models import Event
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.faults.impatient import LIMIT
 from tests.flows.stack import Stack, Watch
 

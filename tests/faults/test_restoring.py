@@ -15,11 +15,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
 from jobs.models import Job, Stage
 from nodes import showing
 from nodes.models import Event, NodeResource
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.flows.stack import Stack
 
 pytestmark = pytest.mark.faults

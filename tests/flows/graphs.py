@@ -6,8 +6,8 @@ from typing import Any
 from zlib import crc32
 
 from jobs.models import Edge, Job, Stage, Task
-from scheduling.dag import inputs
-from scheduling.lifecycle import TaskState
+from switchyard.scheduling.dag import inputs
+from switchyard.scheduling.lifecycle import TaskState
 
 WORK = """
 import json, time

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 from django.db import InterfaceError, OperationalError, connection
 
-from jobs.invariants import Violation, violations
+from jobs.checks.invariants import Violation, violations
+from jobs.commands.submit import submit
 from jobs.models import Job
-from jobs.submitting import submit
-from scheduling.lifecycle import JOB_ENDS
-from scheduling.spec import from_data
+from switchyard.scheduling.lifecycle import JOB_ENDS
+from switchyard.scheduling.spec import from_data
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -77,7 +77,7 @@ class Stack:
         """Start an agent, whose folder outlives it."""
         self._agents.add(name)
         options = ("--name", name, "--data", str(self.folder / name), "--server", self.url, "--slots", str(slots))
-        return self.start(name, "-m", "agent", *options, SWITCHYARD_NODE_TOKEN=self.credentials["node_token"])
+        return self.start(name, "-m", "switchyard.agent", *options, SWITCHYARD_NODE_TOKEN=self.credentials["node_token"])
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a process of the stack a signal."""

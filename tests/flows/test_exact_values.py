@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs import services
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
+from jobs.commands import control
 from jobs.models import Job, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.flows.stack import ROOT, Stack
 
 WORK = """
@@ -81,7 +81,7 @@ def test_values_reach_tasks_and_people_as_they_were_given(two_agents: Stack, don
     assert results(done, "each") == [repr([VALUE, None])] * 2
     assert repr(results(done, "command")) == repr([{"give": [GIVEN]}])
     _assert_shown(two_agents, done)
-    described = services.stored_spec(done)
+    described = control.stored_spec(done)
     assert repr([described["config"], described["stages"][0]["args"]]) == repr([{"value": VALUE}, [VALUE]])
     assert violations() == []
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
 from jobs.models import Task
 from nodes.models import Node
-from scheduling.handing import digest
-from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.handing import digest
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import JobState
 from tests.flows.stack import Stack
 
 WORK = """

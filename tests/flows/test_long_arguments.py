@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import redis
 
-from agent.messages import queue_of
-from jobs import services
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
+from jobs.commands import control
 from jobs.models import Stage, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.messaging.messages import queue_of
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.flows import digesting
 from tests.flows.digesting import digest
 from tests.flows.stack import Stack
@@ -84,7 +84,7 @@ def test_a_server_that_is_away_is_waited_for_and_a_cancel_is_not(two_agents: Sta
         return any(str(named) in (node.figures or {}).get("fetching", {}) for node in Node.objects.all())
 
     stack.until(fetches, "an agent says what it fetches")
-    services.cancel(canceled.id, by="ann")
+    control.cancel(canceled.id, by="ann")
     assert stack.wait(canceled).state == JobState.CANCELED
     assert not Task.objects.filter(started_at__isnull=False).exists()
     stack.start_web()

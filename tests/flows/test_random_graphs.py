@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs import services
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
+from jobs.commands import control
 from jobs.models import Job, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.flows.graphs import described, graph, wrong
 from tests.flows.stack import Stack
 
@@ -29,7 +29,7 @@ def test_every_task_is_handed_what_those_before_it_gave(stack: Stack, agents: in
     for job in rng.sample(jobs, 2):
         job.refresh_from_db()
         if job.ended_at is None:
-            services.drain(job.id, by="a test")
+            control.drain(job.id, by="a test")
             drained.add(job.id)
     stack.until(lambda: Task.objects.filter(state=TaskState.FINISHED).count() > 20, "work is in flight")
     if agents > 1:

@@ -3,11 +3,11 @@
 import signal
 from pathlib import Path
 
-from jobs import services
-from jobs.invariants import violations
+from jobs.checks.invariants import violations
+from jobs.commands import control
 from jobs.models import Task
 from nodes.models import Event, Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.flows.stack import Stack, Watch
 
 SQUARE = "bench.callables:square"
@@ -73,7 +73,7 @@ def test_a_job_drains_and_ends_with_what_had_begun(stack: Stack, tmp_path: Path)
     )
     source = Task.objects.filter(stage__name="a")
     stack.until(lambda: source.filter(state=TaskState.RUNNING).count() == 2, "two tasks run")
-    services.drain(job.id, by="ada")
+    control.drain(job.id, by="ada")
     stack.until(lambda: source.filter(state=TaskState.CANCELED).count() == 7, "what has not begun is canceled")
     (tmp_path / "go").touch()
     assert stack.wait(job).state == JobState.FINISHED

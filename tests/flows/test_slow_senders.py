@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.messages import IDENTITY
 from nodes import services
+from switchyard.messaging.messages import IDENTITY
 from tests.flows.stack import Stack
 
 #: Far more than what is measured by hand, and far less than the time for which a slow sender goes on.

@@ -8,11 +8,11 @@ from typing import Any
 
 import redis
 
-from agent.messages import Command, Finished, Launch, Report, queue_of
 from jobs.inbox import inbox
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from nodes import services
-from scheduling.indexes import IndexSet
+from switchyard.messaging.messages import Command, Finished, Launch, Report, queue_of
+from switchyard.scheduling.indexes import IndexSet
 
 
 class ListAgent:

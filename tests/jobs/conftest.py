@@ -8,12 +8,12 @@ import pytest
 import redis
 from django.utils import timezone
 
-from jobs import lease
-from jobs.invariants import violations
-from jobs.leading import Leader
+from jobs.checks.invariants import violations
+from jobs.commands.submit import submit
+from jobs.leader import lease
+from jobs.leader.loop import Leader
 from jobs.models import Job, Lease
-from jobs.submitting import submit
-from scheduling.spec import from_data
+from switchyard.scheduling.spec import from_data
 from tests.jobs.agents import ListAgent
 
 NOOP = {"python": "bench.callables:square"}

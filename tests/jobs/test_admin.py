@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from access import tokens
 from access.models import AuditEntry
 from access.roles import Role, grant
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job, JobType
 from nodes.models import Node, Scheduler
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -7,11 +7,11 @@ import pytest
 import redis
 from django.utils import timezone
 
-from jobs.explaining import explain_job
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
+from jobs.reading.explanations import explain_job
 from nodes.models import Event, Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.agent.conftest import wait_until
 from tests.jobs.agents import ListAgent, turn
 

@@ -9,15 +9,15 @@ from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
-from jobs import incarnation
-from jobs.clocks import DatabaseClock
-from jobs.invariants import violations
-from jobs.leading import Leader
-from jobs.lease import LeaseLost
+from jobs.checks.invariants import violations
+from jobs.leader import incarnation
+from jobs.leader.clocks import DatabaseClock
+from jobs.leader.lease import LeaseLost
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.test_reconciling import beat
 

@@ -7,13 +7,13 @@ import pytest
 from django.utils import timezone
 
 from database import rows
-from jobs import services
-from jobs.explaining import explain_job
-from jobs.invariants import violations
-from jobs.leading import Leader
+from jobs.checks.invariants import violations
+from jobs.commands import control
+from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
-from jobs.showing_pressure import held_back, held_shares
-from scheduling.lifecycle import JobState, TaskState
+from jobs.reading.explanations import explain_job
+from jobs.reading.pressure import held_back, held_shares
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -102,7 +102,7 @@ def test_a_job_that_drains_leaves_nothing_held_back(leader: Leader, agent: ListA
     made = job({"a": {"parallelism": 9}, "b": {"parallelism": 9, "needs": [need("a", 2)]}})
     placed(leader, agent, "a")
     turn(leader, agent.start(tasks(agent, "a", 0, 1)))
-    services.drain(made.id, by="ada")
+    control.drain(made.id, by="ada")
     work_off(leader, agent)
     made.refresh_from_db()
     assert made.state == JobState.FINISHED
@@ -119,7 +119,7 @@ def test_a_retried_job_goes_on_from_what_is_there(leader: Leader, agent: ListAge
     turn(leader, agent.give_back(agent.tasks()))
     made.refresh_from_db()
     assert made.state == JobState.FAILED
-    again = Job.objects.get(id=services.retry(made.id, by=None))
+    again = Job.objects.get(id=control.retry(made.id, by=None))
     work_off(leader, agent)
     again.refresh_from_db()
     assert again.state == JobState.FINISHED

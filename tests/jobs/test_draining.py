@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs import services
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from nodes.models import Event
-from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -25,7 +25,7 @@ def placed(leader: Leader, agent: ListAgent) -> Tasks:
 
 def drained(leader: Leader, agent: ListAgent, job: Job) -> Tasks:
     """Drain a job and let the agent give back what it is asked for; return what it still has."""
-    services.drain(job.id, by="ada")
+    control.drain(job.id, by="ada")
     turn(leader)
     back = {
         (stage, attempt, index)
@@ -94,7 +94,7 @@ def test_what_is_handed_nothing_at_all_does_not_begin_either(leader: Leader, age
 def test_a_job_of_which_nothing_began_is_finished_at_once(leader: Leader, job: Submit) -> None:
     deep = {f"s{n}": {"needs": [f"s{n - 1}"], "parallelism": 2} for n in range(1, 120)}
     made = job({"s0": {"parallelism": 6000}, **deep, "e": {"foreach": {"from": "s3"}}})
-    services.drain(made.id, by="ada")
+    control.drain(made.id, by="ada")
     turn(leader)
     assert state(made) == JobState.FINISHED
     assert set(states("s0")) == set(states("s119")) == {"CANCELED"}
@@ -137,22 +137,22 @@ def test_a_drained_job_that_fails_or_is_canceled_ends_as_that(leader: Leader, ag
     turn(leader, agent.start(placed(leader, agent)[:1]))
     turn(leader, agent.fail(drained(leader, agent, made)))
     assert state(made) == JobState.FAILED
-    services.drain(made.id, by="ada")
+    control.drain(made.id, by="ada")
     assert state(made) == JobState.FAILED
 
 
 def test_a_job_that_stops_cannot_drain(leader: Leader, agent: ListAgent, job: Submit) -> None:
     made = job({"a": {}})
     turn(leader, agent.start(placed(leader, agent)))
-    services.cancel(made.id, by="ada")
-    with pytest.raises(services.Stopping):
-        services.drain(made.id, by="ada")
+    control.cancel(made.id, by="ada")
+    with pytest.raises(control.Stopping):
+        control.drain(made.id, by="ada")
 
 
 def test_a_recall_is_repeated_until_it_is_answered(leader: Leader, agent: ListAgent, job: Submit) -> None:
     made = job({"a": {"parallelism": 4}})
     placed(leader, agent)
-    services.drain(made.id, by="ada")
+    control.drain(made.id, by="ada")
     turn(leader)
     lost = agent.listen()
     turn(leader)

@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 import pytest
 from django.utils import timezone
 
-from jobs import drawing, layout, layouts, svg
-from jobs.drawing import EdgeView, StageView, dot, job_dot, job_svg
-from jobs.layout import Layout, NoLayout, lay_out
-from jobs.leading import Leader
+from jobs.commands.control import NoSuchJob
+from jobs.drawing import job_graph, layout, layouts, svg
+from jobs.drawing.job_graph import EdgeView, StageView, dot, job_dot, job_svg
+from jobs.drawing.layout import Layout, NoLayout, lay_out
+from jobs.leader.loop import Leader
 from jobs.models import Job, LaidOut
-from jobs.services import NoSuchJob
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -62,7 +62,7 @@ def test_an_unknown_job_is_not_drawn() -> None:
 
 @pytest.mark.parametrize("name", NASTY)
 def test_names_are_never_markup_in_the_svg(name: str) -> None:
-    picture = svg.draw(lay_out(1, ()), [stage(name)], {}, drawing.COLOURS)
+    picture = svg.draw(lay_out(1, ()), [stage(name)], {}, job_graph.COLOURS)
     root = ElementTree.fromstring(svg.alone(picture))
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags == {"svg", "style", "title", "defs", "marker", "path", "g", "rect", "circle", "text"}
@@ -117,7 +117,7 @@ def test_a_graph_that_was_not_laid_out_is_not_tried_at_each_view(monkeypatch: py
         with pytest.raises(NoLayout, match="Graphviz failed"):
             lay_out(6, ((0, 5),))
     assert runs.read_text().splitlines() == ["run"]
-    monkeypatch.setattr("jobs.layout.time.monotonic", lambda now=time.monotonic: now() + layout.FAILED_FOR)
+    monkeypatch.setattr("jobs.drawing.layout.time.monotonic", lambda now=time.monotonic: now() + layout.FAILED_FOR)
     with pytest.raises(NoLayout):
         lay_out(6, ((0, 5),))
     assert runs.read_text().splitlines() == ["run", "run"]
@@ -196,7 +196,7 @@ def test_only_the_newest_layouts_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.django_db
 def test_too_many_stages_are_counted_instead_of_drawn(job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "MOST_DRAWN", 2)
+    monkeypatch.setattr(job_graph, "MOST_DRAWN", 2)
     made = job({"a": {}, "b": {}, "c": {}})
     assert texts(job_svg(made.id)) == ["3 stages are too many to draw (at most 2). The table has them all."]
     assert job_dot(made.id).count("label=") == 3
@@ -204,7 +204,7 @@ def test_too_many_stages_are_counted_instead_of_drawn(job: Submit, monkeypatch: 
 
 @pytest.mark.django_db
 def test_the_answer_is_closed_to_scripts_and_guessing(job: Submit) -> None:
-    answer = drawing.svg_response(job({"a": {}}).id)
+    answer = job_graph.svg_response(job({"a": {}}).id)
     assert answer["Content-Type"] == "image/svg+xml"
     assert answer["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     assert answer["X-Content-Type-Options"] == "nosniff"

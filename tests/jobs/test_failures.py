@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import services
-from jobs.invariants import violations
-from jobs.leading import Leader
+from jobs.checks.invariants import violations
+from jobs.commands import control
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
 from nodes.models import NodeResource
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -160,7 +160,7 @@ def test_a_canceled_job_ends_when_its_agents_have_confirmed(leader: Leader, agen
     submitted = job({"a": {"parallelism": 5000}})
     tasks = placed(leader, agent)
     turn(leader, agent.start(tasks[:1]))
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     turn(leader)
     assert the_job()[0] == JobState.CANCELING
     agent.listen()
@@ -175,7 +175,7 @@ def test_a_canceled_job_ends_when_its_agents_have_confirmed(leader: Leader, agen
 def test_a_cancel_is_said_again_until_it_is_confirmed(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}})
     placed(leader, agent)
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     turn(leader)
     agent.listen()
     agent.cancels.clear()
@@ -193,7 +193,7 @@ def test_retrying_a_job_reuses_what_had_finished(leader: Leader, agent: ListAgen
     turn(leader, agent.fail(agent.tasks()))
     turn(leader)
     assert the_job()[0] == JobState.FAILED
-    again = Job.objects.get(id=services.retry(submitted.id, by=None))
+    again = Job.objects.get(id=control.retry(submitted.id, by=None))
     assert again.retried_from_id == submitted.id
     assert [(index) for _, _, index in placed(leader, agent)] == [0]
     turn(leader, agent.finish(agent.tasks()))
@@ -202,12 +202,12 @@ def test_retrying_a_job_reuses_what_had_finished(leader: Leader, agent: ListAgen
 
 def test_a_live_job_is_neither_deleted_nor_retried(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}})
-    with pytest.raises(services.StillLive):
-        services.delete(submitted.id, by="ann")
-    with pytest.raises(services.StillLive):
-        services.retry(submitted.id, by=None)
+    with pytest.raises(control.StillLive):
+        control.delete(submitted.id, by="ann")
+    with pytest.raises(control.StillLive):
+        control.retry(submitted.id, by=None)
     turn(leader, agent.finish(placed(leader, agent)))
-    services.delete(submitted.id, by="ann")
+    control.delete(submitted.id, by="ann")
     assert not Task.objects.exists()
     assert not Job.objects.exists()
 

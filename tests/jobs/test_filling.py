@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from jobs import memory, services
+from jobs.commands import control
 from jobs.inbox import Hint
-from jobs.leading import Leader
+from jobs.leader import memory
+from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Task
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -88,7 +89,7 @@ def test_nothing_follows_in_a_job_that_is_canceled_meanwhile(leader: Leader, age
     leader.turn([Hint.PLACE])
     placed = Assignment.objects.count()
     assert placed < 150
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     turn(leader)
     assert Assignment.objects.count() == placed
     agent.listen()

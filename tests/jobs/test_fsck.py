@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from access.models import AuditEntry
 from access.roles import Role, grant
-from jobs import unexplained
-from jobs.leading import Leader
+from jobs.checks import waits
+from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Condition, Event, Node
@@ -133,7 +133,7 @@ def test_a_change_by_a_person_without_its_row_in_the_audit_is_found(leader: Lead
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unexplained, "APART", 0.0)
+    monkeypatch.setattr(waits, "APART", 0.0)
 
 
 @pytest.mark.usefixtures("looks")
@@ -182,6 +182,6 @@ def test_what_waits_behind_nothing_on_a_list_is_found(leader: Leader, agent: Lis
 
 def test_what_is_only_seen_once_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter([{"just placed", "stuck"}, {"stuck", "new"}])
-    monkeypatch.setattr(unexplained, "_look", lambda: next(looks))
-    monkeypatch.setattr(unexplained, "APART", 0.0)
-    assert unexplained.unexplained() == ["stuck"]
+    monkeypatch.setattr(waits, "_look", lambda: next(looks))
+    monkeypatch.setattr(waits, "APART", 0.0)
+    assert waits.unexplained() == ["stuck"]

@@ -8,14 +8,15 @@ import pytest
 import redis
 from django.utils import timezone
 
-from jobs import gangs, recovering, services
-from jobs.explaining import explain_job
-from jobs.invariants import violations
-from jobs.leading import Leader
+from jobs.checks.invariants import violations
+from jobs.commands import control
+from jobs.leader import gangs, recovery
+from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
+from jobs.reading.explanations import explain_job
 from nodes.models import Node, NodeResource
-from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -162,7 +163,7 @@ def test_a_lost_node_takes_the_whole_gang_to_other_nodes(
     one, other = pair
     running(leader, pair)
     Node.objects.filter(id=one.node).update(heard_at=timezone.now() - timedelta(seconds=61))
-    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
     assert sorted(states()) == ["CANCELING"] * 2 + ["CREATED"] * 2
     leader.tick()
     third = ListAgent(broker, "n3")
@@ -195,7 +196,7 @@ def test_a_job_that_is_canceled_while_its_gang_breaks_ends(leader: Leader, pair:
     mine, _ = running(leader, pair)
     turn(leader, one.fail(mine[:1]))
     obey(leader, one)
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     obey(leader, other)
     turn(leader)
     assert the_job() == ("CANCELED", "canceled by ann")
@@ -209,7 +210,7 @@ def test_a_retried_job_runs_an_unfinished_gang_again_as_a_whole(leader: Leader, 
     turn(leader, one.finish(mine))
     turn(leader, other.fail(theirs))
     turn(leader)
-    again = services.retry(failed.id, by=None)
+    again = control.retry(failed.id, by=None)
     running(leader, pair)
     assert Stage.objects.get(job=again).counts[TaskState.RUNNING] == 4
     turn(leader, *(agent.finish(agent.tasks()) for agent in pair))
@@ -258,7 +259,7 @@ def test_a_gang_whose_job_stops_is_not_said_to_be_tried_again(leader: Leader, pa
     one, other = pair
     mine, _ = running(leader, pair)
     turn(leader, one.fail(mine[:1]))
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     assert not [reason for reason in reasons(submitted) if "gang" in reason]
     for agent in (one, other):
         obey(leader, agent)
@@ -314,7 +315,7 @@ class Chance:
 
     def lose(self, agent: ListAgent, tasks: list[Named]) -> None:
         Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=61))
-        recovering.watch_nodes(listening=1000, epoch=self.leader.epoch)
+        recovery.watch_nodes(listening=1000, epoch=self.leader.epoch)
         self.agents[self.agents.index(agent)] = ListAgent(agent.broker, agent.name)
 
 

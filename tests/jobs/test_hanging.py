@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from agent.fencing import Fence
-from agent.heartbeats import INTERVAL
-from jobs import hanging, lease, services, watchdog
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader import hangs, lease, watchdog
+from jobs.leader.loop import Leader
 from jobs.models import FailedStep, Job, Lease, Stage
 from nodes.models import Event
-from scheduling.lifecycle import JobState
+from switchyard.agent.fencing import Fence
+from switchyard.agent.network.heartbeats import INTERVAL
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -45,17 +46,17 @@ def test_one_end_holds_nobody_and_is_forgotten(
     leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [job({"a": {}}), job({"b": {}})]
-    hanging.note("place", [made[0].id])
+    hangs.note("place", [made[0].id])
     leader = next_leader(leader)
     turn(leader)
     agent.listen()
     assert len(agent.tasks()) == 2
     leader.tick()
     assert FailedStep.objects.count() == 1
-    monkeypatch.setattr(hanging, "OVER", 0.0)
+    monkeypatch.setattr(hangs, "OVER", 0.0)
     leader.tick()
     assert not FailedStep.objects.exists()
-    hanging.note("place", [made[0].id])
+    hangs.note("place", [made[0].id])
     leader = next_leader(leader)
     assert not held(made[0])
     turn(leader, agent.finish(agent.tasks()))
@@ -66,17 +67,17 @@ def test_a_job_that_ended_the_leader_twice_at_one_step_is_held(
     leader: Leader, agent: ListAgent, job: Submit, first: list[int]
 ) -> None:
     bad, good = job({"a": {}}), job({"b": {}})
-    hanging.note("place", [bad.id for _ in first])
+    hangs.note("place", [bad.id for _ in first])
     next_leader(leader)
     assert not held(bad)
-    hanging.note("place", [bad.id])
+    hangs.note("place", [bad.id])
     leader = next_leader(leader)
     assert (held(bad), held(good)) == (True, False)
     turn(leader)
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
     assert Job.objects.get(id=good.id).state == JobState.FINISHED
-    services.release(bad.id, by="ann")
+    control.release(bad.id, by="ann")
     leader.tick()
     leader = next_leader(leader)
     assert not held(bad), "what ended the leader before the job was released counts no more"
@@ -88,11 +89,11 @@ def test_a_job_that_ended_the_leader_twice_at_one_step_is_held(
 
 def test_ends_at_different_steps_or_with_different_jobs_hold_nobody(leader: Leader, job: Submit) -> None:
     one, other = job({"a": {}}), job({"b": {}})
-    hanging.note("place", [one.id])
-    hanging.note("expire", [one.id])
-    hanging.note("place", [other.id])
-    hanging.note("dispatch", [])
-    hanging.note("dispatch", [])
+    hangs.note("place", [one.id])
+    hangs.note("expire", [one.id])
+    hangs.note("place", [other.id])
+    hangs.note("dispatch", [])
+    hangs.note("dispatch", [])
     next_leader(leader)
     assert not held(one)
     assert not held(other)
@@ -101,9 +102,9 @@ def test_ends_at_different_steps_or_with_different_jobs_hold_nobody(leader: Lead
 
 def test_a_job_that_is_not_stopped_in_time_is_ended_plainly(leader: Leader, agent: ListAgent, job: Submit) -> None:
     bad = job({"a": {"parallelism": 3}})
-    services.cancel(bad.id, by="ann")
+    control.cancel(bad.id, by="ann")
     for _ in range(2):
-        hanging.note("stop", [bad.id])
+        hangs.note("stop", [bad.id])
     next_leader(leader)
     bad.refresh_from_db()
     assert (JobState(bad.state), bad.held_reason) == (JobState.CANCELED, "")
@@ -117,13 +118,13 @@ def test_reports_of_a_job_with_whose_reports_the_leader_does_not_end_are_left_ou
     agent.listen()
     tasks = agent.tasks()
     for items in ([], [Stage.objects.get(job=bad).id]):
-        hanging.note("reports", items)
+        hangs.note("reports", items)
         leader = next_leader(leader)
     turn(leader, agent.finish(tasks))
     assert Job.objects.get(id=good.id).state == JobState.FINISHED
     bad.refresh_from_db()
     assert (JobState(bad.state), held(bad)) == (JobState.CREATED, True)
-    services.release(bad.id, by="ann")
+    control.release(bad.id, by="ann")
     leader.tick()
     agent.acknowledged -= 1
     stage = Stage.objects.get(job=bad).id
@@ -133,7 +134,7 @@ def test_reports_of_a_job_with_whose_reports_the_leader_does_not_end_are_left_ou
 
 def test_suspected_reports_are_applied_as_others_are(leader: Leader, agent: ListAgent, job: Submit) -> None:
     made = job({"a": {"parallelism": 2}, "b": {"needs": ["a"]}, "c": {}})
-    hanging.note("reports", [])
+    hangs.note("reports", [])
     leader = next_leader(leader)
     turn(leader)
     agent.listen()

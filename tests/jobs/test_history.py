@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from access.roles import Role, grant
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from nodes import services
 from nodes.models import Node, Scheduler
 from tests.jobs.agents import ListAgent, turn

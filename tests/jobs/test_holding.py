@@ -9,12 +9,12 @@ import pytest
 from django.utils import timezone
 
 from database import rows
-from jobs import services
-from jobs.isolating import isolate
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader.bisect import isolate
+from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Stage, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -41,7 +41,7 @@ def test_a_job_with_an_odd_timeout_is_held(leader: Leader, agent: ListAgent, job
     assert "soon" in bad.held_reason
     assert good.state == JobState.FINISHED
     Job.objects.filter(id=bad.id).update(spec=bad.spec | {"timeouts": {}})
-    services.release(bad.id, by="ann")
+    control.release(bad.id, by="ann")
     tick(leader)
     bad.refresh_from_db()
     assert bad.held_reason == ""
@@ -55,7 +55,7 @@ def test_a_held_job_that_cannot_be_stopped_by_its_rows_is_canceled(
     Stage.objects.filter(job=bad, name="a").update(counts=[])
     if again:
         Job.objects.filter(id=bad.id).update(held_reason="odd")
-    services.cancel(bad.id, by="ann")
+    control.cancel(bad.id, by="ann")
     run(leader, agent)
     bad.refresh_from_db()
     good.refresh_from_db()
@@ -68,13 +68,13 @@ def test_a_job_that_stands_on_lists_and_cannot_be_stopped_is_held(leader: Leader
     turn(leader)
     counts = Stage.objects.get().counts
     Stage.objects.update(counts=[])
-    services.cancel(bad.id, by="ann")
+    control.cancel(bad.id, by="ann")
     tick(leader)
     tick(leader)
     bad.refresh_from_db()
     assert (bad.state, bool(bad.held_reason)) == (JobState.CANCELING, True)
     Stage.objects.update(counts=counts)
-    services.cancel(bad.id, by="ann")
+    control.cancel(bad.id, by="ann")
     tick(leader)
     agent.listen()
     turn(leader, agent.give_back(agent.tasks()))
@@ -97,7 +97,7 @@ def test_a_job_of_which_nothing_can_be_given_up_keeps_no_session_alive(leader: L
     assert list(Assignment.objects.values_list("stage__job", flat=True)) == [bad.id]
     assert Task.objects.get(stage__job=good).state == TaskState.CREATED
     Stage.objects.filter(job=bad).update(counts=counts)
-    services.release(bad.id, by="ann")
+    control.release(bad.id, by="ann")
     tick(leader)
     assert not Assignment.objects.exists()
 

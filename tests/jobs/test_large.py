@@ -13,16 +13,19 @@ from django.db.backends.signals import connection_created
 
 from artifacts.storage import storage
 from database import requests, rows
-from jobs import expanding, items, services, watchdog
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader import watchdog
+from jobs.leader.loop import Leader
+from jobs.lifecycle import expansion
 from jobs.models import Job, Stage, Task
-from scheduling.lifecycle import JobState
+from jobs.store import items
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
 HANGS = """
 import time
-from jobs import watchdog
+from jobs.leader import watchdog
 
 def hang():
     while True:
@@ -90,13 +93,13 @@ def test_submitted_items_are_in_parts_where_they_are_long(job: Submit) -> None:
         stage = Stage.objects.get(job=submitted)
         assert (stage.items.count() >= 4) == (len(given) > 10)
         assert items.read(stage.id, 0, len(given)) == given
-        assert services.stored_spec(submitted)["stages"][0]["foreach"] == given
+        assert control.stored_spec(submitted)["stages"][0]["foreach"] == given
 
 
 def test_items_of_too_many_bytes_fail_the_job_by_name(
     leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expanding, "ITEMS_BYTES", 1000)
+    monkeypatch.setattr(expansion, "ITEMS_BYTES", 1000)
     job({"list": {}, "each": {"foreach": {"from": "list"}}})
     turn(leader)
     agent.listen()

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 import redis
 
-from agent.messages import Command, queue_of
-from jobs import dispatching, numbering, services
-from jobs.describing import LARGE, description_of
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader import dispatch
+from jobs.leader.descriptions import LARGE, description_of
+from jobs.leader.loop import Leader
+from jobs.leader.packing import FULL, Packer
 from jobs.models import Job, Stage
-from jobs.packing import FULL, Packer
-from scheduling.lifecycle import JobState
+from jobs.store import attempts
+from switchyard.messaging.messages import Command, queue_of
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -111,7 +113,7 @@ def test_the_queue_of_an_agent_that_does_not_listen_stays_small(
     job(long_stages(150))
     turn(leader)
     waiting = sizes(broker, agent)
-    assert sum(waiting) < 2 * dispatching.QUEUED
+    assert sum(waiting) < 2 * dispatch.QUEUED
     assert max(waiting) < MIB
     agent.listen()
     assert len(agent.tasks()) == 150
@@ -148,7 +150,7 @@ def test_a_cancel_of_scattered_tasks_is_divided() -> None:
 
 
 def test_a_large_entry_is_divided(leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbering, "LONGEST", 7)
+    monkeypatch.setattr(attempts, "LONGEST", 7)
     submitted = job(
         {
             "a": {"parallelism": 20, "resources": {"cpus": 0.1}},
@@ -174,7 +176,7 @@ def test_a_job_with_a_long_argument_is_canceled_and_forgotten(
     submitted = job({"a": {"args": [LONG], "parallelism": 2}})
     turn(leader)
     agent.listen()
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     turn(leader)
     agent.listen()
     assert agent.cancels

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs import listing, services, showing_times, tallying
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader.loop import Leader
 from jobs.models import Job
-from jobs.showing_plans import plans
-from scheduling.lifecycle import JOB_TRANSITIONS, JobState, TaskState
+from jobs.reading import counts, listing, times
+from jobs.reading.plans import plans
+from switchyard.scheduling.lifecycle import JOB_TRANSITIONS, JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -24,11 +25,11 @@ def test_pieces_hold_each_job_once_newest_first(job: Submit, monkeypatch: pytest
 
 
 def test_as_many_jobs_as_a_piece_holds_are_asked_for_once(job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (listing, tallying):
+    for module in (listing, counts):
         monkeypatch.setattr(module, "JOBS_A_PIECE", 2)
     for _ in range(2):
         job({"a": {}})
-    assert [len(piece) for piece in listing.pieces()] == [len(piece) for piece in tallying.tallies()] == [2]
+    assert [len(piece) for piece in listing.pieces()] == [len(piece) for piece in counts.tallies()] == [2]
 
 
 def test_a_line_tells_how_far_a_job_is(leader: Leader, agent: ListAgent, job: Submit) -> None:
@@ -59,15 +60,15 @@ def test_a_line_names_the_first_stage_that_failed(leader: Leader, agent: ListAge
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 100])
 def test_courses_hold_each_task_once_in_order(job: Submit, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(showing_times, "TASKS_A_PIECE", size)
+    monkeypatch.setattr(times, "TASKS_A_PIECE", size)
     submitted = job({"a": {"parallelism": 4}, "b": {"parallelism": 3}})
     other = job({"a": {"parallelism": 2}})
     stages = [plan.id for plan in plans(submitted.id)]
-    found = [(course.stage, course.task, course.state) for course in showing_times.courses(stages)]
+    found = [(course.stage, course.task, course.state) for course in times.courses(stages)]
     wanted = [(stage, task, TaskState.CREATED) for stage, tasks in zip(stages, (4, 3), strict=True) for task in range(tasks)]
     assert found == wanted
-    assert len(list(showing_times.courses([plan.id for plan in plans(other.id)]))) == 2
-    assert list(showing_times.courses([])) == []
+    assert len(list(times.courses([plan.id for plan in plans(other.id)]))) == 2
+    assert list(times.courses([])) == []
 
 
 @pytest.mark.parametrize("state", JobState, ids=lambda state: state.name)
@@ -75,4 +76,4 @@ def test_a_job_is_canceled_wherever_the_table_of_states_allows_it(job: Submit, s
     submitted = job({"a": {}})
     Job.objects.update(state=state)
     allowed = JobState.CANCELING in JOB_TRANSITIONS[state]
-    assert services.cancel(submitted.id, by="ann").state == (JobState.CANCELING if allowed else state)
+    assert control.cancel(submitted.id, by="ann").state == (JobState.CANCELING if allowed else state)

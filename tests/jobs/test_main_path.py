@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Stage, Task
 from nodes.models import NodeResource
 from nodes.services import set_policy
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from jobs import showing_survey
-from jobs.leading import Leader
-from jobs.lease import LeaseLost
+from jobs.leader.lease import LeaseLost
+from jobs.leader.loop import Leader
+from jobs.leader.recovery import end_session
+from jobs.leader.snapshot import Surveyor
 from jobs.models import Ended, Job, JobType, Lease, Survey
-from jobs.outcomes import Tally
-from jobs.recovering import end_session
-from jobs.surveying import Surveyor
+from jobs.reading import snapshot
+from jobs.telemetry.outcomes import Tally
 from nodes.models import Scheduler
 from nodes.services import set_policy
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -79,10 +79,10 @@ def test_a_survey_tells_rates_and_ends(leader: Leader, agent: ListAgent, job: Su
     agent.listen()
     turn(leader, agent.start(agent.tasks()[:1]), agent.finish(agent.tasks()[1:3]))
     kind = JobType.objects.get().id
-    assert showing_survey.running() == [(agent.node, kind, 1)]
+    assert snapshot.running() == [(agent.node, kind, 1)]
     leader.surveyor = Surveyor()
     leader.tick()
-    found = showing_survey.survey()
+    found = snapshot.survey()
     assert found is not None
     assert found.age_seconds < 12
     assert found.ended == [(agent.node, kind, "completed", 2)]
@@ -121,7 +121,7 @@ def test_working_folders_of_commands_that_ended_are_counted_as_cleaned(leader: L
         turn(leader, agent.finish(agent.tasks()))
         leader.surveyor = Surveyor()
         leader.tick()
-        found = showing_survey.survey()
+        found = snapshot.survey()
         assert found is not None
         assert found.cleaned == cleaned
 

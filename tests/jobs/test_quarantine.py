@@ -7,16 +7,16 @@ import pytest
 import redis
 from django.utils import timezone
 
-from jobs import recovering, reporting
-from jobs.leading import Leader
-from jobs.measuring import Measures
+from jobs.leader import agent_reports, recovery
+from jobs.leader.loop import Leader
 from jobs.models import Job, Task
+from jobs.telemetry.durations import Measures
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
-BLAME = recovering.LOST + 1
+BLAME = recovery.LOST + 1
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def lose(leader: Leader, broker: redis.Redis) -> Callable[..., None]:
         turn(leader)
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
-        Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=recovering.LOST + 1))
-        recovering.watch_nodes(listening=listening, epoch=leader.epoch)
+        Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=recovery.LOST + 1))
+        recovery.watch_nodes(listening=listening, epoch=leader.epoch)
         Node.objects.filter(id=agent.node).update(session="")
         turn(leader)
 
@@ -93,7 +93,7 @@ def test_losses_after_an_outage_of_the_control_plane_are_not_blamed_on_tasks(
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
         Node.objects.update(session="another")
-        recovering.watch_nodes(listening=5, epoch=leader.epoch)
+        recovery.watch_nodes(listening=5, epoch=leader.epoch)
         Node.objects.update(session="")
     assert (Task.objects.get().state, Task.objects.get().losses) == (TaskState.CREATED, 0)
 
@@ -107,7 +107,7 @@ def test_losses_that_an_agent_reports_count_the_same(
         turn(leader)
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
-        reporting.apply(
+        agent_reports.apply(
             [agent.fail(agent.tasks(), "lost", error="disk full")], Measures(), epoch=leader.epoch, blaming=blaming
         )
     turn(leader)

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from agent.messages import Heartbeat
-from jobs import services
-from jobs.explaining import explain_job
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
+from jobs.reading.explanations import explain_job
 from nodes.models import Condition, Event, Node
-from scheduling.indexes import IndexSet
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.messaging.messages import Heartbeat
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -148,7 +148,7 @@ def test_a_job_of_which_nothing_can_be_given_up_keeps_no_other_from_it(leader: L
     kinds = list(Event.objects.filter(kind__in=["node_differs", "job_held"]).values_list("kind", flat=True))
     assert sorted(kinds) == ["job_held", "node_differs"]
     Stage.objects.filter(job=bad).update(counts=counts)
-    services.release(bad.id, by="ann")
+    control.release(bad.id, by="ann")
     agent.forget(tasks)
     turn(leader)
     agent.listen()

@@ -6,12 +6,13 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from agent.messages import queue_of
-from jobs import dispatching, services
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader import dispatch
+from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes import selectors, showing
 from nodes.models import Event
+from switchyard.messaging.messages import queue_of
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -24,7 +25,7 @@ def long_after(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> Callable[[flo
 
     def tick(seconds: float) -> None:
         with monkeypatch.context() as shifted:
-            shifted.setattr("jobs.leading.time.monotonic", lambda: clock() + seconds)
+            shifted.setattr("jobs.leader.loop.time.monotonic", lambda: clock() + seconds)
             leader.tick()
 
     return tick
@@ -35,11 +36,11 @@ def test_what_waits_in_the_broker_is_not_sent_again(
 ) -> None:
     submitted = job({"a": {"parallelism": 4}})
     turn(leader)
-    services.cancel(submitted.id, by="ann")
+    control.cancel(submitted.id, by="ann")
     turn(leader)
     for second in range(20):
         long_after(second)
-    assert broker.llen(queue_of(agent.session)) <= dispatching.WAITING + 1
+    assert broker.llen(queue_of(agent.session)) <= dispatch.WAITING + 1
     broker.flushdb()
     long_after(60)
     assert broker.llen(queue_of(agent.session)) == 2
@@ -53,9 +54,9 @@ def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
 
     job({"a": {"parallelism": 9}})
     turn(leader)
-    long_after(dispatching.DEAF - 5)
+    long_after(dispatch.DEAF - 5)
     assert state() == "READY"
-    long_after(dispatching.DEAF + 5)
+    long_after(dispatch.DEAF + 5)
     assert state() == "DEAF"
     assert [c["title"] for c in showing.node("n1")["conditions"]] == ["The agent takes no commands"]  # type: ignore[index]
     assert [node.unavailable for node in selectors.ask_nodes()()] == ["taking no commands"]
@@ -65,7 +66,7 @@ def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
     assert state() == "DEAF", "another leader knows it"
     agent.listen()
     turn(leader, agent.report())
-    long_after(dispatching.DEAF + 6)
+    long_after(dispatch.DEAF + 6)
     assert state() == "READY"
     assert showing.node("n1")["conditions"] == []  # type: ignore[index]
     assert Event.objects.filter(kind__in=("node_deaf", "node_takes")).count() == 2

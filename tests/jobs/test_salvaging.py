@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import redis
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job, Task
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

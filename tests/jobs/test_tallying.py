@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from jobs import tallying
-from jobs.accumulating import accumulated
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
-from jobs.showing_executions import execution, executions, failures
-from jobs.showing_progress import NOTHING, Flow, flows, stage, stages
-from scheduling.accumulators import of_task
-from scheduling.lifecycle import JobState, TaskState
+from jobs.reading import counts
+from jobs.reading.accumulators import accumulated
+from jobs.reading.attempts import execution, executions, failures
+from jobs.reading.progress import NOTHING, Flow, flows, stage, stages
+from switchyard.scheduling.accumulators import of_task
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -25,28 +25,28 @@ def test_a_tally_adds_up_the_tasks_of_all_stages(job: Submit, leader: Leader, ag
     turn(leader)
     agent.listen()
     turn(leader, agent.finish(agent.tasks()[:1]))
-    (newest, oldest), *_ = tallying.tallies()
+    (newest, oldest), *_ = counts.tallies()
     assert (newest.id, oldest.id) == (str(second.id), str(first.id))
     assert (sum(oldest.counts), oldest.counts[TaskState.FINISHED], oldest.state) == (4, 1, JobState.RUNNING)
     assert oldest.changed >= oldest.created
-    assert tallying.tally(first.id) == oldest
-    assert tallying.states() == [(newest.id, newest.state), (oldest.id, oldest.state)]
-    assert tallying.entered(first.id) == {}
+    assert counts.tally(first.id) == oldest
+    assert counts.states() == [(newest.id, newest.state), (oldest.id, oldest.state)]
+    assert counts.entered(first.id) == {}
 
 
 def test_what_there_is_not_has_no_tally(transactional_db: None) -> None:
-    assert list(tallying.tallies()) == [[]]
-    assert tallying.tally(NOBODY) is None
-    assert tallying.state(NOBODY) is None
+    assert list(counts.tallies()) == [[]]
+    assert counts.tally(NOBODY) is None
+    assert counts.state(NOBODY) is None
     assert stages(NOBODY) == []
     assert stage(NOBODY, 1) is None
     assert execution(1, 0) is None
 
 
 def test_jobs_beyond_a_piece_follow_in_the_next(job: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tallying, "JOBS_A_PIECE", 2)
+    monkeypatch.setattr(counts, "JOBS_A_PIECE", 2)
     made = [str(job({"a": {}}).id) for _ in range(3)]
-    assert [[tally.id for tally in piece] for piece in tallying.tallies()] == [[made[2], made[1]], [made[0]]]
+    assert [[tally.id for tally in piece] for piece in counts.tallies()] == [[made[2], made[1]], [made[0]]]
 
 
 def test_flows_are_complete_when_every_task_that_has_begun_has_told(job: Submit, leader: Leader, agent: ListAgent) -> None:

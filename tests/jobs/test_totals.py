@@ -5,11 +5,11 @@ from typing import Any
 
 import redis
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes import services
 from nodes.models import Condition, NodeResource
-from scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -13,13 +13,13 @@ from django.utils import timezone
 from access import tokens
 from access.models import Token
 from access.roles import Role
-from agent.messages import IDENTITY, Heartbeat
-from jobs import recovering
-from jobs.leading import Leader
+from jobs.leader import recovery
+from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from nodes import selectors, services, showing
 from nodes.models import Node
-from scheduling.lifecycle import TaskState
+from switchyard.messaging.messages import IDENTITY, Heartbeat
+from switchyard.scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 
 REGISTER, HEARTBEAT = "/api/v1/agent/register", "/api/v1/agent/heartbeat"
@@ -66,9 +66,9 @@ def test_an_agent_that_is_not_trusted_any_more_is_not_heard_and_its_work_goes_el
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RECONCILING}
     assert selectors.ask_nodes()()[0].unavailable in ("without a valid token", "inactive")
     other = ListAgent(broker, "n2")
-    Node.objects.filter(id=trusted.node).update(heard_at=timezone.now() - timedelta(seconds=recovering.LOST + 1))
+    Node.objects.filter(id=trusted.node).update(heard_at=timezone.now() - timedelta(seconds=recovery.LOST + 1))
     turn(leader, trusted.report())
-    recovering.watch_nodes(listening=1000, epoch=leader.epoch)
+    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)
     other.listen()
     assert [(attempt, index) for _, attempt, index in other.tasks()] == [(1, 0), (1, 1)]

@@ -10,10 +10,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from artifacts.storage import LogKey, Storage, Stream
-from jobs import retention, services
-from jobs.leading import Leader
+from jobs.commands import control
+from jobs.leader.loop import Leader
 from jobs.models import Job, Task
-from scheduling.lifecycle import TaskState
+from jobs.upkeep import retention
+from switchyard.scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.test_retention import ended, kept
 
@@ -114,6 +115,6 @@ def test_what_cannot_be_swept_leaves_the_loop_working(
 def test_a_job_that_is_deleted_takes_its_logs_with_it(ended: Callable[..., Job], kept: Storage, settings: Settings) -> None:
     gone, stays = ended(), ended()
     keys = [log_of(gone, kept), log_of(stays, kept)]
-    services.delete(gone.id, by="ann")
+    control.delete(gone.id, by="ann")
     assert [kept.log_size(key) for key in keys] == [0, 5]
     assert Task.objects.count() == 2

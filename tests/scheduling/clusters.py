@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scheduling.cluster import NodeView
-from scheduling.plan import Placement, Request
-from scheduling.resources import Resources, fits, hold
+from switchyard.scheduling.cluster import NodeView
+from switchyard.scheduling.plan import Placement, Request
+from switchyard.scheduling.resources import Resources, fits, hold
 
 CPU = Resources(cpus=1000)
 

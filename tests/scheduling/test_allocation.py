@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.allocation.base import ALGORITHMS
-from scheduling.allocation.fifo import fifo
-from scheduling.allocation.lifo import lifo
-from scheduling.allocation.request import Request
-from scheduling.allocation.reserving import Reservation, choose, still_valid
-from scheduling.cluster import Cluster, NodeView
-from scheduling.resources import Resources
+from switchyard.scheduling.allocation.base import ALGORITHMS
+from switchyard.scheduling.allocation.fifo import fifo
+from switchyard.scheduling.allocation.lifo import lifo
+from switchyard.scheduling.allocation.request import Request
+from switchyard.scheduling.allocation.reserving import Reservation, choose, still_valid
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.resources import Resources
 from tests.scheduling.clusters import CPU, node, nodes, request, requests
 
 every_algorithm = pytest.mark.parametrize("name", sorted(ALGORITHMS))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.assignment import how_many, promote
+from switchyard.scheduling.assignment import how_many, promote
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.backlog import Measure, Queue, allowance, share, spread
+from switchyard.scheduling.backlog import Measure, Queue, allowance, share, spread
 
 CPU = {"cpus": 1000}
 

@@ -4,9 +4,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from scheduling.buffering import STEP, WINDOW, Mark, fed_alone, held_share, noted, through
-from scheduling.dag import feeds, inputs, waits
-from scheduling.indexes import IndexSet
+from switchyard.scheduling.buffering import STEP, WINDOW, Mark, fed_alone, held_share, noted, through
+from switchyard.scheduling.dag import feeds, inputs, waits
+from switchyard.scheduling.indexes import IndexSet
 
 
 def test_the_lowest_tasks_are_let_through_until_the_buffer_is_full() -> None:

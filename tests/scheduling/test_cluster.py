@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.cluster import Cluster, NodeView
-from scheduling.resources import Resources, choose_devices, fits, hold
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.resources import Resources, choose_devices, fits, hold
 from tests.scheduling.clusters import CPU, demands, node, nodes
 
 few = settings(max_examples=40)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling import dag
-from scheduling.dag import ITSELF, TWICE, UNKNOWN, Flaw
-from scheduling.errors import Cyclic
+from switchyard.scheduling import dag
+from switchyard.scheduling.dag import ITSELF, TWICE, UNKNOWN, Flaw
+from switchyard.scheduling.errors import Cyclic
 
 sizes = st.integers(1, 24)
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduling.explain import Facts, explain
-from scheduling.refusals import Reason, Refusal, Why
+from switchyard.scheduling.explain import Facts, explain
+from switchyard.scheduling.refusals import Reason, Refusal, Why
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scheduling.failing import CATEGORIES, Category, category
-from scheduling.retry import ExitClass, Failure
+from switchyard.scheduling.failing import CATEGORIES, Category, category
+from switchyard.scheduling.retry import ExitClass, Failure
 
 WRONG = Failure(ExitClass.USER_ERROR, 3, ("work.InvalidData", "builtins.ValueError"))
 

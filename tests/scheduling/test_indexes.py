@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.indexes import IndexSet
+from switchyard.scheduling.indexes import IndexSet
 
 ints = st.frozensets(st.integers(0, 60))
 

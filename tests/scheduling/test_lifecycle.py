@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduling.lifecycle import (
+from switchyard.scheduling.lifecycle import (
     JOB_ENDS,
     JOB_TRANSITIONS,
     TASK_ENDS,

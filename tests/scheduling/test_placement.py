@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scheduling.cluster import Cluster, NodeView
-from scheduling.placement.ask import Ask, Start
-from scheduling.placement.base import STRATEGIES
-from scheduling.placement.spread import STEPS
-from scheduling.resources import Resources
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.placement.ask import Ask, Start
+from switchyard.scheduling.placement.base import STRATEGIES
+from switchyard.scheduling.placement.spread import STEPS
+from switchyard.scheduling.resources import Resources
 from tests.scheduling.clusters import CPU, demands, node, nodes
 
 every_strategy = pytest.mark.parametrize("name", sorted(STRATEGIES))

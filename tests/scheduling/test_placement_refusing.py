@@ -5,12 +5,12 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.cluster import Cluster, NodeView
-from scheduling.placement.eligibility import Eligibility
-from scheduling.plan import Policy, Request, Reservation, infeasible, plan
-from scheduling.refusals import NearMiss, Reason, Refusal, Why, sentences
-from scheduling.resources import Resources, fits
-from scheduling.spec.types import Constraint, Op
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.placement.eligibility import Eligibility
+from switchyard.scheduling.plan import Policy, Request, Reservation, infeasible, plan
+from switchyard.scheduling.refusals import NearMiss, Reason, Refusal, Why, sentences
+from switchyard.scheduling.resources import Resources, fits
+from switchyard.scheduling.spec.types import Constraint, Op
 from tests.scheduling.clusters import CPU, demands, node, nodes, request, requests
 
 few = settings(max_examples=40)

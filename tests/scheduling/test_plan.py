@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.cluster import Cluster, NodeView
-from scheduling.placement.base import STRATEGIES
-from scheduling.plan import Placement, Plan, Policy, Request, Reservation, plan
-from scheduling.refusals import Reason, Why
-from scheduling.resources import NOTHING, Resources, choose_devices, fits, hold
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.placement.base import STRATEGIES
+from switchyard.scheduling.plan import Placement, Plan, Policy, Request, Reservation, plan
+from switchyard.scheduling.refusals import Reason, Why
+from switchyard.scheduling.resources import NOTHING, Resources, choose_devices, fits, hold
 from tests.scheduling.clusters import CPU, left_over, node, nodes, on, per_node, request, requests, total
 
 POLICIES = st.builds(Policy, placement=st.sampled_from(sorted(STRATEGIES)))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.retry import ExitClass, Failure, GiveUp, Retry, decide
-from scheduling.spec import Backoff, RetryOn, RetryRule
+from switchyard.scheduling.retry import ExitClass, Failure, GiveUp, Retry, decide
+from switchyard.scheduling.spec import Backoff, RetryOn, RetryRule
 
 FAILED = Failure(ExitClass.USER_ERROR, exit_code=1)
 STEADY = Backoff(initial=1, factor=2, max=60, jitter=0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduling.spec import (
+from switchyard.scheduling.spec import (
     Backoff,
     Constraint,
     Exchange,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scheduling.errors import Fault, InvalidSpec
-from scheduling.spec import Limits, from_data, parse, to_json
+from switchyard.scheduling.errors import Fault, InvalidSpec
+from switchyard.scheduling.spec import Limits, from_data, parse, to_json
 
 
 def refusal(data: object, limits: Limits | None = None) -> tuple[Fault, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scheduling.errors import InvalidSpec, TooLarge
-from scheduling.spec import Limits, parse
+from switchyard.scheduling.errors import InvalidSpec, TooLarge
+from switchyard.scheduling.spec import Limits, parse
 
 
 def text_fault(text: bytes | str, form: Any = None) -> str:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from scheduling.errors import InvalidSpec, TooLarge
-from scheduling.spec import JobSpec, from_data, from_json, json_schema, parse, stage_from_json, to_json
+from switchyard.scheduling.errors import InvalidSpec, TooLarge
+from switchyard.scheduling.spec import JobSpec, from_data, from_json, json_schema, parse, stage_from_json, to_json
 
 SCHEMA = Draft202012Validator(json_schema())
 

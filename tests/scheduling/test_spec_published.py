@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator, meta
 
-from scheduling.spec import (
+from switchyard.scheduling.spec import (
     Backoff,
     Constraint,
     JobSpec,
@@ -25,7 +25,7 @@ from scheduling.spec import (
     parse,
     to_json,
 )
-from scheduling.spec.reading import read
+from switchyard.scheduling.spec.reading import read
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "job-description.md").read_text()

@@ -12,11 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from access.roles import Role
-from agent.messages import HINT_QUEUE
-from jobs import services, tasks
-from jobs.leading import Leader
+from jobs import tasks
+from jobs.commands import control
+from jobs.commands.submit import hint
+from jobs.leader.loop import Leader
 from jobs.models import Figure, Job
-from jobs.submitting import hint
+from switchyard.messaging.messages import HINT_QUEUE
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.conftest import agent, job, leader
 from tests.people import as_
@@ -110,7 +111,7 @@ def test_a_new_leader_counts_no_job_twice_and_misses_none(leader: Leader, agent:
     for ended in (1, 2):
         submitted = job({"a": {}})
         turn(leader)
-        services.cancel(submitted.id, by="ann")
+        control.cancel(submitted.id, by="ann")
         turn(leader)
         agent.listen()
         turn(leader, agent.give_back(agent.tasks()))

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from access.roles import Role
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes import services
 from nodes.models import Condition, Node

@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from access.roles import Role
 from artifacts.storage import LogKey, Storage, Stream
-from jobs import lease
-from jobs import services as job_services
-from jobs.leading import Leader
+from jobs.commands import control as job_services
+from jobs.leader import lease
+from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes import services
 from tests.jobs.agents import ListAgent, turn

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agent.calling import Failure, PythonStage
-from scheduling.errors import InvalidSpec
-from scheduling.spec import parse
 from switchyard import Job, typed
+from switchyard.agent.worker.python_task import Failure, PythonStage
 from switchyard.errors import Unpackable
+from switchyard.scheduling.errors import InvalidSpec
+from switchyard.scheduling.spec import parse
 from switchyard.task import Task
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def test_function_that_workers_cannot_find_is_refused(function: object) -> None:
 
 
 def test_function_of_a_package_is_to_be_named_as_text() -> None:
-    with pytest.raises(Unpackable, match=r"'scheduling\.spec\.parsing:parse'"):
+    with pytest.raises(Unpackable, match=r"'switchyard\.scheduling\.spec\.parsing:parse'"):
         Job("Parse").stage("parse", python=parse)
 
 

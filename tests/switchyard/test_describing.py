@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduling.errors import InvalidSpec
 from switchyard.describing import described
 from switchyard.errors import Unpackable
+from switchyard.scheduling.errors import InvalidSpec
 
 JOB = """
 name: Scan

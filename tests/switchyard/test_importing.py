@@ -6,7 +6,7 @@ import sys
 
 import switchyard
 
-HEAVY = ("pydantic", "httpx", "typer", "rich", "yaml", "numpy", "scheduling")
+HEAVY = ("pydantic", "httpx", "typer", "rich", "yaml", "numpy", "switchyard.scheduling")
 
 
 def test_task_context_loads_none_of_the_libraries_of_clients() -> None:

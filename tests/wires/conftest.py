@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from tests.api.conftest import admin, agent, data_folder, leader, operator, statements, submit, viewer
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.speakers import SPEAKERS, Speaker

@@ -8,10 +8,10 @@ from django.test import Client
 from django.utils import timezone
 
 from access.models import AuditEntry
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes.models import Node
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.speakers import OF_JOBS, JobSpeaker
 

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.test import Client
 
 from database import rows
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from tests.jobs.agents import ListAgent, turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +105,7 @@ def test_a_list_that_is_streamed_is_of_one_moment_to_its_end(
 ) -> None:
     for name, value in {"wires.answering.STREAMED": 1, "wires.writing.ROWS_A_TEXT": 1}.items():
         monkeypatch.setattr(name, value)
-    monkeypatch.setattr("jobs.showing_executions.TASKS_A_PIECE", 1)
+    monkeypatch.setattr("jobs.reading.attempts.TASKS_A_PIECE", 1)
     path = f"/jobs/{ids['job']}/vertices/{ids['v0']}"
     before = asked(viewer, path)
     answer = viewer.get(path)

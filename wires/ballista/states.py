@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from scheduling.lifecycle import JobState, TaskState
-from scheduling.retry import ExitClass
+from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.retry import ExitClass
 
 
 class Status(StrEnum):

@@ -12,11 +12,14 @@ from django.http.response import HttpResponseBase
 from access import audit
 from access.roles import Role
 from access.rules import Rule
-from jobs import drawing, figures, listing, selectors, services, showing
-from jobs.showing_plans import Plan, plans
-from jobs.showing_times import courses
+from jobs.commands import control
+from jobs.drawing import job_graph
+from jobs.reading import jobs, listing, selectors
+from jobs.reading.plans import Plan, plans
+from jobs.reading.times import courses
+from jobs.telemetry import gauges
 from nodes import showing as nodes
-from scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
 from wires.answering import answer, in_pieces
 from wires.ballista import decode
 from wires.ballista.encode import executors, metrics, scheduler, stages
@@ -111,7 +114,7 @@ class JobView(BallistaView):
         """Ask it to stop; the body does not count."""
         id_ = _found(job)
         with transaction.atomic():
-            after = JobState(services.cancel(id_, by=self.sender.name).state)
+            after = JobState(control.cancel(id_, by=self.sender.name).state)
             if after not in JOB_ENDS:
                 audit.record(self.sender, "job.cancel", id_)
         status, body = encode.cancelled(after)
@@ -134,7 +137,7 @@ class ConfigView(BallistaView):
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Tell them, by name."""
-        found = showing.job(_found(job))
+        found = jobs.job(_found(job))
         if found is None:
             raise NotThere
         return answer(encode.config(found))
@@ -153,7 +156,7 @@ class SvgView(BallistaView):
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Draw it."""
-        return drawing.svg_response(_found(job))
+        return job_graph.svg_response(_found(job))
 
 
 class StageDotView(BallistaView):
@@ -170,11 +173,11 @@ class MetricsView(BallistaView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Tell them as they are now."""
-        return HttpResponse(metrics.text(figures.counted(), figures.pending()), content_type=metrics.CONTENT_TYPE)
+        return HttpResponse(metrics.text(gauges.counted(), gauges.pending()), content_type=metrics.CONTENT_TYPE)
 
 
 def _found(key: str) -> UUID:
-    id_ = showing.id_of(key)
+    id_ = jobs.id_of(key)
     if id_ is None:
         raise NotThere
     return id_

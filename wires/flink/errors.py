@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from django.http import HttpResponse
 
-from scheduling.errors import SwitchyardError
+from switchyard.scheduling.errors import SwitchyardError
 from wires.answering import answer
 from wires.registry import Wire
 from wires.statuses import STATUSES

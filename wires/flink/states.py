@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from scheduling.accumulators import Kind
-from scheduling.lifecycle import JobState, TaskState
-from scheduling.retry import ExitClass
+from switchyard.scheduling.accumulators import Kind
+from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.retry import ExitClass
 
 #: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
 JOBS = {state: "CANCELLING" if state is JobState.CANCELING else state.name for state in JobState}

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from jobs.invariants import Violation, violations
-from jobs.served import missing_output
-from jobs.unaudited import unaudited
-from jobs.unexplained import unexplained
+from jobs.checks.audit import unaudited
+from jobs.checks.invariants import Violation, violations
+from jobs.checks.output import missing_output
+from jobs.checks.waits import unexplained
 from nodes import showing
 from nodes.conditions import DIFFERS, ROOM, STALLED
 

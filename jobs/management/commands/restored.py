@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs import incarnation
+from jobs.leader import incarnation
 
 
 class Command(BaseCommand):

@@ -12,10 +12,10 @@ import structlog
 from celery import current_app
 from django.core.management.base import BaseCommand
 
-from agent.consuming import Consumer
-from agent.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
-from jobs import hanging, lease, watchdog
-from jobs.leading import Leader
+from jobs.leader import hangs, lease, watchdog
+from jobs.leader.loop import Leader
+from switchyard.messaging.consumer import Consumer
+from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
 
 log = structlog.get_logger()
 #: Seconds between looks at the lease while another worker holds it.
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 def _lead(epoch: int, stopping: threading.Event) -> None:
     log.info("leading", epoch=epoch)
-    watchdog.start(hanging.note)
+    watchdog.start(hangs.note)
     consumer = Consumer(current_app, [HEARTBEAT_QUEUE, REPORT_QUEUE, HINT_QUEUE])
     # What is here by now stays for good, and need not be looked through for garbage again and again.
     gc.freeze()

@@ -7,10 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from agent import machine
-from agent.heartbeats import figures
 from jobs.models import Lease
 from nodes.models import Node
+from switchyard.agent.machine import description
+from switchyard.agent.network.heartbeats import figures
 from tests.jobs.agents import ListAgent
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ Told = Callable[..., Any]
 
 
 def test_an_executor_tells_of_its_slots_its_memory_and_its_machine(told: Told, agent: ListAgent, tmp_path: Any) -> None:
-    Node.objects.update(info={"host": "here", "machine": machine.facts(tmp_path)}, figures=figures(tmp_path))
+    Node.objects.update(info={"host": "here", "machine": description.facts(tmp_path)}, figures=figures(tmp_path))
     (executor,) = told("/api/executors")
     assert executor == told("/api/executor/n1")
     assert (executor["id"], executor["host"]) == ("n1", "here")

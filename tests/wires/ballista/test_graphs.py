@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from jobs.layout import program
-from jobs.leading import Leader
+from jobs.drawing.layout import program
+from jobs.leader.loop import Leader
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.conftest import recorded
 from wires.ballista.encode.plans import LONGEST_LABEL, label

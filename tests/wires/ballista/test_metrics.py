@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.conftest import recorded
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes.models import Node, NodeResource
-from scheduling.lifecycle import JOB_ENDS, JobState, TaskState
-from scheduling.retry import ExitClass
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.retry import ExitClass
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.decoders import CANCELS, ERROR, SHAPES
 

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 from hypothesis import given, strategies
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Stage, Task
-from scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.conftest import recorded
 from wires.ballista.encode.plans import duration

@@ -5,14 +5,14 @@ import pytest
 from access.roles import Role  # noqa: F401  loads what identifies people, with its errors
 from jobs.api.serializers import STAGE_STATES
 from nodes.showing import STATES
-from scheduling.errors import SwitchyardError
-from scheduling.lifecycle import JobState, TaskState
-from scheduling.retry import ExitClass
-from scheduling.spec.types import Exchange
+from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.retry import ExitClass
+from switchyard.scheduling.spec.types import Exchange
 from wires.ballista import states
 from wires.ballista.errors import WIRE
 
-OURS = ("access.", "artifacts.", "nodes.", "jobs.", "scheduling.", "wires.reading")
+OURS = ("access.", "artifacts.", "nodes.", "jobs.", "switchyard.scheduling.", "wires.reading")
 
 
 def errors() -> list[type[SwitchyardError]]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Stage, Task
 from tests.jobs.agents import ListAgent, turn
 

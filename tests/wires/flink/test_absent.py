@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from jobs.models import Job
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from jobs.models import Attempt, Task
-from jobs.showing_executions import Failure
-from scheduling.lifecycle import TaskState
+from jobs.reading.attempts import Failure
+from switchyard.scheduling.lifecycle import TaskState
 from wires.flink.encode import failures
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from access.models import AuditEntry
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Task
-from scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.flink.test_recorded import recorded
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.models import Task
-from scheduling.accumulators import Accumulator, Kind
+from switchyard.scheduling.accumulators import Accumulator, Kind
 from tests.wires.flink.streams import read
 from wires.flink.encode.classes import described
 from wires.flink.encode.java import Instance, Layout, serialized

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.flink.classes import BACK, LATER_JOB, MESSAGES, unread
 from tests.wires.flink.conftest import BROWSER

@@ -8,9 +8,9 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Task
-from scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 from wires.flink.encode.vertices import SAMPLE
 

@@ -4,11 +4,11 @@ import pytest
 
 from jobs.api.serializers import STAGE_STATES  # noqa: F401  loads all errors of jobs
 from nodes.showing import STATES
-from scheduling.accumulators import Kind
-from scheduling.errors import SwitchyardError
-from scheduling.lifecycle import JOB_ENDS, JobState, TaskState
-from scheduling.retry import ExitClass
-from scheduling.spec.types import Exchange
+from switchyard.scheduling.accumulators import Kind
+from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.retry import ExitClass
+from switchyard.scheduling.spec.types import Exchange
 from tests.wires.ballista.test_words import errors
 from wires.flink import states
 from wires.flink.errors import WIRE, NotServed, NotStoppable

@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
+from jobs.leader.snapshot import Surveyor
 from jobs.models import Job
-from jobs.surveying import Surveyor
 from nodes.models import Node
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., dict[str, Any]]

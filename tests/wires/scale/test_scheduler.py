@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from access.models import AuditEntry
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
+from jobs.leader.snapshot import Surveyor
 from jobs.models import Lease
-from jobs.surveying import Surveyor
 from nodes.models import Scheduler
 from tests.jobs.agents import ListAgent, turn
 

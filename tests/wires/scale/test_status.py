@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from jobs.leading import Leader
+from jobs.leader.loop import Leader
+from jobs.leader.snapshot import Surveyor
 from jobs.models import JobType, Survey
-from jobs.surveying import Surveyor
 from nodes import services
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from tests.jobs.agents import ListAgent, turn

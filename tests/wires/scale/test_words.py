@@ -3,9 +3,9 @@
 import pytest
 
 from nodes.showing import STATES
-from scheduling.allocation.base import ALGORITHMS
-from scheduling.errors import SwitchyardError
-from scheduling.lifecycle import TaskState
+from switchyard.scheduling.allocation.base import ALGORITHMS
+from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle import TaskState
 from tests.wires.ballista.test_words import errors
 from wires.scale import states
 from wires.scale.decode import QUEUE_MODES

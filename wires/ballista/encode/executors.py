@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scheduling.resources import CPUS, MEM
+from switchyard.scheduling.resources import CPUS, MEM
 from wires import facts
 from wires.ballista.encode.scheduler import moment
 from wires.ballista.states import EXECUTORS

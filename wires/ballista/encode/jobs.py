@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from wires.ballista.decode import PlanFormat
 from wires.ballista.encode import plans
 from wires.ballista.states import JOBS, Status
 
 if TYPE_CHECKING:
-    from jobs.listing import Line
-    from jobs.showing_plans import Plan
+    from jobs.reading.listing import Line
+    from jobs.reading.plans import Plan
 
 #: What a canceled job is said to have failed of.
 CANCELLED = "Cancelled"

@@ -6,10 +6,10 @@ Written here, for the client library would call the counter `failed` by another 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 
 if TYPE_CHECKING:
-    from jobs.figures import Counted, Histogram
+    from jobs.telemetry.gauges import Counted, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4"
 #: Upper bounds of the buckets as they are written, each with the bound, in seconds, by which we count.

@@ -14,7 +14,7 @@ from wires.ballista.decode import PlanFormat
 from wires.ballista.states import PROGRAMS, READERS, STAGES, WRITER
 
 if TYPE_CHECKING:
-    from jobs.showing_plans import Input, Plan
+    from jobs.reading.plans import Input, Plan
 
 #: Characters of a label, and what no label may hold.
 LONGEST_LABEL = 100

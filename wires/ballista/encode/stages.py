@@ -10,15 +10,15 @@ from itertools import groupby
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import TASK_ENDS, TaskState
-from scheduling.retry import ExitClass
+from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.retry import ExitClass
 from wires.ballista.decode import PlanFormat
 from wires.ballista.encode import plans
 from wires.ballista.states import FAILED, KILLED, REASONS, STAGES, TASKS, UNKNOWN
 
 if TYPE_CHECKING:
-    from jobs.showing_plans import Plan
-    from jobs.showing_times import Course
+    from jobs.reading.plans import Plan
+    from jobs.reading.times import Course
 
 #: Tasks that are made into one text.
 TASKS_A_TEXT = 1000

@@ -4,15 +4,15 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle import JobState
 from wires.flink import states
 from wires.flink.encode.classes import UNNAMED, class_of, described
 from wires.flink.encode.objects import throwable
 from wires.flink.encode.vertices import place
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Failure
-    from jobs.tallying import Tally
+    from jobs.reading.attempts import Failure
+    from jobs.reading.counts import Tally
 
 Names = Mapping[int, str]
 #: Failures that are shown.

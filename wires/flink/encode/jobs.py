@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import JOB_STARTABLE, JobState, TaskState
+from switchyard.scheduling.lifecycle import JOB_STARTABLE, JobState, TaskState
 from wires.flink import ids, states
 from wires.flink.encode.measures import NONE, counts, io, times
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
-    from jobs.showing_progress import Flows, Progress
-    from jobs.tallying import Tally
+    from jobs.reading.counts import Tally
+    from jobs.reading.progress import Flows, Progress
 
 Row = dict[str, Any]
 _TASKS = tuple(state.name.lower() for state in TaskState)

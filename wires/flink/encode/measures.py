@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink.states import TASK_WORDS
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Execution
-    from jobs.showing_progress import Flows
+    from jobs.reading.attempts import Execution
+    from jobs.reading.progress import Flows
 
 #: For what has not begun or has not ended.
 NONE = -1

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduling.lifecycle import JOB_ENDS, TaskState
+from switchyard.scheduling.lifecycle import JOB_ENDS, TaskState
 from wires.flink.decode import Aggregation
 from wires.flink.encode import nodes
 from wires.flink.encode.measures import pressed
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Execution
-    from jobs.tallying import Tally
+    from jobs.reading.attempts import Execution
+    from jobs.reading.counts import Tally
 
 Metrics = Mapping[str, Any]
 #: In milliseconds.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scheduling.resources import CPUS, MEM
+from switchyard.scheduling.resources import CPUS, MEM
 from wires import facts
 from wires.flink import ids
 from wires.flink.encode.measures import NONE

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from struct import pack
 from typing import Final
 
-from scheduling.accumulators import Accumulator, Kind
+from switchyard.scheduling.accumulators import Accumulator, Kind
 from wires.flink.encode.java import Instance, Layout, serialized
 
 _TEXT: Final = "Ljava/lang/String;"

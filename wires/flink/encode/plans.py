@@ -7,7 +7,7 @@ from wires.flink import ids
 from wires.flink.states import EXCHANGES, OPERATORS, SHIPPING
 
 if TYPE_CHECKING:
-    from jobs.showing_plans import Plan
+    from jobs.reading.plans import Plan
 
 
 def plan(job: str, name: str, stages: Sequence["Plan"]) -> dict[str, Any]:

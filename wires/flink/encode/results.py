@@ -4,17 +4,17 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scheduling.accumulators import Accumulator, of_task
-from scheduling.lifecycle import JobState
+from switchyard.scheduling.accumulators import Accumulator, of_task
+from switchyard.scheduling.lifecycle import JobState
 from wires.flink import ids, states
 from wires.flink.encode.failures import cause
 from wires.flink.encode.objects import accumulated
 from wires.flink.encode.vertices import place
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Execution
-    from jobs.showing_progress import Progress
-    from jobs.tallying import Tally
+    from jobs.reading.attempts import Execution
+    from jobs.reading.counts import Tally
+    from jobs.reading.progress import Progress
 
 Names = Mapping[int, str]
 

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
 from wires.flink import ids, states
 from wires.flink.encode.measures import counts, io, io_of, pressed, times, together
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
-    from jobs.showing_executions import Execution
-    from jobs.showing_progress import Progress
+    from jobs.reading.attempts import Execution
+    from jobs.reading.progress import Progress
 
 Names = Mapping[int, str]
 #: Turns a row into the shape that was asked for.

@@ -15,8 +15,8 @@ from django.utils.cache import patch_vary_headers
 
 from access.roles import Role
 from access.rules import Rule
-from jobs import tallying
-from jobs.showing_progress import Progress, stage
+from jobs.reading import counts
+from jobs.reading.progress import Progress, stage
 from nodes import showing as nodes
 from wires.answering import answer, in_pieces
 from wires.base import WireView
@@ -74,14 +74,14 @@ def now_ms() -> int:
 def existing_job(given: str) -> UUID:
     """Return the id of a job that there is."""
     id_ = ids.to_job(given)
-    if tallying.state(id_) is None:
+    if counts.state(id_) is None:
         raise no_job(given)
     return id_
 
 
-def found_job(given: str) -> tallying.Tally:
+def found_job(given: str) -> counts.Tally:
     """Return the job that a path names."""
-    found = tallying.tally(ids.to_job(given))
+    found = counts.tally(ids.to_job(given))
     if found is None:
         raise no_job(given)
     return found
@@ -92,7 +92,7 @@ def found_stage(job: str, vertex: str) -> Progress:
     id_, stage_id = ids.to_job(job), ids.to_stage(vertex)
     found = stage(id_, stage_id)
     if found is None:
-        raise NotThere("JobVertex ID not found") if tallying.state(id_) is not None else no_job(job)
+        raise NotThere("JobVertex ID not found") if counts.state(id_) is not None else no_job(job)
     return found
 
 

@@ -15,10 +15,11 @@ from django.urls import get_script_prefix
 from access import audit
 from access.roles import Role
 from access.rules import Rule
-from jobs import services, tallying
-from jobs.submitting import submit
-from scheduling.lifecycle import JOB_ENDS
-from scheduling.spec import Limits, parse
+from jobs.commands import control
+from jobs.commands.submit import submit
+from jobs.reading import counts
+from switchyard.scheduling.lifecycle import JOB_ENDS
+from switchyard.scheduling.spec import Limits, parse
 from wires.flink import decode, ids
 from wires.flink.errors import NotServed, NotStoppable
 from wires.flink.views.base import FlinkView, existing_job
@@ -50,7 +51,7 @@ class EndingView(FlinkView):
         """Ask a job to stop all that it does; that may take a while."""
         id_ = _live(job)
         with transaction.atomic():
-            services.cancel(id_, by=self.sender.name)
+            control.cancel(id_, by=self.sender.name)
             audit.record(self.sender, "job.cancel", id_)
         return self.told({}, status=HTTPStatus.ACCEPTED)
 
@@ -59,9 +60,9 @@ class EndingView(FlinkView):
         id_ = _live(job)
         try:
             with transaction.atomic():
-                services.drain(id_, by=self.sender.name)
+                control.drain(id_, by=self.sender.name)
                 audit.record(self.sender, "job.drain", id_)
-        except services.Stopping as error:
+        except control.Stopping as error:
             raise NotStoppable from error
         return self.told({}, status=HTTPStatus.ACCEPTED)
 
@@ -133,7 +134,7 @@ class YarnStopView(EndingView):
 
 def _live(job: str) -> UUID:
     id_ = ids.to_job(job)
-    if tallying.state(id_) in (None, *JOB_ENDS):
+    if counts.state(id_) in (None, *JOB_ENDS):
         raise NotThere("Job could not be found.")
     return id_
 

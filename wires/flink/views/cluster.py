@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from access import audit
 from access.roles import Role
 from access.rules import Rule
-from jobs import summing
+from jobs.reading import totals
 from nodes.shutting_down import shut_down
 from wires.flink.encode import cluster, legacy, typed
 from wires.flink.encode.nodes import slots
@@ -69,7 +69,7 @@ def overview() -> dict[str, Any]:
     found = taskmanagers()
     room = [slots(node) for node in found]
     return cluster.overview(
-        summing.jobs_by_state(),
+        totals.jobs_by_state(),
         taskmanagers=len(found),
         slots=sum(total for total, _ in room),
         free=sum(free for _, free in room),

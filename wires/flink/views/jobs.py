@@ -8,13 +8,13 @@ from django.http.response import HttpResponseBase
 
 from access.roles import Role
 from access.rules import Rule
-from jobs import showing, tallying
-from jobs.accumulating import accumulated
-from jobs.showing_executions import failures
-from jobs.showing_plans import plans
-from jobs.showing_progress import flows, stages
+from jobs.reading import counts, jobs
+from jobs.reading.accumulators import accumulated
+from jobs.reading.attempts import failures
+from jobs.reading.plans import plans
+from jobs.reading.progress import flows, stages
 from nodes.showing import names_of
-from scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
 from wires.flink import decode, ids
 from wires.flink.encode import failures as shown
 from wires.flink.encode import jobs as encode
@@ -31,7 +31,7 @@ class JobsView(SubmittingView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List their ids and states."""
-        return self.told(encode.listed(tallying.states()))
+        return self.told(encode.listed(counts.states()))
 
 
 class JobsOverviewView(FlinkView):
@@ -39,7 +39,7 @@ class JobsOverviewView(FlinkView):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """List them, newest first."""
-        return self.in_pieces(encode.overview(tallying.tallies(), self.shape(legacy.row), now=now_ms()))
+        return self.in_pieces(encode.overview(counts.tallies(), self.shape(legacy.row), now=now_ms()))
 
 
 class VerticesView(FlinkView):
@@ -52,7 +52,7 @@ class VerticesView(FlinkView):
         vertices = stages(id_)
         told = encode.in_full(
             found,
-            tallying.entered(id_),
+            counts.entered(id_),
             vertices,
             flows([vertex.id for vertex in vertices]),
             plan(found.id, found.name, plans(id_)),
@@ -90,7 +90,7 @@ class ConfigView(FlinkView):
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Tell them."""
-        found = showing.job(ids.to_job(job))
+        found = jobs.job(ids.to_job(job))
         if found is None:
             raise no_job(job)
         return self.told(encode.config(found), legacy.job_config)
@@ -101,7 +101,7 @@ class StatusView(FlinkView):
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Name it."""
-        found = tallying.state(ids.to_job(job))
+        found = counts.state(ids.to_job(job))
         if found is None:
             raise no_job(job)
         return self.told({"status": JOBS[found]})
@@ -116,7 +116,7 @@ class ExceptionsView(FlinkView):
         most = decode.most_exceptions(request.GET.get("maxExceptions"))
         failed = failures(id_, limit=max(shown.SHOWN, most or 0) + 1)
         names = names_of({each.node for each in failed if each.node is not None})
-        told = shown.exceptions(found, tallying.entered(id_).get(JobState.FAILING), failed, names)
+        told = shown.exceptions(found, counts.entered(id_).get(JobState.FAILING), failed, names)
         if most is not None:
             told["exceptionHistory"] = shown.history(told, failed, names, most=most)
         return self.told(told, legacy.exceptions)
@@ -138,7 +138,7 @@ class ExecutionResultView(FlinkView):
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Tell it, once the job has ended."""
         id_ = ids.to_job(job)
-        found = tallying.tally(id_)
+        found = counts.tally(id_)
         if found is None:
             raise NotThere(f"Could not find Flink job ({job:.100})")
         added = accumulated([stage.id for stage in stages(id_)]) if found.state in JOB_ENDS else []

@@ -7,10 +7,10 @@ import psutil
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from jobs import tallying
-from jobs.showing_executions import execution, executions
-from jobs.showing_pressure import held_shares
-from jobs.showing_progress import Progress, stage
+from jobs.reading import counts
+from jobs.reading.attempts import execution, executions
+from jobs.reading.pressure import held_shares
+from jobs.reading.progress import Progress, stage
 from nodes import showing
 from status import process
 from wires.flink import decode, ids
@@ -57,7 +57,7 @@ class JobsView(MetricsView):
         named = decode.listed(request.GET.getlist("jobs"))
         wanted = None if named is None else {str(ids.to_job(each)) for each in named}
         now = now_ms()
-        found = (tally for tallies in tallying.tallies() for tally in tallies)
+        found = (tally for tallies in counts.tallies() for tally in tallies)
         return self.aggregated(
             metrics.of_job(tally, now)
             for tally in found
@@ -70,7 +70,7 @@ class JobView(MetricsView):
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Tell of it."""
-        found = tallying.tally(ids.to_job(job))
+        found = counts.tally(ids.to_job(job))
         return self.plain(metrics.of_job(found, now_ms()) if found else {})
 
 

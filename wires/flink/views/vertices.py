@@ -3,10 +3,10 @@
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from jobs.accumulating import accumulated
-from jobs.showing_executions import Execution, execution, executions
-from jobs.showing_pressure import held_shares
-from jobs.showing_progress import Progress
+from jobs.reading.accumulators import accumulated
+from jobs.reading.attempts import Execution, execution, executions
+from jobs.reading.pressure import held_shares
+from jobs.reading.progress import Progress
 from nodes.showing import all_names, names_of
 from wires.flink import ids
 from wires.flink.encode import legacy, results, typed, vertices

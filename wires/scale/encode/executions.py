@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from scheduling.failing import Category
+from switchyard.scheduling.failing import Category
 from wires.scale.states import COMPLETED
 
 #: Attempts on each node, by what became of them: type of job and how many.

@@ -6,7 +6,7 @@ Amounts are counted in whole hundredths until they are told, so that no rounding
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scheduling.resources import CPUS, DISK, GPUS, MEM, is_device
+from switchyard.scheduling.resources import CPUS, DISK, GPUS, MEM, is_device
 from wires.scale.states import State
 
 #: Hundredths of each kind of amount, by kind: in the middle, on top and in all.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from scheduling.resources import CPUS, DISK, MEM, WHOLE
+from switchyard.scheduling.resources import CPUS, DISK, MEM, WHOLE
 from wires.scale.states import QUEUE_MODES
 
 _OLDER_RESOURCES = (CPUS, MEM, DISK)

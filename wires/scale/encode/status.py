@@ -11,7 +11,7 @@ from wires.scale.encode.scheduler import Address, Leading
 from wires.scale.states import SCHEDULER, WORDS, of_node
 
 if TYPE_CHECKING:
-    from jobs.showing_survey import TypeRow
+    from jobs.reading.snapshot import TypeRow
 
 #: What is counted in a second, in Scale's words; an offer is a heartbeat of an agent.
 RATES = {

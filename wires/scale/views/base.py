@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 
 from access.roles import Role
 from access.rules import Rule
-from jobs import selectors
+from jobs.reading import selectors
 from status.policy import HEADER, POLICY
 from wires.answering import answer
 from wires.base import WireView

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from access import audit
 from access.roles import Role
 from access.rules import PUBLIC
-from jobs.submitting import hint
+from jobs.commands.submit import hint
 from nodes import services
 from nodes import showing as nodes
 from wires.answering import answer, empty

@@ -3,7 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 
 from database.versions import migrated_at
-from jobs import figures, showing_survey
+from jobs.reading import snapshot
+from jobs.telemetry import gauges
 from nodes import showing as nodes
 from nodes.summing import summary
 from wires.answering import empty
@@ -29,7 +30,7 @@ class OlderStatusView(OlderView):
                 summary().resources,
                 master=master(request),
                 leading=scheduler(request),
-                queued=figures.pending(),
+                queued=gauges.pending(),
             ),
         )
 
@@ -39,7 +40,7 @@ class StatusView(ScaleView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Tell of it, unless the last survey is missing or too old: then only why, in a header."""
-        survey = showing_survey.survey()
+        survey = snapshot.survey()
         if survey is None or survey.age_seconds > FRESH:
             return empty(204, {REASON: MISSING if survey is None else STALE})
         return browsable(
@@ -52,9 +53,9 @@ class StatusView(ScaleView):
                     leading=scheduler(request),
                     master=master(request),
                     migrated=migrated_at(),
-                    types=showing_survey.types(),
+                    types=snapshot.types(),
                     nodes=nodes.completed(list(nodes.nodes())),
-                    running=showing_survey.running(),
+                    running=snapshot.running(),
                     ended=survey.ended,
                     cleaned=survey.cleaned,
                 )

@@ -1,0 +1,150 @@
+"""What agents fetch and store over HTTP while they run tasks, with their node's token."""
+
+from typing import Any
+
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.roles import Role
+from artifacts.errors import Gap
+from artifacts.storage import LogKey, Stream, storage
+from jobs.leader import descriptions
+from jobs.reading import reach, selectors
+from jobs.store import items, results
+from nodes.agent_api import AgentView
+from switchyard.scheduling.indexes import IndexSet
+
+LARGEST_ID = 2**63 - 1
+LARGEST_INDEX = 2**31 - 1
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """A range of tasks."""
+
+    low = serializers.IntegerField(min_value=0, max_value=LARGEST_INDEX)
+    high = serializers.IntegerField(min_value=0, max_value=LARGEST_INDEX)
+
+
+class OffsetSerializer(serializers.Serializer[Any]):
+    """Where bytes belong."""
+
+    offset = serializers.IntegerField(min_value=0, max_value=LARGEST_ID)
+
+
+class TasksSerializer(serializers.Serializer[Any]):
+    """Ranges of tasks, such as 0-3,7-9."""
+
+    tasks = serializers.RegexField(r"^[0-9]{1,10}-[0-9]{1,10}(,[0-9]{1,10}-[0-9]{1,10})*$", max_length=8 * 1024)
+
+    def validate_tasks(self, text: str) -> IndexSet:
+        """Return the set; refuse indexes that no task has."""
+        tasks = IndexSet.of([int(index) for index in span.split("-")] for span in text.split(","))
+        if tasks and tasks.ranges[-1][1] > LARGEST_INDEX:
+            raise serializers.ValidationError("no task has such an index")
+        return tasks
+
+
+class DescriptionView(AgentView):
+    """Stages, as agents are told of them."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the description of a stage that was too long for a message."""
+        reach.require_stage(self.node, _sane(stage))
+        described = descriptions.description_of(stage)
+        if described is None:
+            raise NotFound
+        return Response(described)
+
+
+class InputsView(AgentView):
+    """The inputs of stages."""
+
+    rules = {"get": Role.AGENT}
+    parameters = {"get": ("tasks",)}
+
+    def get(self, request: Request, stage: int, producer: int) -> Response:
+        """Return what a stage gets from some tasks of one that it needs, as far as these have ended."""
+        asked = TasksSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        reach.require_stage(self.node, _sane(stage))
+        outcomes = results.outcomes_of(stage, _sane(producer), asked.validated_data["tasks"])
+        if outcomes is None:
+            raise NotFound
+        return Response(outcomes)
+
+
+class FilesView(AgentView):
+    """The files of stages."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the text files that a stage brings along, by path."""
+        reach.require_stage(self.node, _sane(stage))
+        files = selectors.files_of(stage)
+        if files is None:
+            raise NotFound
+        return Response(files)
+
+
+class ItemsView(AgentView):
+    """The items that a stage runs over."""
+
+    rules = {"get": Role.AGENT}
+    parameters = {"get": ("low", "high")}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the items of a range of a stage's tasks."""
+        span = SpanSerializer(data=request.query_params)
+        span.is_valid(raise_exception=True)
+        reach.require_stage(self.node, _sane(stage))
+        return Response({"items": items.read(stage, **span.validated_data)})
+
+
+class ArtifactView(AgentView):
+    """Artifacts by digest."""
+
+    rules = {"put": Role.AGENT}
+
+    def put(self, request: Request, digest: str) -> Response:
+        """Keep bytes under their SHA-256 digest."""
+        if storage().has(digest):
+            return Response(status=status.HTTP_200_OK)
+        storage().write(digest, [request._request.body])
+        return Response(status=status.HTTP_201_CREATED)
+
+
+class AgentLogView(AgentView):
+    """Logs of attempts."""
+
+    rules = {"post": Role.AGENT}
+    parameters = {"post": ("offset",)}
+
+    def post(self, request: Request, stage: str, index: str, attempt: str, stream: str) -> Response:
+        """Append what a log lacks of the bytes at an offset."""
+        offset = OffsetSerializer(data=request.query_params)
+        offset.is_valid(raise_exception=True)
+        key = LogKey(int(stage), int(index), int(attempt), Stream(stream))
+        if max(key.index, key.attempt) > LARGEST_INDEX:
+            raise NotFound
+        reach.require_attempt(self.node, _sane(key.stage), key.index, key.attempt)
+        try:
+            size = storage().append_log(key, offset.validated_data["offset"], request._request.body)
+        except Gap as gap:
+            return Response(_gap(gap), status.HTTP_409_CONFLICT)
+        return Response({"size": size})
+
+
+def _sane(id_: int) -> int:
+    if id_ > LARGEST_ID:
+        raise NotFound
+    return id_
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    error = {"code": "gap", "detail": str(gap), "attr": "offset"}
+    return {"type": "client_error", "errors": [error], "size": gap.size}

@@ -1,0 +1,1 @@
+"""What `manage.py fsck` and the tests hold the database to."""

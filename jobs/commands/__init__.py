@@ -1,0 +1,1 @@
+"""What people do to jobs: submit, cancel, drain, retry, release, delete."""

@@ -1,0 +1,29 @@
+"""Repeating a submission: the same idempotency key gives the same job, and is refused for any other description."""
+
+import hashlib
+import json
+from typing import Any
+from uuid import UUID
+
+from jobs.models import Job
+from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.spec import JobSpec, to_json
+
+
+class KeyReused(SwitchyardError):
+    """This Idempotency-Key came with another description before; a new job needs a new key."""
+
+
+def made_before(owner: int | None, key: str, spec: JobSpec) -> UUID | None:
+    """Return the job that an owner made with this key, or None; raise KeyReused if it was described otherwise."""
+    found = Job.objects.filter(owner_id=owner, idempotency_key=key).values_list("id", "description_digest").first()
+    if found is None:
+        return None
+    if found[1] != digest(to_json(spec)):
+        raise KeyReused
+    return found[0]
+
+
+def digest(described: dict[str, Any]) -> str:
+    """Return what two descriptions have in common that say the same, in whatever format and order."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

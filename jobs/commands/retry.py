@@ -1,0 +1,73 @@
+"""Retrying a job: what had finished in the old job stands in the new one, with its results; the rest runs again."""
+
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from artifacts.storage import storage
+from database import rows
+from jobs.lifecycle import buffering, settling
+from jobs.lifecycle.expansion import insert_tasks
+from jobs.store import items
+from jobs.store.transitions import Move
+from jobs.store.work import Board
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import TaskState
+
+COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accumulators, logs, result, result_digest"
+
+
+def reuse(old: UUID, new: UUID) -> None:
+    """Copy the finished tasks of a job, with their logs, into the job that was submitted anew from its description."""
+    pairs = rows.fetch(
+        "SELECT o.id, n.id, o.parallelism, n.parallelism, jsonb_typeof(o.spec -> 'foreach') = 'object', "
+        "o.spec ->> 'gang' = 'true' AND o.counts[%s] < o.parallelism FROM jobs_stage o JOIN jobs_stage n "
+        "ON n.job_id = %s AND n.name = o.name WHERE o.job_id = %s ORDER BY n.position",
+        [int(TaskState.FINISHED) + 1, new, old],
+    )
+    board = Board()
+    board.lock_stages(id_ for _, id_, *_ in pairs)
+    moves = []
+    for before, after, width, empty, expanded, partly in pairs:
+        if expanded and not empty:
+            _expand(board, before, after, width)
+        # Members of a gang run together: those of one that did not finish as a whole run again.
+        copied = [] if partly else _copy(before, after)
+        if copied:
+            moves += copied
+            transaction.on_commit(partial(_link_logs, before, after), robust=True)
+    for move in moves:
+        board.stages[move.stage].move(move.before, move.after, move.indexes)
+    settling.settle(board, moves)
+    buffering.let_through(board)
+    board.write()
+
+
+def _expand(board: Board, before: int, after: int, width: int) -> None:
+    items.copy(before, after)
+    insert_tasks([(after, width)])
+    stage = board.stages[after]
+    stage.parallelism = stage.counts[TaskState.CREATED] = width
+    stage.unplaced = IndexSet.span(0, width)
+
+
+def _link_logs(before: int, after: int) -> None:
+    """Keep what the attempts wrote that made the results, as of the first attempts of the new tasks."""
+    attempts = rows.fetch(
+        "SELECT index, attempt FROM jobs_task WHERE stage_id = %s AND state = %s", [before, int(TaskState.FINISHED)]
+    )
+    storage().link_logs(before, after, dict(attempts))
+
+
+def _copy(before: int, after: int) -> list[Move]:
+    assignments = ", ".join(f"{name} = o.{name}" for name in COPIED.split(", "))
+    found = rows.fetch(
+        f"""WITH moved AS (
+            UPDATE jobs_task n SET state = o.state, {assignments} FROM jobs_task o
+            WHERE o.stage_id = %s AND o.state = %s AND n.stage_id = %s AND n.index = o.index RETURNING n.index
+        ) SELECT range_agg(int4range(index, index + 1))::text FROM moved""",
+        [before, int(TaskState.FINISHED), after],
+    )
+    indexes = IndexSet.from_multirange(found[0][0] or "{}")
+    return [Move(0, after, TaskState.CREATED, TaskState.FINISHED, indexes)] if indexes else []

@@ -1,0 +1,247 @@
+"""Submitting: store a job with all its tasks in one transaction, so that a 201 means it is there for good."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from prometheus_client import Counter
+
+from database import rows
+from jobs.commands.idempotency import digest
+from jobs.inbox import Hint
+from jobs.lifecycle.expansion import insert_tasks
+from jobs.models import JobType
+from jobs.store import items
+from jobs.store.exact import parted
+from jobs.store.quotas import require_room
+from nodes import events
+from nodes.selectors import ask_views
+from switchyard.messaging import transport
+from switchyard.messaging.messages import HINT_QUEUE, HINT_TASK
+from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.plan import Request, infeasible
+from switchyard.scheduling.refusals import Refusal
+from switchyard.scheduling.resources import Resources
+from switchyard.scheduling.spec import Exchange, JobSpec, Need, StageSpec, to_json
+
+DROPPED = Counter("switchyard_hints_dropped", "Hints of this process that the broker did not take.")
+INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, config, state,
+        held_reason, error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key,
+        description_digest, retried_from_id, created_at)
+    VALUES (%(id)s, nextval('jobs_job_number'), %(name)s, %(type)s, %(owner)s::int, %(priority)s::int, %(pool)s,
+        %(spec)s::jsonb, %(config)s::json, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
+        %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now())"""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job that is ready to be stored: its stages in order, each with its id, and why no node could ever run some."""
+
+    spec: JobSpec
+    job_type: int
+    stages: list[tuple[int, StageSpec]]
+    refused: Mapping[int, Refusal]
+    planning_ms: float
+
+
+def submit(spec: JobSpec, *, owner: int | None = None, retried_from: uuid.UUID | None = None) -> uuid.UUID:
+    """Store a job, tell the scheduler, and return the job's id."""
+    with transaction.atomic(savepoint=False):
+        planned = plan(spec)
+        with rows.together():
+            return store(planned, owner=owner, retried_from=retried_from)
+
+
+def plan(spec: JobSpec) -> Planned:
+    """Get a job ready to be stored, in the transaction that will store it: its type may be made here."""
+    begun = time.perf_counter()
+    stages = list(spec.in_order())
+    with rows.together():
+        ids, nodes = _ask_ids(spec, len(stages)), ask_views()
+        [(known, drawn)], views = ids(), nodes()
+    job_type = known or _make_type(spec)
+    refused = _refused(spec, stages, views)
+    milliseconds = (time.perf_counter() - begun) * 1000
+    return Planned(spec, job_type, list(zip(drawn, stages, strict=True)), refused, milliseconds)
+
+
+def store(
+    planned: Planned,
+    *,
+    owner: int | None = None,
+    idempotency_key: str | None = None,
+    retried_from: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """Store what was planned in the same transaction, tell the scheduler when that ends, and return the job's id.
+
+    Raises psycopg's UniqueViolation if the owner has a job with this key: where the statements are sent together, then
+    where their results are waited for.
+    """
+    id_, stored = uuid.uuid4(), to_json(planned.spec)
+    digested = digest(stored) if idempotency_key else ""
+    specs = {stage["name"]: stage for stage in stored.pop("stages")}
+    if owner is not None:
+        require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for _, stage in planned.stages))
+    values = {"id": id_, "owner": owner, "key": idempotency_key, "digest": digested, "retried_from": retried_from}
+    _insert_job(planned, stored, values)
+    _insert_stages(id_, planned, specs)
+    _insert_items(planned.stages, specs)
+    _insert_edges(id_, planned.stages)
+    insert_tasks([(stage_id, stage.tasks or 0) for stage_id, stage in planned.stages])
+    events.record([events.Told("job_submitted", f"The job was submitted, with {len(planned.stages):,} stages.", id_)])
+    transaction.on_commit(hint)
+    return id_
+
+
+def hint(what: Hint = Hint.PLACE) -> None:
+    """Tell the scheduler to look at once; without it, it looks within a second."""
+    if not transport.send(current_app, HINT_TASK, what, HINT_QUEUE):
+        DROPPED.inc()
+
+
+def _type(spec: JobSpec) -> tuple[str, str]:
+    return (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
+
+
+def _ask_ids(spec: JobSpec, count: int) -> rows.Answer[list[tuple[int | None, list[int]]]]:
+    """Ask for the type's id, and draw those of stages, so that what refers to them need not wait for their rows."""
+    return rows.execute(
+        """SELECT (SELECT id FROM jobs_jobtype WHERE name = %s AND version = %s),
+            array(SELECT nextval('jobs_stage_id_seq') FROM generate_series(1, %s))""",
+        [*_type(spec), count],
+    ).fetchall
+
+
+def _make_type(spec: JobSpec) -> int:
+    name, version = _type(spec)
+    made, _ = JobType.objects.get_or_create(name=name, version=version)
+    return made.id
+
+
+def _insert_job(planned: Planned, stored: dict[str, Any], values: dict[str, Any]) -> None:
+    spec = planned.spec
+    told = values | {
+        "type": planned.job_type,
+        "name": spec.name,
+        "priority": spec.priority,
+        "pool": spec.pool,
+        "spec": json.dumps({name: value for name, value in stored.items() if name != "config"}),
+        "config": json.dumps(stored.get("config")),
+        "state": int(JobState.CREATED),
+        "max_failures": spec.max_failures,
+        "stages": len(spec.stages),
+        "planning_ms": planned.planning_ms,
+    }
+    rows.execute(INSERT_JOB, told)
+
+
+def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> None:
+    needs = [need for _, stage in planned.stages for need in stage.upstreams]
+    pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
+    buffers = _buffers(needs)
+    refused = planned.refused
+    values = [
+        {
+            "id": id_,
+            "position": position,
+            **_stage_values(stage, specs[stage.name]),
+            "feeds_pointwise": stage.name in pointwise,
+            "blocked": _blocked(stage, buffers.get(stage.name)).to_multirange(),
+            "buffered": stage.name in buffers or any(need.buffer for need in stage.needs),
+            "refusal": refused[position].to_dict() if position in refused else None,
+        }
+        for position, (id_, stage) in enumerate(planned.stages)
+    ]
+    # Much of it is JSON of its own: here one text of all costs less than a column for each.
+    rows.execute(
+        """INSERT INTO jobs_stage (id, job_id, position, name, spec, given, demand, parallelism, open_needs, feeds_pointwise,
+            unplaced, counts, blocked, delayed, spent, done, run_seconds, buffered, refusal, refused_at)
+        SELECT c.id, %s::uuid, c.position, c.name, c.spec, c.given, c.demand, c.parallelism, c.open_needs, c.feeds_pointwise,
+            c.unplaced::int4multirange, c.counts, c.blocked::int4multirange, '{}', '{}', '{}', 0,
+            c.buffered, c.refusal, CASE WHEN c.refusal IS NOT NULL THEN now() END
+        FROM json_to_recordset(%s::json) AS c(id bigint, position int, name text, spec jsonb, given json, demand jsonb,
+            parallelism int, open_needs int, feeds_pointwise bool, unplaced text, counts int[], blocked text, buffered bool,
+            refusal jsonb)""",
+        [job, json.dumps(values)],
+    )
+
+
+def _insert_items(stages: list[tuple[int, StageSpec]], specs: dict[str, Any]) -> None:
+    """Write in parts, too, what stages run over, where that is long: agents are given theirs without reading all."""
+    for id_, stage in stages:
+        given = specs[stage.name].get("foreach")
+        if isinstance(given, list) and len(json.dumps(given)) > items.SHORT:
+            items.write(id_, given)
+
+
+def _stage_values(stage: StageSpec, spec: dict[str, Any]) -> dict[str, Any]:
+    count = stage.tasks or 0
+    counts = [0] * len(TaskState)
+    counts[TaskState.CREATED] = count
+    kept, given = parted(spec)
+    return {
+        "name": stage.name,
+        "spec": kept,
+        "given": given,
+        "demand": dict(stage.resources),
+        "parallelism": count,
+        "open_needs": sum(need.exchange is Exchange.ALL for need in stage.upstreams),
+        "unplaced": IndexSet.span(0, count).to_multirange(),
+        "counts": counts,
+    }
+
+
+def _buffers(needs: Iterable[Need]) -> dict[str, int]:
+    """Return the smallest buffer that each stage gives to."""
+    found: dict[str, int] = {}
+    for need in needs:
+        if need.buffer is not None:
+            found[need.stage] = min(need.buffer, found.get(need.stage, need.buffer))
+    return found
+
+
+def _blocked(stage: StageSpec, buffer: int | None) -> IndexSet:
+    """Return the tasks that wait for a pointwise input, or for room in a buffer."""
+    count = stage.tasks or 0
+    if any(need.exchange is Exchange.POINTWISE for need in stage.upstreams):
+        return IndexSet.span(0, count)
+    return IndexSet.span(count if buffer is None else min(buffer, count), count)
+
+
+def _insert_edges(job: uuid.UUID, stages: list[tuple[int, StageSpec]]) -> None:
+    ids = {stage.name: id_ for id_, stage in stages}
+    edges = [
+        (job, ids[need.stage], id_, need.exchange.value, need.buffer) for id_, stage in stages for need in stage.upstreams
+    ]
+    if edges:
+        rows.execute(
+            "INSERT INTO jobs_edge (job_id, producer_id, consumer_id, exchange, buffer) "
+            "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::int[])",
+            rows.columns(edges, 5),
+        )
+
+
+def _refused(spec: JobSpec, stages: list[StageSpec], nodes: list[NodeView]) -> Mapping[int, Refusal]:
+    """Say by position which stages no registered node could ever run; they wait all the same, for a node may come."""
+    requests = [
+        Request(
+            stage=position,
+            job=0,
+            pool=spec.pool,
+            count=stage.tasks or 1,
+            demand=Resources(stage.resources),
+            submitted=0,
+            waiting_since=0,
+            constraints=spec.constraints,
+            gang_size=(stage.tasks or 1) if stage.gang else 0,
+        )
+        for position, stage in enumerate(stages)
+    ]
+    return infeasible(Cluster(nodes), requests)

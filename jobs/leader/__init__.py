@@ -1,0 +1,1 @@
+"""The loop of the one scheduler that leads, and its steps."""

@@ -1,0 +1,139 @@
+"""Following: dependents placed together with the tasks they wait for, on the same node, so that no round trip lies between.
+
+A stage follows when all unfinished tasks of every stage it needs stand on one node's list and are short. Its entries
+say what they come `after`; the agent starts them when that has finished, and hands the results over itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Protocol
+from uuid import UUID
+
+from database import rows
+from jobs.store.tables import STAGE_COLUMNS, StageRow, read_stage
+from jobs.store.work import Board
+from jobs.telemetry.durations import Measures
+from switchyard.scheduling import backlog
+from switchyard.scheduling.backlog import Queue
+from switchyard.scheduling.lifecycle import JOB_STARTABLE
+
+
+class Lists(Protocol):
+    """The nodes' lists as a round fills them."""
+
+    board: Board
+    lists: defaultdict[int, dict[int, int]]
+    queues: dict[int, Queue]
+    measures: Measures
+
+    def add(
+        self,
+        node: int,
+        stage: StageRow,
+        count: int,
+        demand: dict[str, int],
+        held: int,
+        after: list[list[int]],
+    ) -> None:
+        """Put tasks of a stage on a node's list."""
+
+    def waiting(self, node: int, stage: int) -> int:
+        """Count the entries of a stage that wait on a node's list."""
+
+
+#: Stages that one round reads, in all and of one job, and that it lets follow: an agent can begin with these while the
+#: next are placed.
+STAGES_A_ROUND, STAGES_A_JOB, FOLLOWERS = 1000, 110, 100
+
+
+def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
+    """Place dependents of stages that are wholly on one node's list, transitively; return the jobs that have more."""
+    board, followed = lists.board, 0
+    left: set[UUID] = set()
+    stages, needs = _unready(jobs) if jobs else ([], {})
+    if not stages:
+        return left
+    homes = _homes(lists)
+    for stage in stages:
+        board.stages.setdefault(stage.id, stage)
+    for stage in stages:
+        if stage.id in lists.measures.impatient:
+            continue
+        node = _common_home(lists, needs[stage.id], homes)
+        if node not in lists.queues or node in stage.excluded:
+            continue
+        if followed == FOLLOWERS:
+            left.add(stage.job_id)
+            break
+        waiting = len(stage.unplaced)
+        if _follow_one(lists, stage, needs[stage.id], node):
+            homes[stage.id] = {node}
+        # Where the list is full nothing follows, and another round at once would change nothing.
+        followed += len(stage.unplaced) < waiting
+    return left
+
+
+def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]], node: int) -> bool:
+    """Put what the list allows of one stage after its producers; say whether it is now wholly placed."""
+    stages, queue = lists.board.stages, lists.queues[node]
+    measure = lists.measures.of_kind(stage.kind, stage.id)
+    allowed = backlog.allowance(queue, stage.demand, measure, lists.waiting(node, stage.id))
+    count = min(len(stage.unplaced), allowed)
+    if count:
+        after = [[id_, 0, stages[id_].parallelism] for id_, _ in producers if not stages[id_].ended]
+        lists.add(node, stage, count, stage.demand, 0, after)
+        queue.add(count, measure.mean)
+    return not stage.unplaced
+
+
+def _unready(jobs: Iterable[UUID]) -> tuple[list[StageRow], dict[int, list[tuple[int, str]]]]:
+    """Read the jobs' next stages that wait for others, producers before consumers, and what all stages need."""
+    with rows.together():
+        stages = rows.execute(
+            f"""SELECT {STAGE_COLUMNS} FROM jobs_job j CROSS JOIN LATERAL (
+                SELECT * FROM jobs_stage s WHERE s.job_id = j.id AND s.ended_at IS NULL AND s.open_needs > 0
+                    AND NOT isempty(s.unplaced) AND NOT s.buffered AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
+                ORDER BY s.position LIMIT %s
+            ) s WHERE j.id = ANY(%s) AND j.state = ANY(%s) AND j.held_reason = '' ORDER BY j.id, s.position LIMIT %s""",
+            [STAGES_A_JOB, list(jobs), [int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
+        )
+        edges = rows.execute("SELECT consumer_id, producer_id, exchange FROM jobs_edge WHERE job_id = ANY(%s)", [list(jobs)])
+        needs = defaultdict(list)
+        for consumer, producer, exchange in edges.fetchall():
+            needs[consumer].append((producer, exchange))
+        return [read_stage(row) for row in stages.fetchall()], needs
+
+
+def _homes(lists: Lists) -> dict[int, set[int]]:
+    """Return on which nodes' lists each stage stands."""
+    homes = defaultdict(set)
+    for node, stages in lists.lists.items():
+        for stage in stages:
+            homes[stage].add(node)
+    return homes
+
+
+def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int, set[int]]) -> int | None:
+    """Return the one node on whose list all that is unfinished of these stages stands, if there is one."""
+    nodes: set[int] = set()
+    for id_, exchange in producers:
+        stage = lists.board.stages.get(id_) or _read_producer(lists.board, id_)
+        if stage.ended:
+            continue
+        if (
+            stage.unplaced
+            or stage.gang
+            or not stage.parallelism
+            or exchange != "all"
+            or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean)
+        ):
+            return None
+        nodes |= homes.get(id_, set())
+    return nodes.pop() if len(nodes) == 1 else None
+
+
+def _read_producer(board: Board, id_: int) -> StageRow:
+    """Read a stage that is wholly placed already."""
+    (row,) = rows.fetch(f"SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.id = %s", [id_])
+    board.stages[id_] = stage = read_stage(row)
+    return stage

@@ -1,0 +1,60 @@
+"""Backwards: how a leader sees that the database has lost what agents know of: it was restored, or lost its last commits.
+
+The numbers of reports then have a gap that never closes, since agents do not keep what was acknowledged; or agents have
+obeyed commands of a later epoch, and would ignore those of this one. Such agents are to begin new sessions.
+"""
+
+import time
+from collections.abc import Iterable
+
+import structlog
+
+from nodes import trusting
+from switchyard.messaging.messages import Heartbeat, Report
+
+log = structlog.get_logger()
+#: Seconds within which a report that was lost on its way has been sent again.
+PATIENCE = 20.0
+
+
+class Gaps:
+    """Remembers since when the reports of nodes lack some. Losing that costs as long again."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, float] = {}
+
+    def note(self, reports: Iterable[Report], lacking: set[int]) -> None:
+        """Note which nodes have reported, and of which of them reports are missing."""
+        now = time.monotonic()
+        for node in {report.node for report in reports}:
+            if node in lacking:
+                self._since.setdefault(node, now)
+            else:
+                self._since.pop(node, None)
+
+    def step(self, patience: float = PATIENCE) -> None:
+        """Refuse the sessions of which reports are missing for good."""
+        lasting = [node for node, since in self._since.items() if time.monotonic() - since >= patience]
+        if lasting:
+            log.error("reports are missing for good", nodes=lasting)
+            trusting.refuse(lasting, "reports are missing that the server has forgotten.")
+        for node in lasting:
+            del self._since[node]
+
+
+def lacks_some(report: Report, session: str, number: int) -> bool:
+    """Say whether reports are missing between the last one of its session that was applied and this one."""
+    return report.session == session and report.number > number + 1
+
+
+def ahead(beats: Iterable[Heartbeat], epoch: int) -> set[int]:
+    """Return the nodes whose agents have obeyed commands of a later epoch, and refuse their sessions."""
+    found = {beat.node for beat in beats if _command(beat) >> 32 > epoch}
+    if found:
+        log.error("agents know of a later epoch: the database was restored", nodes=sorted(found), epoch=epoch)
+        trusting.refuse(found, "it knows of a later epoch than the server, whose database was restored.")
+    return found
+
+
+def _command(beat: Heartbeat) -> int:
+    return int((beat.figures.get("inventory") or {}).get("command", 0))

@@ -1,0 +1,1 @@
+"""What follows when tasks begin and end: attempts, failures, stages, buffers."""

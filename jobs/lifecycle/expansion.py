@@ -1,0 +1,82 @@
+"""Expanding: make the tasks of a stage that runs once for each item another stage returned."""
+
+import json
+
+from artifacts.storage import storage
+from database import rows
+from jobs.store import items
+from jobs.store.quotas import OverQuota, require_tasks
+from jobs.store.results import result_texts
+from jobs.store.tables import StageRow
+from jobs.store.work import Board
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.spec.limits import Limits
+
+#: Bytes of results that a stage may run over, as JSON: they are read as a whole.
+ITEMS_BYTES = 32 * 1024 * 1024
+
+
+class NotItems(Exception):
+    """What the stage returned cannot be run over."""
+
+
+def expand(board: Board, stage: StageRow) -> None:
+    """Create one task for each item; raises NotItems when the results are not lists, or too many."""
+    ((source, name),) = rows.fetch(
+        """SELECT p.id, p.name FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage s ON s.id = %s
+        WHERE e.consumer_id = s.id AND p.name = s.spec -> 'foreach' ->> 'from'""",
+        [stage.id],
+    )
+    _require_size(source, name, stage.name)
+    texts = enumerate(result_texts(source))
+    drains = board.job_of(stage.id).draining
+    found = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
+    _require_room(board, stage, len(found), name)
+    items.write(stage.id, found)
+    stage.parallelism = len(found)
+    stage.counts[TaskState.CREATED] = len(found)
+    stage.unplaced = IndexSet.span(0, len(found))
+    stage.changed = True
+    insert_tasks([(stage.id, len(found))])
+
+
+def insert_tasks(stages: list[tuple[int, int]]) -> None:
+    """Create the tasks of stages given as (id, number of tasks): alike rows need not travel."""
+    rows.execute(
+        """INSERT INTO jobs_task (stage_id, index, state, attempt, failures, losses)
+        SELECT c.stage_id, i, %s, 0, 0, 0
+        FROM unnest(%s::bigint[], %s::int[]) AS c(stage_id, count), generate_series(0, c.count - 1) AS i""",
+        [int(TaskState.CREATED), *rows.columns(stages, 2)],
+    )
+
+
+def _require_size(source: int, name: str, stage: str) -> None:
+    """Look at the size of results before they are read; where they are kept, long ones have their digests in the rows."""
+    found = rows.fetch("SELECT octet_length(result::text), result_digest FROM jobs_task WHERE stage_id = %s", [source])
+    size = sum(storage().size(digest) if digest else length or 0 for length, digest in found)
+    if size > ITEMS_BYTES:
+        raise NotItems(
+            f"stage {stage} cannot run over what {name} returned: it has {size:,} bytes, and at most {ITEMS_BYTES:,} are "
+            "allowed. Return what names the items (paths, numbers) instead of the items themselves"
+        )
+
+
+def _require_room(board: Board, stage: StageRow, count: int, name: str) -> None:
+    limit = Limits().tasks
+    if count > limit:
+        raise NotItems(f"stage {stage.name}: {name} returned {count:,} items; at most {limit:,} are allowed")
+    try:
+        require_tasks(stage.job_id, count, board.stages)
+    except OverQuota as error:
+        raise NotItems(f"stage {stage.name} cannot run over the {count:,} items of {name}: {error}") from error
+
+
+def _items(text: str | None, name: str, index: int, stage: str) -> list[object]:
+    found = json.loads(text or "null")
+    if not isinstance(found, list):
+        raise NotItems(
+            f"stage {stage} runs once for each item of {name}, but task {index} of {name} returned "
+            f"{type(found).__name__}, not a list"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Jobs, stages, tasks and attempts as plain values, for APIs, wires and pages."""

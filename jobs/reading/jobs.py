@@ -1,0 +1,141 @@
+"""Showing jobs: plain values for lists and pages, read without model instances, by a fixed number of queries.
+
+What is shown of stages and tasks is in showing_stages and showing_tasks; nothing here changes anything.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+
+from database import rows
+from jobs.models import Job
+from jobs.store.exact import whole_job
+from switchyard.scheduling.lifecycle import TASK_ENDS, JobState, TaskState
+
+LARGEST_NUMBER = 2**63 - 1
+_FIELDS = (
+    "id",
+    "number",
+    "name",
+    "priority",
+    "pool",
+    "state",
+    "draining",
+    "held_reason",
+    "error",
+    "stages_total",
+    "stages_ended",
+    "created_at",
+    "started_at",
+    "ended_at",
+    "retried_from_id",
+)
+_FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "spec", "config")
+_JOINED = ("type", "type_version", "owner_name")
+#: One job by its id, and the sums of its stages' counters.
+_ONE = f"""SELECT {", ".join(f"j.{field}" for field in _FULL_FIELDS)}, t.name, t.version,
+    coalesce(j.spec ->> 'owner', u.username), (
+        SELECT array_agg(c.tasks ORDER BY c.state) FROM (
+            SELECT c.state, sum(c.tasks)::bigint AS tasks
+            FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) WHERE s.job_id = j.id GROUP BY 1
+        ) c)
+    FROM jobs_job j JOIN jobs_jobtype t ON t.id = j.job_type_id LEFT JOIN auth_user u ON u.id = j.owner_id
+    WHERE j.id = %s"""
+
+
+def jobs() -> QuerySet[Job, Any]:
+    """Return what lists show of jobs, newest first; pass the rows that are shown to `completed`."""
+    return _joined(_FIELDS).order_by("-number")
+
+
+def job(id_: UUID) -> dict[str, Any] | None:
+    """Return what is shown of one job, apart from its stages."""
+    return ask_job(id_)()
+
+
+def ask_job(id_: UUID) -> rows.Answer[dict[str, Any] | None]:
+    """Ask for what is shown of one job."""
+    asked = rows.execute(_ONE, [id_])
+
+    def answer() -> dict[str, Any] | None:
+        for *values, counts in asked.fetchall():
+            row = dict(zip((*_FULL_FIELDS, *_JOINED), values, strict=True))
+            return _complete(
+                row | {"spec": whole_job(json.loads(row["spec"]), row.pop("config"))}, counts or [0] * len(TaskState)
+            )
+        return None
+
+    return answer
+
+
+def summary(id_: UUID) -> dict[str, Any] | None:
+    """Return of one job what lists show: where it stands, and not what it was described as."""
+    row = _joined(_FIELDS).filter(id=id_).first()
+    return completed([row])[0] if row else None
+
+
+def id_of(key: str) -> UUID | None:
+    """Return the id of the job that is named by its id or its number, or None if there is none."""
+    return Job.objects.filter(named(key)).values_list("id", flat=True).first()
+
+
+def named(key: str) -> Q:
+    """Return the condition of being the job of this id or number."""
+    if key.isascii() and key.isdigit():
+        return Q(number=int(key)) if len(key) < 20 and int(key) <= LARGEST_NUMBER else Q(pk__in=())
+    try:
+        return Q(id=UUID(key))
+    except ValueError:
+        return Q(pk__in=())
+
+
+def completed(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name the states in rows of jobs and add their counters, by one query for all."""
+    counts = _counts([row["id"] for row in found])
+    return [_complete(row, counts.get(row["id"], [0] * len(TaskState))) for row in found]
+
+
+def named_counts(counts: Sequence[int]) -> dict[str, int]:
+    """Return counters by the name of the state, and their total."""
+    return {"total": sum(counts)} | {state.name: counts[state] for state in TaskState}
+
+
+def progress(counts: Sequence[int]) -> float:
+    """Return the share of tasks that have ended."""
+    total = sum(counts)
+    return round(sum(counts[state] for state in TASK_ENDS) / total, 4) if total else 0.0
+
+
+def _joined(fields: Sequence[str]) -> QuerySet[Job, Any]:
+    found: QuerySet[Job, Any] = Job.objects.values(
+        *fields,
+        type=F("job_type__name"),
+        type_version=F("job_type__version"),
+        owner_name=Coalesce(KeyTextTransform("owner", "spec"), F("owner__username"), output_field=TextField()),
+    )
+    return found
+
+
+def _complete(row: dict[str, Any], counts: Sequence[int]) -> dict[str, Any]:
+    shown = dict(row)
+    shown["owner"] = shown.pop("owner_name")
+    shown["retried_from"] = shown.pop("retried_from_id")
+    shown["state"] = JobState(row["state"]).name
+    return shown | {"tasks": named_counts(counts), "progress": progress(counts)}
+
+
+def _counts(ids: list[UUID]) -> dict[UUID, list[int]]:
+    found: dict[UUID, list[int]] = {}
+    counted = rows.fetch(
+        "SELECT s.job_id, c.state - 1, sum(c.tasks) FROM jobs_stage s, unnest(s.counts) WITH ORDINALITY AS c(tasks, state) "
+        "WHERE s.job_id = ANY(%s) GROUP BY 1, 2",
+        [ids],
+    )
+    for id_, state, tasks in counted:
+        found.setdefault(id_, [0] * len(TaskState))[state] = int(tasks)
+    return found

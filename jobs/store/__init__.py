@@ -1,0 +1,1 @@
+"""The rows of the main path: read once a transaction, changed in memory, written set by set."""

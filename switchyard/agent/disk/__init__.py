@@ -1,0 +1,1 @@
+"""The data folder of an agent: journal, logs, secret."""

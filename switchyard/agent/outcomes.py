@@ -1,0 +1,260 @@
+"""Ends: turns what workers write, and how they die, into reports, and gives results to what waits for them here."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from switchyard.agent import checking, stops
+from switchyard.agent.disk import output
+from switchyard.agent.disk.journal import Journal
+from switchyard.agent.entries import Entries, Entry
+from switchyard.agent.network.fetching import Fetcher
+from switchyard.agent.network.shipping import Shipper
+from switchyard.agent.pool import Floor
+from switchyard.agent.processes.trees import signal_name
+from switchyard.agent.processes.workers import Worker
+from switchyard.agent.reports import Reports
+from switchyard.agent.stops import Reason
+from switchyard.agent.worker.pipes import Status, plain_end
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.retry import ExitClass
+
+log = structlog.get_logger()
+
+#: Every field of an end that is more than a result, with what it is if nobody says.
+BLANK: dict[str, Any] = {
+    "stage": 0, "attempt": 0, "index": 0, "begun": None, "ended": 0, "outcome": "FAILED", "result": None,
+    "result_digest": None, "inputs": 0, "class": None, "unfit": None, "exit_code": None, "exceptions": [], "error": None,
+    "metrics": None, "accumulators": None, "logs": None,
+}  # fmt: skip
+
+NO_MEMORY = "the machine ran out of memory"
+#: What a task counts as that the kernel has ended for want of memory, if nobody looks further.
+MAYBE_MEMORY = ExitClass.KILLED, ExitClass.USER_ERROR
+
+
+class Ends:
+    """Reads how tasks ended."""
+
+    def __init__(
+        self,
+        *,
+        entries: Entries,
+        floor: Floor,
+        reports: Reports,
+        journal: Journal,
+        fetcher: Fetcher,
+        shipper: Shipper,
+        clock: Callable[[], int],
+        fault: Callable[[str], None],
+    ) -> None:
+        self._list = entries
+        self._floor = floor
+        self._reports = reports
+        self._journal = journal
+        self._fetcher = fetcher
+        self._shipper = shipper
+        self._clock = clock
+        self._fault = fault
+        self._storing: dict[tuple[int, int, int], dict[str, Any]] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Say whether every end that was read is in a report."""
+        return not self._storing
+
+    def storing(self) -> list[dict[str, Any]]:
+        """Return the ends that wait until their result is at the server, as a worker tells them."""
+        return list(self._storing.values())
+
+    def all_storing(self) -> list[tuple[int, int, IndexSet]]:
+        """Return the tasks of these ends, as stage, attempt and indexes."""
+        return [(stage, attempt, IndexSet.span(index, index + 1)) for stage, attempt, index in self._storing]
+
+    def told(self, stage: int, attempt: int) -> IndexSet:
+        """Return the tasks whose ends are told or will be, and not acknowledged."""
+        storing = [index for id_, number, index in self._storing if (id_, number) == (stage, attempt)]
+        return self._reports.told(stage, attempt) | IndexSet.from_indexes(storing)
+
+    def read(self, worker: Worker) -> bool:
+        """Take what a worker has written; say whether there was anything."""
+        lines = worker.read()
+        if not lines:
+            return False
+        ends, lines, garbage = checking.take(lines, worker)
+        if garbage:
+            log.error("a worker's process wrote what is no end of a task", worker=worker.number, garbage=garbage)
+            worker.disown(garbage)
+        if ends:
+            self._journal.write(lines)
+            self._read(worker, ends)
+        return bool(ends)
+
+    def _read(self, worker: Worker, ends: list[Any]) -> None:
+        worker.finish(len(ends))
+        finished, followers = self._reports.finished, self._list.followers
+        results: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        plain = worker.stop is None
+        for end in ends:
+            if plain and type(end) is list:
+                finished(*end)
+                if end[0] in followers:
+                    results[end[0]].append((end[2], end[5]))
+            elif type(end) is dict and "skipped" in end:
+                self._skip(worker, *end["skipped"])
+            else:
+                self._take(worker, end)
+        for stage, values in results.items():
+            self._list.ended(stage, values)
+        self._measure(ends[-1])
+        self._floor.refill(worker)
+
+    def died(self, worker: Worker, status: int, *, out_of_memory: bool) -> None:
+        """Take the end of a worker process, and of the task that it had begun."""
+        while self.read(worker):
+            continue
+        page = worker.page.status()
+        why = _garbled(worker) or _classify(
+            status, output.last_line(worker.folder / "stderr", page.stderr), out_of_memory=out_of_memory
+        )
+        for stage, attempt, index in self._floor.lose(worker):
+            end = {"stage": stage, "attempt": attempt, "index": index, "begun": page.begun, "ended": self._clock(), **why}
+            if (stage, attempt, index) == (page.stage, page.attempt, page.index):
+                end |= {name: [start, _size(worker, name)] for name, start in _starts(page).items()}
+            self._journal.ended(end)
+            self._take(worker, end)
+        stops.clear(worker)
+        self._floor.clear(worker)
+        self._shipper.remove(worker.folder)
+
+    def unfit(self, entry: Entry, why: str) -> None:
+        """Tell of a stage, by one of its tasks, that no task of it can be run on this machine."""
+        first, entry.pending = entry.pending.take(1)
+        for index in first:
+            end = BLANK | {"stage": entry.stage.id, "attempt": entry.attempt, "index": index, "ended": self._clock()}
+            end |= {"class": ExitClass.LOST, "error": f"the node could not run the task: {why}", "unfit": why}
+            self._journal.ended(end)
+            self._report(end)
+
+    def take(self, told: dict[str, Any]) -> None:
+        """Take an end that a predecessor has journaled and not reported."""
+        self._journal.ended(told)
+        self._finish(BLANK | told)
+
+    def _skip(self, worker: Worker, stage: int, attempt: int, index: int) -> None:
+        """Give back what a worker has read and not run, as what it comes after gave nothing."""
+        if worker.stop and worker.stop.task == (stage, attempt, index):
+            stops.clear(worker)
+        self.give_back([(stage, attempt, IndexSet.span(index, index + 1)), *self._list.take_dependents(stage, index)])
+
+    def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
+        if isinstance(told, list):
+            told = plain_end(*told)
+        end = BLANK | told
+        if end.get("fault"):
+            self._fault(end["fault"])
+        end["logs"] = self._ship(worker, end)
+        if end["class"] in MAYBE_MEMORY and worker.ran_out(killed=end["class"] == ExitClass.KILLED):
+            why = Reason.MEMORY if worker.mem else NO_MEMORY
+            end |= {"class": ExitClass.OUT_OF_MEMORY, "error": f"{why}: {end['error']}"}
+            self._journal.ended(end)
+        stop, task = worker.stop, (end["stage"], end["attempt"], end["index"])
+        if stop and stop.task == task:
+            if stop.asked:
+                stops.overrule(stop, end)
+                self._journal.ended(end)
+            if worker.key[0] == "command" or not stop.asked:
+                worker.stop = None
+            else:
+                stops.clear(worker)
+        self._finish(end)
+
+    def _finish(self, end: dict[str, Any]) -> None:
+        path = end.pop("file", None)
+        if path and end["result_digest"]:
+            self._store(end, Path(path))
+            return
+        self._report(end)
+
+    def _report(self, end: dict[str, Any]) -> None:
+        stage, index = end["stage"], end["index"]
+        self._reports.other({name: end[name] for name in BLANK})
+        if stage in self._list.followers:
+            if end["outcome"] == "FINISHED" and end["result"] is not None:
+                self._list.ended(stage, [(index, end["result"])])
+            else:
+                self.give_back(self._list.take_dependents(stage, index))
+        if end["class"] == ExitClass.UNLOADABLE or end["unfit"]:
+            self._spare(stage, end["attempt"])
+
+    def _store(self, end: dict[str, Any], path: Path) -> None:
+        """Keep an end to ourselves until its result, which is large, is at the server."""
+        task = (end["stage"], end["attempt"], end["index"])
+        self._storing[task] = {**end, "file": str(path)}
+
+        def stored(done: object) -> None:
+            del self._storing[task]
+            if not done:
+                end.update(outcome="FAILED", result_digest=None, error="its result could not be stored at the server")
+                end["class"] = ExitClass.USER_ERROR
+            self._journal.ended(end)
+            path.unlink(missing_ok=True)
+            self._report(end)
+
+        self._fetcher.store(end["result_digest"], path, stored)
+
+    def _spare(self, stage: int, attempt: int) -> None:
+        """Give back the other tasks of a stage that cannot be run here: one says it all."""
+        self._floor.take_back_of(stage, attempt)
+        everything = IndexSet.span(0, 2**31 - 1)
+        self.give_back([(stage, attempt, self._list.take(stage, attempt, everything))])
+
+    def give_back(self, tasks: list[tuple[int, int, IndexSet]]) -> None:
+        for stage, attempt, indexes in tasks:
+            if indexes:
+                self._journal.returned(stage, attempt, indexes)
+                self._reports.returned(stage, attempt, indexes)
+
+    def _ship(self, worker: Worker, end: dict[str, Any]) -> dict[str, dict[str, int]] | None:
+        """Ship what a task wrote; return how much that is."""
+        logs = output.written(end, worker.folder)
+        for log in logs:
+            self._shipper.finish(log)
+        return output.accounts(logs, self._shipper.cap)
+
+    def _measure(self, end: Any) -> None:
+        if type(end) is dict and "skipped" in end:
+            return
+        stage, begun, ended = (end[0], end[3], end[4]) if type(end) is list else (end["stage"], end["begun"], end["ended"])
+        known = self._list.stages.get(stage)
+        if known:
+            known.pace = (ended - begun) / 1e6
+
+
+def _starts(page: Status) -> dict[str, int]:
+    return {"stdout": page.stdout, "stderr": page.stderr}
+
+
+def _garbled(worker: Worker) -> dict[str, Any]:
+    """Return why the task of a worker failed whose process did not write what it should; {} if it did."""
+    if not worker.garbage:
+        return {}
+    error = f"its process wrote {worker.garbage} to the agent, which is no end of a task; the process was ended"
+    return {"class": ExitClass.USER_ERROR, "error": error}
+
+
+def _size(worker: Worker, stream: str) -> int:
+    return output.size(worker.folder / stream)
+
+
+def _classify(status: int, last_line: str, *, out_of_memory: bool) -> dict[str, Any]:
+    """Return what the end of its worker's process says about a task."""
+    if out_of_memory:
+        return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": NO_MEMORY}
+    exit_class = ExitClass.KILLED if status < 0 else ExitClass.USER_ERROR
+    said = f"was ended by {signal_name(-status)}" if status < 0 else f"exited with {status} in the middle of the task"
+    error = f"its process {said}: {last_line}" if last_line else f"its process {said}"
+    return {"class": exit_class, "exit_code": status, "error": error}

@@ -1,0 +1,1 @@
+"""What travels between the server and agents, and how: the rooms that both sides import."""

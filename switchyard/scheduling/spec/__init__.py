@@ -1,0 +1,41 @@
+"""Job descriptions: what a user may ask for, checked once and then trusted."""
+
+from switchyard.scheduling.spec.limits import Limits
+from switchyard.scheduling.spec.parsing import from_data, from_json, parse, stage_from_json, to_json
+from switchyard.scheduling.spec.publishing import json_schema
+from switchyard.scheduling.spec.types import (
+    Backoff,
+    Constraint,
+    Exchange,
+    ForeachFrom,
+    JobSpec,
+    Need,
+    Op,
+    RetryOn,
+    RetryRule,
+    StageSpec,
+    Timeouts,
+    TypeRef,
+)
+
+__all__ = [
+    "Backoff",
+    "Constraint",
+    "Exchange",
+    "ForeachFrom",
+    "JobSpec",
+    "Limits",
+    "Need",
+    "Op",
+    "RetryOn",
+    "RetryRule",
+    "StageSpec",
+    "Timeouts",
+    "TypeRef",
+    "from_data",
+    "from_json",
+    "json_schema",
+    "parse",
+    "stage_from_json",
+    "to_json",
+]
