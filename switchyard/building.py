@@ -1,4 +1,4 @@
-"""Building: a job described by Python code instead of a file.
+"""Build a job by Python code instead of a file.
 
 The fields are those of a job description (docs/job-description.md), with three things that only code can say: a stage
 as an object, a callable as itself, and local files by their paths.

@@ -1,4 +1,4 @@
-"""Describing: from a file, or what a program built, to a checked job description that can be submitted.
+"""Make a checked job description of a file, or of what a program built.
 
 How large a description may be is for the server to say; only what cannot be right anywhere is refused here.
 """

@@ -1,4 +1,4 @@
-"""Finding the server: its address and token, from what was given, the environment and the user's configuration file.
+"""Find the server's address and token: arguments, environment, the user's configuration file.
 
 A token goes only to the server that it belongs to: the file's to the file's address, that of DATA_DIR to this machine.
 """

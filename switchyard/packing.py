@@ -1,4 +1,4 @@
-"""Packing: put the text of local files into a job description, where it names them instead.
+"""Put the text of local files into a job description that names them.
 
 `files: [scan.py]` packs scan.py under its own path; `files: {lib/scan.py: {local: ../scan.py}}` names both. What is
 executable stays so.

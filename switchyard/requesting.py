@@ -1,4 +1,4 @@
-"""Requests: one exchange with the server, tried again while that is safe, and its refusals as errors.
+"""One exchange with the server, repeated while that is safe. Refusals become errors.
 
 Knows no path of the API (see client).
 """

@@ -1,4 +1,4 @@
-"""Handed: whether tasks were handed the results that their producers gave, by the digests that agents report."""
+"""Whether tasks were handed the results that their producers gave: compares the digests that agents report."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""Served: whether the output that attempts reported is stored (I15). Output arrives a little later than the report of it."""
+"""Whether the output that attempts reported is stored (I15). Output arrives a little later than its report."""
 
 from artifacts.storage import LogKey, Stream, storage
 from database import rows

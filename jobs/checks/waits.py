@@ -1,4 +1,4 @@
-"""Waits without a true cause: what stands still though nothing that `explain` says, or says no more, keeps it.
+"""What waits without a true cause: nothing that `explain` names keeps it.
 
 A round may just pass; so what is found counts when a second look some seconds later finds the same.
 """

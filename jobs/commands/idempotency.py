@@ -1,4 +1,4 @@
-"""Repeating a submission: the same idempotency key gives the same job, and is refused for any other description."""
+"""Idempotency of submissions: the same key gives the same job, and is refused for any other description."""
 
 import hashlib
 import json

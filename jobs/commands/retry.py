@@ -1,4 +1,4 @@
-"""Retrying a job: what had finished in the old job stands in the new one, with its results; the rest runs again."""
+"""Retry a job: what had finished stands in the new job with its results; the rest runs again."""
 
 from functools import partial
 from uuid import UUID

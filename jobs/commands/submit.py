@@ -1,4 +1,4 @@
-"""Submitting: store a job with all its tasks in one transaction, so that a 201 means it is there for good."""
+"""Submit a job: store it with all its tasks in one transaction, so that a 201 means that it is stored for good."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Drawing: a job's stages as a graph with their live states, as DOT and as SVG.
+"""A job's stages as a graph with their live states, as DOT and as SVG.
 
 Positions come from `layout`, which sees no text of a user's; `svg` puts the states into them. So a state that changes costs
 no new layout, and nothing that a user wrote is ever markup.

@@ -1,4 +1,4 @@
-"""Layout: where the nodes and edges of a graph go, asked of Graphviz with limits on its time and memory.
+"""Positions of the nodes and edges of a graph, from Graphviz, within limits of time and memory.
 
 It is given numbers alone. Layouts are kept, as a job's graph does not change; also that there is none, for a while: here
 by each process, and by `jobs.drawing.layouts` for all.

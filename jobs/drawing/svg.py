@@ -1,4 +1,4 @@
-"""SVG: a layout and the states of its stages as a picture. Pure; all text is escaped, nothing links anywhere.
+"""A layout and the states of its stages as SVG. Pure; all text is escaped, nothing links anywhere.
 
 A page that embeds the picture brings its style (static/dag.css); a picture that stands alone has its own.
 """

@@ -1,4 +1,4 @@
-"""Abandoning: end a job that stops and whose rows are too odd to be worked on, by what is surely right in them."""
+"""End a job that is stopping and whose rows are inconsistent, by the facts in them that are certain."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Reporting: apply what agents tell, in order and once, and settle what follows from it.
+"""Apply the reports of agents, in order and once, and settle what follows from them.
 
 A report's number is written in the transaction that applies it; an older number changes nothing, a gap is not applied.
 Older attempts, other nodes and ended tasks are ignored by the statements themselves: see ATTEMPT_GUARD.

@@ -1,4 +1,4 @@
-"""Isolating: keep one bad job from stopping all. What fails for many is tried by halves until the culprit is alone."""
+"""Keep one bad job from stopping all. A batch that fails is halved until the job that fails is alone."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Clocks: nodes are silent and retries wait for as long as this leader says, also when the database's clock is set."""
+"""Keep timeouts right when the database's clock is set: this leader counts how long nodes are silent and retries wait."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Following: dependents placed together with the tasks they wait for, on the same node, so that no round trip lies between.
+"""Place dependents together with the tasks they wait for, on the same node, so that no round trip lies between.
 
 A stage follows when all unfinished tasks of every stage it needs stand on one node's list and are short. Its entries
 say what they come `after`; the agent starts them when that has finished, and hands the results over itself.

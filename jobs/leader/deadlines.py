@@ -1,4 +1,4 @@
-"""Deadlines: backoffs and timeouts of jobs that are over. A job that makes this fail is held; the rest goes on."""
+"""Backoffs that are over and timeouts of jobs. A job that makes this step fail is held; the others go on."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Describing: what agents are told of stages. What is long is left out, and they fetch it over HTTP."""
+"""What agents need to know of stages. Long descriptions are left out, and agents fetch them over HTTP."""
 
 import json
 from collections import defaultdict

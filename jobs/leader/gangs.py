@@ -1,4 +1,4 @@
-"""Gangs: stages whose tasks run together. One member that does not finish ends the others, and all are tried again as one.
+"""Stages whose tasks run together. One member that does not finish ends the others, and all are tried again as one.
 
 A gang is broken while some of its members wait and others do not, or one has failed for good. What is to be done follows
 from its counters alone, so that a leader that takes over in between goes on.

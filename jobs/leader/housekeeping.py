@@ -1,4 +1,4 @@
-"""Upkeep: what was kept long enough is deleted every hour, by the leader, without holding its loop up.
+"""Delete every hour what was kept for long enough, without stopping the leader's loop.
 
 Rows go a bounded batch at a time, one for each tick; files, which may take long, in a thread of its own.
 """

@@ -1,4 +1,4 @@
-"""Incarnation: whether the database is the one that the installation went on with, or a copy that was put back.
+"""Whether the database is the one that the installation used last, or a copy that was restored.
 
 A copy forgets what was done since it was made, and gives the same numbers again; agents, and folders of logs, still have
 what was there under these numbers. So all agents begin new sessions, and epochs and stages go on from far above.

@@ -1,4 +1,4 @@
-"""Leading: the loop of the one scheduler worker that holds the lease. All of the main path's decisions are taken here."""
+"""The loop of the scheduler that holds the lease. All decisions of the main path are taken here."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Packing: divides what one session is told into commands, so that no message is long."""
+"""Divide what one session is sent into commands, so that no message is long."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

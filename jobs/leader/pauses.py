@@ -1,4 +1,4 @@
-"""Pausing: which agents must give back what has not begun. A pause is settled when each has confirmed its epoch."""
+"""Which agents must return tasks that have not begun. A pause is settled when each agent has confirmed its epoch."""
 
 from database import rows
 

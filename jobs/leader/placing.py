@@ -1,4 +1,4 @@
-"""Placing: match ready tasks with nodes, and record the match.
+"""Match ready tasks with nodes, and record the match.
 
 Decides nothing itself (plan and backlog of switchyard.scheduling do) and sends nothing (jobs.leader.dispatch does). One
 round reads the cluster and the ready stages once and writes each table once, whatever the number of tasks.

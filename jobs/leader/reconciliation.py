@@ -1,4 +1,4 @@
-"""Reconciling: what agents say that they have, against what stands on their lists.
+"""Compare what agents say that they have with what is on their lists.
 
 A task counts as missing at an agent, or as none of its business, when two heartbeats after each other say so: what is on
 its way arrives between them. What is missing is given up and placed again; what an agent has beyond its list it must end.

@@ -1,4 +1,4 @@
-"""Recovering: silent nodes, ended sessions, backoffs and timeouts that are due. What the tick looks after.
+"""Silent nodes, nodes declared dead, and ended sessions: what becomes of their tasks.
 
 Silence is judged by the database's clock and never longer than this leader has been listening: a takeover, a restart of
 the database or a stall gives every node its full time again.

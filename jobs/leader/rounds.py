@@ -1,4 +1,4 @@
-"""Filling: one round in memory. Holds for what fits now, places on lists for what fits soon, then what follows.
+"""One round of placement in memory: holds for what fits now, backlog for what fits soon, then dependents.
 
 Decides nothing itself (plan and backlog of switchyard.scheduling do); jobs.leader.placing reads and writes.
 """

@@ -1,4 +1,4 @@
-"""Salvaging: a report that cannot be applied is taken apart, so that it loses no more than it must and blocks no later one.
+"""Take apart a report that cannot be applied, so that as little as possible of it is lost and no later one is blocked.
 
 Agents send a report until it is acknowledged, and all later ones wait for it.
 """

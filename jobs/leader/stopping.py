@@ -1,4 +1,4 @@
-"""Stopping: end what a cancel, a failure or a pause says must not go on, and say it again until agents confirm."""
+"""End what a cancel, a failure or a pause stops, and repeat the command until agents confirm it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

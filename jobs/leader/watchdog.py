@@ -1,4 +1,4 @@
-"""Watchdog: ends a leader that does not get on, with what its threads do in the log. The supervisor starts it again.
+"""End a leader that does not get on, with the stacks of its threads in the log. The supervisor starts it again.
 
 While it hangs it keeps the lease, and the locks of its transaction, at which requests wait. What it was at is noted first, so
 that the next leader does not do the same for ever (jobs.leader.hangs).

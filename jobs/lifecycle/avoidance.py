@@ -1,4 +1,4 @@
-"""Avoiding: nodes that cannot run a stage, such as those without its interpreter. Its tasks are placed on others."""
+"""Nodes that cannot run a stage, such as those without its interpreter. Its tasks are placed on others."""
 
 import json
 

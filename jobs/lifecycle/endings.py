@@ -1,4 +1,4 @@
-"""Ending: ends that have more to tell than a result, and what a failure means: another attempt, or one failure more."""
+"""Ends of attempts other than a plain result. A failure means another attempt, or one failure more."""
 
 import re
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Expanding: make the tasks of a stage that runs once for each item another stage returned."""
+"""Make the tasks of a stage that runs once for each item that another stage returned."""
 
 import json
 

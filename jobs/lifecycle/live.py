@@ -1,4 +1,4 @@
-"""Updating: what running tasks say of themselves, written a bounded number of bytes at a time."""
+"""Metrics and accumulators of running tasks, written a bounded number of bytes at a time."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

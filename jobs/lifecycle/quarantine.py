@@ -1,4 +1,4 @@
-"""Quarantine: a task that goes down with its nodes again and again may be what takes them down; it is not tried once more.
+"""A task that goes down with its nodes again and again may take them down itself: it is not tried again.
 
 Three losses are too many where they were on two nodes, or where there is no second node to try. A task that never comes
 to another node is given up in the end all the same.

@@ -1,4 +1,4 @@
-"""Settling: what follows when tasks have ended: stages end, their consumers become ready, jobs end."""
+"""What follows when tasks have ended: stages end, their consumers become ready, jobs end."""
 
 from collections.abc import Iterable
 

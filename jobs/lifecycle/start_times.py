@@ -1,4 +1,4 @@
-"""Timing: since when stages and jobs run, and for how long their tasks did, as reports tell it."""
+"""Since when stages and jobs run, and for how long their tasks did, from reports."""
 
 from collections.abc import Iterable
 

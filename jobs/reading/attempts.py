@@ -1,4 +1,4 @@
-"""Showing executions: attempts of a stage's tasks with all that they told, as plain tuples, piece by piece."""
+"""Attempts of a stage's tasks with all that they reported, as plain tuples, piece by piece."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Tallying: jobs with their tasks counted by state, as plain tuples, for whoever shows all jobs on one page."""
+"""Jobs with their tasks counted by state, as plain tuples, for pages that show all jobs."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

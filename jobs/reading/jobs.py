@@ -1,4 +1,4 @@
-"""Showing jobs: plain values for lists and pages, read without model instances, by a fixed number of queries.
+"""Jobs as plain values for lists and pages, read without model instances, by a fixed number of queries.
 
 What is shown of stages and tasks is in showing_stages and showing_tasks; nothing here changes anything.
 """

@@ -1,4 +1,4 @@
-"""Listing: all jobs at once, or one, as plain tuples, for whoever shows every job on one page; by one query a piece.
+"""All jobs at once, or one, as plain tuples, for pages that show every job; one query a piece.
 
 Lists that go by pages, with filters, are in showing.
 """

@@ -1,4 +1,4 @@
-"""Showing plans: what each stage of a job runs and reads, and how far it is, without the files and items it brings."""
+"""What each stage of a job runs and reads, and how far it is, without the files and items that it brings."""
 
 from typing import Any, Literal, NamedTuple
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Showing pressure: which tasks are held back by full buffers now, and for which share of the last minute they were."""
+"""Back-pressure: which tasks full buffers hold back now, and for which share of the last minute they did."""
 
 from typing import NamedTuple
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Showing progress: how far each stage of a job is, and what its tasks say they read and wrote, as plain tuples."""
+"""How far each stage of a job is, and what its tasks say that they read and wrote, as plain tuples."""
 
 from typing import NamedTuple
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Reaching: an agent gets what belongs to stages with tasks on its node's list, and writes logs of attempts placed there."""
+"""Which stages and attempts an agent may read and write: those of tasks on its node's list."""
 
 from database import rows
 from switchyard.scheduling.errors import SwitchyardError

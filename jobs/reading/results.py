@@ -1,4 +1,4 @@
-"""Showing results: those of whole stages as one JSON text, in pieces, so that their number costs no memory."""
+"""Results of whole stages as one JSON text, in pieces, so that their number costs no memory."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Showing stages: plain values of a job's stages, with their counters, their needs and why they wait."""
+"""Stages of a job as plain values, with their counters, their needs and why they wait."""
 
 import json
 from collections.abc import Iterable, Sequence

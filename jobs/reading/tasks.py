@@ -1,4 +1,4 @@
-"""Showing tasks: plain values of tasks and of their attempts. Lists go by the primary key, however many tasks there are."""
+"""Tasks and their attempts as plain values. Lists go by the primary key, however many tasks there are."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Showing times: when each task of some stages was placed, began and ended, as plain tuples, piece by piece.
+"""When each task of some stages was placed, began and ended, as plain tuples, piece by piece.
 
 For whoever shows all tasks of a job at once; what is shown of single tasks is in showing_tasks.
 """

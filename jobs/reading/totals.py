@@ -1,4 +1,4 @@
-"""Summing up: how many jobs and tasks are in which state, for overviews; from counters, never from the rows of tasks."""
+"""How many jobs and tasks are in which state, for overviews; from counters, never from the rows of tasks."""
 
 from dataclasses import dataclass
 

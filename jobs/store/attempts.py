@@ -1,4 +1,4 @@
-"""Numbering: which attempt a task is on. A number that an attempt may have used is spent; its record moves to Attempt."""
+"""The numbers of attempts. A number that an attempt may have used is spent; its record moves to Attempt."""
 
 from collections import defaultdict
 from collections.abc import Iterator

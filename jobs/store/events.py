@@ -1,4 +1,4 @@
-"""Telling: the events of the main path, at most a row for each cause, stage and transaction."""
+"""Events of the main path: at most one row for each cause, stage and transaction."""
 
 from collections.abc import Iterable, Mapping
 from uuid import UUID

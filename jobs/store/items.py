@@ -1,4 +1,4 @@
-"""Items: what the tasks of a stage are made from, in parts, so that nobody reads or writes all of them at once."""
+"""Items of a stage's tasks, kept in parts, so that nobody reads or writes all of them at once."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Quotas: how many jobs and tasks of one user may be live at once, so that nobody fills the installation alone."""
+"""How many jobs and tasks of one user may be live at once, so that nobody fills the installation alone."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

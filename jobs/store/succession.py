@@ -1,4 +1,4 @@
-"""Succeeding: an agent that goes on after a restart does so in a new session, with the list that its predecessor had."""
+"""An agent that goes on after a restart has a new session, and keeps the list of its predecessor."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Measuring: how long tasks of a kind ran, as the leader remembers it. Forgetting costs a slower start, nothing else."""
+"""How long tasks of a kind ran, as the leader remembers it. Forgetting costs a slower start, nothing else."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Recording: how long things took and how often they happened, as rows that the leader adds to, once a second at the most.
+"""How long things took and how often they happened, in rows that the leader adds to at most once a second.
 
 Nothing is recorded per task. Every web process reads the same rows (gauges), and a restart loses at most a second.
 """

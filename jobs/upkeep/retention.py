@@ -1,4 +1,4 @@
-"""Retention: jobs that ended long ago go, in bounded steps, so that neither the database nor the disk can fill.
+"""Delete jobs that ended long ago, with their logs and results, in bounded steps.
 
 `expire` deletes rows and is quick; `sweep` deletes the files that no row speaks of any more, and may take seconds.
 Both may be called at any time, by several processes, and be cut short: the next call goes on.

@@ -1,4 +1,4 @@
-"""Checking: whether what a worker wrote are the ends of its tasks. These share its process, and can write anything."""
+"""Check that a worker's lines are ends of its tasks. Tasks share the worker's process and can write anything."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Orders: does what commands say to the list and to what runs. A command is fenced by session and number."""
+"""Carry out the server's commands on the list and on what runs. Session and number fence each command."""
 
 import time
 from collections.abc import Callable, Mapping

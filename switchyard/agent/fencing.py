@@ -1,4 +1,4 @@
-"""Fencing: how long tasks go on that the server does not hear of, and ending them in time.
+"""How long tasks go on while the server is not heard, and ending them in time.
 
 The server runs a task elsewhere some time after it last heard of its node (jobs.leader.recovery); here the task is killed
 before, whatever becomes of this process: its guardian has the same limit. All times are seconds since the sending of the

@@ -1,4 +1,4 @@
-"""Running an agent: its options, its data folder, one session after the other, and leaving."""
+"""Run an agent: its options, its data folder, one session after the other, and leaving."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Watch: what a clock asks for. Starts and figures to report, output to follow, time and memory that are used up."""
+"""What is due by the clock: starts and figures to report, output to read, limits of time and memory."""
 
 import json
 import os

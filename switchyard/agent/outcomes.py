@@ -1,4 +1,4 @@
-"""Ends: turns what workers write, and how they die, into reports, and gives results to what waits for them here."""
+"""Outcomes of tasks, from what workers write and how they die: reports, and results for dependents here."""
 
 from collections import defaultdict
 from collections.abc import Callable

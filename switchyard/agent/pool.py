@@ -1,4 +1,4 @@
-"""The floor: gives what may start to workers, up to 64 tasks at once, and takes back what has not begun.
+"""The pool of workers: hands them up to 64 tasks at once, and takes back what has not begun.
 
 The room is what its workers leave. Knows nothing of the server, and does not read how tasks ended.
 """

@@ -1,4 +1,4 @@
-"""Recovering: what a journal says to the agent that follows the one which wrote it.
+"""What a journal says to the agent that follows the one which wrote it.
 
 What has ended and is not acknowledged is reported again; what had begun and not ended is lost; what had not begun is
 returned; what tasks wrote and is not shipped is shipped. How far each worker had come is read from its page.

@@ -1,4 +1,4 @@
-"""Reports: what has ended since the last one, numbered, kept until acknowledged, sent again when that takes too long."""
+"""Reports: what has ended since the last one, numbered, kept until acknowledged, repeated when that takes long."""
 
 import time
 from collections import deque

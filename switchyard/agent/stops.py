@@ -1,4 +1,4 @@
-"""Stops: ending tasks that run. TERM, then after the stage's grace KILL of everything that the task started."""
+"""End running tasks: TERM, and after the stage's grace KILL for every process that the task started."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The supervisor: one loop, one thread, that turns commands into running tasks and their ends into reports."""
+"""One loop in one thread that turns commands into running tasks and their ends into reports."""
 
 import os
 import select

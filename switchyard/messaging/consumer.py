@@ -1,4 +1,4 @@
-"""Consuming: a thread that takes messages while the process lives, and a check that it does.
+"""A thread that takes messages while the process lives, and a check that it does.
 
 Celery gives up for good at an error that it takes for permanent, such as a broker that refuses writes. Here every end of
 its worker is followed by a new one. A thread that ends all the same ends the process: one that is deaf looks alive.

@@ -1,4 +1,4 @@
-"""Encoding: JSON of what travels in messages, and of what workers write. An agent spends a quarter of its time here.
+"""JSON of messages, and of what workers write. An agent spends a quarter of its time here.
 
 By msgspec; what that does not take is left to Python's own module: half surrogate pairs, subclasses of text. All numbers
 are finite.

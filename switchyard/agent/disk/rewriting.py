@@ -1,4 +1,4 @@
-"""Rewriting: what of a journal still counts, told from what the agent knows, in lines that say no more than that."""
+"""Rewrite a journal with the lines that still count."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

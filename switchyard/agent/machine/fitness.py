@@ -1,4 +1,4 @@
-"""Fitness: whether this agent can run tasks, as far as its machine goes, and finding out when it can again."""
+"""Whether the machine lets this agent run tasks, and when it does again."""
 
 import os
 import sys

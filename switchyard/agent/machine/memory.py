@@ -1,4 +1,4 @@
-"""Memory: how often the kernel has ended a process of this machine for want of memory."""
+"""How often the kernel has ended a process of this machine for want of memory."""
 
 from pathlib import Path
 

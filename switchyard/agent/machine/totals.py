@@ -1,4 +1,4 @@
-"""Totals: what a machine has to give, as psutil finds it, unless options say otherwise."""
+"""What a machine offers, as psutil finds it, unless options say otherwise."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Heartbeats: a thread that tells every few seconds that this agent lives, and knows when it was last heard.
+"""A thread that sends a heartbeat every few seconds, and knows when one was last acknowledged.
 
 By Redis; over HTTP when Redis is away or nothing has been heard for a while. Silence, which agent.fencing judges, is
 counted from the sending of the last heartbeat that was acknowledged, on the clock that goes on while the machine sleeps.

@@ -1,4 +1,4 @@
-"""Shipping: a thread that sends what tasks write to the server, while they run and until all of it is there."""
+"""A thread that sends tasks' output to the server, while they run and until all of it is stored."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The guardian: starts a zygote and ends it, with all that it ever started, when the agent is gone or cut off.
+"""A process that starts a zygote, and ends it with all its descendants when the agent is gone or cut off.
 
 A process of its own, in a session of its own, so that nothing that ends the agent ends it too. The agent's end of the
 pipe closing means that the agent is gone; what it writes there is the time (CLOCK_BOOTTIME, seconds) by which it will

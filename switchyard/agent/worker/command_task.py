@@ -1,4 +1,4 @@
-"""Commanding: a command stage in a worker. It runs one command at a time and listens to it until all of it has ended.
+"""Run a command stage in a worker: one command at a time, until all its processes have ended.
 
 Each attempt finds an empty folder with copies of the job's files (worker.workplace), and has a session of its own.
 What it leaves behind ends with it: the worker is a subreaper, so whatever a command started is its child in the end.

@@ -1,4 +1,4 @@
-"""Coroutines: running an `async def` task to its end, and canceling it in asyncio's way. Runs in workers."""
+"""Run an `async def` task to its end, and cancel it as asyncio does. Runs in workers."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""Files: what a job brings along, as tasks find it in their folder: a copy that is theirs to change. Runs in workers."""
+"""A job's files, as tasks find them in their folder: a copy that is theirs to change. Runs in workers."""
 
 import os
 from collections.abc import Sequence

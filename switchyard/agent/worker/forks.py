@@ -1,4 +1,4 @@
-"""Forks: processes that a task forks handle TERM as those of any other program do. Runs in workers.
+"""Processes that a task forks handle TERM as those of any other program do. Runs in workers.
 
 What the worker does on TERM is for its own task: in a child it would raise inside a lock that other children wait for.
 """

@@ -1,4 +1,4 @@
-"""Misfits: where in a value something stands that JSON cannot hold, and what to return instead. Runs in workers."""
+"""Where in a value something stands that JSON cannot hold, and what to return instead. Runs in workers."""
 
 import dataclasses
 import math

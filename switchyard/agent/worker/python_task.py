@@ -1,4 +1,4 @@
-"""Calling: a Python stage in a worker. It resolves the callable once and calls it for each task."""
+"""Run a Python stage in a worker: resolve the callable once and call it for each task."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Results: what a task returned as JSON text that the server can keep, or a clear reason why it cannot. Runs in workers."""
+"""A task's result as JSON text that the server can keep, or the reason why it cannot. Runs in workers."""
 
 import hashlib
 import json

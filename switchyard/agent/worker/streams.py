@@ -1,4 +1,4 @@
-"""Streams: standard output and error of a worker, which its tasks may close, replace and leave to threads."""
+"""Standard output and error of a worker, which its tasks may close, replace and leave to threads."""
 
 import _thread
 import io

@@ -1,4 +1,4 @@
-"""Traces: what a task may leave behind in the process that ran it, and a task of another job would meet. Runs in workers.
+"""What a task may leave in its process and a task of another job would find there. Runs in workers.
 
 Looked at where a worker changes jobs. Modules stay imported with what they hold, since other tasks brought the same files.
 """
