@@ -11,7 +11,7 @@ import redis as clients
 
 from launch import commands, redis
 from launch.services import READY_SECONDS
-from tests.agent.conftest import wait_until
+from tests.agent.process import wait_until
 
 
 class Broker:

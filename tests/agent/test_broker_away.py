@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from switchyard.agent.machine import description
-from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.process import Agent, wait_until
+from tests.agent.server import Server
 from tests.brokers import Broker, own_broker
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from switchyard.agent.processes import cgroups
 from switchyard.agent.processes.cgroups import V2, Version
-from tests.agent.conftest import ROOT, Agent, Server, wait_until
+from tests.agent.process import ROOT, Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import running
 
 GULP = 'x = bytearray(1 << 30); x[::4096] = b"x" * (1 << 18)'

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.process import Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import alive, running
 from tests.agent.test_telling import whole
 

@@ -15,7 +15,8 @@ import pytest
 from switchyard.agent.machine import faults
 from switchyard.agent.machine.fitness import STANDS
 from switchyard.agent.processes.zygotes import PIPE
-from tests.agent.conftest import Agent, Server
+from tests.agent.process import Agent
+from tests.agent.server import Server
 from tests.agent.test_full_disk import until_fault, until_fit
 
 #: Processes and threads that a user may have; an agent has some twenty.

@@ -10,7 +10,8 @@ import pytest
 from jobs.leader import recovery
 from switchyard.agent.fencing import Fence
 from switchyard.agent.pool import SPARE
-from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.process import Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import WAIT, alive, running
 from tests.agent.test_surviving import guardians
 

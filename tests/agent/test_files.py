@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.conftest import Agent, Server
+from tests.agent.process import Agent
+from tests.agent.server import Server
 from tests.agent.test_commands import shell
 from tests.agent.test_telling import whole
 

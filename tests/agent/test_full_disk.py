@@ -12,7 +12,8 @@ from typing import BinaryIO
 import pytest
 
 from switchyard.agent.machine.faults import space
-from tests.agent.conftest import SECONDS, Agent, Server, wait_until
+from tests.agent.process import SECONDS, Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import WAIT, alive, running
 
 Start = Callable[..., Agent]

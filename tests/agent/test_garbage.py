@@ -7,7 +7,8 @@ import pytest
 
 from switchyard.agent.disk.journal import read
 from switchyard.agent.worker.pipes import STATUS, Page, new_page
-from tests.agent.conftest import Agent, Server
+from tests.agent.process import Agent
+from tests.agent.server import Server
 from tests.agent.test_reuse import run
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 
 from switchyard.messaging.messages import Launch
-from tests.agent.conftest import Agent, Server
+from tests.agent.process import Agent
+from tests.agent.server import Server
 from tests.agent.test_stopping import running
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.conftest import Agent, Server
+from tests.agent.process import Agent
+from tests.agent.server import Server
 
 ASK = """
 import importlib.util

@@ -9,7 +9,8 @@ import pytest
 
 from switchyard.agent import recovery
 from switchyard.agent.disk.journal import LARGE, MOSTLY_OVER, Journal, read
-from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.process import Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import WAIT, running
 
 #: Bytes of a result, and how many results are on their way at once at most.

@@ -9,7 +9,8 @@ import pytest
 
 from switchyard.agent.worker import results
 from tests.agent import careless_tasks
-from tests.agent.conftest import Agent, Server, wait_until
+from tests.agent.process import Agent, wait_until
+from tests.agent.server import Server
 
 
 def launch(server: Server, function: str, *args: Any, **more: Any) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from switchyard.agent.worker import traces
 from tests.agent import careless_tasks
-from tests.agent.conftest import ROOT, Agent, Server, wait_until
+from tests.agent.process import ROOT, Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import alive
 from tests.agent.test_telling import log
 

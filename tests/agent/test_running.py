@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from switchyard.agent.reports import HOLD
-from tests.agent.conftest import Agent, Server
+from tests.agent.process import Agent
+from tests.agent.server import Server
 
 
 def test_tasks_of_a_stage_run_and_report_their_results(agent: Agent, server: Server) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from switchyard.messaging.messages import Launch
-from tests.agent.conftest import SECONDS, Agent, Server, wait_until
+from tests.agent.process import SECONDS, Agent, wait_until
+from tests.agent.server import Server
 from tests.agent.test_stopping import WAIT, alive, running
 
 

@@ -18,7 +18,7 @@ from celery.worker import state
 
 from switchyard.messaging import transport
 from switchyard.messaging.consumer import CANARY_TASK, ENDED, Consumer, Hearing
-from tests.agent.conftest import wait_until
+from tests.agent.process import wait_until
 from tests.brokers import Broker, own_broker
 
 TASK, QUEUE, PATIENCE = "tests.take", "tests.queue", 20.0

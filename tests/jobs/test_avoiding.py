@@ -12,7 +12,7 @@ from jobs.models import Attempt, Job, Stage, Task
 from jobs.reading.explanations import explain_job
 from nodes.models import Event, Node
 from switchyard.scheduling.lifecycle import JobState, TaskState
-from tests.agent.conftest import wait_until
+from tests.agent.process import wait_until
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
