@@ -186,7 +186,7 @@ class AttemptRecord(models.Model):
     metrics = models.JSONField(null=True)
     accumulators = models.JSONField(null=True)
     logs = models.JSONField(null=True)
-    #: The digest of what it was handed of other tasks' results (switchyard.scheduling.handing); nothing if it needed none.
+    #: The digest of what it was handed of other tasks' results (switchyard.scheduling.inputs); nothing if it needed none.
     inputs = models.BigIntegerField(null=True)
 
     class Meta:

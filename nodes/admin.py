@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from simple_history.admin import SimpleHistoryAdmin
 
 from access.administering import ServiceAdmin, ask_reason
-from nodes import services, showing
+from nodes import reading, services
 from nodes.models import Node, Scheduler
 from switchyard.scheduling.allocation.base import ALGORITHMS
 from switchyard.scheduling.placement.base import STRATEGIES
@@ -80,12 +80,12 @@ class NodeStateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state, state) for state in showing.STATES]
+        return [(state, state) for state in reading.STATES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
-        if self.value() not in showing.STATES:
+        if self.value() not in reading.STATES:
             return queryset
-        found: QuerySet[Any, Any] = showing.nodes()
+        found: QuerySet[Any, Any] = reading.nodes()
         return queryset.filter(id__in=found.filter(state=self.value()).values("id"))
 
 
@@ -95,7 +95,7 @@ class NodeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         ids = [node.pk for node in self.result_list]
-        shown = {row["id"]: row for row in showing.completed(list(showing.nodes().filter(id__in=ids)))}
+        shown = {row["id"]: row for row in reading.completed(list(reading.nodes().filter(id__in=ids)))}
         for node in self.result_list:
             node.shown = shown[node.pk]
 

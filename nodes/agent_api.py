@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from access.rules import PUBLIC
-from nodes import broker, generations, leaving, services
+from nodes import broker, departure, generations, services
 from nodes.versions import require_fit
 from switchyard.messaging.messages import IDENTITY
 from switchyard.scheduling.spec.fields import NAME_PATTERN
@@ -94,7 +94,7 @@ class RegisterView(Ruled, APIView):
         answer = {"node": node.id, "session": node.session, "resumed": resumed, "last_report": node.last_report}
         user = broker.admit(node)
         login = {"name": user.name, "password": user.password} if user else None
-        proof = leaving.proof_of(node.id, node.session)
+        proof = departure.proof_of(node.id, node.session)
         return Response(answer | {"pause": node.confirmed_pause, "broker": login, "proof": proof})
 
 
@@ -119,7 +119,7 @@ class LeftView(Ruled, APIView):
 
     def post(self, request: Request) -> Response:
         """Note that nothing of a session is left."""
-        if not leaving.leave(**_read(LeftSerializer, request)):
+        if not departure.leave(**_read(LeftSerializer, request)):
             raise PermissionDenied("This is not the proof of that session.")
         return Response({})
 

@@ -18,7 +18,7 @@ from access import audit
 from access.drf import Ruled, identity_of
 from access.reasons import ReasonSerializer, reason_of
 from access.roles import Role
-from nodes import services, showing
+from nodes import reading, services
 from nodes.models import Node
 
 
@@ -48,7 +48,7 @@ class NodeSerializer(serializers.Serializer[Any]):
     hostname = serializers.CharField(allow_blank=True)
     pool = serializers.CharField()
     labels = serializers.DictField(child=serializers.CharField())
-    state = serializers.ChoiceField(showing.STATES)
+    state = serializers.ChoiceField(reading.STATES)
     active = serializers.BooleanField()
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
@@ -67,7 +67,7 @@ class NodeFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
 
     search = django_filters.CharFilter("name", "icontains", max_length=100)
     pool = django_filters.CharFilter("pool", max_length=100)
-    state = django_filters.MultipleChoiceFilter(choices=[(state, state) for state in showing.STATES])
+    state = django_filters.MultipleChoiceFilter(choices=[(state, state) for state in reading.STATES])
 
     class Meta:
         model = Node
@@ -93,12 +93,12 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
     ordering = ("name",)
     lookup_url_kwarg = "node"
     lookup_value_regex = "[^/]+"
-    queryset = showing.nodes()
+    queryset = reading.nodes()
 
     def list(self, request: Request) -> Response:
         """List nodes by name."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(NodeSerializer(showing.completed(page or []), many=True).data)
+        return self.get_paginated_response(NodeSerializer(reading.completed(page or []), many=True).data)
 
     def retrieve(self, request: Request, node: str) -> Response:
         """Show one node."""
@@ -147,7 +147,7 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
 
 
 def _found(key: str) -> dict[str, Any]:
-    shown = showing.node(key)
+    shown = reading.node(key)
     if shown is None:
         raise NotFound(f"There is no node {key:.60}.")
     return shown

@@ -2,7 +2,7 @@
 
 Name and password follow from the server's secret key, so that nothing secret is stored and any process can make a user
 again: Redis forgets all of them when it restarts. The leader compares once a second; whoever has no session any more, or is
-not trusted (nodes.trusting), loses its user, and with it all of its connections.
+not trusted (nodes.trust), loses its user, and with it all of its connections.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from redis.exceptions import ResponseError
 from database import rows
 from nodes import events
 from nodes.models import Node
-from nodes.trusting import TRUSTED
+from nodes.trust import TRUSTED
 from switchyard.messaging import transport
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, REPORT_QUEUE, queue_of
 

@@ -6,7 +6,7 @@ from database import rows
 
 #: The agent is heard over HTTP alone.
 BROKER_AWAY = "broker_away"
-#: The token that began the agent's session is not valid any more (nodes.trusting).
+#: The token that began the agent's session is not valid any more (nodes.trust).
 UNTRUSTED = "untrusted"
 #: The agent does not confirm what it is sent (jobs.leader.deafness).
 DEAF = "deaf"

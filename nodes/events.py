@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from database import rows
 from nodes.models import Event
-from nodes.showing import names_of
+from nodes.reading import names_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from nodes.remembering import History
+from nodes.decisions import History
 
 
 class Scheduler(models.Model):

@@ -8,7 +8,7 @@ from typing import Any
 
 from database import rows
 from nodes.models import Scheduler
-from nodes.trusting import VALID_TOKEN
+from nodes.trust import VALID_TOKEN
 from switchyard.scheduling.cluster import NodeView
 from switchyard.scheduling.resources import Resources
 
@@ -55,7 +55,7 @@ def ask_switches() -> rows.Answer[Switches]:
 
     def answer() -> Switches:
         found = asked.fetchall()
-        # The row is made again by whoever shows it or surveys (nodes.showing); until then all is as at first.
+        # The row is made again by whoever shows it or surveys (nodes.reading); until then all is as at first.
         return Switches(*found[0]) if found else _switches_at_first()
 
     return answer

@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from database import rows
-from nodes import conditions, events, generations, sharing
+from nodes import conditions, events, generations, oversold
 from nodes.conditions import BROKER_AWAY, DEAF
+from nodes.decisions import give_reason
 from nodes.models import Condition, Node, NodeResource, Scheduler
-from nodes.remembering import give_reason
-from nodes.trusting import TRUSTED
+from nodes.trust import TRUSTED
 from switchyard.messaging.messages import kept_figures
 from switchyard.scheduling.errors import SwitchyardError
 
@@ -66,7 +66,7 @@ def register(
         resumed = generations.goes_on(node, session, secret, last_secret)
         generations.require_free(node, info, secret, last_secret, resumed=resumed)
         if not resumed:
-            # Of a session that goes on, jobs.leader.recovery ends the silence, and with it the doubt about the tasks.
+            # Of a session that goes on, jobs.leader.lost_nodes ends the silence, and with it the doubt about the tasks.
             node.last_report, node.silent_since = 0, None
             node.deaf_since, node.refused = None, False
             node.conditions.filter(name__in=(BROKER_AWAY, DEAF)).delete()
@@ -84,7 +84,7 @@ def register(
         if resumed:
             generations.went_on.send(Node, node=node.id, old=old, new=node.session)
         _set_totals(node, totals)
-        sharing.note(info)
+        oversold.note(info)
         how = "goes on with its session" if resumed else "began a new session"
         events.record([events.Told("node_registered", f"The agent of the node {how}.", node=node.id)])
     return node, resumed
@@ -150,7 +150,7 @@ def delete(id_: int, reason: str = "") -> None:
     """Forget a node that is gone for ever; what it did keeps its name, which its history holds.
 
     Raises StillThere while it has a session. Only the leader ends one, with all that stood on the node's list in the same
-    transaction (jobs.leader.recovery), and gives nothing to a node without one: so none of its tasks is outstanding.
+    transaction (jobs.leader.lost_nodes), and gives nothing to a node without one: so none of its tasks is outstanding.
     """
     with transaction.atomic():
         node = Node.objects.select_for_update().filter(id=id_).first()

@@ -155,7 +155,7 @@ KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)
 
 #: Whether all clients of Flink's wire are told the keys of its later releases, as browsers are (docs/wires.md).
 FLINK_LATER_KEYS = env.bool("SWITCHYARD_FLINK_LATER_KEYS", default=False)
-#: What stops the whole installation when an admin asks for that from afar (nodes.shutting_down); none: nobody may.
+#: What stops the whole installation when an admin asks for that from afar (nodes.shutdown); none: nobody may.
 SHUTDOWN_COMMAND = env.str("SWITCHYARD_SHUTDOWN_COMMAND", default="")
 
 REST_FRAMEWORK = {
@@ -187,7 +187,7 @@ SPECTACULAR_SETTINGS = {
         "JobState": "jobs.api.serializers.JOB_STATES",
         "TaskState": "jobs.api.serializers.TASK_STATES",
         "StageState": "jobs.api.serializers.STAGE_STATES",
-        "NodeState": "nodes.showing.STATES",
+        "NodeState": "nodes.reading.STATES",
         "Role": "access.api.ROLES",
         "PersonRole": "access.api.PERSON_ROLES",
     },

@@ -19,8 +19,8 @@ from access.rules import requires
 from jobs.reading import selectors
 from jobs.reading.totals import summary as jobs_summary
 from jobs.telemetry import gauges
-from nodes.showing import STATES, resources_by_node, scheduler
-from nodes.summing import summary as nodes_summary
+from nodes.reading import STATES, resources_by_node, scheduler
+from nodes.totals import summary as nodes_summary
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
 from switchyard.scheduling.lifecycle import JobState
 

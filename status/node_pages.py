@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.reading.work import work_on
 from nodes import events
-from nodes import showing as nodes_showing
+from nodes import reading as nodes_showing
 from status.answering import answer, missing, page
 
 TASKS = 50

@@ -11,8 +11,8 @@ from jobs.reading import jobs as job_reading
 from jobs.reading import selectors
 from jobs.reading import totals as jobs_summing
 from nodes import events
-from nodes import showing as nodes_showing
-from nodes import summing as nodes_summing
+from nodes import reading as nodes_showing
+from nodes import totals as nodes_summing
 from status.answering import answer, page
 
 RECENT = 10

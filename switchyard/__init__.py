@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from switchyard.answers import JobStatus, NodeStatus, SchedulerStatus, StageStatus, TaskStatus
-    from switchyard.building import Job, Stage
+    from switchyard.builder import Job, Stage
     from switchyard.client import Client
     from switchyard.errors import JobFailed, Refused, ServerFailed, Unreachable
     from switchyard.submitted import Submitted
@@ -33,7 +33,7 @@ __all__ = [
 
 _HOMES = {
     "answers": ("JobStatus", "NodeStatus", "SchedulerStatus", "StageStatus", "TaskStatus"),
-    "building": ("Job", "Stage"),
+    "builder": ("Job", "Stage"),
     "client": ("Client",),
     "errors": ("JobFailed", "Refused", "ServerFailed", "Unreachable"),
     "submitted": ("Submitted",),

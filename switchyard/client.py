@@ -26,8 +26,8 @@ from switchyard.answers import (
     TaskStatus,
     decode,
 )
-from switchyard.finding import find
-from switchyard.requesting import PATIENCE, Requests
+from switchyard.configuration import find
+from switchyard.http import PATIENCE, Requests
 
 T = TypeVar("T")
 Stream = Literal["stdout", "stderr"]

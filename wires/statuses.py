@@ -12,7 +12,7 @@ from jobs.reading.reach import NotPlaced
 from jobs.store.quotas import OverQuota
 from nodes import generations
 from nodes import services as nodes
-from nodes.shutting_down import NotFromHere
+from nodes.shutdown import NotFromHere
 from nodes.versions import OtherVersion
 from switchyard.scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
 from wires.reading import NotThere, Unreadable

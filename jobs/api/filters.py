@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from jobs.models import Job
 from jobs.reading.jobs import named
-from nodes.showing import node_named
+from nodes.reading import node_named
 from switchyard.scheduling.lifecycle import JobState, TaskState
 
 JOB_STATES = [(state.name, state.name) for state in JobState]

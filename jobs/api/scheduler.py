@@ -18,7 +18,7 @@ from jobs.api.serializers import LeaderSerializer
 from jobs.commands.submit import hint
 from jobs.reading import selectors
 from nodes import services
-from nodes.showing import scheduler
+from nodes.reading import scheduler
 from switchyard.scheduling.allocation.base import ALGORITHMS
 from switchyard.scheduling.placement.base import STRATEGIES
 

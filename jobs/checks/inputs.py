@@ -3,8 +3,8 @@
 from collections import defaultdict
 
 from database import rows
-from switchyard.scheduling.handing import digest, shares
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.inputs import digest, shares
 from switchyard.scheduling.lifecycle import TaskState
 
 

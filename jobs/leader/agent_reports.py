@@ -20,7 +20,7 @@ from jobs.store.transitions import ATTEMPT_GUARD, ONE, RANGE, Move, live_before,
 from jobs.store.work import Board
 from jobs.telemetry.durations import Measures
 from jobs.telemetry.outcomes import Ends
-from nodes.trusting import TRUSTED
+from nodes.trust import TRUSTED
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.lifecycle import TaskState
 from switchyard.scheduling.retry import ExitClass

@@ -15,7 +15,7 @@ from celery import current_app
 from database import rows
 from jobs.leader.descriptions import Described, Descriptions
 from jobs.leader.packing import Packed, Packer
-from jobs.leader.sent import Sent
+from jobs.leader.unconfirmed import Sent
 from jobs.store.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from switchyard.messaging import transport
 from switchyard.messaging.messages import COMMAND_TASK, Command, Launch, queue_of

@@ -7,7 +7,7 @@ what was there under these numbers. So all agents begin new sessions, and epochs
 from django.db import transaction
 
 from database import rows
-from nodes import trusting
+from nodes import trust
 
 #: More leaders and more stages than there have been since any copy: a number is never given twice.
 LEAP = 1_000_000
@@ -34,7 +34,7 @@ def recognise() -> bool:
 def restored() -> None:
     """Have all agents begin new sessions, and give no number again that may have been given."""
     with transaction.atomic():
-        trusting.refuse(None, "the database was restored.")
+        trust.refuse(None, "the database was restored.")
         rows.execute("UPDATE jobs_lease SET epoch = epoch + %s, expires_at = to_timestamp(0)", [LEAP])
         rows.execute("SELECT setval('jobs_stage_id_seq', nextval('jobs_stage_id_seq') + %s)", [LEAP])
 

@@ -23,10 +23,10 @@ from jobs.leader import (
     hangs,
     incarnation,
     lease,
+    lost_nodes,
     pauses,
     placing,
     reconciliation,
-    recovery,
     rollback,
     salvaging,
     stopping,
@@ -175,7 +175,7 @@ class Leader:
         _step("expire", lambda: deadlines.expire_jobs(epoch=self.epoch))
         _step("gaps", self._gaps.step)
         _step("clock", self._database_clock.follow)
-        _step("watch", lambda: recovery.watch_nodes(listening=self._listening, epoch=self.epoch))
+        _step("watch", lambda: lost_nodes.watch_nodes(listening=self._listening, epoch=self.epoch))
         _step("users", self._keep_users)
         _step("resend", lambda: self._resend(now))
         if now - self._renewed >= lease.RENEWED_EVERY:
@@ -222,7 +222,7 @@ class Leader:
         """Apply reports, and return what came of each part that was applied as one."""
 
         def apply(part: Sequence[Report]) -> Applied:
-            blaming = self._listening > recovery.LOST
+            blaming = self._listening > lost_nodes.LOST
             how = salvaging.by_stage if watchdog.is_suspected() else agent_reports.apply
             return confirm(part, how(part, self._memory.measures, epoch=self.epoch, blaming=blaming))
 
@@ -266,7 +266,7 @@ class Leader:
         """Note signs of life, and return the sessions that are to be told of it."""
         self._memory.tally.offers += len(heartbeats)
         rollback.ahead(heartbeats, self.epoch)
-        heard = recovery.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in heartbeats])
+        heard = lost_nodes.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in heartbeats])
         for beat in heartbeats:
             if beat.session in heard:
                 self.dispatcher.hear(beat.session, beat.number)

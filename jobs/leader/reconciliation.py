@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from database import rows
-from jobs.leader import hangs, recovery
+from jobs.leader import hangs, lost_nodes
 from jobs.leader.bisect import isolate
 from jobs.store.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
 from nodes import conditions, selectors
@@ -81,7 +81,7 @@ def give_up(difference: Difference, *, epoch: int) -> None:
 
     def work(part: Sequence[UUID]) -> None:
         missing = {key: tasks for job in part for key, tasks in by_job[job].items()}
-        recovery.give_up(difference.node, difference.session, missing, epoch=epoch)
+        lost_nodes.give_up(difference.node, difference.session, missing, epoch=epoch)
 
     if by_job:
         isolate(list(by_job), work, partial(hangs.bar, step=GIVE_UP))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from nodes import trusting
+from nodes import trust
 from switchyard.messaging.messages import Heartbeat, Report
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ class Gaps:
         lasting = [node for node, since in self._since.items() if time.monotonic() - since >= patience]
         if lasting:
             log.error("reports are missing for good", nodes=lasting)
-            trusting.refuse(lasting, "reports are missing that the server has forgotten.")
+            trust.refuse(lasting, "reports are missing that the server has forgotten.")
         for node in lasting:
             del self._since[node]
 
@@ -52,7 +52,7 @@ def ahead(beats: Iterable[Heartbeat], epoch: int) -> set[int]:
     found = {beat.node for beat in beats if _command(beat) >> 32 > epoch}
     if found:
         log.error("agents know of a later epoch: the database was restored", nodes=sorted(found), epoch=epoch)
-        trusting.refuse(found, "it knows of a later epoch than the server, whose database was restored.")
+        trust.refuse(found, "it knows of a later epoch than the server, whose database was restored.")
     return found
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from database import rows
 from jobs.leader import lease
 from jobs.telemetry.outcomes import OF_BLOCK, Tally
-from nodes.showing import scheduler
+from nodes.reading import scheduler
 
 EVERY = 5.0
 #: Seconds for which ends are counted; whole blocks, so that it is up to one block more.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from database import rows
 from jobs.models import Attempt, Task
-from nodes.showing import names_of
+from nodes.reading import names_of
 from switchyard.scheduling.lifecycle import TaskState
 
 _RECORD = (

@@ -1,6 +1,6 @@
 """How long tasks go on while the server is not heard, and ending them in time.
 
-The server runs a task elsewhere some time after it last heard of its node (jobs.leader.recovery); here the task is killed
+The server runs a task elsewhere some time after it last heard of its node (jobs.leader.lost_nodes); here the task is killed
 before, whatever becomes of this process: its guardian has the same limit. All times are seconds since the sending of the
 last heartbeat that was acknowledged.
 """

@@ -10,8 +10,8 @@ from typing import Any
 
 from switchyard.agent.worker.pipes import LEFT_OUT, NO_RESULT
 from switchyard.messaging.messages import SHORT_SPEC
-from switchyard.scheduling.handing import shares
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.inputs import shares
 
 #: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT or LEFT_OUT]
 Given = tuple[str | None, int, str]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchyard.cli import agent, controlling, logs, outcome, showing, submitting
+from switchyard.cli import agent, cluster, jobs, logs, outcome, queries
 
 app = typer.Typer(
     help="Submit jobs to Switchyard, look at them, and steer the cluster.",
@@ -43,23 +43,23 @@ def common(
 
 
 for command in (
-    submitting.submit,
-    submitting.wait,
-    showing.jobs,
-    showing.show,
-    showing.results,
+    jobs.submit,
+    jobs.wait,
+    queries.jobs,
+    queries.show,
+    queries.results,
     logs.logs,
-    showing.explain,
-    submitting.cancel,
-    submitting.release,
-    submitting.finish,
-    submitting.retry,
-    showing.nodes,
-    showing.scheduler,
-    controlling.pause,
-    controlling.resume,
-    controlling.drain,
-    controlling.remove,
+    queries.explain,
+    jobs.cancel,
+    jobs.release,
+    jobs.finish,
+    jobs.retry,
+    queries.nodes,
+    queries.scheduler,
+    cluster.pause,
+    cluster.resume,
+    cluster.drain,
+    cluster.remove,
 ):
     app.command()(command)
 app.command(

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from switchyard.finding import find
+from switchyard.configuration import find
 
 
 def agent(ctx: typer.Context) -> None:

@@ -85,7 +85,7 @@ class Command:
 class Finished:
     """Tasks of one stage and attempt that ended FINISHED; columns of equal length. Results and metrics are JSON texts.
 
-    `inputs` are digests of what each was handed (scheduling.handing), 0 for nothing; it is empty if all are 0. `metrics` is
+    `inputs` are digests of what each was handed (scheduling.inputs), 0 for nothing; it is empty if all are 0. `metrics` is
     empty if none of the tasks told any.
     """
 

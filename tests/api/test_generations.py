@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from access.roles import Role
-from jobs.leader import recovery
+from jobs.leader import lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Stage, Task
 from nodes.models import Node
@@ -73,7 +73,7 @@ def test_older_generations_messages_change_nothing(leader: Leader, agent: ListAg
     stale.session = old
     turn(leader, stale)
     assert not Task.objects.filter(state=TaskState.FINISHED).exists()
-    assert recovery.hear([(agent.node, old, "{}")]) == set()
+    assert lost_nodes.hear([(agent.node, old, "{}")]) == set()
     leader.turn([Heartbeat(agent.node, agent.session, 3, {})])
     agent.number -= 1
     stage = Stage.objects.get().pk
@@ -119,9 +119,9 @@ def test_a_live_session_is_not_taken_over_by_who_knows_what_every_viewer_sees(no
 def test_a_clone_is_refused_while_the_original_is_heard_and_takes_over_when_it_is_silent(node: Client) -> None:
     first = register(node).json()
     clone = {"last_secret": FIRST, "session": first["session"], "info": ELSEWHERE}
-    silence(recovery.LOST - 5)
+    silence(lost_nodes.LOST - 5)
     assert code(register(node, SECOND, **clone)) == (409, "occupied")
-    silence(recovery.LOST + 5)
+    silence(lost_nodes.LOST + 5)
     assert register(node, SECOND, **clone).status_code == 200
     assert code(beat(node, first)) == (409, "session_ended")
     back = register(node, THIRD, last_secret=FIRST, session=first["session"])
@@ -131,7 +131,7 @@ def test_a_clone_is_refused_while_the_original_is_heard_and_takes_over_when_it_i
 def test_an_agent_that_lost_its_secret_waits_until_its_session_is_silent(node: Client) -> None:
     register(node)
     assert code(register(node, SECOND)) == (409, "occupied")
-    silence(recovery.LOST + 5)
+    silence(lost_nodes.LOST + 5)
     assert register(node, SECOND).status_code == 200
 
 

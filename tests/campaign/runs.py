@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 
 from jobs.checks.invariants import violations
 from jobs.models import Job
-from nodes import showing
+from nodes import reading
 from nodes.models import NodeResource
 from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
 from tests.campaign import faults
@@ -61,7 +61,7 @@ def _unsettled(agents: int) -> list[str]:
     """Return what is not as before: nodes that are not READY, that something is wrong with, or that hold something."""
 
     def look() -> list[str]:
-        nodes = showing.completed(list(showing.nodes()))
+        nodes = reading.completed(list(reading.nodes()))
         found = [f"node {node['name']} is {node['state']}" for node in nodes if node["state"] != "READY"]
         found += [f"{each.node_id} holds {each.held} {each.name}" for each in NodeResource.objects.filter(held__gt=0)]
         found += [] if len(nodes) >= agents else ["a node is gone"]

@@ -17,7 +17,7 @@ from django.db import connection
 
 from jobs.checks.invariants import violations
 from jobs.models import Job, Stage
-from nodes import showing
+from nodes import reading
 from nodes.models import Event, NodeResource
 from switchyard.scheduling.lifecycle import JobState
 from tests.flows.stack import Stack
@@ -129,7 +129,7 @@ def running(folder: Path) -> list[str]:
 
 
 def settled() -> bool:
-    nodes = showing.completed(list(showing.nodes()))
+    nodes = reading.completed(list(reading.nodes()))
     return [node["state"] for node in nodes] == ["READY"] * 2 and not NodeResource.objects.filter(held__gt=0).exists()
 
 

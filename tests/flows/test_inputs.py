@@ -5,8 +5,8 @@ import pytest
 from jobs.checks.invariants import violations
 from jobs.models import Task
 from nodes.models import Node
-from switchyard.scheduling.handing import digest
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.inputs import digest
 from switchyard.scheduling.lifecycle import JobState
 from tests.flows.stack import Stack
 

@@ -7,7 +7,7 @@ import redis
 from django.utils import timezone
 
 from jobs.commands import control as job_services
-from jobs.leader import lease, recovery
+from jobs.leader import lease, lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes import services
@@ -70,7 +70,7 @@ def test_a_node_that_falls_silent_and_is_lost_is_told_of_once(
     turn(leader, agent.start(placed(leader, agent)))
     for seconds in (31, 32, 0, 61, 62):
         Node.objects.update(heard_at=timezone.now() - timedelta(seconds=seconds))
-        recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+        lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     of_node = Event.objects.filter(node_id=agent.node, job_id=None).order_by("id").values_list("kind", flat=True)
     assert list(of_node) == ["node_registered", "node_silent", "node_back", "node_silent", "node_lost"]
     assert text("task_lost") == "2 tasks of stage a went down with the node and will be tried again."

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.checks.invariants import violations
 from jobs.commands import control
-from jobs.leader import gangs, recovery
+from jobs.leader import gangs, lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
 from jobs.reading.explanations import explain_job
@@ -163,7 +163,7 @@ def test_a_lost_node_takes_the_whole_gang_to_other_nodes(
     one, other = pair
     running(leader, pair)
     Node.objects.filter(id=one.node).update(heard_at=timezone.now() - timedelta(seconds=61))
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     assert sorted(states()) == ["CANCELING"] * 2 + ["CREATED"] * 2
     leader.tick()
     third = ListAgent(broker, "n3")
@@ -315,7 +315,7 @@ class Chance:
 
     def lose(self, agent: ListAgent, tasks: list[Named]) -> None:
         Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=61))
-        recovery.watch_nodes(listening=1000, epoch=self.leader.epoch)
+        lost_nodes.watch_nodes(listening=1000, epoch=self.leader.epoch)
         self.agents[self.agents.index(agent)] = ListAgent(agent.broker, agent.name)
 
 

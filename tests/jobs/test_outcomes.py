@@ -9,7 +9,7 @@ import pytest
 
 from jobs.leader.lease import LeaseLost
 from jobs.leader.loop import Leader
-from jobs.leader.recovery import end_session
+from jobs.leader.lost_nodes import end_session
 from jobs.leader.snapshot import Surveyor
 from jobs.models import Ended, Job, JobType, Lease, Survey
 from jobs.reading import snapshot

@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.utils import timezone
 
-from jobs.leader import agent_reports, recovery
+from jobs.leader import agent_reports, lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from jobs.telemetry.durations import Measures
@@ -16,7 +16,7 @@ from switchyard.scheduling.lifecycle import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
-BLAME = recovery.LOST + 1
+BLAME = lost_nodes.LOST + 1
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def lose(leader: Leader, broker: redis.Redis) -> Callable[..., None]:
         turn(leader)
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
-        Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=recovery.LOST + 1))
-        recovery.watch_nodes(listening=listening, epoch=leader.epoch)
+        Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=lost_nodes.LOST + 1))
+        lost_nodes.watch_nodes(listening=listening, epoch=leader.epoch)
         Node.objects.filter(id=agent.node).update(session="")
         turn(leader)
 
@@ -93,7 +93,7 @@ def test_losses_after_an_outage_of_the_control_plane_are_not_blamed_on_tasks(
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
         Node.objects.update(session="another")
-        recovery.watch_nodes(listening=5, epoch=leader.epoch)
+        lost_nodes.watch_nodes(listening=5, epoch=leader.epoch)
         Node.objects.update(session="")
     assert (Task.objects.get().state, Task.objects.get().losses) == (TaskState.CREATED, 0)
 

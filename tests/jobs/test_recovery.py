@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from jobs.checks.invariants import violations
 from jobs.commands import control as job_services
-from jobs.leader import lease, recovery
+from jobs.leader import lease, lost_nodes
 from jobs.leader.agent_reports import GIVEN_BACK
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
-from nodes import generations, services, showing
+from nodes import generations, reading, services
 from nodes.models import Condition, Node
 from switchyard.messaging.messages import Heartbeat
 from switchyard.scheduling.lifecycle import JobState, TaskState
@@ -24,7 +24,7 @@ Submit = Callable[..., Job]
 
 def silent_for(leader: Leader, seconds: float, name: str = "n1") -> None:
     Node.objects.filter(name=name).update(heard_at=timezone.now() - timedelta(seconds=seconds))
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
 
 
 def test_tasks_of_a_silent_node_are_reconciling_until_it_is_heard(leader: Leader, agent: ListAgent, job: Submit) -> None:
@@ -49,7 +49,7 @@ def test_tasks_are_no_longer_reconciling_when_the_agent_goes_on_with_its_session
     turn(leader, agent.start(agent.tasks()[:1]))
     silent_for(leader, 31)
     assert agent.go_on()
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RUNNING, TaskState.SCHEDULED}
     assert Node.objects.get().silent_since is None
     turn(leader, agent.start(agent.tasks()[1:]))
@@ -117,7 +117,7 @@ def test_a_new_session_of_its_node_ends_the_wait_for_the_old_one(leader: Leader,
     turn(leader, agent.start(agent.tasks()))
     silent_for(leader, 100)
     new = ListAgent(broker, folder="its own")
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)
     new.listen()
     assert [attempt for _, attempt, _ in new.tasks()] == [1]
@@ -151,12 +151,12 @@ def test_agents_are_told_how_long_a_job_waits_for_them(leader: Leader, agent: Li
 
 
 def test_a_node_that_leaves_gets_nothing_more(leader: Leader, agent: ListAgent, job: Submit) -> None:
-    recovery.hear([(agent.node, agent.session, '{"leaving": true}')])
+    lost_nodes.hear([(agent.node, agent.session, '{"leaving": true}')])
     job({"a": {}})
     turn(leader)
     agent.listen()
     assert agent.tasks() == []
-    assert showing.node(str(agent.node))["state"] == "LEAVING"  # type: ignore[index]
+    assert reading.node(str(agent.node))["state"] == "LEAVING"  # type: ignore[index]
 
 
 def test_what_a_node_held_goes_elsewhere_as_soon_as_it_has_left(leader: Leader, agent: ListAgent, job: Submit) -> None:
@@ -164,9 +164,9 @@ def test_what_a_node_held_goes_elsewhere_as_soon_as_it_has_left(leader: Leader, 
     turn(leader)
     agent.listen()
     turn(leader, agent.start(agent.tasks()))
-    recovery.hear([(agent.node, agent.session, '{"leaving": true, "left": true}')])
-    recovery.hear([(agent.node, agent.session, '{"leaving": true}')])
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.hear([(agent.node, agent.session, '{"leaving": true, "left": true}')])
+    lost_nodes.hear([(agent.node, agent.session, '{"leaving": true}')])
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     assert Task.objects.get().state == TaskState.CREATED
     assert Node.objects.get().session == ""
     assert violations() == []
@@ -178,7 +178,7 @@ def test_a_leader_that_could_not_listen_gives_every_node_its_time_again(
     job({"a": {}})
     turn(leader)
     Node.objects.update(heard_at=timezone.now() - timedelta(seconds=500))
-    recovery.watch_nodes(listening=5, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=5, epoch=leader.epoch)
     assert Node.objects.get().silent_since is None
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
@@ -190,7 +190,7 @@ def test_an_agent_that_starts_anew_loses_what_its_old_session_had(leader: Leader
     turn(leader)
     Node.objects.update(heard_at=timezone.now() - timedelta(seconds=31))
     new = ListAgent(broker, folder="its own", last=old.secret)
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)
     new.listen()
     assert [attempt for _, attempt, _ in new.tasks()] == [1]

@@ -10,7 +10,7 @@ from jobs.commands import control
 from jobs.leader import dispatch
 from jobs.leader.loop import Leader
 from jobs.models import Job
-from nodes import selectors, showing
+from nodes import reading, selectors
 from nodes.models import Event
 from switchyard.messaging.messages import queue_of
 from tests.jobs.agents import ListAgent, turn
@@ -50,7 +50,7 @@ def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
     leader: Leader, agent: ListAgent, job: Submit, long_after: Callable[[float], None]
 ) -> None:
     def state() -> str:
-        return str(showing.node("n1")["state"])  # type: ignore[index]
+        return str(reading.node("n1")["state"])  # type: ignore[index]
 
     job({"a": {"parallelism": 9}})
     turn(leader)
@@ -58,7 +58,7 @@ def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
     assert state() == "READY"
     long_after(dispatch.DEAF + 5)
     assert state() == "DEAF"
-    assert [c["title"] for c in showing.node("n1")["conditions"]] == ["The agent takes no commands"]  # type: ignore[index]
+    assert [c["title"] for c in reading.node("n1")["conditions"]] == ["The agent takes no commands"]  # type: ignore[index]
     assert [node.unavailable for node in selectors.ask_nodes()()] == ["taking no commands"]
     successor = Leader(leader.epoch)
     successor.dispatcher.send_lists("true", [])
@@ -68,7 +68,7 @@ def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
     turn(leader, agent.report())
     long_after(dispatch.DEAF + 6)
     assert state() == "READY"
-    assert showing.node("n1")["conditions"] == []  # type: ignore[index]
+    assert reading.node("n1")["conditions"] == []  # type: ignore[index]
     assert Event.objects.filter(kind__in=("node_deaf", "node_takes")).count() == 2
 
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 from access import tokens
 from access.models import Token
 from access.roles import Role
-from jobs.leader import recovery
+from jobs.leader import lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Job, Task
-from nodes import selectors, services, showing
+from nodes import reading, selectors, services
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
 from switchyard.scheduling.lifecycle import TaskState
@@ -62,13 +62,13 @@ def test_an_agent_that_is_not_trusted_any_more_is_not_heard_and_its_work_goes_el
     leader.turn([Heartbeat(trusted.node, trusted.session, 9, {})])
     leader.tick()
     assert [command.heartbeat for command in trusted.listen() if command.heartbeat == 9] == []
-    assert showing.node("n1")["state"] in ("SILENT", "INACTIVE")  # type: ignore[index]
+    assert reading.node("n1")["state"] in ("SILENT", "INACTIVE")  # type: ignore[index]
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RECONCILING}
     assert selectors.ask_nodes()()[0].unavailable in ("without a valid token", "inactive")
     other = ListAgent(broker, "n2")
-    Node.objects.filter(id=trusted.node).update(heard_at=timezone.now() - timedelta(seconds=recovery.LOST + 1))
+    Node.objects.filter(id=trusted.node).update(heard_at=timezone.now() - timedelta(seconds=lost_nodes.LOST + 1))
     turn(leader, trusted.report())
-    recovery.watch_nodes(listening=1000, epoch=leader.epoch)
+    lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)
     other.listen()
     assert [(attempt, index) for _, attempt, index in other.tasks()] == [(1, 0), (1, 1)]
@@ -79,7 +79,7 @@ def test_a_revoked_token_stands_as_a_condition_until_a_session_begins_with_anoth
 ) -> None:
     def titles() -> list[str]:
         leader.tick()
-        return [condition["title"] for condition in showing.node("n1")["conditions"]]  # type: ignore[index]
+        return [condition["title"] for condition in reading.node("n1")["conditions"]]  # type: ignore[index]
 
     assert titles() == []
     revoke(trusted)

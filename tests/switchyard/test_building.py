@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from switchyard import Job, typed
+from switchyard import Job, typed_functions
 from switchyard.agent.worker.python_task import Failure, PythonStage
 from switchyard.errors import Unpackable
 from switchyard.scheduling.errors import InvalidSpec
@@ -117,7 +117,7 @@ def test_functions_typed_at_a_prompt_are_told_to_move_into_a_file(lines: str, sa
 
 def test_a_value_beside_a_function_of_a_notebook_is_told_to_be_handed_over() -> None:
     with pytest.raises(Unpackable, match="within_limit uses LIMIT, which is defined beside it"):
-        typed.source(within_limit)
+        typed_functions.source(within_limit)
 
 
 def described(*argv: str | Path, stdin: str = "") -> dict[str, Any]:

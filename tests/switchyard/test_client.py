@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from switchyard import Client, Job, JobFailed, Refused, Unreachable
-from switchyard.finding import Server
-from switchyard.requesting import Requests
+from switchyard.configuration import Server
+from switchyard.http import Requests
 from tests.switchyard.stacks import Running
 
 pytestmark = pytest.mark.timeout(240)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.describing import described
+from switchyard.descriptions import described
 from switchyard.errors import Unpackable
 from switchyard.scheduling.errors import InvalidSpec
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from switchyard.configuration import DEFAULT_URL, Server, find
 from switchyard.errors import Misconfigured
-from switchyard.finding import DEFAULT_URL, Server, find
 
 FAR = "https://far.example:8443"
 

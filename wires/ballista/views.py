@@ -18,7 +18,7 @@ from jobs.reading import jobs, listing, selectors
 from jobs.reading.plans import Plan, plans
 from jobs.reading.times import courses
 from jobs.telemetry import gauges
-from nodes import showing as nodes
+from nodes import reading as nodes
 from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
 from wires.answering import answer, in_pieces
 from wires.ballista import decode

@@ -8,7 +8,7 @@ from jobs.checks.audit import unaudited
 from jobs.checks.invariants import Violation, violations
 from jobs.checks.output import missing_output
 from jobs.checks.waits import unexplained
-from nodes import showing
+from nodes import reading
 from nodes.conditions import DIFFERS, ROOM, STALLED
 
 
@@ -31,7 +31,7 @@ def _said_by_agents() -> list[Violation]:
     wrong = (DIFFERS, ROOM, STALLED)
     return [
         Violation("I2 agents have what stands on their lists", f"{node['name']}: {each['title']}. {each['description']}")
-        for node in showing.completed(list(showing.nodes()))
+        for node in reading.completed(list(reading.nodes()))
         for each in node["conditions"]
         if each["name"] in wrong
     ]

@@ -16,8 +16,8 @@ from switchyard import task as tasks
 from switchyard.agent.machine import faults
 from switchyard.agent.worker import coroutines, results, unpatched
 from switchyard.agent.worker.pipes import LEFT_OUT, NO_RESULT
-from switchyard.scheduling.handing import digest
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.inputs import digest
 from switchyard.task import FAILED, Task
 
 _UNKNOWN = object()
@@ -105,7 +105,7 @@ class Given:
         return Task(index, self.parallelism, attempt, inputs, None if item is None else unpatched.decode(item), tell)
 
     def digest(self, index: int) -> int:
-        """Return the digest of what a task is given of other stages (switchyard.scheduling.handing)."""
+        """Return the digest of what a task is given of other stages (switchyard.scheduling.inputs)."""
         if self._pointwise:
             return digest((stage, self._handed(name, index)) for name, stage in self._stages.items())
         # All tasks are given the same.

@@ -4,7 +4,7 @@ import pytest
 
 from access.roles import Role  # noqa: F401  loads what identifies people, with its errors
 from jobs.api.serializers import STAGE_STATES
-from nodes.showing import STATES
+from nodes.reading import STATES
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import JobState, TaskState
 from switchyard.scheduling.retry import ExitClass

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from access.models import AuditEntry
 from nodes.models import Event, Node
-from nodes.showing import STATES
+from nodes.reading import STATES
 from status import configuration
 from tests.jobs.agents import ListAgent
 from wires.flink.states import TASKMANAGERS

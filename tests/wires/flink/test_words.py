@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.api.serializers import STAGE_STATES  # noqa: F401  loads all errors of jobs
-from nodes.showing import STATES
+from nodes.reading import STATES
 from switchyard.scheduling.accumulators import Kind
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState

@@ -164,7 +164,7 @@ def test_a_row_that_cannot_be_read_is_a_500_in_text(viewer: Client, monkeypatch:
     def fail() -> None:
         raise RuntimeError("forced")
 
-    monkeypatch.setattr("nodes.showing.scheduler", fail)
+    monkeypatch.setattr("nodes.reading.scheduler", fail)
     viewer.raise_request_exception = False
     answer = viewer.get("/scheduler/")
     assert (answer.status_code, answer["Content-Type"]) == (500, TEXT)

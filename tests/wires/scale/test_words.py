@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.showing import STATES
+from nodes.reading import STATES
 from switchyard.scheduling.allocation.base import ALGORITHMS
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import TaskState

@@ -17,7 +17,7 @@ from access.roles import Role
 from access.rules import Rule
 from jobs.reading import counts
 from jobs.reading.progress import Progress, stage
-from nodes import showing as nodes
+from nodes import reading as nodes
 from wires.answering import answer, in_pieces
 from wires.base import WireView
 from wires.flink import decode, ids

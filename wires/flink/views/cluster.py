@@ -11,7 +11,7 @@ from access import audit
 from access.roles import Role
 from access.rules import Rule
 from jobs.reading import totals
-from nodes.shutting_down import shut_down
+from nodes.shutdown import shut_down
 from wires.flink.encode import cluster, legacy, typed
 from wires.flink.encode.nodes import slots
 from wires.flink.views.base import FlinkView

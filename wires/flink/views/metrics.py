@@ -11,7 +11,7 @@ from jobs.reading import counts
 from jobs.reading.attempts import execution, executions
 from jobs.reading.pressure import held_shares
 from jobs.reading.progress import Progress, stage
-from nodes import showing
+from nodes import reading
 from status import process
 from wires.flink import decode, ids
 from wires.flink.encode import metrics
@@ -133,7 +133,7 @@ class TaskmanagerView(MetricsView):
 
     def get(self, request: HttpRequest, node: str) -> HttpResponse:
         """Tell of it."""
-        found = showing.node(str(ids.to_node(node)))
+        found = reading.node(str(ids.to_node(node)))
         return self.plain(metrics.of_node(found) if found and is_taskmanager(found) else {})
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from nodes import events, showing
+from nodes import events, reading
 from wires.flink import ids
 from wires.flink.encode import manager, typed
 from wires.flink.encode import nodes as encode
@@ -74,7 +74,7 @@ class ThreadDumpView(FlinkView):
 
 def taskmanagers() -> list[dict[str, Any]]:
     """Return the nodes that are there, by name."""
-    return showing.completed([node for node in showing.nodes() if encode.is_taskmanager(node)])
+    return reading.completed([node for node in reading.nodes() if encode.is_taskmanager(node)])
 
 
 def _told(node: str) -> list[dict[str, Any]]:

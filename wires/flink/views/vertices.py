@@ -7,7 +7,7 @@ from jobs.reading.accumulators import accumulated
 from jobs.reading.attempts import Execution, execution, executions
 from jobs.reading.pressure import held_shares
 from jobs.reading.progress import Progress
-from nodes.showing import all_names, names_of
+from nodes.reading import all_names, names_of
 from wires.flink import ids
 from wires.flink.encode import legacy, results, typed, vertices
 from wires.flink.views.base import FlinkView, found_job, found_stage, now_ms

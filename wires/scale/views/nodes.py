@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from access import audit
 from access.roles import Role
+from nodes import reading as nodes
 from nodes import services
-from nodes import showing as nodes
 from wires.answering import answer, empty
 from wires.reading import NotThere
 from wires.scale import decode

@@ -10,8 +10,8 @@ from access import audit
 from access.roles import Role
 from access.rules import PUBLIC
 from jobs.commands.submit import hint
+from nodes import reading as nodes
 from nodes import services
-from nodes import showing as nodes
 from wires.answering import answer, empty
 from wires.base import WireView
 from wires.scale import decode

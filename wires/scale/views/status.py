@@ -5,8 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from database.versions import migrated_at
 from jobs.reading import snapshot
 from jobs.telemetry import gauges
-from nodes import showing as nodes
-from nodes.summing import summary
+from nodes import reading as nodes
+from nodes.totals import summary
 from wires.answering import empty
 from wires.scale.encode import scheduler as encode
 from wires.scale.encode import status as of_status

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from nodes import showing
+from nodes import reading
 from nodes.models import NodeResource
 from switchyard.scheduling.resources import CPUS, DISK, GPUS, MEM, is_device
 
@@ -41,4 +41,4 @@ def _reading_order(named: tuple[str, object]) -> tuple[int, str]:
 
 
 def _by(*order: str) -> QuerySet[Any, Any]:
-    return showing.nodes().order_by(*order)
+    return reading.nodes().order_by(*order)

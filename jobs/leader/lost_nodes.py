@@ -23,7 +23,7 @@ from jobs.telemetry import outcomes
 from jobs.telemetry.outcomes import Ends
 from nodes import events, generations
 from nodes.conditions import BROKER_AWAY, DEAF, HEARD
-from nodes.trusting import TRUSTED, note_untrusted
+from nodes.trust import TRUSTED, note_untrusted
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import LISTED, TaskState
 from switchyard.scheduling.retry import ExitClass, Failure
@@ -31,7 +31,7 @@ from switchyard.scheduling.retry import ExitClass, Failure
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.
 SILENT = 30.0
 LOST = generations.LOST
-#: What agents say that have gone for good, with nothing left to tell, or whose session was ended (nodes.leaving): all of
+#: What agents say that have gone for good, with nothing left to tell, or whose session was ended (nodes.departure): all of
 #: their processes have ended, so that what they had may run elsewhere at once. Of others that is known after LOST alone.
 LEFT = """figures @> '{"left": true}'"""
 #: Seconds by which a node's own fence comes earlier.
@@ -58,7 +58,7 @@ def hear(nodes: Iterable[tuple[int, str, str]]) -> set[str]:
 def watch_nodes(*, listening: float, epoch: int) -> None:
     """Mark nodes silent or heard again, and end sessions that were silent for too long, replaced, or ended by their agent.
 
-    Nodes that are not trusted any more (nodes.trusting) are silent from then on, whatever their agents say.
+    Nodes that are not trusted any more (nodes.trust) are silent from then on, whatever their agents say.
     `listening` is for how many seconds the caller has been able to hear.
     """
     heard = "least(extract(epoch FROM now() - heard_at), %s)"

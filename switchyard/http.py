@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
+from switchyard.configuration import Server
 from switchyard.errors import Refused, ServerFailed, Unreachable
-from switchyard.finding import Server
 from switchyard.scheduling.errors import Fault
 
 API = "/api/v1/"

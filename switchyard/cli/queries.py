@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from switchyard.answers import JobStatus, NodeStatus, StageStatus
+from switchyard.cli.endings import readable, tell_failures
 from switchyard.cli.options import AsJson, Job
 from switchyard.cli.outcome import client
 from switchyard.cli.screen import ago, emit, facts, lasted, plain, say, table
-from switchyard.cli.telling import readable, tell_failures
 
 JOBS_SHOWN = 20
 States = Annotated[list[str] | None, typer.Option("--state", help="Only jobs in this state; may be repeated.")]

@@ -6,12 +6,12 @@ import typer
 
 from switchyard.answers import JobStatus, encode
 from switchyard.cli import progress
+from switchyard.cli.endings import tell_end
 from switchyard.cli.options import AsJson, Job, Wait
 from switchyard.cli.outcome import INTERRUPTED, client, leave_as
 from switchyard.cli.screen import emit, plain, say
-from switchyard.cli.telling import tell_end
 from switchyard.client import Client
-from switchyard.describing import described
+from switchyard.descriptions import described
 
 Description = Annotated[str, typer.Argument(metavar="FILE", help="Job description, YAML or JSON; - reads standard input.")]
 Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never makes a second job.")]

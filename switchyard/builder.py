@@ -13,9 +13,9 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from switchyard import packing, typed
+from switchyard import packing, typed_functions
 from switchyard.client import Client
-from switchyard.describing import checked
+from switchyard.descriptions import checked
 from switchyard.errors import Unpackable
 from switchyard.submitted import Submitted
 
@@ -126,7 +126,7 @@ def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     if not inspect.isfunction(function) or "<" in name or not (file or home is sys.modules["__main__"]):
         raise Unpackable(f"python: {function!r:.80} is not a function of a module's file; name it as 'module:function'")
     if not file:
-        return f"{typed.MODULE}:{name}", {f"{typed.MODULE}.py": typed.source(function)}
+        return f"{typed_functions.MODULE}:{name}", {f"{typed_functions.MODULE}.py": typed_functions.source(function)}
     module = _importable(Path(file).stem) if function.__module__ == "__main__" else function.__module__
     if "." in module:
         raise Unpackable(
