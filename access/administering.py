@@ -73,6 +73,18 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if done:
             self.message_user(request, f"Done: {action} of {done:,}.", messages.SUCCESS)
 
+    def command(self, request: HttpRequest, chosen: Iterable[Model], action: str, change: Callable[[Any], object]) -> None:
+        """Change each of the chosen rows by a command; say what went wrong with which."""
+        done = 0
+        for row in chosen:
+            try:
+                change(row)
+                done += 1
+            except SwitchyardError as error:
+                self.message_user(request, f"{row}: {error}", messages.ERROR)
+        if done:
+            self.message_user(request, f"Done: {action} of {done:,}.", messages.SUCCESS)
+
 
 def ask_reason(
     model_admin: ServiceAdmin, request: HttpRequest, chosen: Any, *, action: str, title: str

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from access.administering import ServiceAdmin, ask_reason
 from access.site import admin_identity
+from jobs import admission
 from jobs.commands import control
 from jobs.drawing import job_graph
 from jobs.models import Job, JobType
@@ -169,9 +170,14 @@ class JobAdmin(ServiceAdmin):
 
     @admin.action(description="Retry: run again what did not finish, as a new job")
     def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
-        by = _by(request).user
         made: list[UUID] = []
-        self.perform(request, chosen, "job.retry", lambda job: made.append(control.retry(job.id, by=by.pk if by else None)))
+        key = request.headers.get("Idempotency-Key")
+        self.command(
+            request,
+            chosen,
+            "job.retry",
+            lambda job: made.append(admission.retry(_by(request), job.id, admission.id_alone, key=key).shown),
+        )
         if made:
             numbers = Job.objects.filter(id__in=made).order_by("number").values_list("number", flat=True)
             self.message_user(request, f"New jobs: {', '.join(map(str, numbers))}.", messages.SUCCESS)

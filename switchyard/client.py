@@ -117,9 +117,15 @@ class Client:
         """Ask for a job to be canceled; one that has ended stays as it is."""
         return self._post(JobStatus, _path("jobs", job, "cancel"))
 
-    def retry(self, job: int | str) -> JobStatus:
-        """Submit what failed of a job as a new job, in which the finished tasks stand; return the new one."""
-        return self._post(JobStatus, _path("jobs", job, "retry"), repeatable=False)
+    def retry(self, job: int | str, *, idempotency_key: str | None = None) -> JobStatus:
+        """Submit what failed of a job as a new job, in which the finished tasks stand; return the new one.
+
+        The same key never makes a second job; without one, the request is not repeated when an answer is lost.
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        path = _path("jobs", job, "retry")
+        answer = self._requests.send("POST", path, headers=headers, repeatable=headers is not None)
+        return decode(JobStatus, answer.json())
 
     def delete(self, job: int | str) -> None:
         """Delete a job that has ended, with its logs and results."""
@@ -219,8 +225,8 @@ class Client:
     def _get(self, kind: type[T], path: str, **how: Any) -> T:
         return decode(kind, self._requests.send("GET", path, **how).json())
 
-    def _post(self, kind: type[T], path: str, body: object = None, *, repeatable: bool = True) -> T:
-        return decode(kind, self._requests.send("POST", path, json=body, repeatable=repeatable).json())
+    def _post(self, kind: type[T], path: str, body: object = None) -> T:
+        return decode(kind, self._requests.send("POST", path, json=body).json())
 
     def _list(
         self,

@@ -1,16 +1,13 @@
 """Jobs: submit, list, look, cancel, retry, delete, explain, draw, and the results of their last stages."""
 
-from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from psycopg.errors import UniqueViolation
 from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -22,23 +19,18 @@ from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from database import rows
+from jobs import admission
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
 from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer, shaped
-from jobs.commands import control, submit
-from jobs.commands.idempotency import made_before
+from jobs.commands import control
 from jobs.drawing import job_graph
 from jobs.reading import jobs
 from jobs.reading.explanations import explain_job
 from jobs.reading.results import results_by_stage
 from jobs.reading.stages import ask_stages, infeasible, last_stages
-from switchyard.scheduling.spec import Limits, parse
 
-LONGEST_KEY = 200
-#: Submissions that a process works on at once; more would take the processors from the jobs that wait to be placed. Bounded
-#: here, where nothing is locked yet: who submits within a transaction must not wait for those that wait for its rows.
-AT_ONCE = BoundedSemaphore(2)
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
@@ -72,8 +64,12 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     @extend_schema(request=OpenApiTypes.OBJECT, responses={201: JobInFullSerializer}, parameters=[KEY])
     def create(self, request: Request) -> Response:
         """Submit a job described in JSON or YAML; the same Idempotency-Key gives the same job."""
-        shown, new = _submit(request, _key(request))
-        return _at(shown, request, status.HTTP_201_CREATED if new else status.HTTP_200_OK)
+        described: Any = request.data
+        format_ = parsers.format_of(request.content_type)
+        key = _key(request)
+        return _answer(
+            request, admission.submit(identity_of(request), described or b"", _ask_in_full, format=format_, key=key)
+        )
 
     def list(self, request: Request) -> Response:
         """List jobs, newest first."""
@@ -115,15 +111,12 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
             audit.record(identity_of(request), "job.drain", id_)
         return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=None, responses={201: JobInFullSerializer})
+    @extend_schema(request=None, responses={201: JobInFullSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, job: str) -> Response:
-        """Submit the part of a job that did not finish as a new job."""
-        id_ = found_job(job)
-        with transaction.atomic():
-            new = control.retry(id_, by=request.user.pk)
-            audit.record(identity_of(request), "job.retry", id_, new=str(new))
-        return _at(_in_full(new), request, status.HTTP_201_CREATED)
+        """Submit the part of a job that did not finish as a new job; the same Idempotency-Key gives the same job."""
+        old = found_job(job)
+        return _answer(request, admission.retry(identity_of(request), old, _ask_in_full, key=_key(request)))
 
     def destroy(self, request: Request, job: str) -> Response:
         """Delete a job that has ended."""
@@ -169,40 +162,13 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
 
 
 def _key(request: Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (key.isprintable() and 0 < len(key) <= LONGEST_KEY):
-        detail = f"must have 1 to {LONGEST_KEY} printable characters"
-        raise exceptions.ValidationError({"Idempotency-Key": [detail]})
-    return key
+    return request.headers.get("Idempotency-Key")
 
 
-def _submit(request: Request, key: str | None) -> tuple[dict[str, Any], bool]:
-    """Return what is shown of the job, and whether it is new."""
-    owner = request.user.pk
-    described: Any = request.data
-    limits = Limits(**settings.DESCRIPTION_LIMITS)
-    spec = parse(described or b"", format=parsers.format_of(request.content_type), limits=limits)
-    if key and (known := made_before(owner, key, spec)):
-        return _in_full(known), False
-    try:
-        with AT_ONCE, transaction.atomic():
-            planned = submit.plan(spec)
-            with rows.together():
-                made = submit.store(planned, owner=owner, idempotency_key=key)
-                audit.record(identity_of(request), "job.submit", made, name=spec.name)
-                shown = _ask_in_full(made)
-    except UniqueViolation:
-        # The same key arrived at another process meanwhile.
-        known = made_before(owner, key, spec) if key else None
-        if known is None:
-            raise
-        return _in_full(known), False
-    # Only here, so that the scheduler need not wait until the answer is made.
-    return shown(), True
-
-
-def _at(shown: dict[str, Any], request: Request, code: int) -> Response:
+def _answer(request: Request, admitted: admission.Admitted[dict[str, Any]]) -> Response:
+    shown = admitted.shown
     location = reverse("job-detail", [shown["id"]], request=request)
+    code = status.HTTP_201_CREATED if admitted.is_new else status.HTTP_200_OK
     return Response(shown, code, headers={"Location": location})
 
 

@@ -1,4 +1,4 @@
-"""What people do to jobs: cancel, release, drain, retry, delete. Each changes one row and hints; the leader does the rest."""
+"""What people do to jobs: cancel, release, drain, delete. Each changes one row and hints; the leader does the rest."""
 
 from typing import Any
 from uuid import UUID
@@ -7,16 +7,13 @@ from django.db import transaction
 
 from artifacts.storage import storage
 from database import rows
-from jobs.commands.retry import reuse
-from jobs.commands.submit import hint, submit
+from jobs.commands.submit import hint
 from jobs.inbox import Hint
 from jobs.models import Job, JobType
 from jobs.store.exact import whole_job, whole_stage
-from jobs.store.quotas import require_room
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, JobState
-from switchyard.scheduling.spec import from_json
 
 
 class NoSuchJob(SwitchyardError):
@@ -42,7 +39,7 @@ class NothingToRetry(SwitchyardError):
 def cancel(id_: UUID, *, by: str) -> Job:
     """Ask a job to stop. A job that has ended or stops already is left as it is."""
     with transaction.atomic():
-        job = _locked(id_)
+        job = locked(id_)
         if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
             job.state, job.error, job.held_reason = JobState.CANCELING, job.error or f"canceled by {by}", ""
             job.save(update_fields=["state", "error", "held_reason"])
@@ -56,7 +53,7 @@ def cancel(id_: UUID, *, by: str) -> Job:
 def release(id_: UUID, *, by: str) -> Job:
     """Let a job go on that is held. One that is not is left as it is; if the same happens again, it is held again."""
     with transaction.atomic():
-        job = _locked(id_)
+        job = locked(id_)
         if job.held_reason:
             job.held_reason = ""
             job.save(update_fields=["held_reason"])
@@ -68,7 +65,7 @@ def release(id_: UUID, *, by: str) -> Job:
 def drain(id_: UUID, *, by: str) -> Job:
     """Let a job end early: nothing more begins at its sources, the rest is worked off. One that has ended stays as it is."""
     with transaction.atomic():
-        job = _locked(id_)
+        job = locked(id_)
         if job.state not in JOB_ENDS and not job.draining:
             if job.state not in JOB_STARTABLE:
                 raise Stopping
@@ -80,26 +77,10 @@ def drain(id_: UUID, *, by: str) -> Job:
     return job
 
 
-def retry(id_: UUID, *, by: int | None) -> UUID:
-    """Make a new job of a job that failed or was canceled, in which what had finished stands as reused."""
-    with transaction.atomic():
-        old = _locked(id_)
-        if old.state not in JOB_ENDS:
-            raise StillLive
-        if old.state == JobState.FINISHED:
-            raise NothingToRetry
-        new = submit(from_json(stored_spec(old)), owner=by, retried_from=old.id)
-        reuse(old.id, new)
-        if by is not None:
-            # Again, since tasks made from items are there only now.
-            require_room(by, jobs=0, tasks=0)
-    return new
-
-
 def delete(id_: UUID, *, by: str) -> None:
     """Delete a job that has ended, with all that is stored of it; results that others may share go with a sweep."""
     with transaction.atomic():
-        job = _locked(id_)
+        job = locked(id_)
         if job.state not in JOB_ENDS:
             raise StillLive
         stages = list(job.stages.values_list("id", flat=True))
@@ -145,7 +126,8 @@ def _delete_logs(stages: list[int]) -> None:
         storage().delete_logs(stage)
 
 
-def _locked(id_: UUID) -> Job:
+def locked(id_: UUID) -> Job:
+    """Return a job that nobody else changes until the transaction ends."""
     job = Job.objects.select_for_update().filter(id=id_).first()
     if job is None:
         raise NoSuchJob(f"There is no job {id_}.")

@@ -2,24 +2,32 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from jobs.models import Job
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.spec import JobSpec, to_json
 
 
 class KeyReused(SwitchyardError):
     """This Idempotency-Key came with another description before; a new job needs a new key."""
 
 
-def made_before(owner: int | None, key: str, spec: JobSpec) -> UUID | None:
-    """Return the job that an owner made with this key, or None; raise KeyReused if it was described otherwise."""
-    found = Job.objects.filter(owner_id=owner, idempotency_key=key).values_list("id", "description_digest").first()
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """An idempotency key, and the digest of what it came with."""
+
+    key: str
+    digest: str
+
+
+def made_before(owner: int | None, repeat: Repeat) -> UUID | None:
+    """Return the job that an owner made with this key, or None; raise KeyReused if it came with something else."""
+    found = Job.objects.filter(owner_id=owner, idempotency_key=repeat.key).values_list("id", "description_digest").first()
     if found is None:
         return None
-    if found[1] != digest(to_json(spec)):
+    if found[1] != repeat.digest:
         raise KeyReused
     return found[0]
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from prometheus_client import Counter
 
 from database import rows
-from jobs.commands.idempotency import digest
+from jobs.commands.idempotency import Repeat
 from jobs.inbox import Hint
 from jobs.lifecycle.expansion import insert_tasks
 from jobs.models import JobType
@@ -51,14 +51,6 @@ class Planned:
     planning_ms: float
 
 
-def submit(spec: JobSpec, *, owner: int | None = None, retried_from: uuid.UUID | None = None) -> uuid.UUID:
-    """Store a job, tell the scheduler, and return the job's id."""
-    with transaction.atomic(savepoint=False):
-        planned = plan(spec)
-        with rows.together():
-            return store(planned, owner=owner, retried_from=retried_from)
-
-
 def plan(spec: JobSpec) -> Planned:
     """Get a job ready to be stored, in the transaction that will store it: its type may be made here."""
     begun = time.perf_counter()
@@ -76,7 +68,7 @@ def store(
     planned: Planned,
     *,
     owner: int | None = None,
-    idempotency_key: str | None = None,
+    repeat: Repeat | None = None,
     retried_from: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """Store what was planned in the same transaction, tell the scheduler when that ends, and return the job's id.
@@ -85,11 +77,11 @@ def store(
     where their results are waited for.
     """
     id_, stored = uuid.uuid4(), to_json(planned.spec)
-    digested = digest(stored) if idempotency_key else ""
     specs = {stage["name"]: stage for stage in stored.pop("stages")}
     if owner is not None:
         require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for _, stage in planned.stages))
-    values = {"id": id_, "owner": owner, "key": idempotency_key, "digest": digested, "retried_from": retried_from}
+    key, digest = (repeat.key, repeat.digest) if repeat else (None, "")
+    values = {"id": id_, "owner": owner, "key": key, "digest": digest, "retried_from": retried_from}
     _insert_job(planned, stored, values)
     _insert_stages(id_, planned, specs)
     _insert_items(planned.stages, specs)

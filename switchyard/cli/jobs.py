@@ -25,10 +25,10 @@ def submit(ctx: typer.Context, file: Description, *, wait: Wait = False, key: Ke
         _announce(server, job, wait=wait, as_json=as_json)
 
 
-def retry(ctx: typer.Context, job: Job, *, wait: Wait = False, as_json: AsJson = False) -> None:
+def retry(ctx: typer.Context, job: Job, *, wait: Wait = False, key: Key = None, as_json: AsJson = False) -> None:
     """Submit what failed of a job again, as a new job in which the finished tasks stand."""
     with client(ctx) as server:
-        _announce(server, server.retry(job), wait=wait, as_json=as_json)
+        _announce(server, server.retry(job, idempotency_key=key), wait=wait, as_json=as_json)
 
 
 def wait(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:

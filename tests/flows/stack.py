@@ -15,10 +15,10 @@ import httpx
 from django.db import InterfaceError, OperationalError, connection
 
 from jobs.checks.invariants import Violation, violations
-from jobs.commands.submit import submit
 from jobs.models import Job
 from switchyard.scheduling.lifecycle import JOB_ENDS
 from switchyard.scheduling.spec import from_data
+from tests.jobs.submissions import submit
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0

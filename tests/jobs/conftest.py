@@ -9,12 +9,12 @@ import redis
 from django.utils import timezone
 
 from jobs.checks.invariants import violations
-from jobs.commands.submit import submit
 from jobs.leader import lease
 from jobs.leader.loop import Leader
 from jobs.models import Job, Lease
 from switchyard.scheduling.spec import from_data
 from tests.jobs.agents import ListAgent
+from tests.jobs.submissions import submit
 
 NOOP = {"python": "bench.callables:square"}
 

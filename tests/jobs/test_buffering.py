@@ -14,6 +14,7 @@ from jobs.models import Job, Stage, Task
 from jobs.reading.explanations import explain_job
 from jobs.reading.pressure import held_back, held_shares
 from switchyard.scheduling.lifecycle import JobState, TaskState
+from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -119,7 +120,7 @@ def test_a_retried_job_goes_on_from_what_is_there(leader: Leader, agent: ListAge
     turn(leader, agent.give_back(agent.tasks()))
     made.refresh_from_db()
     assert made.state == JobState.FAILED
-    again = Job.objects.get(id=control.retry(made.id, by=None))
+    again = Job.objects.get(id=submissions.retry(made.id))
     work_off(leader, agent)
     again.refresh_from_db()
     assert again.state == JobState.FINISHED

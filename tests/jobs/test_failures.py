@@ -13,6 +13,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
 from nodes.models import NodeResource
 from switchyard.scheduling.lifecycle import JobState, TaskState
+from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -193,7 +194,7 @@ def test_retrying_a_job_reuses_what_had_finished(leader: Leader, agent: ListAgen
     turn(leader, agent.fail(agent.tasks()))
     turn(leader)
     assert the_job()[0] == JobState.FAILED
-    again = Job.objects.get(id=control.retry(submitted.id, by=None))
+    again = Job.objects.get(id=submissions.retry(submitted.id))
     assert again.retried_from_id == submitted.id
     assert [(index) for _, _, index in placed(leader, agent)] == [0]
     turn(leader, agent.finish(agent.tasks()))
@@ -205,7 +206,7 @@ def test_a_live_job_is_neither_deleted_nor_retried(leader: Leader, agent: ListAg
     with pytest.raises(control.StillLive):
         control.delete(submitted.id, by="ann")
     with pytest.raises(control.StillLive):
-        control.retry(submitted.id, by=None)
+        submissions.retry(submitted.id)
     turn(leader, agent.finish(placed(leader, agent)))
     control.delete(submitted.id, by="ann")
     assert not Task.objects.exists()

@@ -17,6 +17,7 @@ from jobs.reading.explanations import explain_job
 from nodes.models import Node, NodeResource
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import JobState, TaskState
+from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -210,7 +211,7 @@ def test_a_retried_job_runs_an_unfinished_gang_again_as_a_whole(leader: Leader, 
     turn(leader, one.finish(mine))
     turn(leader, other.fail(theirs))
     turn(leader)
-    again = control.retry(failed.id, by=None)
+    again = submissions.retry(failed.id)
     running(leader, pair)
     assert Stage.objects.get(job=again).counts[TaskState.RUNNING] == 4
     turn(leader, *(agent.finish(agent.tasks()) for agent in pair))

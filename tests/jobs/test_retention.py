@@ -15,11 +15,11 @@ from pytest_django import Settings
 
 from artifacts.storage import LogKey, Storage, Stream, storage
 from jobs.checks.invariants import violations
-from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Edge, Job, Stage, Task
 from jobs.upkeep.retention import expire, sweep
 from nodes.models import Event
+from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -141,7 +141,7 @@ def test_a_retried_job_keeps_the_logs_of_the_attempts_that_made_its_results(
             agent.listen()
             turn(leader, agent.fail(agent.tasks()))
         with django_capture_on_commit_callbacks(execute=True):
-            made = Job.objects.get(id=control.retry(made.id, by=None))
+            made = Job.objects.get(id=submissions.retry(made.id))
     Job.objects.exclude(id=made.id).update(ended_at=timezone.now() - timedelta(days=11))
     expire(timezone.now())
     assert sweep(timezone.now()) == 2

@@ -15,6 +15,7 @@ from jobs.leader import lease
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes import services
+from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 from tests.status.conftest import As
 
@@ -170,7 +171,7 @@ def test_a_reused_task_leads_to_the_one_that_made_its_result(
     old = job({"load": {"parallelism": 2}})
     run(leader, agent, finish=1, fail=1)
     turn(leader)
-    new = Job.objects.get(id=job_services.retry(old.id, by=None))
+    new = Job.objects.get(id=submissions.retry(old.id))
     shown = [text(viewer, f"/ui/jobs/{new.number}/stages/load/tasks/{index}") for index in (0, 1)]
     assert [f'id="reused-from" href="/ui/jobs/{old.id}/stages/load/tasks/0"' in page for page in shown] == [True, False]
 

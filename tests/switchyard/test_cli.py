@@ -217,6 +217,8 @@ def test_failed_job_is_tried_again_as_a_new_one(stack: Running, job: Path) -> No
     first = read(stack, "submit", job, "--wait", status=1)
     again = read(stack, "retry", str(first["number"]), "--wait", status=1)
     assert (again["retried_from"], again["state"]) == (first["id"], "FAILED")
+    once, twice = (read(stack, "retry", str(first["number"]), "--key", "the retry") for _ in range(2))
+    assert once["id"] == twice["id"] != again["id"]
 
 
 def test_log_of_the_task_that_failed_comes_by_itself(stack: Running, job: Path) -> None:

@@ -68,6 +68,8 @@ def test_failed_task_tells_why(client: Client) -> None:
     assert client.task(submitted.number, "fail", 0).attempts[-1].exit_code == 7
     again = client.retry(submitted.number)
     assert again.retried_from == submitted.id
+    once, twice = (client.retry(submitted.number, idempotency_key="retried once") for _ in range(2))
+    assert once.id == twice.id != again.id
 
 
 def test_lists_go_on_from_page_to_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

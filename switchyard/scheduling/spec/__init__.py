@@ -1,8 +1,9 @@
 """Job descriptions: what a user may ask for, checked once and then trusted."""
 
 from switchyard.scheduling.spec.limits import Limits
-from switchyard.scheduling.spec.parsing import from_data, from_json, parse, stage_from_json, to_json
+from switchyard.scheduling.spec.parsing import from_data, from_json, parse, require_within, stage_from_json, to_json
 from switchyard.scheduling.spec.publishing import json_schema
+from switchyard.scheduling.spec.reading import Format
 from switchyard.scheduling.spec.types import (
     Backoff,
     Constraint,
@@ -23,6 +24,7 @@ __all__ = [
     "Constraint",
     "Exchange",
     "ForeachFrom",
+    "Format",
     "JobSpec",
     "Limits",
     "Need",
@@ -36,6 +38,7 @@ __all__ = [
     "from_json",
     "json_schema",
     "parse",
+    "require_within",
     "stage_from_json",
     "to_json",
 ]

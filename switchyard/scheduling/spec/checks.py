@@ -18,7 +18,7 @@ def faults(job: JobSpec, limits: Limits) -> Iterator[Fault]:
     """Yield what is wrong with a job whose fields are each right; in the order of the description."""
     if len(job.name) > limits.name_length:
         yield over("name", f"{len(job.name):,} characters", "name_length", limits)
-    too_big = list(_size(job, limits))
+    too_big = list(size(job, limits))
     if too_big:
         yield from too_big
         return
@@ -31,7 +31,8 @@ def faults(job: JobSpec, limits: Limits) -> Iterator[Fault]:
     yield from _graph(job)
 
 
-def _size(job: JobSpec, limits: Limits) -> Iterator[Fault]:
+def size(job: JobSpec, limits: Limits) -> Iterator[Fault]:
+    """Yield the limits that a job as a whole is over."""
     tasks = sum(stage.tasks or 0 for stage in job.stages)
     edges = sum(len(stage.upstreams) for stage in job.stages)
     if tasks > limits.tasks:

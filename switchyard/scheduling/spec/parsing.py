@@ -44,6 +44,14 @@ def from_data(data: object, *, limits: Limits | None = None) -> JobSpec:
     return job
 
 
+def require_within(spec: JobSpec, limits: Limits) -> None:
+    """Raise InvalidSpec if a stored job is larger than a submission may be now."""
+    stages = len(spec.stages)
+    if stages > limits.stages:
+        raise InvalidSpec([over("stages", f"{stages:,} stages", "stages", limits)])
+    _raise_any(checks.size(spec, limits))
+
+
 def to_json(spec: JobSpec | StageSpec) -> dict[str, Any]:
     """Return a job, or one stage, in full as plain JSON; what it gives for a job can be submitted again."""
     written: dict[str, Any] = _written(spec)

@@ -15,11 +15,10 @@ from django.urls import get_script_prefix
 from access import audit
 from access.roles import Role
 from access.rules import Rule
+from jobs import admission
 from jobs.commands import control
-from jobs.commands.submit import submit
 from jobs.reading import counts
 from switchyard.scheduling.lifecycle import JOB_ENDS
-from switchyard.scheduling.spec import Limits, parse
 from wires.flink import decode, ids
 from wires.flink.errors import NotServed, NotStoppable
 from wires.flink.views.base import FlinkView, existing_job
@@ -35,12 +34,10 @@ class SubmittingView(FlinkView):
     largest_body = settings.LARGEST_BODY
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Submit the job that one of the files describes, in JSON or YAML."""
+        """Submit the job that one of the files describes, in JSON or YAML; the same Idempotency-Key gives the same job."""
         self.body()
-        spec = parse(_description(request), limits=Limits(**settings.DESCRIPTION_LIMITS))
-        with transaction.atomic():
-            id_ = submit(spec, owner=self.sender.user.pk if self.sender.user else None)
-            audit.record(self.sender, "job.submit", id_, name=spec.name)
+        key = request.headers.get("Idempotency-Key")
+        id_ = admission.submit(self.sender, _description(request), admission.id_alone, key=key).shown
         return self.told({"jobUrl": f"{get_script_prefix()}jobs/{ids.job_id(id_)}"}, status=HTTPStatus.ACCEPTED)
 
 

@@ -1,0 +1,143 @@
+"""Admission: the one way in for jobs, whoever brings them: limits, quotas, idempotency, how many at once, and the audit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from psycopg.errors import UniqueViolation
+
+from access import audit
+from access.identifying import Identity
+from database import rows
+from jobs.commands import control
+from jobs.commands.idempotency import Repeat, digest, made_before
+from jobs.commands.retry import reuse
+from jobs.commands.submit import plan, store
+from jobs.store.quotas import require_room
+from switchyard.scheduling.errors import Fault, InvalidSpec
+from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.spec import Format, Limits, from_json, parse, require_within, to_json
+from switchyard.scheduling.spec.limits import over
+
+LONGEST_KEY = 200
+#: Submissions that a process works on at once; more would take the processors from the jobs that wait to be placed. Bounded
+#: here, where nothing is locked yet: who submits within a transaction must not wait for those that wait for its rows.
+AT_ONCE = BoundedSemaphore(2)
+
+T = TypeVar("T")
+#: Asks for what is to be answered of a job; called with the statements that store it.
+Show = Callable[[UUID], rows.Answer[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted(Generic[T]):
+    """What is shown of a job, and whether it is new: the same idempotency key shows the same job again."""
+
+    shown: T
+    is_new: bool
+
+
+def id_alone(id_: UUID) -> rows.Answer[UUID]:
+    """Show no more of a job than its id."""
+    return lambda: id_
+
+
+def submit(
+    by: Identity, text: bytes | str, show: Show[T], *, format: Format | None = None, key: str | None = None
+) -> Admitted[T]:
+    """Store the job that a text describes, unless this key has made it already.
+
+    Raises TooLarge, InvalidSpec, KeyReused or OverQuota.
+    """
+    _check(key)
+    spec = parse(text, format=format, limits=_limits())
+    repeat = Repeat(key, digest(to_json(spec))) if key else None
+
+    def make() -> rows.Answer[T]:
+        planned = plan(spec)
+        with rows.together():
+            new = store(planned, owner=_owner(by), repeat=repeat)
+            audit.record(by, "job.submit", new, name=spec.name)
+            return show(new)
+
+    return _once(by, repeat, make, show)
+
+
+def retry(by: Identity, old: UUID, show: Show[T], *, key: str | None = None) -> Admitted[T]:
+    """Make a new job of a job that failed or was canceled, in which what had finished stands as reused.
+
+    Raises NoSuchJob, StillLive or NothingToRetry, and what `submit` raises.
+    """
+    _check(key)
+    repeat = Repeat(key, digest({"retry": str(old)})) if key else None
+
+    def make() -> rows.Answer[T]:
+        new = _stored_again(by, old, repeat)
+        audit.record(by, "job.retry", old, new=str(new))
+        with rows.together():
+            return show(new)
+
+    return _once(by, repeat, make, show)
+
+
+def _once(by: Identity, repeat: Repeat | None, make: Callable[[], rows.Answer[T]], show: Show[T]) -> Admitted[T]:
+    if repeat and (known := made_before(_owner(by), repeat)):
+        return _again(known, show)
+    try:
+        with AT_ONCE, transaction.atomic():
+            shown = make()
+    except UniqueViolation:
+        # The same key arrived at another process meanwhile.
+        known = made_before(_owner(by), repeat) if repeat else None
+        if known is None:
+            raise
+        return _again(known, show)
+    # Only here, so that the scheduler need not wait until the answer is made.
+    return Admitted(shown(), is_new=True)
+
+
+def _again(id_: UUID, show: Show[T]) -> Admitted[T]:
+    with rows.together():
+        shown = show(id_)
+    return Admitted(shown(), is_new=False)
+
+
+def _stored_again(by: Identity, id_: UUID, repeat: Repeat | None) -> UUID:
+    old, owner = control.locked(id_), _owner(by)
+    if old.state not in JOB_ENDS:
+        raise control.StillLive
+    if old.state == JobState.FINISHED:
+        raise control.NothingToRetry
+    spec = from_json(control.stored_spec(old))
+    require_within(spec, _limits())
+    new = store(plan(spec), owner=owner, repeat=repeat, retried_from=old.id)
+    reuse(old.id, new)
+    _require_tasks(new)
+    if owner is not None:
+        # Again, since tasks made from items are there only now.
+        require_room(owner, jobs=0, tasks=0)
+    return new
+
+
+def _require_tasks(job: UUID) -> None:
+    """Raise InvalidSpec if a job has more tasks than it may have, now that those made from items are there."""
+    ((tasks,),) = rows.fetch("SELECT sum(parallelism) FROM jobs_stage WHERE job_id = %s", [job])
+    if tasks > _limits().tasks:
+        raise InvalidSpec([over("stages", f"{tasks:,} tasks in all", "tasks", _limits())])
+
+
+def _check(key: str | None) -> None:
+    if key is not None and not (key.isprintable() and 0 < len(key) <= LONGEST_KEY):
+        raise InvalidSpec([Fault("Idempotency-Key", f"must have 1 to {LONGEST_KEY} printable characters")])
+
+
+def _limits() -> Limits:
+    return Limits(**settings.DESCRIPTION_LIMITS)
+
+
+def _owner(by: Identity) -> int | None:
+    return by.user.pk if by.user else None
