@@ -1,6 +1,9 @@
 """Make the tasks of a stage that runs once for each item that another stage returned."""
 
 import json
+from uuid import UUID
+
+from django.conf import settings
 
 from artifacts.storage import storage
 from database import rows
@@ -63,13 +66,25 @@ def _require_size(source: int, name: str, stage: str) -> None:
 
 
 def _require_room(board: Board, stage: StageRow, count: int, name: str) -> None:
-    limit = Limits().tasks
-    if count > limit:
-        raise NotItems(f"stage {stage.name}: {name} returned {count:,} items; at most {limit:,} are allowed")
+    limit, total = Limits(**settings.DESCRIPTION_LIMITS).tasks, _tasks(board, stage.job_id) + count
+    refused = f"stage {stage.name} cannot run over the {count:,} items of {name}"
+    if total > limit:
+        raise NotItems(
+            f"{refused}: with them the job would have {total:,} tasks, "
+            f"and at most {limit:,} are allowed (SWITCHYARD_LIMIT_TASKS)"
+        )
     try:
         require_tasks(stage.job_id, count, board.stages)
     except OverQuota as error:
-        raise NotItems(f"stage {stage.name} cannot run over the {count:,} items of {name}: {error}") from error
+        raise NotItems(f"{refused}: {error}") from error
+
+
+def _tasks(board: Board, job: UUID) -> int:
+    """Return how many tasks a job has, with those that the board has yet to write."""
+    ((written,),) = rows.fetch(
+        "SELECT coalesce(sum(parallelism), 0) FROM jobs_stage WHERE job_id = %s AND id <> ALL(%s)", [job, list(board.stages)]
+    )
+    return int(written) + sum(stage.parallelism for stage in board.stages.values() if stage.job_id == job)
 
 
 def _items(text: str | None, name: str, index: int, stage: str) -> list[object]:

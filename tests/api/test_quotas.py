@@ -1,4 +1,4 @@
-"""Quotas: one user has no more live jobs and tasks than the settings allow, however they are submitted."""
+"""Quotas and the limit of tasks: nobody has more than the settings allow, however and whenever tasks are made."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
+from database import rows
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from tests.jobs.agents import ListAgent, turn
@@ -98,6 +99,35 @@ def test_items_count_beside_what_else_the_user_has_live(
     assert operator.post("/api/v1/jobs", body, content_type="application/json").status_code == 201
     assert run_over(leader, agent, operator, "[1, 2, 3]")["error"].endswith("with this there would be 4.")
     assert run_over(leader, agent, operator, "[1, 2]")["state"] == "RUNNING"
+
+
+def test_items_count_for_the_limit_of_tasks_of_a_job(
+    operator: Client, settings: Settings, leader: Leader, agent: ListAgent
+) -> None:
+    settings.DESCRIPTION_LIMITS = {"tasks": 4}
+    job = run_over(leader, agent, operator, "[1, 2, 3, 4]")
+    assert (job["state"], job["tasks"]["total"]) == ("FAILED", 1)
+    assert job["error"] == (
+        "stage each cannot run over the 4 items of list: with them the job would have 5 tasks, "
+        "and at most 4 are allowed (SWITCHYARD_LIMIT_TASKS)"
+    )
+    assert rows.fetch("SELECT count(*) FROM jobs_items") == [(0,)]
+    assert run_over(leader, agent, operator, "[1, 2, 3]")["state"] == "RUNNING"
+
+
+def test_retry_does_not_bring_back_more_items_than_the_limit_of_tasks(
+    operator: Client, settings: Settings, leader: Leader, agent: ListAgent
+) -> None:
+    job = run_over(leader, agent, operator, "[1, 2, 3]")
+    operator.post(f"/api/v1/jobs/{job['id']}/cancel")
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.give_back(agent.tasks()))
+    settings.DESCRIPTION_LIMITS = {"tasks": 3}
+    status, code, detail = said(operator.post(f"/api/v1/jobs/{job['id']}/retry"))
+    assert (status, code, detail) == (400, "invalid", "has 4 tasks in all; at most 3 are allowed (limit 'tasks')")
+    settings.DESCRIPTION_LIMITS = {"tasks": 4}
+    assert operator.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 201
 
 
 def test_retry_does_not_bring_back_more_items_than_the_quota_allows(
