@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from switchyard.scheduling.errors import InvalidSpec, TooLarge
-from switchyard.scheduling.spec import Limits, parse
+from switchyard.scheduling.spec import Limits, parse, to_json
 
 
 def text_fault(text: bytes | str, form: Any = None) -> str:
@@ -97,14 +97,38 @@ def test_yaml_words_and_dates_are_text_and_numbers_are_numbers() -> None:
     }
 
 
-@pytest.mark.parametrize("number", ["1e400", ".inf", "-.INF", ".nan", "9" * 300])
+@pytest.mark.parametrize("number", ["9" * 4301, "-" + "9" * 4301, "0x" + "f" * 4300, "0." + "1" * 4300])
+def test_yaml_numbers_of_too_many_digits_are_refused(number: str) -> None:
+    assert "more than 4,300 digits" in text_fault(f"name: x\nconfig: {{x: {number}}}", "yaml")
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**64 + 1, -(10**40), 10**4298], ids=["exact", "wide", "far", "longest"])
+@pytest.mark.parametrize("key", ["config", "args", "foreach"])
+def test_whole_numbers_of_users_are_exact_in_either_language(number: int, key: str) -> None:
+    given = f"{{x: {number}}}" if key == "config" else f"[{number}]"
+    stage = "" if key == "config" else f", {key}: {given}"
+    config = f"config: {given}\n" if key == "config" else ""
+    read = to_json(parse(f"name: x\n{config}stages: [{{name: s, python: 'a:b'{stage}}}]"))
+    assert repr(number) in json.dumps(read)
+    assert to_json(parse(json.dumps(read))) == read
+
+
+@pytest.mark.parametrize("number", ["1e400", ".inf", "-.INF", ".nan"])
 def test_yaml_numbers_that_json_cannot_hold_are_refused(number: str) -> None:
     with pytest.raises(InvalidSpec, match=r"config\.x: must"):
         parse(f"name: x\nconfig: {{x: {number}}}\nstages: [{{name: s, command: [a]}}]")
 
 
-@pytest.mark.parametrize("number", ["1e400", "NaN", "Infinity", "-Infinity", "9" * 300])
-@pytest.mark.parametrize("field", ["config", "resources", "timeout", "parallelism", "args"])
+OUT_OF_RANGE = ["1e400", "NaN", "Infinity", "-Infinity"]
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [
+        *((field, number) for field in ("config", "args") for number in OUT_OF_RANGE),
+        *((field, number) for field in ("resources", "timeout", "parallelism") for number in [*OUT_OF_RANGE, "9" * 300]),
+    ],
+)
 def test_json_numbers_out_of_range_are_refused_by_their_place(number: str, field: str) -> None:
     stage = {"name": "s", "python": "a:b"} | ({} if field == "config" else {field: ["?"] if field == "args" else {"x": "?"}})
     job = {"name": "x", "stages": [stage]} | ({"config": {"x": "?"}} if field == "config" else {})

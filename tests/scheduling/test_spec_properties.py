@@ -16,9 +16,8 @@ from switchyard.scheduling.spec import JobSpec, from_data, from_json, json_schem
 SCHEMA = Draft202012Validator(json_schema())
 
 texts = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=9)
-int64 = st.integers(-(2**63), 2**63 - 1)
 values = st.recursive(
-    st.one_of(st.none(), st.booleans(), int64, st.floats(allow_nan=False, allow_infinity=False), texts),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )

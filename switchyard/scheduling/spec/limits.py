@@ -9,6 +9,7 @@ from switchyard.scheduling.errors import Fault
 DEPTH = 32
 MEMBERS = 1_000
 ITEMS = 10_000
+DIGITS = 4_300
 
 
 @dataclass(frozen=True, slots=True)

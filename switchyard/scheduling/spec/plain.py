@@ -1,7 +1,7 @@
 """Is it plain JSON of bounded size? Asked of decoded data before anything looks at what it means.
 
 One loop without recursion, so depth costs nothing. It also keeps out of the free parts (config, args, items)
-what PostgreSQL or other readers of the job would choke on: control characters, NaN, huge numbers.
+what PostgreSQL or other readers of the job would choke on: control characters, NaN, numbers of more digits than Python reads.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Any
 
 from switchyard.scheduling.errors import Fault
 from switchyard.scheduling.spec.faults import path_of
-from switchyard.scheduling.spec.limits import DEPTH, ITEMS, MEMBERS, Limits, over
+from switchyard.scheduling.spec.limits import DEPTH, DIGITS, ITEMS, MEMBERS, Limits, over
 
 UNFIT = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
 _FREE = {"config", "args", "kwargs", "foreach"}
 _LOW, _HIGH = -(2**63), 2**63
+#: Whole numbers of users, in the free parts, have no more digits than Python reads and writes.
+_LONGEST = 10**DIGITS
 
 # A path is kept as links to its parent and written out only for a fault.
 _Path = tuple[Any, Any] | None
@@ -39,7 +41,7 @@ def faults(data: object, limits: Limits) -> Iterator[Fault]:
         for key, child in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(child, dict | list):
                 stack.append((child, (path, key), depth + 1, free or key in _FREE))
-            elif reason := _unfit(child):
+            elif reason := _unfit(child, free=free or key in _FREE):
                 yield Fault(_written((path, key)), reason)
 
 
@@ -63,15 +65,21 @@ def _unfit_keys(value: Any, path: _Path) -> Iterator[Fault]:
                 yield Fault(_written(path), f"the key {key[:60]!r} has a control character")
 
 
-def _unfit(value: object) -> str:
+def _unfit(value: object, *, free: bool) -> str:
     if isinstance(value, str):
         found = UNFIT.search(value)
         return f"must not contain the character {found[0]!r}" if found else ""
     if isinstance(value, float):
         return "" if isfinite(value) else "must be a finite number"
     if isinstance(value, int):
-        return "" if _LOW <= value < _HIGH else "must fit in 64 bits"
+        return _out_of_range(value, free=free)
     return "" if value is None else f"must be plain JSON, not {type(value).__name__}"
+
+
+def _out_of_range(value: int, *, free: bool) -> str:
+    if free:
+        return "" if abs(value) < _LONGEST else f"must have at most {DIGITS:,} digits"
+    return "" if _LOW <= value < _HIGH else "must fit in 64 bits"
 
 
 def _written(path: _Path) -> str:

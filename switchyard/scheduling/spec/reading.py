@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 from switchyard.scheduling.errors import Fault, InvalidSpec, TooLarge
 from switchyard.scheduling.spec import reading_yaml
-from switchyard.scheduling.spec.limits import Limits, over
+from switchyard.scheduling.spec.limits import DIGITS, Limits, over
 
 Format = Literal["json", "yaml"]
 
@@ -62,7 +62,7 @@ def _read_json(text: str, limits: Limits) -> object:
     except RecursionError:
         _refuse("is nested too deeply")
     except ValueError:
-        _refuse("has a number of more than 4,300 digits")
+        _refuse(f"has a number of more than {DIGITS:,} digits")
 
 
 def _values(text: str, most: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from switchyard.scheduling.errors import Fault, InvalidSpec
-from switchyard.scheduling.spec.limits import DEPTH, Limits
+from switchyard.scheduling.spec.limits import DEPTH, DIGITS, Limits
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONSTANTS = {"": None, "~": None} | {
@@ -21,9 +21,9 @@ _CONSTANTS = {"": None, "~": None} | {
     for word, value in {"null": None, "true": True, "false": False}.items()
     for spelled in (word, word.capitalize(), word.upper())
 }
-_INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
-_OTHER_BASE = re.compile(r"0o[0-7]{1,400}|0x[0-9a-fA-F]{1,400}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,9})?")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _MISSING = object()
 
@@ -107,10 +107,14 @@ def _scalar(event: Any) -> object:
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    return _number(text) if text[0] in "-+.0123456789" else text
+    return _number(text, event.start_mark) if text[0] in "-+.0123456789" else text
 
 
-def _number(text: str) -> object:
+def _number(text: str, mark: Any) -> object:
+    if len(text) > DIGITS:
+        if any(kind.fullmatch(text) for kind in (_INTEGER, _OTHER_BASE, _FLOAT)):
+            _refuse(mark, f"has a number of more than {DIGITS:,} digits")
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _OTHER_BASE.fullmatch(text):
