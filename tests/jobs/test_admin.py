@@ -1,5 +1,6 @@
 """The admin of jobs and of the cluster: for admins alone, read-only but for its actions, each audited, at a constant cost."""
 
+import html
 from collections.abc import Callable
 
 import pytest
@@ -226,3 +227,9 @@ def test_a_job_type_is_limited_and_paused(admin: Client, job: Submit) -> None:
     kind.refresh_from_db()
     assert (kind.max_running, kind.paused, kind.pause_reason) == (3, True, "too many")
     assert audited() == ["job_type.set", "job_type.pause"]
+
+
+def test_a_job_shows_its_settings_as_they_were_given(admin: Client, job: Submit) -> None:
+    made = job({"a": {"args": [6.02e23]}}, config={"z": 6.02e23, "a": -0.0, "n": 2**64 + 1})
+    page = html.unescape(text(admin, f"jobs/job/{made.pk}/change/"))
+    assert '{"z": 6.02e+23, "a": -0.0, "n": 18446744073709551617}' in page
