@@ -1,5 +1,6 @@
 """What the leader does about nodes that are silent, gone, paused or back, and about leaders that are not alone."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -258,13 +259,16 @@ def test_a_paused_node_gives_back_what_has_not_begun(leader: Leader, agent: List
 
 
 def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
-    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job({"a": {"parallelism": 2}})
-    turn(leader)
-    broker.flushdb()
-    services.pause(agent.node, "disk")
-    leader.tick()
+    now = time.monotonic()
+    with monkeypatch.context() as still:
+        still.setattr("jobs.leader.loop.time.monotonic", lambda: now)  # Nothing is sent again.
+        turn(leader)
+        broker.flushdb()
+        services.pause(agent.node, "disk")
+        leader.tick()
     agent.listen()
     assert agent.tasks() == []
     turn(leader, agent.report())
