@@ -15,8 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from access.administering import ServiceAdmin, ask_reason
 from access.site import admin_identity
-from jobs import admission
-from jobs.commands import control
+from jobs.commands import admission, control
 from jobs.drawing import job_graph
 from jobs.models import Job, JobType
 from jobs.reading import jobs

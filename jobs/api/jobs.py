@@ -19,12 +19,11 @@ from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from database import rows
-from jobs import admission
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
 from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer, shaped
-from jobs.commands import control
+from jobs.commands import admission, control
 from jobs.drawing import job_graph
 from jobs.reading import jobs
 from jobs.reading.explanations import explain_job

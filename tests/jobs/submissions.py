@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from database import rows
-from jobs import admission
+from jobs.commands import admission
 from jobs.commands.submit import plan, store
 from switchyard.scheduling.spec import JobSpec
 from tests.people import ANN

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from access.models import AuditEntry
 from access.roles import Role
-from jobs import admission
+from jobs.commands import admission
 from jobs.models import Job
 from switchyard.scheduling.lifecycle import JobState
 from tests.people import as_, user_in

@@ -15,8 +15,7 @@ from django.urls import get_script_prefix
 from access import audit
 from access.roles import Role
 from access.rules import Rule
-from jobs import admission
-from jobs.commands import control
+from jobs.commands import admission, control
 from jobs.reading import counts
 from switchyard.scheduling.lifecycle import JOB_ENDS
 from wires.flink import decode, ids
