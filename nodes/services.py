@@ -74,6 +74,7 @@ def register(
         node.predecessor, node.secret, node.token = session if resumed else "", generations.digest(secret), token
         same = (node.labels, node.pool) == (dict(labels), pool)
         node.labels, node.pool, node.info = dict(labels), pool, dict(info)
+        node.hostname = str(info.get("host", ""))[: Node._meta.get_field("hostname").max_length]
         # By the database's clock: that of this machine may differ from it.
         node.registered_at = node.heard_at = node.changed_at = Now()
         node.figures = {}

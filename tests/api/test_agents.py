@@ -117,6 +117,11 @@ def test_heartbeat_with_figures_that_are_no_object_is_refused(node: Client, figu
     assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "figures")
 
 
+def test_the_name_of_its_machine_is_shown_of_a_node(node: Client) -> None:
+    register(node, info={"host": "machine-7"})
+    assert Client(headers=as_(Role.VIEWER)).get("/api/v1/nodes/n1").json()["hostname"] == "machine-7"
+
+
 def test_second_agent_of_the_same_name_is_refused(node: Client) -> None:
     register(node, info={"agent": "first"})
     for told in ({}, {"info": {"agent": "second"}}, {"info": {"agent": "second"}, "session": "of another time"}):
