@@ -163,6 +163,24 @@ def test_a_callable_that_cannot_be_loaded_is_told_once(agent: Agent, server: Ser
     assert len(server.ends()) <= 128
 
 
+@pytest.mark.parametrize(
+    ("module", "shown"),
+    [
+        (None, "broken:f cannot be loaded: ModuleNotFoundError: No module named 'broken'\n"),
+        ("def f(:\n", 'cwd/broken.py", line 1\n    def f(:\n'),
+        ("import nowhere\n", 'broken.py", line 1, in <module>\n    import nowhere\n'),
+    ],
+)
+def test_an_import_that_fails_is_told_without_the_frames_of_importing(
+    agent: Agent, server: Server, module: str | None, shown: str
+) -> None:
+    server.files[1] = {"broken.py": module} if module else {"other.py": ""}
+    server.launch(1, python="broken:f", files_digest="d1")
+    error = server.end(1)["error"]
+    assert shown in error
+    assert "importlib" not in error
+
+
 def test_the_environment_is_built_from_nothing(agent: Agent, server: Server) -> None:
     server.launch(1, python="agent_tasks:environment", env={"GREETING": "hello"})
     assert set(server.result(1)) == {"PATH", "LANG", "HOME", "GREETING"}

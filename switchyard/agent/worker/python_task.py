@@ -24,6 +24,8 @@ _UNKNOWN = object()
 ERROR_LIMIT = 8 * 1024
 #: The files whose frames are not shown above those of a task.
 OURS = (__file__, coroutines.__file__)
+#: The files of Python whose frames stand between us and a module that is imported.
+IMPORTING = (importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 NOTHING = "null"
 #: Seconds by which the times of files lag behind the clock.
 TICK = 0.02
@@ -251,12 +253,14 @@ def _exit_code(error: SystemExit) -> int:
 
 
 def _outside(frames: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that comes after our own frames."""
+    """Return the part of a traceback that comes after our own frames, and after those that import a callable's module."""
     rest = frames
     while frames:
         if frames.tb_frame.f_code.co_filename in OURS:
             rest = frames.tb_next
         frames = frames.tb_next
+    while rest and rest.tb_frame.f_code.co_filename in IMPORTING:
+        rest = rest.tb_next
     return rest
 
 
