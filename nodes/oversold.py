@@ -35,5 +35,6 @@ def _oversold(nodes: Sequence[Node], name: str, whole: object) -> list[str]:
     offered = sum(NodeResource.objects.filter(node__in=nodes, name=name).values_list("total", flat=True))
     if not isinstance(whole, int) or offered <= whole:
         return []
-    unit = "MiB of memory" if name == "mem" else "thousandths of a cpu"
-    return [f"{offered:,} {unit} of {whole:,}"]
+    if name == "mem":
+        return [f"{offered:,} MiB of memory of {whole:,}"]
+    return [f"{offered / 1000:,g} cpus of {whole / 1000:,g}"]

@@ -139,6 +139,7 @@ def test_a_result_that_does_not_fit_leaves_nothing_behind(start_agent: Start, se
     end = server.end(1)
     assert end["class"] == "lost"
     assert "disk full" in end["error"]
+    assert end["error"].endswith("; a result of 30 MB does not fit")
     assert not list((agent.data / "results").iterdir())
     assert server.returned() == set()
 

@@ -60,3 +60,5 @@ def test_agents_that_offer_a_machine_twice_are_warned_of(leader: Leader) -> None
     register("right", 2048)
     register("left", 2048)
     assert not Condition.objects.exists()
+    register("third", 0)
+    assert "left, right, third: 3 cpus of 2." in Condition.objects.all()[0].description

@@ -25,7 +25,10 @@ OF_MACHINE = NO_SPACE | NO_FILES | NO_PROCESS
 def describe(error: OSError, folder: Path) -> str:
     """Return the fault that an error in the agent's own work tells of."""
     if error.errno in NO_SPACE:
-        return full(folder) + (" (or its quota is used up)" if error.errno == errno.EDQUOT else "")
+        quota = " (or its quota is used up)" if error.errno == errno.EDQUOT else ""
+        # What did not fit, where that is known: it may be gone again, and the space free.
+        what = f"; {error.strerror}" if error.strerror not in (None, os.strerror(error.errno)) else ""
+        return f"{full(folder)}{quota}{what}"
     if error.errno in NO_FILES:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         return f"too many open files: up to {most} for each process; raise the limit (ulimit -n, LimitNOFILE=)"

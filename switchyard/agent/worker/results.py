@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from switchyard.agent.machine import faults
 from switchyard.agent.worker import misfits
 
 #: Bytes up to which a result travels in a report; more goes by a file, and over HTTP.
@@ -53,8 +54,10 @@ def store(text: str, folder: Path) -> dict[str, Any]:
             # The task may have changed the umask.
             os.fchmod(file.fileno(), 0o600)
             file.write(data)
-    except OSError:
+    except OSError as error:
         path.unlink(missing_ok=True)
+        if error.errno in faults.NO_SPACE:
+            raise OSError(error.errno, f"a result of {len(data) >> 20:,} MB does not fit") from None
         raise
     return {"result_digest": digest, "file": str(path)}
 
