@@ -30,6 +30,11 @@ def note(info: Mapping[str, Any]) -> None:
         )
 
 
+def note_left(node: int) -> None:
+    """Set or lift the warning on the nodes beside one that has no session any more."""
+    note(Node.objects.values_list("info", flat=True).get(id=node))
+
+
 def _oversold(nodes: Sequence[Node], name: str, whole: object) -> list[str]:
     """Return what is offered of a resource, if that is more than there is."""
     offered = sum(NodeResource.objects.filter(node__in=nodes, name=name).values_list("total", flat=True))

@@ -21,8 +21,8 @@ from jobs.store.transitions import RANGE, Move, move
 from jobs.store.work import Board
 from jobs.telemetry import outcomes
 from jobs.telemetry.outcomes import Ends
-from nodes import events, generations
-from nodes.conditions import BROKER_AWAY, DEAF, HEARD
+from nodes import events, generations, oversold
+from nodes.conditions import BROKER_AWAY, DEAF, HEARD, OVERSOLD
 from nodes.trust import TRUSTED, note_untrusted
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import LISTED, TaskState
@@ -142,8 +142,9 @@ def end_session(
             return
         if session and kept is not None and not kept:
             rows.execute("UPDATE nodes_node SET session = '', deaf_since = NULL WHERE id = %s", [node])
-            names = [BROKER_AWAY, DEAF, *HEARD]
+            names = [BROKER_AWAY, DEAF, OVERSOLD, *HEARD]
             rows.execute("DELETE FROM nodes_condition WHERE name = ANY(%s) AND node_id = %s", [names, node])
+            oversold.note_left(node)
             kind, text = ("node_left", "The agent has left.") if only else ("node_lost", "The node was silent for too long.")
             events.record([events.Told(kind, text, node=node)])
         board = Board()

@@ -5,10 +5,11 @@ from typing import Any
 
 import redis
 
+from jobs.leader import lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes import services
-from nodes.models import Condition, NodeResource
+from nodes.models import Condition, Node, NodeResource
 from switchyard.scheduling.lifecycle import TaskState
 from tests.jobs.agents import ListAgent, turn
 
@@ -62,3 +63,5 @@ def test_agents_that_offer_a_machine_twice_are_warned_of(leader: Leader) -> None
     assert not Condition.objects.exists()
     register("third", 0)
     assert "left, right, third: 3 cpus of 2." in Condition.objects.all()[0].description
+    lost_nodes.end_session(Node.objects.get(name="left").pk, epoch=leader.epoch, kept=frozenset(), blaming=False)
+    assert not Condition.objects.exists(), "the others have enough now"
