@@ -11,11 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from switchyard.agent.disk import journal, output
 from switchyard.agent.disk.output import Log, Name
 from switchyard.agent.worker.pipes import STATUS, Status, plain_end
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.retry import ExitClass
+
+log = structlog.get_logger()
 
 Task = tuple[int, int, int]
 
@@ -103,6 +107,8 @@ def last_session(path: Path, boot: str) -> str:
     After a reboot what was written last may be missing without a trace, and with it what the server was told.
     """
     lines, whole = journal.read(path)
+    if not whole and path.exists():
+        log.warning("the journal is not whole, beginning a new session", path=str(path), lines=len(lines))
     if not whole or lines[0]["boot"] != boot or journal.LEFT in lines:
         return ""
     return str(lines[0]["session"])

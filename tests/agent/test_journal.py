@@ -102,7 +102,11 @@ def changed_in_its_middle(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("spoil", [emptied, followed_by_nuls, cut_in_a_line, changed_in_its_middle])
 def test_an_agent_starts_on_a_journal_that_is_not_whole_with_a_new_session(
-    start_agent: Callable[..., Agent], server: Server, tmp_path: Path, spoil: Callable[[bytes], bytes]
+    start_agent: Callable[..., Agent],
+    server: Server,
+    tmp_path: Path,
+    spoil: Callable[[bytes], bytes],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     first = start_agent()
     server.launch(1, 2, python=WAIT, args=[str(tmp_path)])
@@ -115,6 +119,7 @@ def test_an_agent_starts_on_a_journal_that_is_not_whole_with_a_new_session(
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
     assert server.registrations[1]["session"] == ""
+    assert "the journal is not whole" in capfd.readouterr().out
     assert set(server.ends()) == {(2, 0, 0)}
 
 
