@@ -74,7 +74,7 @@ class Requests:
             raise Unreachable(
                 f"{self.server.url} does not answer ({str(error) or type(error).__name__}). Is it up (make status)? "
                 "SWITCHYARD_URL says where it is."
-            ) from error
+            ) from None
         if answer.is_success:
             return answer
         if answer.is_client_error and answer.status_code not in PASSING:

@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -148,8 +149,9 @@ def test_server_that_is_not_there_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     requests = Requests(Server(f"http://127.0.0.1:{port}"))
-    with pytest.raises(Unreachable, match=f"127.0.0.1:{port} does not answer"):
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{port} does not answer") as raised:
         requests.send("GET", "jobs", patience=0.0)
+    assert "httpx" not in "".join(traceback.format_exception(raised.value)), "what a user sees is the sentence"
     requests.close()
 
 
