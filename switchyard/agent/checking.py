@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from switchyard.agent.processes.workers import Worker
+from switchyard.agent.core.workers import Worker
 from switchyard.messaging import encoding
 
 Task = tuple[int, int, int]

@@ -1,16 +1,14 @@
 """Carry out the server's commands on the list and on what runs. Session and number fence each command."""
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import structlog
-
 from switchyard.agent import stops
-from switchyard.agent.disk.journal import Journal
+from switchyard.agent.core.moment import Moment
+from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.ports import Fetcher, Logger
 from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.network.fetching import Fetcher
 from switchyard.agent.outcomes import Ends
 from switchyard.agent.pool import Floor
 from switchyard.agent.reports import Reports
@@ -19,7 +17,6 @@ from switchyard.agent.stops import Reason
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.indexes import IndexSet
 
-log = structlog.get_logger()
 EVERYTHING = IndexSet.span(0, 2**31 - 1)
 
 
@@ -34,9 +31,11 @@ class Orders:
         floor: Floor,
         ends: Ends,
         reports: Reports,
-        journal: Journal,
+        journal: Notes,
         fetcher: Fetcher,
         highest: int,
+        log: Logger,
+        moment: Moment,
     ) -> None:
         self._session = session
         self._list = entries
@@ -46,6 +45,8 @@ class Orders:
         self._journal = journal
         self._fetcher = fetcher
         self._highest = highest
+        self._log = log
+        self._moment = moment
         self._canceled: dict[tuple[int, int], IndexSet] = {}
         self.leaving = False
 
@@ -99,7 +100,7 @@ class Orders:
             else:
                 del self._canceled[stage, attempt]
         for worker in self._floor.busy.values() if self._canceled else ():
-            status = worker.page.status()
+            status = worker.status()
             if status.claimed > worker.ended and status.index in self._canceled.get(
                 (status.stage, status.attempt), IndexSet()
             ):
@@ -239,10 +240,10 @@ class Orders:
             return
         stage.wanted -= 1
         if not stage.wanted:
-            self._list.refresh(stage, time.monotonic())
+            self._list.refresh(stage, self._moment.now)
 
     def _give_up(self, stage: Stage) -> None:
-        log.warning("what the stage needs is not to be had", stage=stage.id)
+        self._log.warning("what the stage needs is not to be had", stage=stage.id)
         for attempt in {entry.attempt for entry in self._list.entries if entry.stage is stage}:
             everything = self._list.take(stage.id, attempt, EVERYTHING)
             self._ends.give_back([(stage.id, attempt, everything)])

@@ -5,12 +5,11 @@ before, whatever becomes of this process: its guardian has the same limit. All t
 last heartbeat that was acknowledged.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from switchyard.agent import stops
-from switchyard.agent.processes.workers import Worker
+from switchyard.agent.core.workers import Worker
 from switchyard.agent.stops import Reason
 
 
@@ -29,14 +28,14 @@ class Fence:
         """Return when it is killed."""
         return max(self.kill, patience)
 
-    def end(self, busy: Iterable[Worker], silence: float) -> bool:
+    def end(self, busy: Iterable[Worker], silence: float, now: float) -> bool:
         """End what has gone on for as long as it may; say whether anything is left that is still in time."""
         left = False
         for worker in busy:
             kill = self.kill_after(worker.patience)
             left = left or silence < kill
-            status = worker.page.status()
+            status = worker.status()
             if silence >= self.term_after(worker.patience) and status.claimed > worker.ended:
                 own = worker.handed[0].entry.stage.grace
-                stops.begin(worker, status, Reason.FENCED, time.monotonic(), grace=min(own, max(0.0, kill - silence)))
+                stops.begin(worker, status, Reason.FENCED, now, grace=min(own, max(0.0, kill - silence)))
         return left

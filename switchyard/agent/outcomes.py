@@ -2,27 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import structlog
-
 from switchyard.agent import checking, stops
-from switchyard.agent.disk import output
-from switchyard.agent.disk.journal import Journal
+from switchyard.agent.core import logs
+from switchyard.agent.core.moment import Moment
+from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
+from switchyard.agent.core.records import Death, plain_end
+from switchyard.agent.core.workers import Worker
 from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.network.fetching import Fetcher
-from switchyard.agent.network.shipping import Shipper
 from switchyard.agent.pool import Floor
-from switchyard.agent.processes.trees import signal_name
-from switchyard.agent.processes.workers import Worker
 from switchyard.agent.reports import Reports
 from switchyard.agent.stops import Reason
-from switchyard.agent.worker.pipes import Status, plain_end
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.retry import ExitClass
-
-log = structlog.get_logger()
 
 #: Every field of an end that is more than a result, with what it is if nobody says.
 BLANK: dict[str, Any] = {
@@ -45,10 +39,12 @@ class Ends:
         entries: Entries,
         floor: Floor,
         reports: Reports,
-        journal: Journal,
+        journal: Notes,
         fetcher: Fetcher,
-        shipper: Shipper,
-        clock: Callable[[], int],
+        workers: Workers,
+        output: Output,
+        log: Logger,
+        moment: Moment,
         fault: Callable[[str], None],
     ) -> None:
         self._list = entries
@@ -56,8 +52,10 @@ class Ends:
         self._reports = reports
         self._journal = journal
         self._fetcher = fetcher
-        self._shipper = shipper
-        self._clock = clock
+        self._workers = workers
+        self._output = output
+        self._log = log
+        self._moment = moment
         self._fault = fault
         self._storing: dict[tuple[int, int, int], dict[str, Any]] = {}
 
@@ -79,22 +77,18 @@ class Ends:
         storing = [index for id_, number, index in self._storing if (id_, number) == (stage, attempt)]
         return self._reports.told(stage, attempt) | IndexSet.from_indexes(storing)
 
-    def read(self, worker: Worker) -> bool:
-        """Take what a worker has written; say whether there was anything."""
-        lines = worker.read()
-        if not lines:
-            return False
+    def read(self, worker: Worker, lines: bytes) -> None:
+        """Take the lines that a worker has written."""
         ends, lines, garbage = checking.take(lines, worker)
         if garbage:
-            log.error("a worker's process wrote what is no end of a task", worker=worker.number, garbage=garbage)
+            self._log.error("a worker's process wrote what is no end of a task", worker=worker.number, garbage=garbage)
             worker.disown(garbage)
         if ends:
             self._journal.write(lines)
             self._read(worker, ends)
-        return bool(ends)
 
     def _read(self, worker: Worker, ends: list[Any]) -> None:
-        worker.finish(len(ends))
+        worker.finish(len(ends), self._moment.now)
         finished, followers = self._reports.finished, self._list.followers
         results: dict[int, list[tuple[int, str]]] = defaultdict(list)
         plain = worker.stop is None
@@ -112,29 +106,28 @@ class Ends:
         self._measure(ends[-1])
         self._floor.refill(worker)
 
-    def died(self, worker: Worker, status: int, *, out_of_memory: bool) -> None:
-        """Take the end of a worker process, and of the task that it had begun."""
-        while self.read(worker):
-            continue
-        page = worker.page.status()
-        why = _garbled(worker) or _classify(
-            status, output.last_line(worker.folder / "stderr", page.stderr), out_of_memory=out_of_memory
-        )
+    def died(self, worker: Worker, death: Death) -> None:
+        """Take the end of a worker process, and of the task that it had begun; all that it wrote was read before."""
+        page, why = death.page, _garbled(worker) or _classify(death)
         for stage, attempt, index in self._floor.lose(worker):
-            end = {"stage": stage, "attempt": attempt, "index": index, "begun": page.begun, "ended": self._clock(), **why}
-            if (stage, attempt, index) == (page.stage, page.attempt, page.index):
-                end |= {name: [start, _size(worker, name)] for name, start in _starts(page).items()}
+            end = {"stage": stage, "attempt": attempt, "index": index, "begun": page.begun, **why}
+            end["ended"] = self._moment.microseconds
+            if (stage, attempt, index) == page.task:
+                end |= death.written
             self._journal.ended(end)
             self._take(worker, end)
-        stops.clear(worker)
-        self._floor.clear(worker)
-        self._shipper.remove(worker.folder)
+        self._workers.bury(worker)
 
     def unfit(self, entry: Entry, why: str) -> None:
         """Tell of a stage, by one of its tasks, that no task of it can be run on this machine."""
         first, entry.pending = entry.pending.take(1)
         for index in first:
-            end = BLANK | {"stage": entry.stage.id, "attempt": entry.attempt, "index": index, "ended": self._clock()}
+            end = BLANK | {
+                "stage": entry.stage.id,
+                "attempt": entry.attempt,
+                "index": index,
+                "ended": self._moment.microseconds,
+            }
             end |= {"class": ExitClass.LOST, "error": f"the node could not run the task: {why}", "unfit": why}
             self._journal.ended(end)
             self._report(end)
@@ -147,7 +140,7 @@ class Ends:
     def _skip(self, worker: Worker, stage: int, attempt: int, index: int) -> None:
         """Give back what a worker has read and not run, as what it comes after gave nothing."""
         if worker.stop and worker.stop.task == (stage, attempt, index):
-            stops.clear(worker)
+            worker.clear()
         self.give_back([(stage, attempt, IndexSet.span(index, index + 1)), *self._list.take_dependents(stage, index)])
 
     def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
@@ -169,13 +162,13 @@ class Ends:
             if worker.key[0] == "command" or not stop.asked:
                 worker.stop = None
             else:
-                stops.clear(worker)
+                worker.clear()
         self._finish(end)
 
     def _finish(self, end: dict[str, Any]) -> None:
         path = end.pop("file", None)
         if path and end["result_digest"]:
-            self._store(end, Path(path))
+            self._store(end, path)
             return
         self._report(end)
 
@@ -190,10 +183,10 @@ class Ends:
         if end["class"] == ExitClass.UNLOADABLE or end["unfit"]:
             self._spare(stage, end["attempt"])
 
-    def _store(self, end: dict[str, Any], path: Path) -> None:
+    def _store(self, end: dict[str, Any], path: str) -> None:
         """Keep an end to ourselves until its result, which is large, is at the server."""
         task = (end["stage"], end["attempt"], end["index"])
-        self._storing[task] = {**end, "file": str(path)}
+        self._storing[task] = {**end, "file": path}
 
         def stored(done: object) -> None:
             del self._storing[task]
@@ -201,7 +194,7 @@ class Ends:
                 end.update(outcome="FAILED", result_digest=None, error="its result could not be stored at the server")
                 end["class"] = ExitClass.USER_ERROR
             self._journal.ended(end)
-            path.unlink(missing_ok=True)
+            self._output.discard(path)
             self._report(end)
 
         self._fetcher.store(end["result_digest"], path, stored)
@@ -220,10 +213,10 @@ class Ends:
 
     def _ship(self, worker: Worker, end: dict[str, Any]) -> dict[str, dict[str, int]] | None:
         """Ship what a task wrote; return how much that is."""
-        logs = output.written(end, worker.folder)
-        for log in logs:
-            self._shipper.finish(log)
-        return output.accounts(logs, self._shipper.cap)
+        written = logs.written(end, worker.folder)
+        for log in written:
+            self._output.finish(log)
+        return logs.accounts(written, self._output.cap)
 
     def _measure(self, end: Any) -> None:
         if type(end) is dict and "skipped" in end:
@@ -234,10 +227,6 @@ class Ends:
             known.pace = (ended - begun) / 1e6
 
 
-def _starts(page: Status) -> dict[str, int]:
-    return {"stdout": page.stdout, "stderr": page.stderr}
-
-
 def _garbled(worker: Worker) -> dict[str, Any]:
     """Return why the task of a worker failed whose process did not write what it should; {} if it did."""
     if not worker.garbage:
@@ -246,15 +235,12 @@ def _garbled(worker: Worker) -> dict[str, Any]:
     return {"class": ExitClass.USER_ERROR, "error": error}
 
 
-def _size(worker: Worker, stream: str) -> int:
-    return output.size(worker.folder / stream)
-
-
-def _classify(status: int, last_line: str, *, out_of_memory: bool) -> dict[str, Any]:
+def _classify(death: Death) -> dict[str, Any]:
     """Return what the end of its worker's process says about a task."""
-    if out_of_memory:
+    status = death.status
+    if death.out_of_memory:
         return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": NO_MEMORY}
     exit_class = ExitClass.KILLED if status < 0 else ExitClass.USER_ERROR
-    said = f"was ended by {signal_name(-status)}" if status < 0 else f"exited with {status} in the middle of the task"
-    error = f"its process {said}: {last_line}" if last_line else f"its process {said}"
+    said = f"was ended by {death.signal}" if status < 0 else f"exited with {status} in the middle of the task"
+    error = f"its process {said}: {death.last_line}" if death.last_line else f"its process {said}"
     return {"class": exit_class, "exit_code": status, "error": error}

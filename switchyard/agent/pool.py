@@ -3,19 +3,15 @@
 The room is what its workers leave. Knows nothing of the server, and does not read how tasks ended.
 """
 
-import itertools
-import selectors
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 
-from switchyard.agent.disk.journal import Journal
+from switchyard.agent.core.moment import Moment
+from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.ports import Workers
+from switchyard.agent.core.workers import Key, Worker
 from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.processes.cgroups import Groups
-from switchyard.agent.processes.workers import Key, Worker
-from switchyard.agent.processes.zygotes import Zygote
 from switchyard.scheduling.assignment import promote
 from switchyard.scheduling.indexes import IndexSet
 
@@ -32,30 +28,16 @@ IDLE = 300.0
 class Floor:
     """The workers, and what each does."""
 
-    def __init__(
-        self,
-        folder: Path,
-        room: dict[str, int],
-        entries: Entries,
-        journal: Journal,
-        selector: selectors.BaseSelector,
-        keep: int | None = None,
-        groups: Groups | None = None,
-    ) -> None:
+    def __init__(self, *, room: dict[str, int], entries: Entries, journal: Notes, starter: Workers, moment: Moment) -> None:
         self._totals = dict(room)
         self.busy: dict[int, Worker] = {}
         self.workers: dict[int, Worker] = {}
-        self.zygotes: dict[tuple[str, float], Zygote] = {}
         self.frozen = False
         self._idle: dict[Key, list[Worker]] = {}
-        self._folder = folder
         self._list = entries
         self._journal = journal
-        self._selector = selector
-        # Beyond those of a predecessor, whose folders stay until their logs are shipped.
-        self._numbers = itertools.count(1 + max((int(path.name) for path in (folder / "workers").glob("*")), default=0))
-        self._keep = keep
-        self._groups = groups
+        self._starter = starter
+        self._moment = moment
 
     @property
     def ahead(self) -> bool:
@@ -64,11 +46,11 @@ class Floor:
 
     @property
     def room(self) -> dict[str, int]:
-        """What is free, by resource: all that is not taken by a worker with something to do. Never counted along a path."""
+        """What is free, by resource: all that no worker with tasks takes. Never counted along a path."""
         free = dict(self._totals)
         for worker in self.busy.values():
-            for name, amount in worker.running.demand.items() if worker.running else ():
-                free[name] -= amount
+            for name, amount in worker.running.demand.items() if worker.running and worker.outstanding else ():
+                free[name] = free.get(name, 0) - amount
         return free
 
     def supplied(self, seconds: float) -> bool:
@@ -175,7 +157,7 @@ class Floor:
         A task counts as begun if its page says that it was claimed; all else goes back to the list.
         """
         self.take_back(worker)
-        claimed = max(0, worker.page.status().claimed - worker.ended)
+        claimed = max(0, worker.status().claimed - worker.ended)
         if worker.outstanding > claimed:
             # Read from the pipe, and not begun any more.
             self._journal.taken_back(worker.number, worker.outstanding - claimed)
@@ -187,18 +169,10 @@ class Floor:
             if worker in idle:
                 idle.remove(worker)
         del self.workers[worker.number]
-        with suppress(KeyError):
-            self._selector.unregister(worker.results)
         return worker.due()
 
-    def clear(self, worker: Worker) -> None:
-        """Give back what a worker that has ended held here, but for its output."""
-        worker.close()
-        if self._groups and worker.group:
-            self._groups.remove(worker.group)
-
     def retire_idle(self, now: float) -> None:
-        """Let workers end that have been waiting too long, or are too many; and the zygotes of few jobs that have none."""
+        """Let workers end that have been waiting too long, or are too many."""
         for key, idle in list(self._idle.items()):
             for worker in idle:
                 worker.idle_since = worker.idle_since or now
@@ -206,23 +180,7 @@ class Floor:
                 idle.pop(0).retire()
             if not idle:
                 del self._idle[key]
-        for zygote in list(self.zygotes.values()):
-            if zygote.patience and not self.of_zygote(zygote):
-                self.forget_zygote(zygote)
-
-    def of_process(self, pid: int) -> list[Worker]:
-        """Return the worker that is this process, if there is one."""
-        return [worker for worker in self.workers.values() if worker.pid == pid]
-
-    def of_zygote(self, zygote: Zygote) -> list[Worker]:
-        """Return the workers that a zygote has forked or was to fork."""
-        return [worker for worker in self.workers.values() if worker.zygote is zygote]
-
-    def forget_zygote(self, zygote: Zygote) -> None:
-        """Drop a zygote that has ended; the next worker of its kind gets a new one."""
-        self._selector.unregister(zygote.socket)
-        zygote.close()
-        self.zygotes = {kind: other for kind, other in self.zygotes.items() if other is not zygote}
+        self._starter.release_unused(self.workers.values())
 
     def _spare(self) -> int:
         return sum(map(len, self._idle.values())) - len(self.busy)
@@ -243,16 +201,8 @@ class Floor:
         self._hand(worker, entry)
 
     def _new_worker(self, entry: Entry) -> Worker:
-        stage = entry.stage
-        kind = stage.interpreter, stage.patience
-        zygote = self.zygotes.get(kind)
-        if zygote is None:
-            zygote = self.zygotes[kind] = Zygote(self._folder, *kind, self._keep, self._groups)
-            self._selector.register(zygote.socket, selectors.EVENT_READ, zygote)
-        files = stage.files if stage.spec.get("python") else None
-        worker = zygote.start(next(self._numbers), entry.key, stage.env(entry.devices), files)
+        worker = self._starter.start(entry)
         self.workers[worker.number] = worker
-        self._selector.register(worker.results, selectors.EVENT_READ, worker)
         return worker
 
     def _hand(self, worker: Worker, entry: Entry) -> None:
@@ -266,7 +216,7 @@ class Floor:
         if not entry.pending:
             self._list.prune()
         self._journal.handed(worker.number, stage.id, entry.attempt, taken)
-        worker.hand(entry, list(taken), version)
+        worker.hand(entry, list(taken), version, self._moment.now)
 
 
 def _union(sets: Iterable[IndexSet]) -> IndexSet:

@@ -1,11 +1,11 @@
 """Reports: what has ended since the last one, numbered, kept until acknowledged, repeated when that takes long."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
+from switchyard.agent.core.moment import Moment
 from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.indexes import IndexSet
 
@@ -38,11 +38,13 @@ class Reports:
         last: int = 0,
         mark: Callable[[int], None] = lambda _: None,
         pause: int = 0,
+        moment: Moment | None = None,
     ) -> None:
         self._node = node
         self._session = session
         self._send = send
         self._mark = mark
+        self._moment = moment or Moment()
         self._number = last
         self._unacknowledged: deque[Report] = deque()
         self._groups: dict[tuple[int, int], Finished] = {}
@@ -110,7 +112,7 @@ class Reports:
     def seen(self, command: int) -> None:
         """Note the number of a command that was obeyed."""
         self._seen.append(command)
-        self._unconfirmed_since = self._unconfirmed_since or time.monotonic()
+        self._unconfirmed_since = self._unconfirmed_since or self._moment.now
 
     def pending(self) -> list[Report]:
         """Return the reports that are not acknowledged, and at last what is not in a report yet (number 0)."""
@@ -159,6 +161,7 @@ class Reports:
 
     def flush(self, now: float, *, more: bool) -> float:
         """Send what is due; return in how many seconds to look again. `more` says whether more waits to be run here."""
+        self._moment.now = now
         if self._unacknowledged:
             if now - self._sent_at >= self._patience:
                 self._patience = min(2 * self._patience, LONGEST)
@@ -196,12 +199,12 @@ class Reports:
         self._unacknowledged.append(report)
         self._groups, self._next, self._size = {}, self._new(), 0
         self._unconfirmed_since = self._news_since = 0.0
-        self._transmit(time.monotonic(), report, again=False)
+        self._transmit(self._moment.now, report, again=False)
 
     def _new(self) -> Report:
         return Report(self._node, self._session, 0)
 
     def _transmit(self, now: float, report: Report, *, again: bool) -> None:
         self._sent_at = now
-        report.sent = time.monotonic_ns() // 1000
+        report.sent = self._moment.microseconds
         self._send(report.encode(), again)

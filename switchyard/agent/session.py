@@ -9,9 +9,11 @@ from typing import Any
 
 from celery import Celery
 
+from switchyard.agent import recovery
+from switchyard.agent.core.history import Recovered
+from switchyard.agent.core.logs import Log
 from switchyard.agent.disk.folder import Folder
 from switchyard.agent.disk.journal import Journal
-from switchyard.agent.disk.output import Log
 from switchyard.agent.fencing import Fence
 from switchyard.agent.machine.fitness import Fitness
 from switchyard.agent.network.fetching import Fetcher
@@ -19,8 +21,6 @@ from switchyard.agent.network.heartbeats import Heartbeats
 from switchyard.agent.network.server import Registered, Server
 from switchyard.agent.network.shipping import Shipper
 from switchyard.agent.processes.cgroups import Groups
-from switchyard.agent.recovery import Recovered
-from switchyard.agent.reports import Reports
 from switchyard.agent.supervisor import Supervisor
 from switchyard.messaging import transport
 from switchyard.messaging.consumer import Consumer, Hearing
@@ -81,22 +81,14 @@ class Session:
                 "highest": recovered.highest,
             },
         )
-        self.reports = Reports(
-            registered.node,
-            registered.session,
-            lambda report, again: self._outbox.put((report, again)),
-            last=registered.last_report,
-            mark=self.journal.reported,
-            pause=registered.pause,
-        )
         fitness = Fitness(settings.folder)
         self.shipper = Shipper(server, settings.log_cap, self.journal.shipped)
         self.supervisor = Supervisor(
             folder=settings.folder,
             room=settings.totals,
-            session=registered.session,
-            reports=self.reports,
+            registered=registered,
             journal=self.journal,
+            send=lambda report, again: self._outbox.put((report, again)),
             fetcher=lambda call, fault: Fetcher(server, settings.folder, call, fault),
             shipper=self.shipper,
             recovered=recovered,
@@ -104,11 +96,10 @@ class Session:
             keep=folder.tree,
             groups=groups,
         )
-        recovered.report(self.supervisor.ends, self.reports.replay)
         self.journal.known(recovered.entries)
         self._take_over(recovered.logs)
         self.journal.commit()
-        folder.empty(keep=recovered.paths)
+        folder.empty(keep=recovery.paths(recovered))
         self._sweep = folder.sweep
         self.heartbeats = Heartbeats(
             self._app, server, registered, settings.folder, fitness, settings.heartbeat, self.supervisor.inventory
@@ -148,7 +139,7 @@ class Session:
         for log in logs:
             self.journal.inherited(log)
             self.shipper.finish(log)
-        for folder in {log.path.parent for log in logs}:
+        for folder in {Path(log.path).parent for log in logs}:
             self.shipper.remove(folder)
 
     def _deliver(self, command: dict[str, Any]) -> None:

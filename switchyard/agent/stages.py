@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from switchyard.agent.worker.pipes import LEFT_OUT, NO_RESULT
+from switchyard.agent.core.records import LEFT_OUT, NO_RESULT
 from switchyard.messaging.messages import SHORT_SPEC
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.agent.processes.workers import PIPE, Worker
+from switchyard.agent.processes.workers import PIPE, WorkerProcess
 from switchyard.agent.worker.pipes import new_page
 
 
 @pytest.fixture
-def ends(tmp_path: Path) -> Iterator[tuple[Worker, int]]:
+def ends(tmp_path: Path) -> Iterator[tuple[WorkerProcess, int]]:
     """Give a worker as the agent knows it, and the end of the pipe that it writes to."""
     read, write = os.pipe2(os.O_NONBLOCK)
-    yield Worker(None, 1, ("command",), tmp_path, -1, -1, write, read, new_page(str(tmp_path / "page")), 0), write
+    yield WorkerProcess(None, 1, ("command",), tmp_path, -1, -1, write, read, new_page(str(tmp_path / "page")), 0), write
     os.close(read)
     os.close(write)
 
 
-def test_the_rest_of_a_long_line_is_read_when_it_comes(ends: tuple[Worker, int]) -> None:
+def test_the_rest_of_a_long_line_is_read_when_it_comes(ends: tuple[WorkerProcess, int]) -> None:
     worker, write = ends
     assert os.write(write, b"x" * PIPE) == PIPE
     assert worker.read() == b""
@@ -28,7 +28,7 @@ def test_the_rest_of_a_long_line_is_read_when_it_comes(ends: tuple[Worker, int])
     assert worker.read() == b"x" * PIPE + b"y\n"
 
 
-def test_a_line_that_comes_in_pieces_is_read_whole(ends: tuple[Worker, int]) -> None:
+def test_a_line_that_comes_in_pieces_is_read_whole(ends: tuple[WorkerProcess, int]) -> None:
     worker, write = ends
     os.write(write, b"x")
     worker.read()

@@ -20,21 +20,19 @@ from zlib import crc32
 
 import structlog
 
-from switchyard.agent.disk.output import Log, Name
-from switchyard.scheduling.indexes import IndexSet
+from switchyard.agent.core.notes import Notes
 
 log = structlog.get_logger()
 
 #: Bytes from which on the journal is written anew, and how many times what counted the last time it must hold.
 LARGE = 1 << 20
 MOSTLY_OVER = 4
-LEFT = {"left": True}
 #: Stands between what was written at once and its checksum; no JSON text has one.
 MARK = b"\t"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 
 
-class Journal:
+class Journal(Notes):
     """An append-only file of lines; its first names the node, the session and the boot of the machine.
 
     Notes of what is shipped may come from another thread, and until after the end; all else from the agent's own.
@@ -44,7 +42,7 @@ class Journal:
         self._path = path
         self._new = path.with_suffix(".new")
         self._header = header
-        self._highest = header["highest"]
+        self.highest = header["highest"]
         self._fd = -1
         self._size = self._kept = 0
         self._changing = Lock()
@@ -70,7 +68,7 @@ class Journal:
 
     def _begin(self, rest: Iterable[Any]) -> bool:
         """Begin a new file; say whether there is space for it."""
-        lines = b"".join(map(_line, [{**self._header, "highest": self._highest}, *rest]))
+        lines = b"".join(map(_line, [{**self._header, "highest": self.highest}, *rest]))
         try:
             fd = _begun(self._new, lines)
         except OSError as error:
@@ -91,6 +89,9 @@ class Journal:
         """Append whole lines."""
         self._append(_sealed(lines[:-1]))
 
+    def note(self, *values: Any) -> None:
+        self._append(b"".join(map(_line, values)))
+
     def _append(self, lines: bytes) -> None:
         with self._changing:
             if self.broken or self._fd < 0:
@@ -104,44 +105,6 @@ class Journal:
                     os.ftruncate(self._fd, self._size - 1)
             else:
                 self._size += len(lines)
-
-    def ended(self, end: dict[str, Any]) -> None:
-        """Note an end that no worker has written."""
-        self._append(_line(end))
-
-    def launched(self, command: int, entries: Iterable[tuple[int, int, int, IndexSet]]) -> None:
-        """Note what a command launched, each as number of the entry, stage, attempt and indexes."""
-        self._highest = command
-        self._append(b"".join(_line({"launched": [command, *entry, indexes.to_json()]}) for *entry, indexes in entries))
-
-    def returned(self, stage: int, attempt: int, indexes: IndexSet) -> None:
-        self._append(_line({"returned": [stage, attempt, indexes.to_json()]}))
-
-    def handed(self, worker: int, stage: int, attempt: int, indexes: IndexSet) -> None:
-        self._append(_line({"handed": [worker, stage, attempt, indexes.to_json()]}))
-
-    def taken_back(self, worker: int, count: int) -> None:
-        self._append(_line({"back": [worker, count]}))
-
-    def reported(self, number: int) -> None:
-        """Note that all of before is in reports up to this number, or waits for an upload."""
-        self._append(_sealed(b'{"reported":%d}' % number))
-
-    def left(self) -> None:
-        """Note that nothing of the session is left."""
-        self._append(_line(LEFT))
-
-    def known(self, entries: IndexSet) -> None:
-        """Note the numbers of entries that were launched before."""
-        self._append(_line({"entries": entries.to_json()}))
-
-    def inherited(self, log: Log) -> None:
-        """Note what a predecessor has not shipped."""
-        self._append(_line(line_of_log(log)))
-
-    def shipped(self, name: Name) -> None:
-        """Note that there is nothing more of a log to ship; in any thread."""
-        self._append(_line({"shipped": [*name]}))
 
     def close(self) -> None:
         with self._changing:
@@ -169,11 +132,6 @@ def read(path: Path) -> tuple[list[Any], bool]:
                 return said, False
             block = []
     return said, bool(said) and not rest and not block
-
-
-def line_of_log(log: Log) -> dict[str, Any]:
-    """Return what is noted of a log that has yet to be shipped."""
-    return {"log": [*log.name, str(log.path), log.start, log.end]}
 
 
 def _line(value: Any) -> bytes:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from switchyard.agent.disk import journal
-from switchyard.agent.disk.output import Log
+from switchyard.agent.core.logs import Log
+from switchyard.agent.core.notes import note_of_log
+from switchyard.agent.core.workers import Worker
 from switchyard.agent.entries import Entries, Entry
 from switchyard.agent.outcomes import Ends
 from switchyard.agent.pool import Floor
-from switchyard.agent.processes.workers import Worker
 from switchyard.agent.reports import Reports
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.indexes import IndexSet
@@ -25,7 +25,7 @@ def rest(entries: Entries, floor: Floor, reports: Reports, ends: Ends, logs: Ite
     for worker in floor.workers.values():
         yield from _worker(worker)
     for log in logs:
-        yield journal.line_of_log(log)
+        yield note_of_log(log)
 
 
 def _told(report: Report) -> Iterator[Any]:

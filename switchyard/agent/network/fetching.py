@@ -62,9 +62,9 @@ class Fetcher:
         """Unpack the files of a stage, once for all with this digest, and hand over their folder."""
         self._submit(lambda: self._unpacked(stage, digest), done)
 
-    def store(self, digest: str, path: Path, done: Callable[[bool | None], None]) -> None:
+    def store(self, digest: str, path: str, done: Callable[[bool | None], None]) -> None:
         """Store a file at the server under its digest and say so; None or false if that cannot be done."""
-        self._submit(lambda: self._store(digest, path), done)
+        self._submit(lambda: self._store(digest, Path(path)), done)
 
     def close(self) -> None:
         """Give up what is under way."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import structlog
 
+from switchyard.agent.core.logs import Log, Name
 from switchyard.agent.disk import output
-from switchyard.agent.disk.output import Log, Name
 from switchyard.agent.network.server import Refused, Server, SessionEnded
 
 log = structlog.get_logger()
@@ -117,7 +117,7 @@ class Shipper:
         self._note(item.name)
 
     def _tidy(self) -> None:
-        busy = {item.path.parent for item in self._logs.values()}
+        busy = {Path(item.path).parent for item in self._logs.values()}
         for folder in self._done - busy:
             shutil.rmtree(folder, ignore_errors=True)
         self._done &= busy

@@ -15,9 +15,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from switchyard.agent.core.workers import Key
 from switchyard.agent.processes.cgroups import Groups
 from switchyard.agent.processes.guardian import DEADLINE
-from switchyard.agent.processes.workers import Key, Worker
+from switchyard.agent.processes.workers import WorkerProcess
 from switchyard.agent.worker.pipes import new_page
 
 PATH = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
@@ -57,7 +58,7 @@ class Zygote:
                     )
             undo.pop_all()
 
-    def start(self, number: int, key: Key, env: Mapping[str, str], files: str | None) -> Worker:
+    def start(self, number: int, key: Key, env: Mapping[str, str], files: str | None) -> WorkerProcess:
         """Ask for a worker; it takes tasks at once and begins when it is there."""
         folder = self._folder / "workers" / str(number)
         group = self._groups.make(self._guardian.pid, number) if self._groups else None
@@ -85,7 +86,7 @@ class Zygote:
 
     def _prepare(
         self, number: int, key: Key, folder: Path, told: dict[str, Any], opened: list[int]
-    ) -> tuple[Worker, list[int]]:
+    ) -> tuple[WorkerProcess, list[int]]:
         """Make a worker's folder and open its ends, each noted in `opened`; return the worker and the ends that it gets."""
         (folder / "cwd").mkdir(parents=True)
         (folder / SETUP).write_text(json.dumps(told))
@@ -103,7 +104,9 @@ class Zygote:
             fcntl.fcntl(stages_write, fcntl.F_SETPIPE_SZ, PIPE)
         os.set_blocking(results_read, False)
         page = opened[6]
-        worker = Worker(self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience)
+        worker = WorkerProcess(
+            self, number, key, folder, items_write, unclaimed, stages_write, results_read, page, self.patience
+        )
         return worker, theirs
 
     def extend(self, deadline: float) -> None:

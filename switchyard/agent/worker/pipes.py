@@ -4,12 +4,12 @@ A record in a worker's items pipe is one task that has not begun: the worker cla
 back by reading it, and the kernel lets only one of them. So "not begun" is exact, however many tasks were handed over.
 """
 
-import json
 import mmap
 import os
 import struct
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+
+from switchyard.agent.core.records import Status
 
 #: stage, attempt, index, how much of the stage's description must have been read, whether the rest of what it is given is
 #: to come from tasks of the same worker
@@ -24,27 +24,10 @@ GROUP = struct.Struct("<q")
 PROCESSES_AT = 128
 LIVE_AT = 256
 PAGE = 1 << 16
-#: What a worker is told instead of the JSON text of a result: its task has ended without one, and the job tolerates that;
-#: or the job drains and it never began, so that it is no part of what other tasks are given.
-NO_RESULT, LEFT_OUT = "failed", "left out"
 #: How often a status is read that is being written: a process that is killed while it writes leaves it like that.
 PATIENCE = 1000
 #: Bytes of JSON about a running task that the page takes.
 LIVE_LIMIT = PAGE - LIVE_AT - LIVE.size
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a worker began last."""
-
-    claimed: int
-    stage: int
-    attempt: int
-    index: int
-    begun: int
-    stdout: int
-    stderr: int
-    again: int
 
 
 class Page:
@@ -106,18 +89,3 @@ def pack_items(stage: int, attempt: int, indexes: list[int], version: int, *, ah
     """Return the records of some tasks of one stage, in this order."""
     pack = ITEM.pack
     return b"".join([pack(stage, attempt, index, version, ahead) for index in indexes])
-
-
-def plain_end(
-    stage: int,
-    attempt: int,
-    index: int,
-    begun: int,
-    ended: int,
-    result: str | None,
-    inputs: int = 0,
-    metrics: str | None = None,
-) -> dict[str, Any]:
-    """Return as an object what a worker tells as a list."""
-    end = {"stage": stage, "attempt": attempt, "index": index, "begun": begun, "ended": ended, "result": result}
-    return {**end, "inputs": inputs, "outcome": "FINISHED", **({"metrics": json.loads(metrics)} if metrics else {})}

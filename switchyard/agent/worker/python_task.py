@@ -13,9 +13,9 @@ from types import CoroutineType, TracebackType
 from typing import Any
 
 from switchyard import task as tasks
+from switchyard.agent.core.records import LEFT_OUT, NO_RESULT
 from switchyard.agent.machine import faults
 from switchyard.agent.worker import coroutines, results, unpatched
-from switchyard.agent.worker.pipes import LEFT_OUT, NO_RESULT
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import digest
 from switchyard.task import FAILED, Task

@@ -1,0 +1,74 @@
+"""Ports: what the machine has its shell do, beside the port of each worker (switchyard.agent.core.workers.Worker)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from switchyard.agent.core.logs import Log
+from switchyard.agent.core.records import Status
+from switchyard.agent.core.workers import Worker
+from switchyard.agent.entries import Entry
+from switchyard.scheduling.indexes import IndexSet
+
+
+class Workers(Protocol):
+    """Starts workers and ends them."""
+
+    def start(self, entry: Entry) -> Worker:
+        """Start a worker for tasks like these; it takes tasks at once. Raises OSError if the machine fails."""
+
+    def give_up(self, worker: Worker) -> None:
+        """Kill a worker that does not begin its tasks."""
+
+    def bury(self, worker: Worker) -> None:
+        """Release what a dead worker held, but for its output, and kill what its tasks have left behind."""
+
+    def release_unused(self, workers: Iterable[Worker]) -> None:
+        """Release what helps to start workers, but is of use to none of these and to few others."""
+
+
+class Fetcher(Protocol):
+    """Moves what is too large for messages. `done` is called later, with None for what is not to be had."""
+
+    def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None], /) -> None:
+        """Fetch the description of a stage."""
+
+    def inputs(
+        self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None], /
+    ) -> None:
+        """Fetch inputs that a stage lacks, by producer."""
+
+    def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None], /) -> None:
+        """Fetch the items of some tasks of a stage."""
+
+    def files(self, stage: int, digest: str, done: Callable[[str | None], None], /) -> None:
+        """Fetch the files of a stage; the answer is their folder."""
+
+    def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
+        """Store a file at the server; the answer is whether it is there."""
+
+
+class Output(Protocol):
+    """Moves what tasks write to the server."""
+
+    @property
+    def cap(self) -> int:
+        """How many bytes of a stream are kept."""
+
+    def finish(self, log: Log) -> None:
+        """Ship all of a log; its task has ended."""
+
+    def follow(self, worker: Worker, status: Status) -> None:
+        """Ship the output of a running task, and keep it from filling the disk."""
+
+    def discard(self, path: str) -> None:
+        """Remove the file of a result that is stored."""
+
+
+class Logger(Protocol):
+    """Takes what an operator should read."""
+
+    def warning(self, event: str, /, **facts: Any) -> Any:
+        """Log a warning."""
+
+    def error(self, event: str, /, **facts: Any) -> Any:
+        """Log an error."""
