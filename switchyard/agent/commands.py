@@ -61,6 +61,8 @@ class Orders:
         if command.session != self._session or command.number <= self._highest:
             return
         self._highest = command.number
+        if command.recalls or command.cancels or command.pause > self._reports.pause:
+            self._journal.obeyed(command.number)
         if command.pause > self._reports.pause:
             self.return_all()
             self._reports.paused(command.pause)
@@ -125,14 +127,19 @@ class Orders:
                 stage.give(producer, self._reports.results_of(producer))
 
     def _launch(self, launch: Launch, now: float) -> Entry | None:
-        """Put an entry on the list and return it, if it is new, the agent stays, and no pause has settled since."""
-        indexes = IndexSet.of(launch.ranges)
-        if self.leaving or (launch.pause < self._reports.pause and launch.entry not in self._list.numbers):
+        """Put an entry on the list and return it, if it is new, the agent stays, and no pause has settled since.
+
+        An entry is taken once: one that was returned at once does not come back with the same command sent again.
+        """
+        if launch.entry in self._list.numbers:
+            return None
+        indexes, number = IndexSet.of(launch.ranges), IndexSet.span(launch.entry, launch.entry + 1)
+        if self.leaving or launch.pause < self._reports.pause:
+            self._list.numbers |= number
+            self._journal.known(number)
             self._ends.give_back([(launch.stage, launch.attempt, indexes)])
             return None
         entry = self._list.add(launch, now, {stage: self._here(stage) for stage, _, _ in launch.after})
-        if entry is None:
-            return None
         stage = entry.stage
         if stage.left_out and not stage.wanted:
             self._want(stage, partial(self._describe, stage))

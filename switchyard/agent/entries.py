@@ -99,13 +99,11 @@ class Entries:
             if entry.stage is stage:
                 entry.key = stage.key(entry.devices)
 
-    def add(self, launch: Launch, now: float, here: Mapping[int, IndexSet]) -> Entry | None:
-        """Put an entry on the list and return it; None if it is known already.
+    def add(self, launch: Launch, now: float, here: Mapping[int, IndexSet]) -> Entry:
+        """Put a new entry on the list and return it.
 
         `here` are the tasks that it comes after and that have yet to end here, by stage.
         """
-        if launch.entry in self.numbers:
-            return None
         self.numbers |= IndexSet.span(launch.entry, launch.entry + 1)
         stage, devices = self.stages[launch.stage], self._devices(launch.demand)
         pending = IndexSet.of(launch.ranges)

@@ -115,6 +115,8 @@ class _History:
                 self._recovered.highest = max(self._recovered.highest, command)
                 self._recovered.entries |= IndexSet.span(entry, entry + 1)
                 self._open |= dict.fromkeys(_tasks(stage, attempt, ranges))
+            case {"obeyed": command}:
+                self._recovered.highest = max(self._recovered.highest, command)
             case {"returned": [stage, attempt, ranges]}:
                 for task in _tasks(stage, attempt, ranges):
                     self._open.pop(task, None)

@@ -33,6 +33,11 @@ class Notes(ABC):
         self.highest = command
         self.note(*({"launched": [command, *entry, indexes.to_json()]} for *entry, indexes in entries))
 
+    def obeyed(self, command: int) -> None:
+        """Note a command that asked tasks back: what was sent before it is not obeyed any more."""
+        self.highest = command
+        self.note({"obeyed": command})
+
     def returned(self, stage: int, attempt: int, indexes: IndexSet) -> None:
         self.note({"returned": [stage, attempt, indexes.to_json()]})
 
