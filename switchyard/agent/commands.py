@@ -94,8 +94,12 @@ class Orders:
         self._ends.give_back(self._list.take_all())
 
     def stop_canceled(self, now: float) -> None:
-        """End what runs and was canceled; once more, because a task may have begun while it was being canceled."""
+        """End what runs and was canceled; once more, because a task may have begun while it was being canceled.
+
+        What its worker has not begun after all, as it died, is returned.
+        """
         for (stage, attempt), indexes in list(self._canceled.items()):
+            self._ends.give_back([(stage, attempt, self._list.take(stage, attempt, indexes))])
             left = indexes & self._floor.begun(stage, attempt)
             if left:
                 self._canceled[stage, attempt] = left

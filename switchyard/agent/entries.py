@@ -18,7 +18,7 @@ Tasks = tuple[int, int, IndexSet]
 
 @dataclass(slots=True)
 class Entry:
-    """A run of alike tasks on the list; `pending` have not been handed to a worker.
+    """A run of alike tasks on the list; `pending` have not been handed to a worker, `pause` is that of its launch.
 
     `open` is what they need and is not known here, by producer; of these, `local` tasks are on the list before them or
     were, so that their results come from here. `asked` says whether the server was asked for the others.
@@ -34,6 +34,7 @@ class Entry:
     open: dict[int, IndexSet]
     local: dict[int, IndexSet]
     arrived: float
+    pause: int
     asked: bool = False
 
     @property
@@ -118,6 +119,7 @@ class Entries:
             open=stage.lacks(pending),
             local=dict(here),
             arrived=now,
+            pause=launch.pause,
         )
         self.entries.append(entry)
         return entry
@@ -173,6 +175,16 @@ class Entries:
                 taken.append((entry.stage.id, entry.attempt, entry.pending))
                 entry.pending = IndexSet()
         self.prune()
+        return taken
+
+    def take_paused(self, pause: int) -> list[Tasks]:
+        """Take everything off the list that was launched before a pause."""
+        early = [entry for entry in self.entries if entry.pause < pause]
+        taken = [(entry.stage.id, entry.attempt, entry.pending) for entry in early]
+        for entry in early:
+            entry.pending = IndexSet()
+        if early:
+            self.prune()
         return taken
 
     def take_dependents(self, stage: int, index: int) -> list[Tasks]:

@@ -116,6 +116,8 @@ class Ends:
                 end |= death.written
             self._journal.ended(end)
             self._take(worker, end)
+        # What it had read and not begun is on the list again, and may be older than a pause that was confirmed.
+        self.give_back(self._list.take_paused(self._reports.pause))
         self._workers.bury(worker)
 
     def unfit(self, entry: Entry, why: str) -> None:
