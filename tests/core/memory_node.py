@@ -183,8 +183,11 @@ class MemoryNode:
 
     def _hear(self) -> None:
         for worker in list(self.workers):
-            if lines := worker.take_lines():
+            lines = worker.take_lines()
+            if lines and not worker.mute:
                 self.machine.results(worker, lines, self.now)
+            if worker.mute:
+                worker.clear()
             if worker.dead is None and worker.dismissed and not worker.tasks:
                 worker.die(0)
             if worker.dead is not None:

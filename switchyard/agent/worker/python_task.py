@@ -74,7 +74,7 @@ class Given:
         self.version = 0
 
     def add(self, given: list[list[Any]]) -> None:
-        """Take more of it: [stage name or null for an item, index, JSON text or why there is none (worker.pipes)]."""
+        """Take more of it: [stage name or null for an item, index, JSON text or why there is none (core.records)]."""
         for name, index, text in given:
             if name is None:
                 self._items[index] = text
