@@ -2,7 +2,7 @@
 
 It says so also after its session was ended, when its token may not be valid any more: a proof that it was given with the
 session shows whose word it is. Only an agent that has ended all its processes says it (switchyard.agent.session); of one
-that does not, the time decides by which its own fence has ended them (jobs.leader.lost_nodes, switchyard.agent.fencing).
+that does not, the time decides by which its own fence has ended them (jobs.leader.lost_nodes, switchyard.agent.core.fencing).
 """
 
 from django.utils.crypto import constant_time_compare, salted_hmac

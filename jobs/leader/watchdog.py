@@ -15,7 +15,7 @@ import structlog
 log = structlog.get_logger()
 #: Seconds within which one transaction of the leader ends. Its statements have less (database.rows). Heartbeats wait for the
 #: locks of a leader that hangs: with NOTING, and the time between two heartbeats, this is less than an agent waits
-#: (switchyard.agent.fencing).
+#: (switchyard.agent.core.fencing).
 LIMIT = 35.0
 #: Seconds that noting may take: the database may be what hangs.
 NOTING = 3.0

@@ -16,16 +16,16 @@ import typer
 from redis.exceptions import AuthenticationError, RedisError
 
 from switchyard.agent import recovery
+from switchyard.agent.core.fencing import Fence
+from switchyard.agent.core.stops import Reason
 from switchyard.agent.disk import output
 from switchyard.agent.disk.folder import Folder, InUse, Unusable
-from switchyard.agent.fencing import Fence
 from switchyard.agent.machine import description
 from switchyard.agent.machine.totals import measure
 from switchyard.agent.network import heartbeats
 from switchyard.agent.network.server import Occupied, Refused, Registered, Server
 from switchyard.agent.processes import cgroups
 from switchyard.agent.session import Session, Settings
-from switchyard.agent.stops import Reason
 from switchyard.messaging import transport
 
 log = structlog.get_logger()

@@ -10,11 +10,11 @@ from typing import Any
 from celery import Celery
 
 from switchyard.agent import recovery
+from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
 from switchyard.agent.disk.folder import Folder
 from switchyard.agent.disk.journal import Journal
-from switchyard.agent.fencing import Fence
 from switchyard.agent.machine.fitness import Fitness
 from switchyard.agent.network.fetching import Fetcher
 from switchyard.agent.network.heartbeats import Heartbeats

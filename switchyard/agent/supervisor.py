@@ -12,12 +12,13 @@ from typing import Any
 
 import structlog
 
+from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.machine import Machine, Ports
+from switchyard.agent.core.stops import Reason
 from switchyard.agent.disk import output
 from switchyard.agent.disk.journal import Journal
 from switchyard.agent.disk.task_output import TaskOutput
-from switchyard.agent.fencing import Fence
 from switchyard.agent.machine import faults, memory
 from switchyard.agent.machine.fitness import Fitness
 from switchyard.agent.network.fetching import Fetcher
@@ -27,7 +28,6 @@ from switchyard.agent.processes.cgroups import Groups
 from switchyard.agent.processes.launcher import Processes
 from switchyard.agent.processes.workers import WorkerProcess
 from switchyard.agent.processes.zygotes import Zygote, unstartable
-from switchyard.agent.stops import Reason
 from switchyard.messaging.messages import Command
 
 log = structlog.get_logger()

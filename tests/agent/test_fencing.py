@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.leader import lost_nodes
-from switchyard.agent.fencing import Fence
-from switchyard.agent.pool import SPARE
+from switchyard.agent.core.fencing import Fence
+from switchyard.agent.core.pool import SPARE
 from tests.agent.process import Agent, wait_until
 from tests.agent.server import Server
 from tests.agent.test_stopping import WAIT, alive, running

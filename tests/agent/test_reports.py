@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from switchyard.agent.outcomes import BLANK
-from switchyard.agent.reports import FULL, LONGEST, RESEND, Reports
+from switchyard.agent.core.outcomes import BLANK
+from switchyard.agent.core.reports import FULL, LONGEST, RESEND, Reports
 from switchyard.messaging.encoding import encode
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from switchyard.agent.reports import HOLD
+from switchyard.agent.core.reports import HOLD
 from tests.agent.process import Agent
 from tests.agent.server import Server
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from switchyard.agent.core import history
+from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.machine import Machine, Ports
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.records import Status
+from switchyard.agent.core.reports import RESEND
 from switchyard.agent.core.workers import Task, Worker
-from switchyard.agent.entries import Entry
-from switchyard.agent.reports import RESEND
 from switchyard.messaging.messages import Command
 from switchyard.scheduling.indexes import IndexSet
 from tests.core.memory_worker import Item, MemoryWorker, new_worker

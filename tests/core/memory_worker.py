@@ -1,4 +1,4 @@
-"""A worker in memory: it claims what it is sent one by one, as the process of a worker does (switchyard.agent.worker.loop)."""
+"""A worker in memory: it claims what it is sent one by one, as the process of a worker does (agent.worker.loop)."""
 
 import json
 from collections import deque
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.records import Death, Status
 from switchyard.agent.core.workers import Key, Task, Worker
-from switchyard.agent.entries import Entry
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from switchyard.agent.reports import CONFIRM
+from switchyard.agent.core.reports import CONFIRM
 from switchyard.messaging.messages import Command, Launch
 from tests.core.memory_node import MemoryNode, recover
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.pool import Floor
+from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.indexes import IndexSet
 from tests.core.memory_node import MemoryNode, recover

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from switchyard.agent.monitor import LONG
+from switchyard.agent.core.monitor import LONG
 from switchyard.messaging.messages import Command, Launch
 from tests.core.memory_node import MemoryNode
 from tests.core.memory_worker import KILL

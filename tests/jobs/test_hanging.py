@@ -11,7 +11,7 @@ from jobs.leader import hangs, lease, watchdog
 from jobs.leader.loop import Leader
 from jobs.models import FailedStep, Job, Lease, Stage
 from nodes.models import Event
-from switchyard.agent.fencing import Fence
+from switchyard.agent.core.fencing import Fence
 from switchyard.agent.network.heartbeats import INTERVAL
 from switchyard.scheduling.lifecycle import JobState
 from tests.jobs.agents import ListAgent, turn

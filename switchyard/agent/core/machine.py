@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from switchyard.agent import inventory, stops
-from switchyard.agent.commands import Orders
+from switchyard.agent.core import inventory, rewriting, stops
+from switchyard.agent.core.commands import Orders
+from switchyard.agent.core.entries import Entries, Entry
+from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.moment import Moment
+from switchyard.agent.core.monitor import LONG, Watch
 from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.outcomes import Ends
+from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
 from switchyard.agent.core.records import Death
+from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.disk import rewriting
-from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.fencing import Fence
-from switchyard.agent.monitor import LONG, Watch
-from switchyard.agent.outcomes import Ends
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
-from switchyard.agent.stops import Reason
 from switchyard.messaging.messages import Command
 
 

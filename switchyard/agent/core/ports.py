@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.records import Status
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.entries import Entry
 from switchyard.scheduling.indexes import IndexSet
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.records import Status
-from switchyard.agent.entries import Entry
 
 Key = tuple[Any, ...]
 Task = tuple[int, int, int]

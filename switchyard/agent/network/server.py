@@ -91,7 +91,7 @@ class Server:
             return False
 
     def description(self, stage: int) -> Mapping[str, Any]:
-        """Return the description of a stage, as switchyard.agent.stages.Stage.complete reads it."""
+        """Return the description of a stage, as switchyard.agent.core.stages.Stage.complete reads it."""
         description: Mapping[str, Any] = self._ask("GET", f"stages/{stage}").json()
         return description
 

@@ -1,7 +1,7 @@
 """Control groups: one of the kernel's own for each worker, where the agent may make them. Pure file work.
 
 A worker joins its group when it is forked, so that all it ever starts is in it too. Where nothing is delegated there are
-no groups, and switchyard.agent.monitor looks at what processes have resident. Which files there are is told in the kernel's
+no groups, and agent.core.monitor looks at what processes have resident. Which files there are is told in the kernel's
 admin-guide: cgroup-v1/memory.rst and cgroup-v2.rst.
 """
 

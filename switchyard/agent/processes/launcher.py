@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
+from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.entries import Entry
 from switchyard.agent.network.shipping import Shipper
 from switchyard.agent.processes.cgroups import Groups
 from switchyard.agent.processes.workers import WorkerProcess

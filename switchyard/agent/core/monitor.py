@@ -2,16 +2,16 @@
 
 import json
 
-from switchyard.agent import stops
+from switchyard.agent.core import stops
+from switchyard.agent.core.entries import Entries
 from switchyard.agent.core.moment import Moment
+from switchyard.agent.core.outcomes import Ends
+from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Logger, Output, Workers
 from switchyard.agent.core.records import Status
+from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.entries import Entries
-from switchyard.agent.outcomes import Ends
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
-from switchyard.agent.stops import Reason
 
 #: Seconds that a task runs before its start is reported without its end, and what waits behind it goes elsewhere.
 LONG = 0.02

@@ -4,17 +4,16 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from switchyard.agent import checking, stops
-from switchyard.agent.core import logs
+from switchyard.agent.core import checking, logs, stops
+from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
 from switchyard.agent.core.records import Death, plain_end
+from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
-from switchyard.agent.stops import Reason
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.retry import ExitClass
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from switchyard.agent.stages import Stage
+from switchyard.agent.core.stages import Stage
 from switchyard.messaging.messages import Launch
 from switchyard.scheduling.indexes import IndexSet
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.notes import note_of_log
+from switchyard.agent.core.outcomes import Ends
+from switchyard.agent.core.pool import Floor
+from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.outcomes import Ends
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.indexes import IndexSet
 

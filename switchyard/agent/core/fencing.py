@@ -8,9 +8,9 @@ last heartbeat that was acknowledged.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from switchyard.agent import stops
+from switchyard.agent.core import stops
+from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
-from switchyard.agent.stops import Reason
 
 
 @dataclass(frozen=True, slots=True)

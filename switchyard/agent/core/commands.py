@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from switchyard.agent import stops
+from switchyard.agent.core import stops
+from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
+from switchyard.agent.core.outcomes import Ends
+from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger
-from switchyard.agent.entries import Entries, Entry
-from switchyard.agent.outcomes import Ends
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
-from switchyard.agent.stages import Stage
-from switchyard.agent.stops import Reason
+from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.stages import Stage
+from switchyard.agent.core.stops import Reason
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.indexes import IndexSet
 
@@ -167,7 +167,7 @@ class Orders:
         """Ask the server for the inputs that entries of a stage lack and that will not come from here; each asks once.
 
         What arrives meanwhile is asked for next: one question for all of it. What the server does not know either will
-        be given back with its entry (switchyard.agent.monitor.PATIENCE).
+        be given back with its entry (switchyard.agent.core.monitor.PATIENCE).
         """
         if stage.asking:
             return

@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 
+from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.ports import Workers
 from switchyard.agent.core.workers import Key, Worker
-from switchyard.agent.entries import Entries, Entry
 from switchyard.scheduling.assignment import promote
 from switchyard.scheduling.indexes import IndexSet
 

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from switchyard.agent.entries import Entries
-from switchyard.agent.monitor import Watch
-from switchyard.agent.outcomes import Ends
-from switchyard.agent.pool import Floor
-from switchyard.agent.reports import Reports
+from switchyard.agent.core.entries import Entries
+from switchyard.agent.core.monitor import Watch
+from switchyard.agent.core.outcomes import Ends
+from switchyard.agent.core.pool import Floor
+from switchyard.agent.core.reports import Reports
 from switchyard.scheduling.indexes import IndexSet
 
 Tasks = Iterable[tuple[int, int, IndexSet]]
