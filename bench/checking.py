@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 
 @dataclass(frozen=True, slots=True)

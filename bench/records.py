@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import psycopg
 
 from bench.checking import TaskRecord
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 
 def tasks(database: psycopg.Connection, jobs: Iterable[str]) -> Iterator[TaskRecord]:

@@ -21,7 +21,7 @@ from jobs.models import Job, JobType
 from jobs.reading import jobs
 from jobs.reading import stages as stage_reading
 from switchyard.scheduling.failing import Category
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 
 #: Stages that the page of one job lists; the pages under /ui/ have them all.
 LISTED_STAGES = 200

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.fields import ExactJSONField, IndexSetField
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 
 
 class Lease(models.Model):

@@ -1,4 +1,4 @@
-"""The cluster's tables. States of a node are derived from its facts (switchyard.scheduling.lifecycle), never stored twice."""
+"""The cluster's tables. States of a node are derived from its facts (scheduling.lifecycle), never stored twice."""
 
 import uuid
 

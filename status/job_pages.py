@@ -17,7 +17,7 @@ from jobs.reading.tasks import Place
 from nodes import events
 from status.answering import answer, missing, page
 from status.tails import tails
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 TASKS_A_PAGE = 50
 EVENTS = 20

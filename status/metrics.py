@@ -22,7 +22,7 @@ from jobs.telemetry import gauges
 from nodes.reading import STATES, resources_by_node, scheduler
 from nodes.totals import summary as nodes_summary
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 REDIS_SECONDS = 0.5
 QUEUES = (REPORT_QUEUE, HINT_QUEUE, HEARTBEAT_QUEUE)

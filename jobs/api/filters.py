@@ -13,7 +13,7 @@ from rest_framework import serializers
 from jobs.models import Job
 from jobs.reading.jobs import named
 from nodes.reading import node_named
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 
 JOB_STATES = [(state.name, state.name) for state in JobState]
 _UNENCODED_ZONE = re.compile(r"(T.*) (?=\d\d:?\d\d$)")

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from access.strict import StrictSerializer
 from switchyard.scheduling.failing import Category
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 
 JOB_STATES = [state.name for state in JobState]
 TASK_STATES = [state.name for state in TaskState]

@@ -23,7 +23,7 @@ from jobs.models import Task
 from jobs.reading.results import result_text
 from jobs.reading.stages import stage_ids
 from jobs.reading.tasks import BEFORE_ALL, Place, task, tasks, with_stage_names
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 PAGE, MOST = 50, 500
 STATE = OpenApiParameter("state", str, many=True, enum=[name for name, _ in TASK_STATES])

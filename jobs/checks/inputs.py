@@ -5,7 +5,7 @@ from collections import defaultdict
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import digest, shares
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 
 def wrongly_handed() -> list[tuple[int, int]]:

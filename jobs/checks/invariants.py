@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from database import rows
 from jobs.checks.inputs import wrongly_handed
 from jobs.leader.clocks import CLOCK_SET
-from switchyard.scheduling.lifecycle import JOB_ENDS, LISTED, TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, LISTED, TASK_ENDS, JobState, TaskState
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 from database import rows
 from jobs.reading.explanations import explain_job
 from switchyard.scheduling.explain import NOTHING
-from switchyard.scheduling.lifecycle import JOB_STARTABLE, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, TaskState
 
 #: Seconds between the looks: more than two rounds.
 APART = 3.0

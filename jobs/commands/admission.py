@@ -19,7 +19,7 @@ from jobs.commands.retry import reuse
 from jobs.commands.submit import plan, store
 from jobs.store.quotas import require_room
 from switchyard.scheduling.errors import Fault, InvalidSpec
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 from switchyard.scheduling.spec import Format, Limits, from_json, parse, require_within, to_json
 from switchyard.scheduling.spec.limits import over
 

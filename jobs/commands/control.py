@@ -13,7 +13,7 @@ from jobs.models import Job, JobType
 from jobs.store.exact import whole_job, whole_stage
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, JobState
 
 
 class NoSuchJob(SwitchyardError):

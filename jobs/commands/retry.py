@@ -8,12 +8,12 @@ from django.db import transaction
 from artifacts.storage import storage
 from database import rows
 from jobs.lifecycle import buffering, settling
-from jobs.lifecycle.expansion import insert_tasks
 from jobs.store import items
+from jobs.store.expansion import insert_tasks
 from jobs.store.transitions import Move
 from jobs.store.work import Board
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accumulators, logs, result, result_digest"
 

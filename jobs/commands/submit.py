@@ -14,10 +14,10 @@ from prometheus_client import Counter
 from database import rows
 from jobs.commands.idempotency import Repeat
 from jobs.inbox import Hint
-from jobs.lifecycle.expansion import insert_tasks
 from jobs.models import JobType
 from jobs.store import items
 from jobs.store.exact import parted
+from jobs.store.expansion import insert_tasks
 from jobs.store.quotas import require_room
 from nodes import events
 from nodes.selectors import ask_views
@@ -25,7 +25,7 @@ from switchyard.messaging import transport
 from switchyard.messaging.messages import HINT_QUEUE, HINT_TASK
 from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.plan import Request, infeasible
 from switchyard.scheduling.refusals import Refusal
 from switchyard.scheduling.resources import Resources

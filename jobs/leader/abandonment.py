@@ -8,7 +8,7 @@ from database import rows
 from jobs.leader import lease
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle import TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
 
 
 class OnLists(SwitchyardError):

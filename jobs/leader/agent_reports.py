@@ -14,15 +14,15 @@ from django.db import transaction
 from database import rows
 from jobs.leader import gangs, lease
 from jobs.leader.rollback import lacks_some
-from jobs.lifecycle import buffering, endings, live, settling, start_times
-from jobs.store import exact
+from jobs.lifecycle import buffering, endings, settling, start_times
+from jobs.store import exact, live
 from jobs.store.transitions import ATTEMPT_GUARD, ONE, RANGE, Move, live_before, move
 from jobs.store.work import Board
 from jobs.telemetry.durations import Measures
 from jobs.telemetry.outcomes import Ends
 from nodes.trust import TRUSTED
 from switchyard.messaging.messages import Report
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.retry import ExitClass
 
 GIVEN_BACK = "its agent gave it back though it had begun"

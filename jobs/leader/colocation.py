@@ -15,7 +15,7 @@ from jobs.store.work import Board
 from jobs.telemetry.durations import Measures
 from switchyard.scheduling import backlog
 from switchyard.scheduling.backlog import Queue
-from switchyard.scheduling.lifecycle import JOB_STARTABLE
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
 
 
 class Lists(Protocol):

@@ -11,7 +11,7 @@ from jobs.leader.bisect import hold, isolate_jobs
 from jobs.store.work import Board
 from nodes import events
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 
 def release_due(*, epoch: int) -> None:

@@ -11,7 +11,7 @@ from jobs.leader.packing import RANGE
 from jobs.store.results import ended_without, kind_of
 from switchyard.messaging.messages import SHORT_SPEC
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 #: Bytes of a description that travel in a command. Of a longer one an agent is told what stands for it (Description.short).
 LARGE = 64 * 1024

@@ -21,7 +21,7 @@ from jobs.store.tables import AssignmentRow, StageRow
 from jobs.store.work import Board
 from switchyard.scheduling.buffering import fed_alone
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 #: Layers of stages that one transaction goes through at the most.
 LAYERS = 50

@@ -13,7 +13,7 @@ from jobs.store.tables import StageRow
 from jobs.store.work import Board
 from nodes.events import Told
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import LISTED, TaskState
+from switchyard.scheduling.lifecycle.states import LISTED, TaskState
 
 
 def mend(board: Board) -> bool:

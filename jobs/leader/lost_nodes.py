@@ -25,7 +25,7 @@ from nodes import events, generations, oversold
 from nodes.conditions import BROKER_AWAY, DEAF, HEARD, OVERSOLD
 from nodes.trust import TRUSTED, note_untrusted
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import LISTED, TaskState
+from switchyard.scheduling.lifecycle.states import LISTED, TaskState
 from switchyard.scheduling.retry import ExitClass, Failure
 
 #: Seconds of silence after which a node is OFFLINE, and after which its session has ended.

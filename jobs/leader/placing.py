@@ -24,7 +24,7 @@ from jobs.store.transitions import RANGE
 from jobs.store.work import Board
 from nodes import selectors
 from nodes.selectors import NodeRow
-from switchyard.scheduling.lifecycle import JOB_STARTABLE, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, TaskState
 from switchyard.scheduling.plan import Policy
 
 #: In which order stages have their turn: by priority, then as operators have chosen.

@@ -22,7 +22,7 @@ from switchyard.scheduling.assignment import how_many
 from switchyard.scheduling.backlog import Measure, Queue
 from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.plan import Policy, Request, plan
 from switchyard.scheduling.refusals import Refusal, Why
 from switchyard.scheduling.resources import Resources, hold

@@ -16,7 +16,7 @@ from jobs.store.tables import STAGE_COLUMNS, AssignmentRow, StageRow, read_stage
 from jobs.store.transitions import RANGE, move
 from jobs.store.work import Board
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState, TaskState, sources
+from switchyard.scheduling.lifecycle.states import JobState, TaskState, sources
 
 #: Tasks that one transaction ends at the most.
 CHUNK = 5000

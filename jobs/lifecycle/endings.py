@@ -8,14 +8,14 @@ from typing import Any
 
 from database import rows
 from jobs.lifecycle import avoidance, quarantine
-from jobs.lifecycle.live import texts
 from jobs.store import events, exact
+from jobs.store.live import texts
 from jobs.store.tables import JobRow, StageRow
 from jobs.store.transitions import ATTEMPT_GUARD, ONE, Move, live_before, move
 from jobs.store.work import Board
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.retry import ExitClass, Failure, Retry, decide
 from switchyard.scheduling.spec.parsing import retry_from_json
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 
 from database import rows
-from jobs.lifecycle import expansion
+from jobs.store import expansion
 from jobs.store.tables import JobRow, StageRow
 from jobs.store.transitions import Move
 from jobs.store.work import Board
 from switchyard.scheduling import dag
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
-from switchyard.scheduling.lifecycle import TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
 
 #: How a job ends whose every stage has ended, by the state it is in by then.
 ENDS = {

@@ -6,7 +6,7 @@ from jobs.lifecycle import settling
 from jobs.store.work import Board
 from jobs.telemetry.durations import Measures
 from switchyard.messaging.messages import Report
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 
 def note_beginnings(board: Board, reports: Iterable[Report]) -> None:

@@ -3,7 +3,7 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import jobs.fields
-import switchyard.scheduling.lifecycle
+import switchyard.scheduling.lifecycle.states
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('priority', models.IntegerField(default=100)),
                 ('pool', models.CharField(default='default', max_length=100)),
                 ('spec', models.JSONField()),
-                ('state', models.SmallIntegerField(choices=[(0, 'CREATED'), (1, 'RUNNING'), (2, 'FAILING'), (3, 'FAILED'), (4, 'CANCELING'), (5, 'CANCELED'), (6, 'FINISHED'), (7, 'RESTARTING'), (8, 'SUSPENDING'), (9, 'SUSPENDED'), (10, 'RECONCILING')], default=switchyard.scheduling.lifecycle.JobState['CREATED'])),
+                ('state', models.SmallIntegerField(choices=[(0, 'CREATED'), (1, 'RUNNING'), (2, 'FAILING'), (3, 'FAILED'), (4, 'CANCELING'), (5, 'CANCELED'), (6, 'FINISHED'), (7, 'RESTARTING'), (8, 'SUSPENDING'), (9, 'SUSPENDED'), (10, 'RECONCILING')], default=switchyard.scheduling.lifecycle.states.JobState['CREATED'])),
                 ('held_reason', models.TextField(blank=True)),
                 ('error', models.TextField(blank=True)),
                 ('max_failures', models.IntegerField(default=0)),
@@ -176,7 +176,7 @@ class Migration(migrations.Migration):
                 ('logs', models.JSONField(null=True)),
                 ('pk', models.CompositePrimaryKey('stage_id', 'index', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('index', models.IntegerField()),
-                ('state', models.SmallIntegerField(choices=[(0, 'CREATED'), (1, 'SCHEDULED'), (2, 'DEPLOYING'), (3, 'RUNNING'), (4, 'FINISHED'), (5, 'CANCELING'), (6, 'CANCELED'), (7, 'FAILED'), (8, 'RECONCILING')], default=switchyard.scheduling.lifecycle.TaskState['CREATED'])),
+                ('state', models.SmallIntegerField(choices=[(0, 'CREATED'), (1, 'SCHEDULED'), (2, 'DEPLOYING'), (3, 'RUNNING'), (4, 'FINISHED'), (5, 'CANCELING'), (6, 'CANCELED'), (7, 'FAILED'), (8, 'RECONCILING')], default=switchyard.scheduling.lifecycle.states.TaskState['CREATED'])),
                 ('failures', models.SmallIntegerField(default=0)),
                 ('losses', models.SmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(null=True)),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.reading.times import TASKS_A_PIECE
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 
 class Execution(NamedTuple):

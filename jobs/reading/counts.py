@@ -6,7 +6,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.reading.listing import JOBS_A_PIECE
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 
 _NO_NUMBER = 2**63 - 1
 

@@ -11,7 +11,7 @@ from jobs.models import Edge, Job, JobType, Stage
 from jobs.reading.pressure import Held, held_back
 from nodes.reading import scheduler
 from switchyard.scheduling.explain import Facts, Listed, explain
-from switchyard.scheduling.lifecycle import JOB_STARTABLE, LISTED, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, JobState, TaskState
 from switchyard.scheduling.refusals import Refusal
 
 #: Jobs of a type that count toward its limit.

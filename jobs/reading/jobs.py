@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from database import rows
 from jobs.models import Job
 from jobs.store.exact import whole_job
-from switchyard.scheduling.lifecycle import TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
 
 LARGEST_NUMBER = 2**63 - 1
 _FIELDS = (

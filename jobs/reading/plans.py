@@ -5,7 +5,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.reading.stages import state_of
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 #: Characters that are shown of a command.
 SHOWN = 500

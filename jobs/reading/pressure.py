@@ -7,7 +7,7 @@ from database import rows
 from jobs.lifecycle.buffering import read_marks
 from switchyard.scheduling.buffering import Mark, fed_alone, held_share
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JOB_STARTABLE
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
 
 
 class Held(NamedTuple):

@@ -7,7 +7,7 @@ from artifacts.errors import NoSuchArtifact
 from artifacts.storage import storage
 from database import rows
 from jobs.reading.stages import has_ended
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 TASKS_A_PIECE = 1000
 NONE = "null"

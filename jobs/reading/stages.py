@@ -11,7 +11,7 @@ from database import rows
 from jobs.models import Stage
 from jobs.reading.jobs import named_counts
 from jobs.store.exact import whole_stage
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.refusals import Refusal, sentences
 
 _FIELDS = (

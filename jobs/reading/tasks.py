@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from database import rows
 from jobs.models import Attempt, Task
 from nodes.reading import names_of
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 _RECORD = (
     "attempt",

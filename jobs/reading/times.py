@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from database import rows
 from jobs.reading.tasks import BEFORE_ALL, Place
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 #: Tasks that one query reads.
 TASKS_A_PIECE = 20_000

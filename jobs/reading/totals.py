@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from database import rows
 from jobs.reading.jobs import named_counts
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import LISTED, TaskState
+from switchyard.scheduling.lifecycle.states import LISTED, TaskState
 
 
 @dataclass(frozen=True, slots=True)

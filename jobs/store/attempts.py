@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from database import rows
 from jobs.store.tables import StageRow
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 RECORD = (
     "attempt, node_id, scheduled_at, started_at, ended_at, exit_class, exit_code, error, metrics, accumulators, logs, inputs"

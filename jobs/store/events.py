@@ -5,7 +5,7 @@ from uuid import UUID
 
 from jobs.store.tables import JobRow, StageRow
 from nodes.events import Told
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 
 RETRIED, LOST, FAILED, QUARANTINED = "task_retried", "task_lost", "task_failed", "task_quarantined"
 _WHAT = {

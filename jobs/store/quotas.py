@@ -8,7 +8,7 @@ from django.conf import settings
 from database import rows
 from jobs.store.tables import StageRow
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle import TASK_ENDS
+from switchyard.scheduling.lifecycle.states import TASK_ENDS
 
 
 class OverQuota(SwitchyardError):

@@ -10,7 +10,7 @@ from typing import Any
 from artifacts.storage import storage
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
 
 
 def result_texts(stage: int) -> list[str | None]:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
 from switchyard.scheduling.spec.types import Constraint, Op
 
 NOWHERE: frozenset[int] = frozenset()

@@ -10,7 +10,7 @@ from typing import Any
 
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState, sources
+from switchyard.scheduling.lifecycle.states import TaskState, sources
 
 #: What makes a report count: it is of the task's current attempt, on the node that has it. Without it an older attempt
 #: could end a newer one.

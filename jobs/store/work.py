@@ -30,7 +30,7 @@ from nodes import events, selectors
 from nodes.events import Told
 from switchyard.scheduling.assignment import how_many, promote
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 
 class Board:

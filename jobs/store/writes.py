@@ -4,7 +4,7 @@ import json
 
 from database import rows
 from jobs.store.tables import AssignmentRow, JobRow, Room, StageRow
-from switchyard.scheduling.lifecycle import JOB_ENDS
+from switchyard.scheduling.lifecycle.states import JOB_ENDS
 
 
 def write_stages(stages: list[StageRow]) -> None:

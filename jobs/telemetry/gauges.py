@@ -7,7 +7,7 @@ from itertools import accumulate
 from database import rows
 from jobs.models import Figure
 from jobs.telemetry.histograms import BOUNDS
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 
 Name = Figure.Name
 #: A job is recorded when the leader has seen its end (jobs.telemetry.histograms); until then its own row tells of it.

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from database import rows
 from jobs.models import Figure
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 ROUND, LAG, PLANNING, JOB = Figure.Name.ROUND, Figure.Name.LAG, Figure.Name.PLANNING, Figure.Name.JOB
 INFINITY = float("inf")

@@ -14,7 +14,7 @@ from django.db import transaction
 from artifacts.storage import storage
 from database import rows
 from jobs.commands.control import delete_jobs
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 #: Tasks that one transaction deletes at the most, as everywhere.
 CHUNK = 5000

@@ -15,7 +15,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Assignment, Stage, Task
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.scheduling.lifecycle import JOB_ENDS, JOB_TRANSITIONS, TASK_ENDS, TASK_TRANSITIONS, diagram
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_TRANSITIONS, TASK_ENDS, TASK_TRANSITIONS, diagram
 
 DOCUMENT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
 NAMES = sorted(set(re.findall(r"`((?:jobs|switchyard|nodes)(?:\.\w+)+)`", DOCUMENT)))

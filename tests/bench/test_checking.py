@@ -8,7 +8,7 @@ import pytest
 
 from bench import descriptions
 from bench.checking import TaskRecord, problems
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = "job-1"

@@ -10,7 +10,7 @@ from access.roles import Role
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes.models import Node, Scheduler
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.browser.conftest import Open
 from tests.jobs.agents import ListAgent, turn
 

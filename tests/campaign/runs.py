@@ -11,7 +11,7 @@ from jobs.checks.invariants import violations
 from jobs.models import Job
 from nodes import reading
 from nodes.models import NodeResource
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 from tests.campaign import faults
 from tests.campaign.site import Site
 from tests.flows.graphs import described, graph, wrong

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.models import Attempt, Job
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.brokers import Broker
 from tests.faults.test_kills import COUNT, begun, in_flight, submit
 from tests.flows.stack import Stack, Watch

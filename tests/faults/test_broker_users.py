@@ -19,7 +19,7 @@ from nodes import services
 from nodes.models import Event, Node
 from switchyard.messaging import transport
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, IDENTITY, REPORT_QUEUE, queue_of
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.brokers import Broker, place, without_acl
 from tests.faults.test_kills import COUNT, begun, in_flight, submit
 from tests.faults.tls import TlsEnd

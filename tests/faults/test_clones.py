@@ -7,7 +7,7 @@ import pytest
 
 from jobs.models import Attempt, Task
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
 
 pytestmark = pytest.mark.faults

@@ -11,7 +11,7 @@ from database import rows
 from jobs.leader import watchdog
 from jobs.models import Job
 from nodes.models import Event
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.faults.impatient import LIMIT
 from tests.flows.stack import Stack, Watch
 

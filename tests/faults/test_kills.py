@@ -11,7 +11,7 @@ from artifacts.folder import Folder
 from artifacts.storage import LogKey, Stream
 from jobs.models import Attempt, Job, Task
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.brokers import without_acl
 from tests.faults.relay import Relay
 from tests.flows.stack import PATIENCE, Stack, Watch

@@ -19,7 +19,7 @@ from jobs.checks.invariants import violations
 from jobs.models import Job, Stage
 from nodes import reading
 from nodes.models import Event, NodeResource
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.flows.stack import Stack
 
 pytestmark = pytest.mark.faults

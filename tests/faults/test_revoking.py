@@ -13,7 +13,7 @@ from jobs.leader import lost_nodes
 from jobs.models import Task
 from nodes import services
 from nodes.models import Event, Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
 
 pytestmark = pytest.mark.faults

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from jobs.models import Edge, Job, Stage, Task
 from switchyard.scheduling.dag import inputs
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 WORK = """
 import json, time

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from jobs.checks.invariants import Violation, violations
 from jobs.models import Job
-from switchyard.scheduling.lifecycle import JOB_ENDS
+from switchyard.scheduling.lifecycle.states import JOB_ENDS
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
 

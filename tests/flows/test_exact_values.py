@@ -14,7 +14,7 @@ from jobs.commands import control
 from jobs.models import Job, Task
 from nodes.models import Node
 from switchyard import Client
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.flows.stack import ROOT, Stack
 
 WORK = """

@@ -7,7 +7,7 @@ from jobs.models import Task
 from nodes.models import Node
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import digest
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.flows.stack import Stack
 
 WORK = """

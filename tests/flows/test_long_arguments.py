@@ -12,7 +12,7 @@ from jobs.commands import control
 from jobs.models import Stage, Task
 from nodes.models import Node
 from switchyard.messaging.messages import queue_of
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows import digesting
 from tests.flows.digesting import digest
 from tests.flows.stack import Stack

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from jobs.models import Task
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.flows.stack import Stack
 
 OWN = {

@@ -9,7 +9,7 @@ from jobs.checks.invariants import violations
 from jobs.commands import control
 from jobs.models import Job, Task
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.graphs import described, graph, wrong
 from tests.flows.stack import Stack
 

@@ -7,7 +7,7 @@ from jobs.checks.invariants import violations
 from jobs.commands import control
 from jobs.models import Task
 from nodes.models import Event, Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
 
 SQUARE = "bench.callables:square"

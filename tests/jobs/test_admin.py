@@ -15,7 +15,7 @@ from access.roles import Role, grant
 from jobs.leader.loop import Leader
 from jobs.models import Job, JobType
 from nodes.models import Node, Scheduler
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -15,7 +15,7 @@ from access.models import AuditEntry
 from access.roles import Role
 from jobs.commands import admission
 from jobs.models import Job
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.people import as_, user_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

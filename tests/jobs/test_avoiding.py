@@ -11,7 +11,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
 from jobs.reading.explanations import explain_job
 from nodes.models import Event, Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.agent.process import wait_until
 from tests.jobs.agents import ListAgent, turn
 

@@ -17,7 +17,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.test_reconciling import beat
 

@@ -9,7 +9,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from nodes.models import Event
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -10,7 +10,7 @@ from database import rows
 from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Job
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 

@@ -12,7 +12,7 @@ from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Stage, Task
 from nodes.models import NodeResource
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 

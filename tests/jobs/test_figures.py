@@ -11,7 +11,7 @@ from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from switchyard.messaging.messages import Heartbeat
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

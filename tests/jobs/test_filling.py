@@ -10,7 +10,7 @@ from jobs.inbox import Hint
 from jobs.leader import memory
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Task
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

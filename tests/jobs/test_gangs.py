@@ -16,7 +16,7 @@ from jobs.models import Assignment, Attempt, Job, Stage, Task
 from jobs.reading.explanations import explain_job
 from nodes.models import Node, NodeResource
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 

@@ -13,7 +13,7 @@ from jobs.models import FailedStep, Job, Lease, Stage
 from nodes.models import Event
 from switchyard.agent.core.fencing import Fence
 from switchyard.agent.network.heartbeats import INTERVAL
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -16,10 +16,9 @@ from database import requests, rows
 from jobs.commands import control
 from jobs.leader import watchdog
 from jobs.leader.loop import Leader
-from jobs.lifecycle import expansion
 from jobs.models import Job, Stage, Task
-from jobs.store import items
-from switchyard.scheduling.lifecycle import JobState
+from jobs.store import expansion, items
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

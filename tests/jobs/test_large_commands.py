@@ -14,7 +14,7 @@ from jobs.leader.packing import FULL, Packer
 from jobs.models import Job, Stage
 from jobs.store import attempts
 from switchyard.messaging.messages import Command, queue_of
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

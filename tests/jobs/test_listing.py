@@ -9,7 +9,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Job
 from jobs.reading import counts, listing, times
 from jobs.reading.plans import plans
-from switchyard.scheduling.lifecycle import JOB_TRANSITIONS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_TRANSITIONS, JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

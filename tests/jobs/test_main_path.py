@@ -6,7 +6,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Stage, Task
 from nodes.models import NodeResource
 from nodes.services import set_policy
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

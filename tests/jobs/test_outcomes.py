@@ -16,7 +16,7 @@ from jobs.reading import snapshot
 from jobs.telemetry.outcomes import Tally
 from nodes.models import Scheduler
 from nodes.services import set_policy
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

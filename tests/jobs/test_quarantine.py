@@ -12,7 +12,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from jobs.telemetry.durations import Measures
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

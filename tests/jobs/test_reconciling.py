@@ -14,7 +14,7 @@ from jobs.reading.explanations import explain_job
 from nodes.models import Condition, Event, Node
 from switchyard.messaging.messages import Heartbeat
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

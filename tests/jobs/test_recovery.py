@@ -17,7 +17,7 @@ from jobs.models import Assignment, Attempt, Job, Stage, Task
 from nodes import generations, reading, services
 from nodes.models import Condition, Node
 from switchyard.messaging.messages import Heartbeat
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

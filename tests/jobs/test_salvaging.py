@@ -6,7 +6,7 @@ import redis
 
 from jobs.leader.loop import Leader
 from jobs.models import Job, Task
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

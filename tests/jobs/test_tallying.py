@@ -13,7 +13,7 @@ from jobs.reading.accumulators import accumulated
 from jobs.reading.attempts import execution, executions, failures
 from jobs.reading.progress import NOTHING, Flow, flows, stage, stages
 from switchyard.scheduling.accumulators import of_task
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -10,7 +10,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes import services
 from nodes.models import Condition, Node, NodeResource
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]

@@ -19,7 +19,7 @@ from jobs.models import Job, Task
 from nodes import reading, selectors, services
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 
 REGISTER, HEARTBEAT = "/api/v1/agent/register", "/api/v1/agent/heartbeat"

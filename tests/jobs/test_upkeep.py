@@ -14,7 +14,7 @@ from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from jobs.upkeep import retention
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.test_retention import ended, kept
 

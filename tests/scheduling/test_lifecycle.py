@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchyard.scheduling.lifecycle import (
+from switchyard.scheduling.lifecycle.states import (
     JOB_ENDS,
     JOB_TRANSITIONS,
     TASK_ENDS,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.test import Client
 
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 UNKNOWN = "00000000-0000-0000-0000-000000000001"
 

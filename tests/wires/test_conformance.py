@@ -11,7 +11,7 @@ from access.models import AuditEntry
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.speakers import OF_JOBS, JobSpeaker
 

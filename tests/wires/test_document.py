@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.access.routes import Route
 from tests.wires.speakers import OF_JOBS, SPEAKERS, JobSpeaker, Speaker
 from tests.wires.test_manners import OF_WIRES

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 
 

@@ -19,7 +19,7 @@ from jobs.reading.plans import Plan, plans
 from jobs.reading.times import courses
 from jobs.telemetry import gauges
 from nodes import reading as nodes
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 from wires.answering import answer, in_pieces
 from wires.ballista import decode
 from wires.ballista.encode import executors, metrics, scheduler, stages

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from switchyard.scheduling.accumulators import Kind
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 
 #: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 
 
 class Word(NamedTuple):

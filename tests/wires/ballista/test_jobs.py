@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.conftest import recorded
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes.models import Node, NodeResource
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.decoders import CANCELS, ERROR, SHAPES

@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 
 from jobs.leader.loop import Leader
 from jobs.models import Stage, Task
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.conftest import recorded
 from wires.ballista.encode.plans import duration

@@ -6,7 +6,7 @@ from access.roles import Role  # noqa: F401  loads what identifies people, with 
 from jobs.api.serializers import STAGE_STATES
 from nodes.reading import STATES
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 from switchyard.scheduling.spec.types import Exchange
 from wires.ballista import states

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from jobs.models import Job
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 pytestmark = pytest.mark.django_db
 

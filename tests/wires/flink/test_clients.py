@@ -11,7 +11,7 @@ from django.test import Client
 
 from jobs.models import Attempt, Task
 from jobs.reading.attempts import Failure
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from wires.flink.encode import failures
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs.models import Attempt, Stage, Task
 from nodes.models import Event
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent
 
 pytestmark = pytest.mark.django_db

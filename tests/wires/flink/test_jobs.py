@@ -12,7 +12,7 @@ from django.test import Client
 from access.models import AuditEntry
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Task
-from switchyard.scheduling.lifecycle import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.flink.test_recorded import recorded
 

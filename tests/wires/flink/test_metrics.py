@@ -9,7 +9,7 @@ from django.test import Client
 from jobs.models import Task
 from jobs.reading.attempts import Execution
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.wires.flink.conftest import TOLD
 from wires.flink.encode.metrics import of_task
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Task
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from wires.flink.encode.vertices import SAMPLE
 

@@ -6,7 +6,7 @@ from jobs.api.serializers import STAGE_STATES  # noqa: F401  loads all errors of
 from nodes.reading import STATES
 from switchyard.scheduling.accumulators import Kind
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 from switchyard.scheduling.spec.types import Exchange
 from tests.wires.ballista.test_words import errors

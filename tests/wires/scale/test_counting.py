@@ -11,7 +11,7 @@ from jobs.leader.loop import Leader
 from jobs.leader.snapshot import Surveyor
 from jobs.models import Job
 from nodes.models import Node
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., dict[str, Any]]

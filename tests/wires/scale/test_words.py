@@ -5,7 +5,7 @@ import pytest
 from nodes.reading import STATES
 from switchyard.scheduling.allocation.base import ALGORITHMS
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from tests.wires.ballista.test_words import errors
 from wires.scale import states
 from wires.scale.decode import QUEUE_MODES

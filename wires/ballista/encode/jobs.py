@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from wires.ballista.decode import PlanFormat
 from wires.ballista.encode import plans
 from wires.ballista.states import JOBS, Status

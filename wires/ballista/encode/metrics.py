@@ -6,7 +6,7 @@ Written here, for the client library would call the counter `failed` by another 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 
 if TYPE_CHECKING:
     from jobs.telemetry.gauges import Counted, Histogram

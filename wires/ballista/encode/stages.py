@@ -10,7 +10,7 @@ from itertools import groupby
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
 from switchyard.scheduling.retry import ExitClass
 from wires.ballista.decode import PlanFormat
 from wires.ballista.encode import plans

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 
 #: The release whose shapes these are.
 VERSION = "1.5.0"

@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from wires.flink import states
 from wires.flink.encode.classes import UNNAMED, class_of, described
 from wires.flink.encode.objects import throwable

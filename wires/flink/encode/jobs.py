@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from switchyard.scheduling.lifecycle import JOB_STARTABLE, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JobState, TaskState
 from wires.flink import ids, states
 from wires.flink.encode.measures import NONE, counts, io, times
 from wires.writing import with_rows

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
 from wires.flink.states import TASK_WORDS
 
 if TYPE_CHECKING:

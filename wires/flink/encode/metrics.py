@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from switchyard.scheduling.lifecycle import JOB_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, TaskState
 from wires.flink.decode import Aggregation
 from wires.flink.encode import nodes
 from wires.flink.encode.measures import pressed

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from switchyard.scheduling.accumulators import Accumulator, of_task
-from switchyard.scheduling.lifecycle import JobState
+from switchyard.scheduling.lifecycle.states import JobState
 from wires.flink import ids, states
 from wires.flink.encode.failures import cause
 from wires.flink.encode.objects import accumulated

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from switchyard.scheduling.lifecycle import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
 from wires.flink import ids, states
 from wires.flink.encode.measures import counts, io, io_of, pressed, times, together
 from wires.writing import with_rows

@@ -17,7 +17,7 @@ from access.roles import Role
 from access.rules import Rule
 from jobs.commands import admission, control
 from jobs.reading import counts
-from switchyard.scheduling.lifecycle import JOB_ENDS
+from switchyard.scheduling.lifecycle.states import JOB_ENDS
 from wires.flink import decode, ids
 from wires.flink.errors import NotServed, NotStoppable
 from wires.flink.views.base import FlinkView, existing_job

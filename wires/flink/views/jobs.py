@@ -14,7 +14,7 @@ from jobs.reading.attempts import failures
 from jobs.reading.plans import plans
 from jobs.reading.progress import flows, stages
 from nodes.reading import names_of
-from switchyard.scheduling.lifecycle import JOB_ENDS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 from wires.flink import decode, ids
 from wires.flink.encode import failures as shown
 from wires.flink.encode import jobs as encode

@@ -13,7 +13,7 @@ from jobs.store.results import result_texts
 from jobs.store.tables import StageRow
 from jobs.store.work import Board
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import TaskState
+from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.spec.limits import Limits
 
 #: Bytes of results that a stage may run over, as JSON: they are read as a whole.

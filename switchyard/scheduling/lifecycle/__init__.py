@@ -1,0 +1,1 @@
+"""What follows from what happened to jobs, stages, tasks and nodes: rules over a unit of work, without I/O."""
