@@ -124,7 +124,7 @@ class Stage(models.Model):
     feeds_pointwise = models.BooleanField(default=False)
     #: Whether it gives to a buffer or takes from one.
     buffered = models.BooleanField(default=False, db_default=False)
-    #: When its tasks were let through up to where, as [[seconds since the epoch, task], …] (jobs.lifecycle.buffering).
+    #: When its tasks were let through up to where, as [[seconds since the epoch, task], …] (lifecycle_rules.buffering).
     let_through = models.JSONField(null=True)
     unplaced = IndexSetField()
     blocked = IndexSetField()
@@ -136,7 +136,7 @@ class Stage(models.Model):
     run_seconds = models.FloatField(default=0)
     refusal = models.JSONField(null=True)
     refused_at = models.DateTimeField(null=True)
-    #: Which nodes cannot run it, and why, as {node's id: text} (jobs.lifecycle.avoidance).
+    #: Which nodes cannot run it, and why, as {node's id: text} (lifecycle_rules.avoiding).
     avoided = models.JSONField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

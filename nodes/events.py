@@ -4,25 +4,14 @@ The table stands here because both nodes and jobs write it. An event is written 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 
 from database import rows
 from nodes.models import Event
 from nodes.reading import names_of
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something that happened, and what it happened to."""
-
-    kind: str
-    text: str
-    job: UUID | None = None
-    node: int | None = None
+from switchyard.scheduling.lifecycle.events import Told as Told
 
 
 def record(told: Iterable[Told]) -> None:

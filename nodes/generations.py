@@ -17,9 +17,8 @@ from django.dispatch import Signal
 from database import rows
 from nodes.models import Node
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.lost_nodes import LOST
 
-#: Seconds of silence after which nothing of a session runs any more, and the session has ended.
-LOST = 60.0
 #: Sent in the transaction of a registration that goes on with a session; gives `node`, `old` and `new`, the two sessions.
 went_on = Signal()
 

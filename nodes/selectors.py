@@ -3,13 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from database import rows
 from nodes.models import Scheduler
 from nodes.trust import VALID_TOKEN
 from switchyard.scheduling.cluster import NodeView
+from switchyard.scheduling.lifecycle.rows import NodeRow, Switches
 from switchyard.scheduling.resources import Resources
 
 #: Why a node takes no new work, by what is asked of it, the weightiest first.
@@ -23,30 +23,6 @@ _UNAVAILABLE = (
     "taking no commands",
     "cut off from Redis",
 )
-
-
-@dataclass(slots=True)
-class NodeRow:
-    """What placing needs to know of a node; `unavailable` says in a word why it takes no new work."""
-
-    id: int
-    name: str
-    pool: str
-    labels: dict[str, str]
-    slot_cpus: int
-    session: str
-    last_entry: int
-    pause_epoch: int
-    unavailable: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Switches:
-    """What operators have set for the whole cluster."""
-
-    paused: bool
-    strategy: str
-    allocation: str
 
 
 def ask_switches() -> rows.Answer[Switches]:

@@ -7,13 +7,14 @@ from django.db import transaction
 
 from artifacts.storage import storage
 from database import rows
-from jobs.lifecycle import buffering, settling
 from jobs.store import items
 from jobs.store.expansion import insert_tasks
-from jobs.store.transitions import Move
-from jobs.store.work import Board
+from jobs.store.records import RECORDS
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import buffering, settling
 from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.transitions import Move
+from switchyard.scheduling.lifecycle.work import UnitOfWork
 
 COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accumulators, logs, result, result_digest"
 
@@ -26,28 +27,28 @@ def reuse(old: UUID, new: UUID) -> None:
         "ON n.job_id = %s AND n.name = o.name WHERE o.job_id = %s ORDER BY n.position",
         [int(TaskState.FINISHED) + 1, new, old],
     )
-    board = Board()
-    board.lock_stages(id_ for _, id_, *_ in pairs)
+    work = UnitOfWork(RECORDS, rows.now().timestamp())
+    work.lock_stages(id_ for _, id_, *_ in pairs)
     moves = []
     for before, after, width, empty, expanded, partly in pairs:
         if expanded and not empty:
-            _expand(board, before, after, width)
+            _expand(work, before, after, width)
         # Members of a gang run together: those of one that did not finish as a whole run again.
         copied = [] if partly else _copy(before, after)
         if copied:
             moves += copied
             transaction.on_commit(partial(_link_logs, before, after), robust=True)
     for move in moves:
-        board.stages[move.stage].move(move.before, move.after, move.indexes)
-    settling.settle(board, moves)
-    buffering.let_through(board)
-    board.write()
+        work.stages[move.stage].move(move.before, move.after, move.indexes)
+    settling.settle(work, moves)
+    buffering.let_through(work)
+    work.write()
 
 
-def _expand(board: Board, before: int, after: int, width: int) -> None:
+def _expand(work: UnitOfWork, before: int, after: int, width: int) -> None:
     items.copy(before, after)
     insert_tasks([(after, width)])
-    stage = board.stages[after]
+    stage = work.stages[after]
     stage.parallelism = stage.counts[TaskState.CREATED] = width
     stage.unplaced = IndexSet.span(0, width)
 

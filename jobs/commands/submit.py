@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,12 @@ from switchyard.messaging import transport
 from switchyard.messaging.messages import HINT_QUEUE, HINT_TASK
 from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.lifecycle import submission
+from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.plan import Request, infeasible
 from switchyard.scheduling.refusals import Refusal
 from switchyard.scheduling.resources import Resources
-from switchyard.scheduling.spec import Exchange, JobSpec, Need, StageSpec, to_json
+from switchyard.scheduling.spec import Exchange, JobSpec, StageSpec, to_json
 
 DROPPED = Counter("switchyard_hints_dropped", "Hints of this process that the broker did not take.")
 INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, config, state,
@@ -137,7 +138,7 @@ def _insert_job(planned: Planned, stored: dict[str, Any], values: dict[str, Any]
 def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> None:
     needs = [need for _, stage in planned.stages for need in stage.upstreams]
     pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
-    buffers = _buffers(needs)
+    buffers = submission.smallest_buffers(needs)
     refused = planned.refused
     values = [
         {
@@ -145,7 +146,7 @@ def _insert_stages(job: uuid.UUID, planned: Planned, specs: dict[str, Any]) -> N
             "position": position,
             **_stage_values(stage, specs[stage.name]),
             "feeds_pointwise": stage.name in pointwise,
-            "blocked": _blocked(stage, buffers.get(stage.name)).to_multirange(),
+            "blocked": submission.blocked_at_first(stage, buffers.get(stage.name)).to_multirange(),
             "buffered": stage.name in buffers or any(need.buffer for need in stage.needs),
             "refusal": refused[position].to_dict() if position in refused else None,
         }
@@ -175,8 +176,6 @@ def _insert_items(stages: list[tuple[int, StageSpec]], specs: dict[str, Any]) ->
 
 def _stage_values(stage: StageSpec, spec: dict[str, Any]) -> dict[str, Any]:
     count = stage.tasks or 0
-    counts = [0] * len(TaskState)
-    counts[TaskState.CREATED] = count
     kept, given = parted(spec)
     return {
         "name": stage.name,
@@ -184,27 +183,10 @@ def _stage_values(stage: StageSpec, spec: dict[str, Any]) -> dict[str, Any]:
         "given": given,
         "demand": dict(stage.resources),
         "parallelism": count,
-        "open_needs": sum(need.exchange is Exchange.ALL for need in stage.upstreams),
+        "open_needs": submission.open_needs(stage),
         "unplaced": IndexSet.span(0, count).to_multirange(),
-        "counts": counts,
+        "counts": submission.counts_at_first(count),
     }
-
-
-def _buffers(needs: Iterable[Need]) -> dict[str, int]:
-    """Return the smallest buffer that each stage gives to."""
-    found: dict[str, int] = {}
-    for need in needs:
-        if need.buffer is not None:
-            found[need.stage] = min(need.buffer, found.get(need.stage, need.buffer))
-    return found
-
-
-def _blocked(stage: StageSpec, buffer: int | None) -> IndexSet:
-    """Return the tasks that wait for a pointwise input, or for room in a buffer."""
-    count = stage.tasks or 0
-    if any(need.exchange is Exchange.POINTWISE for need in stage.upstreams):
-        return IndexSet.span(0, count)
-    return IndexSet.span(count if buffer is None else min(buffer, count), count)
 
 
 def _insert_edges(job: uuid.UUID, stages: list[tuple[int, StageSpec]]) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from database import rows
-from jobs.leader import lease
+from jobs.store import held_lease
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
@@ -18,7 +18,7 @@ class OnLists(SwitchyardError):
 def end_plainly(job: UUID, *, epoch: int) -> None:
     """Cancel all that has not ended of a job that stands on no list, and end its stages and itself."""
     with transaction.atomic():
-        lease.check(epoch)
+        held_lease.check(epoch)
         ((state,),) = rows.fetch("SELECT state FROM jobs_job WHERE id = %s FOR NO KEY UPDATE", [job])
         of_job = "stage_id IN (SELECT id FROM jobs_stage WHERE job_id = %s)"
         if rows.fetch(f"SELECT 1 FROM jobs_assignment WHERE {of_job} LIMIT 1", [job]):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.db import transaction
 
 from database import rows
-from jobs.leader import lease
+from jobs.store import held_lease
 from nodes import events
 from nodes.conditions import DEAF
 
@@ -16,7 +16,7 @@ _TEXT = "What it is to start stays unconfirmed although Redis takes it. Look at 
 def note(deaf: Collection[str], waiting: Collection[str], *, epoch: int) -> bool:
     """Mark the nodes of deaf sessions, and unmark those that have nothing to confirm; say whether some are marked."""
     with transaction.atomic():
-        lease.check(epoch)
+        held_lease.check(epoch)
         begun = _ids(
             "UPDATE nodes_node SET deaf_since = now() WHERE session = ANY(%s) AND deaf_since IS NULL RETURNING id", deaf
         )

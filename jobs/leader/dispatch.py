@@ -10,15 +10,14 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from celery import current_app
-
 from database import rows
 from jobs.leader.descriptions import Described, Descriptions
+from jobs.leader.outbox import Broker, Outbox
 from jobs.leader.packing import Packed, Packer
 from jobs.leader.unconfirmed import Sent
-from jobs.store.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
-from switchyard.messaging import transport
-from switchyard.messaging.messages import COMMAND_TASK, Command, Launch, queue_of
+from jobs.store.tables import ASSIGNMENT_COLUMNS, read_assignment
+from switchyard.messaging.messages import Command, Launch
+from switchyard.scheduling.lifecycle.rows import AssignmentRow
 
 #: Messages that wait in the queue of a session that does not take them.
 WAITING = 4
@@ -34,7 +33,8 @@ _T = TypeVar("_T")
 class Dispatcher:
     """Sends commands for one leader. Its memory saves messages only: losing it means sending again."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, outbox: Outbox | None = None) -> None:
+        self._outbox: Outbox = outbox or Broker()
         self._number = epoch << 32
         self._sent: dict[str, Sent] = defaultdict(Sent)
         self._descriptions = Descriptions()
@@ -97,8 +97,7 @@ class Dispatcher:
             packer.ask_back(recalls.get(session, ()), cancels.get(session, ()))
             commands += self._note(session, packer.packed)
         if commands and not self.mute:
-            messages = [(command.encode(), queue_of(command.session)) for command in commands]
-            transport.send_all(current_app, COMMAND_TASK, messages)
+            self._outbox.send(commands)
 
     def resend(self, now: float, cancels: Mapping[str, list[list[Any]]], pauses: Mapping[str, int]) -> None:
         """Send again what was not confirmed in time, and what must end or pause, to sessions that take what they are sent."""
@@ -134,7 +133,7 @@ class Dispatcher:
         self._live = live
         over = self._sent.keys() - live
         if over and not self.mute:
-            transport.delete(current_app, [queue_of(session) for session in over])
+            self._outbox.delete(over)
             for known in (self._sent, self._acknowledged, self._heartbeats):
                 for session in over:
                     known.pop(session, None)
@@ -144,7 +143,7 @@ class Dispatcher:
         if not sessions:
             return []
         asked = list(sessions)
-        waiting = transport.waiting(current_app, [queue_of(session) for session in asked])
+        waiting = self._outbox.waiting(asked)
         return [session for session, number in zip(asked, waiting, strict=True) if number < WAITING]
 
     def send_lists(self, condition: str, values: list[Any]) -> None:

@@ -4,14 +4,11 @@ from django.db import transaction
 
 from database import rows
 from nodes import events
+from switchyard.scheduling.lifecycle.records import LeaseLost as LeaseLost
 
 #: Seconds that a lease lasts, and between renewals.
 LASTS = 10
 RENEWED_EVERY = 3
-
-
-class LeaseLost(Exception):
-    """Another worker leads by now."""
 
 
 class Deaf(LeaseLost):
@@ -46,22 +43,3 @@ def release(epoch: int, broker: str | None = None) -> None:
     rows.execute(
         "UPDATE jobs_lease SET expires_at = to_timestamp(0), broker = coalesce(%s, broker) WHERE epoch = %s", [broker, epoch]
     )
-
-
-def check(epoch: int) -> None:
-    """Hold the lease row for the rest of this transaction, or raise LeaseLost: nobody can take over while it is held."""
-    ask(epoch)()
-
-
-def ask(epoch: int) -> rows.Answer[float]:
-    """Check as `check` does, when the answer is taken; return the transaction's time in seconds since the epoch."""
-    held = rows.execute("SELECT extract(epoch FROM now())::float8 FROM jobs_lease WHERE epoch = %s FOR SHARE", [epoch])
-
-    def answer() -> float:
-        found = held.fetchall()
-        if not found:
-            raise LeaseLost
-        now: float = found[0][0]
-        return now
-
-    return answer

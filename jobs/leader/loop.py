@@ -19,7 +19,6 @@ from jobs.leader import (
     clocks,
     deadlines,
     deafness,
-    draining,
     hangs,
     incarnation,
     lease,
@@ -37,13 +36,16 @@ from jobs.leader.bisect import hold, isolate, raise_if_blameless
 from jobs.leader.dispatch import DEAF, Dispatcher
 from jobs.leader.housekeeping import Upkeep
 from jobs.leader.memory import Memory
-from jobs.leader.rounds import Round
+from jobs.leader.outbox import Outbox
 from jobs.leader.snapshot import Surveyor
-from jobs.leader.stopping import Stopped
 from jobs.models import Figure
+from jobs.store.records import RECORDS
 from nodes import broker, selectors
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
+from switchyard.scheduling.lifecycle import draining
+from switchyard.scheduling.lifecycle.rounds import Round
+from switchyard.scheduling.lifecycle.stopping import Stopped
 
 log = structlog.get_logger()
 TICK = 1.0
@@ -60,9 +62,10 @@ class Leader:
         *,
         clock: Callable[[], datetime] = timezone.now,
         hearing: Callable[[], Hearing] = lambda: Hearing.WHOLE,
+        outbox: Outbox | None = None,
     ) -> None:
         self.epoch = epoch
-        self.dispatcher = Dispatcher(epoch)
+        self.dispatcher = Dispatcher(epoch, outbox)
         self.upkeep = Upkeep(clock())
         self.surveyor = Surveyor()
         self._gaps = rollback.Gaps()
@@ -144,7 +147,7 @@ class Leader:
     def _stop(self) -> Stopped:
         stopped = stopping.stop_jobs(epoch=self.epoch)
         if stopped.draining:
-            isolate(stopped.draining, lambda part: draining.drain(part, stopped, epoch=self.epoch), hold)
+            isolate(stopped.draining, lambda part: draining.drain(RECORDS, part, stopped, epoch=self.epoch), hold)
             self.dispatcher.forget(stopped.deprived)
         if stopped.more:
             inbox.put(Hint.STOP)

@@ -16,10 +16,11 @@ import structlog
 from database import rows
 from jobs.leader import hangs, lost_nodes
 from jobs.leader.bisect import isolate
-from jobs.store.tables import ASSIGNMENT_COLUMNS, AssignmentRow, read_assignment
+from jobs.store.tables import ASSIGNMENT_COLUMNS, read_assignment
 from nodes import conditions, selectors
 from switchyard.messaging.messages import Heartbeat
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.rows import AssignmentRow
 
 log = structlog.get_logger()
 GIVE_UP = "give up"

@@ -42,11 +42,6 @@ class Gaps:
             del self._since[node]
 
 
-def lacks_some(report: Report, session: str, number: int) -> bool:
-    """Say whether reports are missing between the last one of its session that was applied and this one."""
-    return report.session == session and report.number > number + 1
-
-
 def ahead(beats: Iterable[Heartbeat], epoch: int) -> set[int]:
     """Return the nodes whose agents have obeyed commands of a later epoch, and refuse their sessions."""
     found = {beat.node for beat in beats if _command(beat) >> 32 > epoch}

@@ -12,9 +12,9 @@ from django.db import transaction
 from jobs.leader import agent_reports, watchdog
 from jobs.leader.agent_reports import Applied
 from jobs.leader.bisect import raise_if_blameless
-from jobs.telemetry.durations import Measures
 from jobs.telemetry.outcomes import Ends
 from switchyard.messaging.messages import Finished, Report
+from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.retry import ExitClass
 
 log = structlog.get_logger()
@@ -25,10 +25,10 @@ def salvage(report: Report, measures: Measures, *, epoch: int) -> Applied:
 
     ends = Ends()
 
-    def contents(_: object) -> bool:
+    def contents(_: object, now: float) -> bool:
         recalled = False
         for piece in _pieces(report):
-            has_recalled, ended = _apply(piece, measures)
+            has_recalled, ended = _apply(piece, measures, now)
             recalled |= has_recalled
             ends.update(ended)
         return recalled
@@ -42,12 +42,12 @@ def by_stage(reports: Sequence[Report], measures: Measures, *, epoch: int, blami
     """Apply reports stage by stage, in one transaction, so that the watchdog knows a stage that this does not end for."""
     ends = Ends()
 
-    def contents(accepted: Sequence[Report]) -> bool:
+    def contents(accepted: Sequence[Report], now: float) -> bool:
         recalled = False
         for report in accepted:
             for stage in sorted(agent_reports.stages_in([report])):
                 watchdog.get_on(items=[stage])
-                has_recalled, ended = agent_reports.apply_contents([limited(report, {stage})], measures, blaming=blaming)
+                has_recalled, ended = agent_reports.apply_contents([limited(report, {stage})], measures, now, blaming=blaming)
                 recalled |= has_recalled
                 ends.update(ended)
         return recalled
@@ -69,12 +69,12 @@ def limited(report: Report, stages: Set[int]) -> Report:
     )
 
 
-def _apply(piece: Report, measures: Measures) -> tuple[bool, Ends]:
+def _apply(piece: Report, measures: Measures, now: float) -> tuple[bool, Ends]:
     """Apply a piece, or what is left to say of it; return whether that recalled tasks, and what ended."""
     for told in (piece, _failed(piece)):
         try:
             with transaction.atomic():
-                return agent_reports.apply_contents([told], measures, blaming=False)
+                return agent_reports.apply_contents([told], measures, now, blaming=False)
         except Exception as error:
             raise_if_blameless(error)
             log.exception("part of a report not applied", node=piece.node, session=piece.session, number=piece.number)

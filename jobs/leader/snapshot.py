@@ -1,4 +1,4 @@
-"""Surveying: every few seconds the leader writes one row of figures and rates, so that readers can tell a slow scheduler
+"""Every few seconds the leader writes one row of figures and rates, so that readers can tell a slow scheduler
 from none. States are not in it: they are read as they are now.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from database import rows
-from jobs.leader import lease
+from jobs.store import held_lease
 from jobs.telemetry.outcomes import OF_BLOCK, Tally
 from nodes.reading import scheduler
 
@@ -34,7 +34,7 @@ class Surveyor:
             tally.write()
             if now >= self._due:
                 self._due = now + EVERY
-                lease.check(epoch)
+                held_lease.check(epoch)
                 self._survey(tally, max(now - self._surveyed, 0.001))
                 self._surveyed = now
 

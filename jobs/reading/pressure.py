@@ -4,7 +4,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from database import rows
-from jobs.lifecycle.buffering import read_marks
+from jobs.store.graph import read_let_through
 from switchyard.scheduling.buffering import Mark, fed_alone, held_share
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
@@ -62,7 +62,7 @@ def held_back(job: UUID) -> dict[int, Held]:
 def held_shares(stage: int, tasks: int, *, now: float) -> list[float]:
     """Return for each task of a stage for which share of the last minute a buffer held it back; nothing if it has none."""
     for text, buffer, opened, pointwise in rows.fetch(_READY, [stage]):
-        marks = [Mark(0.0, buffer), *read_marks(text)]
+        marks = [Mark(0.0, buffer), *(Mark(*mark) for mark in read_let_through(text))]
         inputs = dict(rows.fetch(_INPUTS, [stage])) if pointwise else dict.fromkeys(range(tasks), opened)
         return [held_share(marks, task, ready=max(opened, inputs.get(task, now)), now=now) for task in range(tasks)]
     return []

@@ -1,1 +1,1 @@
-"""The rows of the main path: read once a transaction, changed in memory, written set by set."""
+"""The records in SQL: what the rules of the life cycle ask and write (switchyard.scheduling.lifecycle.records)."""

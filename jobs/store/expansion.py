@@ -1,6 +1,7 @@
 """Make the tasks of a stage that runs once for each item that another stage returned."""
 
 import json
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.conf import settings
@@ -10,9 +11,8 @@ from database import rows
 from jobs.store import items
 from jobs.store.quotas import OverQuota, require_tasks
 from jobs.store.results import result_texts
-from jobs.store.tables import StageRow
-from jobs.store.work import Board
-from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.records import NotItems
+from switchyard.scheduling.lifecycle.rows import StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.spec.limits import Limits
 
@@ -20,12 +20,8 @@ from switchyard.scheduling.spec.limits import Limits
 ITEMS_BYTES = 32 * 1024 * 1024
 
 
-class NotItems(Exception):
-    """What the stage returned cannot be run over."""
-
-
-def expand(board: Board, stage: StageRow) -> None:
-    """Create one task for each item; raises NotItems when the results are not lists, or too many."""
+def expand(stage: StageRow, known: Mapping[int, StageRow], *, draining: bool) -> int:
+    """Create one task for each item, and return how many; raise NotItems when the results are not lists, or too many."""
     ((source, name),) = rows.fetch(
         """SELECT p.id, p.name FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id JOIN jobs_stage s ON s.id = %s
         WHERE e.consumer_id = s.id AND p.name = s.spec -> 'foreach' ->> 'from'""",
@@ -33,15 +29,11 @@ def expand(board: Board, stage: StageRow) -> None:
     )
     _require_size(source, name, stage.name)
     texts = enumerate(result_texts(source))
-    drains = board.job_of(stage.id).draining
-    found = [item for index, text in texts if text or not drains for item in _items(text, name, index, stage.name)]
-    _require_room(board, stage, len(found), name)
+    found = [item for index, text in texts if text or not draining for item in _items(text, name, index, stage.name)]
+    _require_room(known, stage, len(found), name)
     items.write(stage.id, found)
-    stage.parallelism = len(found)
-    stage.counts[TaskState.CREATED] = len(found)
-    stage.unplaced = IndexSet.span(0, len(found))
-    stage.changed = True
     insert_tasks([(stage.id, len(found))])
+    return len(found)
 
 
 def insert_tasks(stages: list[tuple[int, int]]) -> None:
@@ -65,8 +57,8 @@ def _require_size(source: int, name: str, stage: str) -> None:
         )
 
 
-def _require_room(board: Board, stage: StageRow, count: int, name: str) -> None:
-    limit, total = Limits(**settings.DESCRIPTION_LIMITS).tasks, _tasks(board, stage.job_id) + count
+def _require_room(known: Mapping[int, StageRow], stage: StageRow, count: int, name: str) -> None:
+    limit, total = Limits(**settings.DESCRIPTION_LIMITS).tasks, _tasks(known, stage.job_id) + count
     refused = f"stage {stage.name} cannot run over the {count:,} items of {name}"
     if total > limit:
         raise NotItems(
@@ -74,17 +66,17 @@ def _require_room(board: Board, stage: StageRow, count: int, name: str) -> None:
             f"and at most {limit:,} are allowed (SWITCHYARD_LIMIT_TASKS)"
         )
     try:
-        require_tasks(stage.job_id, count, board.stages)
+        require_tasks(stage.job_id, count, known)
     except OverQuota as error:
         raise NotItems(f"{refused}: {error}") from error
 
 
-def _tasks(board: Board, job: UUID) -> int:
-    """Return how many tasks a job has, with those that the board has yet to write."""
+def _tasks(known: Mapping[int, StageRow], job: UUID) -> int:
+    """Return how many tasks a job has, with those of known stages that are not written yet."""
     ((written,),) = rows.fetch(
-        "SELECT coalesce(sum(parallelism), 0) FROM jobs_stage WHERE job_id = %s AND id <> ALL(%s)", [job, list(board.stages)]
+        "SELECT coalesce(sum(parallelism), 0) FROM jobs_stage WHERE job_id = %s AND id <> ALL(%s)", [job, list(known)]
     )
-    return int(written) + sum(stage.parallelism for stage in board.stages.values() if stage.job_id == job)
+    return int(written) + sum(stage.parallelism for stage in known.values() if stage.job_id == job)
 
 
 def _items(text: str | None, name: str, index: int, stage: str) -> list[object]:

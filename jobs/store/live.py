@@ -6,7 +6,7 @@ from typing import Any
 
 from database import rows
 from jobs.store import exact
-from switchyard.messaging.messages import Report
+from switchyard.scheduling.lifecycle.reports import Report
 
 #: Bytes that one statement writes.
 STATEMENT = 1024 * 1024

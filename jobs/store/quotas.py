@@ -6,8 +6,8 @@ from uuid import UUID
 from django.conf import settings
 
 from database import rows
-from jobs.store.tables import StageRow
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.rows import StageRow
 from switchyard.scheduling.lifecycle.states import TASK_ENDS
 
 

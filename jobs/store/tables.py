@@ -1,203 +1,14 @@
-"""The rows of the main path as values: what a leader's transaction reads, changes in memory and writes back."""
+"""Reading the rows of the main path: which columns make a value, and how."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
+from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.spec.types import Constraint, Op
-
-NOWHERE: frozenset[int] = frozenset()
-
-
-@dataclass(slots=True)
-class JobRow:
-    """A job, locked."""
-
-    id: UUID
-    state: JobState
-    stages_total: int
-    stages_ended: int
-    failures: int
-    max_failures: int
-    started: bool
-    retry: str | None
-    number: int
-    draining: bool
-    error: str = ""
-    #: Microseconds since the first of its tasks began, of those that are told of now.
-    since: int = 0
-    changed: bool = False
-
-    @property
-    def stopping(self) -> bool:
-        """Say whether nothing more of it may start."""
-        return self.state not in JOB_STARTABLE
-
-    def fail(self, error: str) -> None:
-        """Begin to fail, for this reason; the first reason stays."""
-        if self.state in JOB_STARTABLE:
-            self.become(JobState.FAILING)
-            self.error = error
-
-    def become(self, state: JobState) -> None:
-        """Move to `state`; raise ValueError where the lifecycle does not allow it."""
-        if state not in JOB_TRANSITIONS[self.state]:
-            raise ValueError(f"a job cannot go from {self.state.name} to {state.name}")
-        self.state, self.changed = state, True
-
-
-@dataclass(slots=True, eq=False)
-class StageRow:
-    """A stage, with what placing and counting need."""
-
-    id: int
-    job_id: UUID
-    parallelism: int
-    open_needs: int
-    feeds_pointwise: bool
-    unplaced: IndexSet
-    blocked: IndexSet
-    delayed: IndexSet
-    spent: IndexSet
-    done: IndexSet
-    counts: list[int]
-    run_seconds: float
-    demand: dict[str, int]
-    started: bool
-    ended: bool
-    call: str
-    name: str
-    next_due: float | None
-    gang: bool
-    buffered: bool
-    #: The nodes that cannot run it, as JSON text (jobs.lifecycle.avoidance).
-    avoided: str | None
-    #: As of a job.
-    since: int = 0
-    changed: bool = False
-
-    @property
-    def kind(self) -> tuple[UUID, str]:
-        """What it shares with the stages of its job whose tasks run for as long: job and callable."""
-        return self.job_id, self.call
-
-    @property
-    def ready(self) -> IndexSet:
-        """The tasks that may be placed now."""
-        return IndexSet() if self.open_needs else self.unplaced - self.blocked - self.delayed
-
-    @property
-    def excluded(self) -> frozenset[int]:
-        """The nodes that cannot run it."""
-        return frozenset(map(int, json.loads(self.avoided))) if self.avoided else NOWHERE
-
-    @property
-    def startable(self) -> bool:
-        """Say whether tasks of it may be placed now; those of a gang may only all at once."""
-        return len(self.ready) == self.parallelism if self.gang else bool(self.ready)
-
-    @property
-    def broken(self) -> bool:
-        """Say whether it is a gang of which some members wait and others do not, or one has failed for good."""
-        waiting = self.counts[TaskState.CREATED]
-        return self.gang and not self.ended and (0 < waiting < self.parallelism or self.counts[TaskState.FAILED] > 0)
-
-    @property
-    def count_ended(self) -> int:
-        return sum(self.counts[state] for state in TASK_ENDS)
-
-    def move(self, before: TaskState, after: TaskState, indexes: IndexSet) -> None:
-        """Count tasks that went from one state to another."""
-        self.counts[before] -= len(indexes)
-        self.counts[after] += len(indexes)
-        if before == TaskState.CREATED:
-            self.unplaced -= indexes
-        if after == TaskState.CREATED:
-            self.unplaced |= indexes
-        if after in TASK_ENDS and self.feeds_pointwise:
-            self._hand_on(indexes)
-        self.changed = True
-
-    def _hand_on(self, ended: IndexSet) -> None:
-        """Note what consumers may use; of a gang nothing until it is whole, since it may be tried again."""
-        if not self.gang:
-            self.done |= ended
-        elif self.count_ended == self.parallelism:
-            self.done = IndexSet.span(0, self.parallelism)
-
-    def spend(self, indexes: IndexSet) -> None:
-        """Note tasks that are CREATED again after an attempt that began."""
-        self.spent |= indexes
-        self.changed = True
-
-    def delay(self, indexes: IndexSet, due: float) -> None:
-        """Keep tasks from being placed until a time (seconds since the epoch)."""
-        self.delayed |= indexes
-        self.next_due = min(due, self.next_due or due)
-        self.changed = True
-
-
-@dataclass(slots=True)
-class AssignmentRow:
-    """A run of alike entries of a node's list; `id` is 0 until it is written."""
-
-    id: int
-    node: int
-    session: str
-    entry: int
-    stage: int
-    attempt: int
-    demand: dict[str, int]
-    after: list[list[int]]
-    listed: IndexSet
-    held: IndexSet
-    started: IndexSet
-    recalled: bool = False
-    pause: int = 0
-    startable: bool = True
-    changed: bool = False
-
-    @property
-    def waiting(self) -> int:
-        """How many entries have no hold."""
-        return len(self.listed) - len(self.held)
-
-    def drop(self, indexes: IndexSet) -> int:
-        """Take entries off the list and return how many holds that frees."""
-        freed = len(self.held & indexes)
-        self.listed -= indexes
-        self.held -= indexes
-        self.started -= indexes
-        self.changed = True
-        return freed
-
-
-@dataclass(slots=True)
-class Room:
-    """What a node can hold and holds, by resource."""
-
-    capacity: dict[str, int] = field(default_factory=dict)
-    held: dict[str, int] = field(default_factory=dict)
-    total: dict[str, int] = field(default_factory=dict)
-    changed: bool = False
-
-    @property
-    def free(self) -> dict[str, int]:
-        return {name: capacity - self.held[name] for name, capacity in self.capacity.items()}
-
-    def hold(self, demand: dict[str, int], count: int) -> None:
-        """Hold (or with a negative count free) what `count` tasks of this demand take."""
-        for name, amount in demand.items():
-            self.held[name] = self.held.get(name, 0) + amount * count
-            if count < 0:
-                self.capacity[name] = max(self.total.get(name, 0), self.held[name])
-        self.changed = self.changed or bool(count)
-
 
 STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwise, s.unplaced::text, s.blocked::text,
     s.delayed::text, s.spent::text, s.done::text, s.counts, s.run_seconds, s.demand::text, s.started_at IS NOT NULL,
@@ -233,14 +44,14 @@ def read_assignment(row: Sequence[Any]) -> AssignmentRow:
     return AssignmentRow(*values)
 
 
+def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:
+    """Read a job's stored constraints on node labels."""
+    data = json.loads(stored) if isinstance(stored, str) else stored
+    return tuple(Constraint(item["label"], Op(item["op"]), tuple(item["values"])) for item in data or ())
+
+
 @lru_cache(maxsize=1024)
 def _read_demand(text: str) -> dict[str, int]:
     """Read a demand. All rows that say the same share it, so nobody may change it."""
     demand: dict[str, int] = json.loads(text)
     return demand
-
-
-def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constraint, ...]:
-    """Read a job's stored constraints on node labels."""
-    data = json.loads(stored) if isinstance(stored, str) else stored
-    return tuple(Constraint(item["label"], Op(item["op"]), tuple(item["values"])) for item in data or ())

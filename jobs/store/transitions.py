@@ -5,12 +5,12 @@ all of a stage's tasks: its statistics are of a moment when none of them was in 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import TaskState, sources
+from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.transitions import Move
 
 #: What makes a report count: it is of the task's current attempt, on the node that has it. Without it an older attempt
 #: could end a newer one.
@@ -18,17 +18,6 @@ ATTEMPT_GUARD = "o.attempt = told.attempt AND o.node_id = told.node_id"
 #: How a told row names tasks: one by its index, or a range of them.
 ONE = "o.stage_id = told.stage_id AND o.index = told.index"
 RANGE = "o.stage_id = told.stage_id AND o.index >= told.low AND o.index < told.high"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Tasks of one stage that went from one state to another; `node` is where they were or are now, 0 for nowhere."""
-
-    node: int
-    stage: int
-    before: TaskState
-    after: TaskState
-    indexes: IndexSet
 
 
 def move(told: str, match: str, changes: str, before: frozenset[TaskState], values: Mapping[str, Any]) -> list[Move]:
@@ -39,7 +28,7 @@ def move(told: str, match: str, changes: str, before: frozenset[TaskState], valu
 def ask(
     told: str, match: str, changes: str, before: frozenset[TaskState], values: Mapping[str, Any]
 ) -> rows.Answer[list[Move]]:
-    """Change tasks that are in one of the states `before`; the answer is what moved.
+    """Change tasks that are in one of the states `before`; the answer is what moved, by node, stage and states.
 
     `told` is an SQL source of rows with an alias `told`, `match` says which tasks `o` a row names, `changes` is the SET
     list for `t`, in which `found` has the told columns. `values` fills in the named parameters of all three.
@@ -57,10 +46,5 @@ def ask(
     moved = rows.execute(statement, {**values, "before": [int(state) for state in before]})
     return lambda: [
         Move(node, stage, TaskState(old), TaskState(new), IndexSet.from_multirange(indexes))
-        for node, stage, old, new, indexes in moved.fetchall()
+        for node, stage, old, new, indexes in sorted(moved.fetchall())
     ]
-
-
-def live_before(after: TaskState) -> frozenset[TaskState]:
-    """Return the states from which a task on a list may go to `after`."""
-    return sources(after) - {TaskState.CREATED}

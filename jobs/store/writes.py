@@ -1,9 +1,9 @@
-"""Writing back what a board changed: one statement a table, whatever the number of rows."""
+"""Writing back what a unit of work changed: one statement a table, whatever the number of rows."""
 
 import json
 
 from database import rows
-from jobs.store.tables import AssignmentRow, JobRow, Room, StageRow
+from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, StageRow
 from switchyard.scheduling.lifecycle.states import JOB_ENDS
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from database import rows
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.failing import category
-from switchyard.scheduling.retry import ExitClass, Failure
+from switchyard.scheduling.lifecycle.ends import Ends as Ends
+from switchyard.scheduling.retry import ExitClass
 
-#: How many attempts of a stage ended on a node, and how: None for with success.
-Ends = Counter[tuple[int, int, Failure | None]]
 COMPLETED = "completed"
 BLOCK = 300
 #: The block of a moment, as a statement has it.

@@ -7,9 +7,9 @@ import redis
 
 from jobs.commands import control
 from jobs.inbox import Hint
-from jobs.leader import memory
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Task
+from switchyard.scheduling.lifecycle import memo
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
@@ -62,7 +62,7 @@ def test_few_lists_take_the_waiting_tasks_of_a_small_stage(
 def test_a_round_looks_past_stages_that_cannot_run_where_room_is_left(
     leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "FRONT", 3)
+    monkeypatch.setattr(memo, "FRONT", 3)
     turn(leader)
     for _ in range(5):
         job({"huge": {"resources": {"cpus": 64_000}}})

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from jobs.checks.invariants import violations
 from jobs.commands import control
-from jobs.leader import gangs, lost_nodes
+from jobs.leader import lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
 from jobs.reading.explanations import explain_job
 from nodes.models import Node, NodeResource
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import gangs
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn

@@ -12,8 +12,8 @@ from jobs.leader.descriptions import LARGE, description_of
 from jobs.leader.loop import Leader
 from jobs.leader.packing import FULL, Packer
 from jobs.models import Job, Stage
-from jobs.store import attempts
 from switchyard.messaging.messages import Command, queue_of
+from switchyard.scheduling.lifecycle import attempts
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 

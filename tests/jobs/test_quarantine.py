@@ -10,8 +10,8 @@ from django.utils import timezone
 from jobs.leader import agent_reports, lost_nodes
 from jobs.leader.loop import Leader
 from jobs.models import Job, Task
-from jobs.telemetry.durations import Measures
 from nodes.models import Node
+from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 

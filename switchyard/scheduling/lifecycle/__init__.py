@@ -1,1 +1,1 @@
-"""What follows from what happened to jobs, stages, tasks and nodes: rules over a unit of work, without I/O."""
+"""The life of jobs, stages and tasks: what follows from what happened. Pure: records are asked for and written by a port."""

@@ -1,10 +1,10 @@
-"""Events of the main path: at most one row for each cause, stage and transaction."""
+"""Events of jobs and tasks: at most one for each cause, stage and transaction."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
-from jobs.store.tables import JobRow, StageRow
-from nodes.events import Told
+from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 
 RETRIED, LOST, FAILED, QUARANTINED = "task_retried", "task_lost", "task_failed", "task_quarantined"
@@ -16,6 +16,16 @@ _WHAT = {
 }
 #: Stages that are named where several have ended at once.
 NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that happened, and what it happened to."""
+
+    kind: str
+    text: str
+    job: UUID | None = None
+    node: int | None = None
 
 
 def of_job(job: JobRow, state: JobState, *, started: bool) -> list[Told]:

@@ -1,42 +1,29 @@
-"""The rows that one of the leader's transactions works on: read once, moved in memory, written back set by set.
+"""The unit of work: jobs, stages, lists and room as one transaction reads them, changes them and writes them back.
 
-Only the leader writes stages, assignments and resources, so reading them takes no locks; job rows are locked, since a
+Only the leader writes stages, assignments and resources, so that reading them takes no locks; jobs are locked, since a
 request may change them at any time (a cancel).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 from uuid import UUID
 
-from database import rows
-from jobs.store import events as job_events
-from jobs.store import writes
-from jobs.store.tables import (
-    ASSIGNMENT_COLUMNS,
-    JOB_COLUMNS,
-    STAGE_COLUMNS,
-    STAGE_WIDTH,
-    AssignmentRow,
-    JobRow,
-    Room,
-    StageRow,
-    read_assignment,
-    read_job,
-    read_stage,
-)
-from jobs.telemetry.outcomes import Ends
-from nodes import events, selectors
-from nodes.events import Told
 from switchyard.scheduling.assignment import how_many, promote
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import events
+from switchyard.scheduling.lifecycle.ends import Ends
+from switchyard.scheduling.lifecycle.events import Told
+from switchyard.scheduling.lifecycle.records import Answer, Changes, Records, Resource
+from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, StageRow
 from switchyard.scheduling.lifecycle.states import JobState
 
 
-class Board:
-    """Jobs, stages, lists and room, as one transaction sees and changes them."""
+class UnitOfWork:
+    """Jobs, stages, lists and room, as one transaction sees and changes them; `now` is the time of the transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: Records, now: float) -> None:
+        self.records = records
+        self.now = now
         self.jobs: dict[UUID, JobRow] = {}
         self.stages: dict[int, StageRow] = {}
         self.lists: dict[int, list[AssignmentRow]] = defaultdict(list)
@@ -51,39 +38,32 @@ class Board:
         """Read these stages and lock their jobs, in the order of the jobs' ids."""
         self.ask_stages(ids)()
 
-    def ask_stages(self, ids: Iterable[int]) -> rows.Answer[None]:
+    def ask_stages(self, ids: Iterable[int]) -> Answer[None]:
         """Ask for these stages and lock their jobs, in the order of the jobs' ids."""
         missing = [id_ for id_ in set(ids) if id_ not in self.stages]
         if not missing:
             return lambda: None
-        asked = rows.execute(
-            f"SELECT {STAGE_COLUMNS}, {JOB_COLUMNS} FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id "
-            "WHERE s.id = ANY(%s) ORDER BY j.id FOR NO KEY UPDATE OF j",
-            [missing],
-        )
-        return lambda: self._take_stages(asked.fetchall())
+        asked = self.records.ask_stages(missing)
+        return lambda: self._take_stages(*asked())
 
     def read_lists(self, nodes: Iterable[int]) -> None:
         """Read the lists and the room of these nodes."""
-        with rows.together():
+        with self.records.together():
             self.ask_lists(nodes)()
 
-    def ask_lists(self, nodes: Iterable[int]) -> rows.Answer[None]:
+    def ask_lists(self, nodes: Iterable[int]) -> Answer[None]:
         """Ask for the lists and the room of these nodes."""
-        ids = list(nodes)
-        lists = rows.execute(
-            f"SELECT {ASSIGNMENT_COLUMNS} FROM jobs_assignment WHERE node_id = ANY(%s) ORDER BY entry", [ids]
-        )
-        rooms = selectors.ask_resources(ids)
+        asked = self.records.ask_lists(list(nodes))
 
         def take() -> None:
-            for row in lists.fetchall():
-                self.lists[row[1]].append(read_assignment(row))
-            self.take_rooms(rooms())
+            listed, resources = asked()
+            for assignment in listed:
+                self.lists[assignment.node].append(assignment)
+            self.take_rooms(resources)
 
         return take
 
-    def take_rooms(self, resources: Iterable[tuple[int, str, int, int, int]]) -> None:
+    def take_rooms(self, resources: Iterable[Resource]) -> None:
         """Note what nodes have, each resource as (node, name, total, capacity, held)."""
         for node, name, total, capacity, held in resources:
             room = self.rooms[node]
@@ -113,7 +93,7 @@ class Board:
         """Withdraw holds until so many tasks fit; none of a gang, of which all members hold or none does."""
         room = self.rooms[node]
         idle = [assignment for assignment in reversed(self.lists[node]) if assignment.held - assignment.started]
-        gangs = _gangs(assignment.stage for assignment in idle)
+        gangs = self.records.gangs([assignment.stage for assignment in idle])
         for assignment in idle:
             missing = wanted - how_many(demand, room.free)
             if missing <= 0:
@@ -142,32 +122,30 @@ class Board:
 
     def write(self) -> None:
         """Write back all that changed, in one round trip."""
-        changed_jobs = [job for job in self.jobs.values() if job.changed]
+        jobs = [job for job in self.jobs.values() if job.changed]
         changed = [assignment for entries in self.lists.values() for assignment in entries if assignment.changed]
-        with rows.together():
-            writes.write_stages([stage for stage in self.stages.values() if stage.changed])
-            writes.write_jobs(changed_jobs)
-            self._tell(changed_jobs)
-            writes.write_assignments([assignment for assignment in changed if assignment.id and assignment.listed])
-            writes.delete_assignments([a.id for a in changed if a.id and not a.listed])
-            writes.write_rooms({node: room for node, room in self.rooms.items() if room.changed})
-            writes.insert_assignments([assignment for assignment in changed if not assignment.id])
+        self.records.write(
+            Changes(
+                stages=[stage for stage in self.stages.values() if stage.changed],
+                jobs=jobs,
+                events=self._events(jobs),
+                assignments=[assignment for assignment in changed if assignment.id and assignment.listed],
+                gone=[assignment.id for assignment in changed if assignment.id and not assignment.listed],
+                rooms={node: room for node, room in self.rooms.items() if room.changed},
+                placed=[assignment for assignment in changed if not assignment.id],
+            )
+        )
 
-    def _take_stages(self, found: Iterable[Sequence[Any]]) -> None:
-        for row in found:
-            self.stages[row[0]] = read_stage(row[:STAGE_WIDTH])
-            if row[1] not in self.jobs:
-                job = self.jobs[row[1]] = read_job(row[STAGE_WIDTH:])
-                self._before[job.id] = job.state, job.started
+    def _take_stages(self, stages: Iterable[StageRow], jobs: dict[UUID, JobRow]) -> None:
+        self.stages |= {stage.id: stage for stage in stages}
+        for id_, job in jobs.items():
+            if id_ not in self.jobs:
+                self.jobs[id_] = job
+                self._before[id_] = job.state, job.started
 
-    def _tell(self, changed: Iterable[JobRow]) -> None:
-        told = [*self.told, *job_events.of_stages(self.ended)]
+    def _events(self, changed: Iterable[JobRow]) -> list[Told]:
+        told = [*self.told, *events.of_stages(self.ended)]
         for job in changed:
             state, started = self._before[job.id]
-            told += job_events.of_job(job, state, started=started)
-        events.record(told)
-
-
-def _gangs(stages: Iterable[int]) -> set[int]:
-    found = rows.fetch("SELECT id FROM jobs_stage WHERE id = ANY(%s) AND spec ->> 'gang' = 'true'", [list(stages)])
-    return {id_ for (id_,) in found}
+            told += events.of_job(job, state, started=started)
+        return told

@@ -1,6 +1,6 @@
-"""One round of placement in memory: holds for what fits now, backlog for what fits soon, then dependents.
+"""One round of placement: holds for what fits now, places on lists for what fits soon, then what follows.
 
-Decides nothing itself (plan and backlog of switchyard.scheduling do); jobs.leader.placing reads and writes.
+Where and how many is decided by switchyard.scheduling.plan and switchyard.scheduling.backlog; placing reads and writes.
 """
 
 import json
@@ -10,19 +10,17 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from jobs.leader import colocation
-from jobs.leader.descriptions import Described
-from jobs.leader.memory import Memory
-from jobs.store.attempts import number
-from jobs.store.tables import AssignmentRow, StageRow
-from jobs.store.work import Board
-from nodes.selectors import NodeRow
 from switchyard.scheduling import backlog
 from switchyard.scheduling.assignment import how_many
 from switchyard.scheduling.backlog import Measure, Queue
 from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import colocation
+from switchyard.scheduling.lifecycle.attempts import number
+from switchyard.scheduling.lifecycle.memo import Memo
+from switchyard.scheduling.lifecycle.rows import AssignmentRow, Candidate, NodeRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.work import UnitOfWork
 from switchyard.scheduling.plan import Policy, Request, plan
 from switchyard.scheduling.refusals import Refusal, Why
 from switchyard.scheduling.resources import Resources, hold
@@ -35,20 +33,6 @@ TASKS, ASSIGNMENTS = 4000, 40
 
 
 @dataclass(slots=True)
-class Candidate:
-    """A stage with ready tasks, and what its job says about where they may go."""
-
-    stage: StageRow
-    pool: str
-    priority: int
-    number: int
-    constraints: tuple[Constraint, ...]
-    waiting_since: float
-    #: Whether its job has no other stage.
-    alone: bool
-
-
-@dataclass(slots=True)
 class Round:
     """What one round placed, in list order, what it refused, and whether another should look further at once.
 
@@ -56,8 +40,8 @@ class Round:
     """
 
     assignments: list[AssignmentRow] = field(default_factory=list)
-    refused: dict[int, Any] = field(default_factory=dict)
-    described: Described = field(default_factory=dict)
+    refused: dict[int, Refusal] = field(default_factory=dict)
+    described: dict[int, Any] = field(default_factory=dict)
     more: bool = False
 
 
@@ -66,23 +50,21 @@ class Filling:
 
     def __init__(
         self,
-        board: Board,
+        work: UnitOfWork,
         nodes: list[NodeRow],
         lists: dict[int, dict[int, int]],
         policy: Policy,
-        memory: Memory,
+        memo: Memo,
         done: Round,
-        now: float,
     ) -> None:
-        self.board = board
+        self.work = work
         self.nodes = {node.id: node for node in nodes}
         #: How many tasks wait, by node and stage that stands on its list.
         self.lists = defaultdict(dict, lists)
         self.policy = policy
-        self.memory = memory
-        self.measures = memory.measures
+        self.memo = memo
+        self.measures = memo.measures
         self.done = done
-        self.now = now
         self.queues: dict[int, Queue] = {}
         self._carried = 0
         #: By demand: tasks as long as this found no list to wait on.
@@ -92,7 +74,7 @@ class Filling:
     def run(self, candidates: Sequence[Candidate]) -> None:
         """Place what the candidates, in their order, may have."""
         for candidate in candidates:
-            self.board.stages[candidate.stage.id] = candidate.stage
+            self.work.stages[candidate.stage.id] = candidate.stage
         self._read_queues()
         self._leave_reserved()
         together = self._keep_together(candidates)
@@ -105,13 +87,13 @@ class Filling:
                 self._queue(candidate)
         whole = [candidate for candidate in candidates if not candidate.stage.unplaced]
         placed = {candidate.stage.job_id for candidate in whole if not candidate.alone}
-        self.memory.followed = colocation.follow(self, placed | self.memory.followed)
-        self.done.more = self.done.more or bool(self.memory.followed)
+        self.memo.followed = colocation.follow(self, placed | self.memo.followed)
+        self.done.more = self.done.more or bool(self.memo.followed)
 
     @property
     def spare(self) -> bool:
         """Say whether some node still has a free slot."""
-        return any(self.board.rooms[node].free.get("cpus", 0) >= self.nodes[node].slot_cpus for node in self.queues)
+        return any(self.work.rooms[node].free.get("cpus", 0) >= self.nodes[node].slot_cpus for node in self.queues)
 
     def add(
         self,
@@ -128,7 +110,7 @@ class Filling:
         stage.move(TaskState.CREATED, TaskState.SCHEDULED, indexes)
         row = self.nodes[node]
         self.lists[node][stage.id] = self.waiting(node, stage.id) + count - held
-        for attempt, members in number(stage, indexes):
+        for attempt, members in number(self.work.records, stage, indexes):
             row.last_entry += 1
             granted = members.take(held)[0]
             held -= len(granted)
@@ -149,8 +131,8 @@ class Filling:
                 )
             )
             self.done.assignments[-1].changed = True
-            self.board.lists[node].append(self.done.assignments[-1])
-            self.board.rooms[node].hold(demand, len(granted))
+            self.work.lists[node].append(self.done.assignments[-1])
+            self.work.rooms[node].hold(demand, len(granted))
         self._carried += count
         self.done.more = self._carried >= TASKS or len(self.done.assignments) >= ASSIGNMENTS
 
@@ -163,7 +145,7 @@ class Filling:
         for node in self.nodes.values():
             if node.unavailable:
                 continue
-            self.queues[node.id] = queue = Queue(node.id, self.board.rooms[node.id].total)
+            self.queues[node.id] = queue = Queue(node.id, self.work.rooms[node.id].total)
             for stage, waiting in self.lists[node.id].items():
                 if stage not in means:
                     means[stage] = self.measures.of_stage(stage).mean
@@ -172,7 +154,7 @@ class Filling:
 
     def _leave_reserved(self) -> None:
         """Let nothing wait on nodes that are kept free for a big task."""
-        reserved = {node for reservation in self.memory.reservations for node in reservation.nodes}
+        reserved = {node for reservation in self.memo.reservations for node in reservation.nodes}
         self.queues = {node: queue for node, queue in self.queues.items() if node not in reserved}
 
     def _keep_together(self, candidates: Sequence[Candidate]) -> int:
@@ -183,7 +165,7 @@ class Filling:
         for position, candidate in enumerate(candidates):
             stage = candidate.stage
             mean = self.measures.of_kind(stage.kind, stage.id).mean
-            room = {node: how_many(stage.demand, self.board.rooms[node].free) for node in self._admitting(candidate)}
+            room = {node: how_many(stage.demand, self.work.rooms[node].free) for node in self._admitting(candidate)}
             if stage.gang or mean is None or mean * len(stage.ready) > BRIEF or not any(room.values()):
                 return position
             node = max(room, key=lambda node: room[node])
@@ -193,22 +175,22 @@ class Filling:
         return len(candidates)
 
     def _grant(self, candidates: Sequence[Candidate]) -> None:
-        views = [_view(node, self.board) for node in self.nodes.values()]
+        views = [_view(node, self.work) for node in self.nodes.values()]
         requests = [_request(candidate) for candidate in candidates]
         planned = plan(
             Cluster(views),
             requests,
             self.policy,
-            now=self.now,
-            seed=self.memory.next_seed(),
-            reserved=self.memory.reservations,
+            now=self.work.now,
+            seed=self.memo.next_seed(),
+            reserved=self.memo.reservations,
         )
-        self.memory.reservations = planned.reservations
+        self.memo.reservations = planned.reservations
         for placement in planned.placements:
-            stage = self.board.stages[placement.stage]
+            stage = self.work.stages[placement.stage]
             demand = dict(hold(stage.demand, placement.devices))
             self.add(placement.node, stage, placement.count, demand, placement.count, [])
-        self.done.refused = {id_: _explained(refusal, self.board.stages[id_]) for id_, refusal in planned.refusals.items()}
+        self.done.refused = {id_: _explained(refusal, self.work.stages[id_]) for id_, refusal in planned.refusals.items()}
 
     def _queue(self, candidate: Candidate) -> None:
         """Let ready tasks that found no room wait on the lists of nodes where they will fit soon."""
@@ -256,8 +238,8 @@ def _resources(amounts: tuple[tuple[str, int], ...]) -> Resources:
     return Resources(amounts)
 
 
-def _view(node: NodeRow, board: Board) -> NodeView:
-    room = board.rooms[node.id]
+def _view(node: NodeRow, work: UnitOfWork) -> NodeView:
+    room = work.rooms[node.id]
     return NodeView(
         id=node.id,
         name=node.name,

@@ -5,68 +5,41 @@ A source is a stage that needs no other. Its tasks that never began are canceled
 nothing but what these would have given. Whatever began once is tried again as ever; a gang that was placed counts as begun.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
-
-from database import rows
-from jobs.leader import lease, stopping
-from jobs.leader.stopping import CHUNK, Stopped
-from jobs.lifecycle import buffering, settling
-from jobs.store.results import ended_without
-from jobs.store.tables import AssignmentRow, StageRow
-from jobs.store.work import Board
 from switchyard.scheduling.buffering import fed_alone
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import buffering, settling, stopping
+from switchyard.scheduling.lifecycle.records import Need, Records
+from switchyard.scheduling.lifecycle.rows import AssignmentRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.stopping import CHUNK, Stopped
+from switchyard.scheduling.lifecycle.work import UnitOfWork
 
 #: Layers of stages that one transaction goes through at the most.
 LAYERS = 50
 Chosen = list[tuple[StageRow, IndexSet]]
 
 
-class Need(NamedTuple):
-    """A stage that another one needs, with how many of its tasks were canceled before this transaction."""
-
-    stage: int
-    pointwise: bool
-    tasks: int
-    canceled: int
-
-
-def drain(jobs: Sequence[UUID], stopped: Stopped, *, epoch: int) -> None:
+def drain(records: Records, jobs: Sequence[UUID], stopped: Stopped, *, epoch: int) -> None:
     """Cancel what is not to begin any more of these jobs, which drain, and note what agents must be told."""
-    with transaction.atomic():
-        lease.check(epoch)
-        board = Board()
-        stages = stopping.open_stages(board, list(jobs))
-        needs = _needs(list(jobs))
-        stages = [stage for stage in stages if not board.job_of(stage.id).stopping]
+    with records.transaction():
+        work = UnitOfWork(records, records.ask_lease(epoch)())
+        stages = stopping.open_stages(work, jobs)
+        needs = records.needs(jobs)
+        stages = [stage for stage in stages if not work.job_of(stage.id).stopping]
         sources = [stage for stage in stages if stage.id not in needs]
-        board.read_lists(stopping.nodes_of(stage.id for stage in sources))
-        _recall(board, sources, stopped)
-        _cancel(board, sources, [stage for stage in stages if stage.id in needs], needs, stopped)
-        board.write()
+        work.read_lists(stopping.nodes_of(work, [stage.id for stage in sources]))
+        _recall(work, sources, stopped)
+        _cancel(work, sources, [stage for stage in stages if stage.id in needs], needs, stopped)
+        work.write()
 
 
-def _needs(jobs: list[UUID]) -> dict[int, list[Need]]:
-    needs = defaultdict(list)
-    for consumer, *need in rows.fetch(
-        """SELECT e.consumer_id, e.producer_id, e.exchange = 'pointwise', p.parallelism, p.counts[%s]
-        FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.job_id = ANY(%s)""",
-        [int(TaskState.CANCELED) + 1, jobs],
-    ):
-        needs[consumer].append(Need(*need))
-    return needs
-
-
-def _recall(board: Board, sources: Iterable[StageRow], stopped: Stopped) -> None:
+def _recall(work: UnitOfWork, sources: Iterable[StageRow], stopped: Stopped) -> None:
     """Ask back what stands on lists and has not begun: again and again, until it has or is back."""
     asked = {stage.id for stage in sources if not stage.gang}
-    for entries in board.lists.values():
+    for entries in work.lists.values():
         for assignment in entries:
             if assignment.stage in asked and not assignment.attempt and not assignment.recalled:
                 _ask_back(assignment, stopped)
@@ -80,35 +53,35 @@ def _ask_back(assignment: AssignmentRow, stopped: Stopped) -> None:
 
 
 def _cancel(
-    board: Board,
+    work: UnitOfWork,
     sources: Sequence[StageRow],
     others: Sequence[StageRow],
     needs: dict[int, list[Need]],
     stopped: Stopped,
 ) -> None:
     """Cancel tasks of sources, then layer by layer what is left without any input; at most CHUNK, but gangs as a whole."""
-    consumers, room = settling.Consumers(), CHUNK
+    consumers, room = settling.Consumers(work.records), CHUNK
     chosen: Chosen = [(stage, fresh) for stage in sources if (fresh := _fresh(stage, source=True))]
     for _ in range(LAYERS):
         taken = [(stage, indexes if stage.gang else indexes.take(room)[0]) for stage, indexes in chosen]
-        stopping.cancel_unplaced(taken)
+        stopping.cancel_unplaced(work, taken)
         room -= sum(len(indexes) for _, indexes in taken)
-        _settle(board, taken, consumers)
-        buffering.let_through(board)
+        _settle(work, taken, consumers)
+        buffering.let_through(work)
         _note_deprived(taken, needs, stopped)
         if room <= 0:
             break
-        chosen = list(_without_inputs(board, others, needs))
+        chosen = list(_without_inputs(work, others, needs))
         if not chosen:
             return
     stopped.more = True
 
 
-def _settle(board: Board, canceled: Chosen, consumers: settling.Consumers) -> None:
+def _settle(work: UnitOfWork, canceled: Chosen, consumers: settling.Consumers) -> None:
     for stage, indexes in canceled:
         if stage.feeds_pointwise:
-            settling.unblock(board, stage, indexes)
-    settling.end_stages(board, [stage for stage, _ in canceled], consumers)
+            settling.unblock(work, stage, indexes)
+    settling.end_stages(work, [stage for stage, _ in canceled], consumers)
 
 
 def _note_deprived(canceled: Chosen, needs: dict[int, list[Need]], stopped: Stopped) -> None:
@@ -124,33 +97,33 @@ def _fresh(stage: StageRow, *, source: bool = False) -> IndexSet:
 
 
 def _without_inputs(
-    board: Board, stages: Iterable[StageRow], needs: dict[int, list[Need]]
+    work: UnitOfWork, stages: Iterable[StageRow], needs: dict[int, list[Need]]
 ) -> Iterator[tuple[StageRow, IndexSet]]:
     """Return tasks of which nothing that they need will ever be there."""
     doubtful = []
     for stage in stages:
         fresh, needed = _fresh(stage), needs[stage.id]
-        shares = [_canceled_share(board, need) for need in needed if need.pointwise]
+        shares = [_canceled_share(work, need) for need in needed if need.pointwise]
         if not fresh:
             continue
-        if not shares and all(_canceled_share(board, need) == 1 for need in needed):
+        if not shares and all(_canceled_share(work, need) == 1 for need in needed):
             yield stage, fresh
         elif shares and min(shares) > stage.counts[TaskState.CANCELED] / stage.parallelism:
             # Only then there may be more: reading which tasks were canceled takes long.
             doubtful.append((stage, fresh))
-    gone = ended_without({need.stage for stage, _ in doubtful for need in needs[stage.id] if need.pointwise})
+    gone = work.records.canceled({need.stage for stage, _ in doubtful for need in needs[stage.id] if need.pointwise})
     for stage, fresh in doubtful:
         lost = fresh
         for need in needs[stage.id]:
             if need.pointwise:
-                canceled = gone.get(need.stage, {}).get(TaskState.CANCELED, IndexSet())
+                canceled = gone.get(need.stage, IndexSet())
                 lost &= fed_alone(canceled, need.tasks, stage.parallelism)
         if lost and (not stage.gang or len(lost) == stage.parallelism):
             yield stage, lost
 
 
-def _canceled_share(board: Board, need: Need) -> float:
+def _canceled_share(work: UnitOfWork, need: Need) -> float:
     """Return which share of a stage's tasks was canceled; 0 for one that has none, for its consumers are handed that."""
-    stage = board.stages.get(need.stage)
+    stage = work.stages.get(need.stage)
     canceled, tasks = (stage.counts[TaskState.CANCELED], stage.parallelism) if stage else (need.canceled, need.tasks)
     return canceled / tasks if tasks else 0.0

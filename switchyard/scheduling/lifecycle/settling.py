@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 
-from database import rows
-from jobs.store import expansion
-from jobs.store.tables import JobRow, StageRow
-from jobs.store.transitions import Move
-from jobs.store.work import Board
 from switchyard.scheduling import dag
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
+from switchyard.scheduling.lifecycle.records import Answer, NotItems, Records
+from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.transitions import Move
+from switchyard.scheduling.lifecycle.work import UnitOfWork
 
 #: How a job ends whose every stage has ended, by the state it is in by then.
 ENDS = {
@@ -21,20 +20,20 @@ ENDS = {
 }
 
 
-def settle(board: Board, moves: Iterable[Move], consumers: "Consumers | None" = None) -> None:
+def settle(work: UnitOfWork, moves: Iterable[Move], consumers: "Consumers | None" = None) -> None:
     """Draw the consequences of tasks that moved; some consumers may be known already."""
     touched = {}
     for move in moves:
-        stage = touched[move.stage] = board.stages[move.stage]
+        stage = touched[move.stage] = work.stages[move.stage]
         if move.after in TASK_ENDS:
             if move.after != TaskState.CANCELED:
-                mark_started(board, stage)
+                mark_started(work, stage)
             if stage.feeds_pointwise:
-                unblock(board, stage, stage.done if stage.gang else move.indexes)
-    end_stages(board, touched.values(), consumers or Consumers())
+                unblock(work, stage, stage.done if stage.gang else move.indexes)
+    end_stages(work, touched.values(), consumers or Consumers(work.records))
 
 
-def end_stages(board: Board, stages: Iterable[StageRow], consumers: "Consumers") -> None:
+def end_stages(work: UnitOfWork, stages: Iterable[StageRow], consumers: "Consumers") -> None:
     """End those stages of which every task has ended, and what that completes in turn."""
     stages = list(stages)
     complete = [stage for stage in stages if _is_complete(stage)]
@@ -44,20 +43,20 @@ def end_stages(board: Board, stages: Iterable[StageRow], consumers: "Consumers")
     while complete:
         for stage in complete:
             stage.ended = stage.changed = True
-            board.ended.append(stage)
-            board.job_of(stage.id).stages_ended += 1
-            board.job_of(stage.id).changed = True
-        complete = [stage for stage in _open_consumers(board, complete, consumers) if _is_complete(stage)]
-    for job in board.jobs.values():
+            work.ended.append(stage)
+            work.job_of(stage.id).stages_ended += 1
+            work.job_of(stage.id).changed = True
+        complete = [stage for stage in _open_consumers(work, complete, consumers) if _is_complete(stage)]
+    for job in work.jobs.values():
         if job.stages_ended == job.stages_total and job.state in ENDS:
             job.become(ENDS[job.state])
 
 
-def mark_started(board: Board, stage: StageRow) -> None:
+def mark_started(work: UnitOfWork, stage: StageRow) -> None:
     """Note that a stage, and with it its job, has begun."""
     if not stage.started:
         stage.started = stage.changed = True
-    job = board.job_of(stage.id)
+    job = work.job_of(stage.id)
     if not job.started:
         job.started = job.changed = True
         if job.state == JobState.CREATED:
@@ -71,7 +70,8 @@ def _is_complete(stage: StageRow) -> bool:
 class Consumers:
     """Which stages need all of a stage, read for many at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: Records) -> None:
+        self._records = records
         self._known: dict[int, list[int]] = {}
 
     def of(self, stages: Iterable[int]) -> list[int]:
@@ -80,57 +80,58 @@ class Consumers:
         self.ask(stages)()
         return [consumer for stage in stages for consumer in self._known[stage]]
 
-    def ask(self, stages: Iterable[int]) -> rows.Answer[None]:
+    def ask(self, stages: Iterable[int]) -> Answer[None]:
         """Ask for the consumers of those stages whose are not known."""
         unknown = [stage for stage in stages if stage not in self._known]
         if not unknown:
             return lambda: None
-        question = "SELECT producer_id, consumer_id FROM jobs_edge WHERE producer_id = ANY(%s) AND exchange = 'all'"
-        asked = rows.execute(question, [unknown])
+        asked = self._records.ask_consumers(unknown)
 
         def take() -> None:
             self._known |= {stage: [] for stage in unknown}
-            for producer, consumer in asked.fetchall():
+            for producer, consumer in asked():
                 self._known[producer].append(consumer)
 
         return take
 
 
-def _open_consumers(board: Board, complete: Iterable[StageRow], known: Consumers) -> list[StageRow]:
+def _open_consumers(work: UnitOfWork, complete: Iterable[StageRow], known: Consumers) -> list[StageRow]:
     """Count ended producers off at the stages that need all of them; make the tasks of those that read from them."""
     consumers = known.of(stage.id for stage in complete)
-    board.lock_stages(consumers)
+    work.lock_stages(consumers)
     opened = []
     for consumer in consumers:
-        stage = board.stages[consumer]
+        stage = work.stages[consumer]
         stage.open_needs -= 1
         stage.changed = True
         if not stage.open_needs:
             opened.append(stage)
     for stage in opened:
-        if not stage.parallelism and not board.job_of(stage.id).stopping:
-            _expand(board, stage)
+        if not stage.parallelism and not work.job_of(stage.id).stopping:
+            _expand(work, stage)
     return opened
 
 
-def _expand(board: Board, stage: StageRow) -> None:
+def _expand(work: UnitOfWork, stage: StageRow) -> None:
+    """Make the tasks of a stage that runs over another's results; where it cannot, its job fails."""
+    job = work.job_of(stage.id)
     try:
-        expansion.expand(board, stage)
-    except expansion.NotItems as error:
-        board.job_of(stage.id).fail(str(error))
+        count = work.records.make_tasks(stage, work.stages, draining=job.draining)
+    except NotItems as error:
+        job.fail(str(error))
+        return
+    stage.parallelism = stage.counts[TaskState.CREATED] = count
+    stage.unplaced = IndexSet.span(0, count)
+    stage.changed = True
 
 
-def unblock(board: Board, producer: StageRow, ended: IndexSet) -> None:
+def unblock(work: UnitOfWork, producer: StageRow, ended: IndexSet) -> None:
     """Let go the tasks whose pointwise inputs have all ended."""
-    edges = rows.fetch(
-        "SELECT c.consumer_id, c.producer_id FROM jobs_edge e JOIN jobs_edge c ON c.consumer_id = e.consumer_id "
-        "WHERE e.producer_id = %s AND e.exchange = 'pointwise' AND c.exchange = 'pointwise'",
-        [producer.id],
-    )
-    board.lock_stages({stage for edge in edges for stage in edge})
+    edges = work.records.pointwise_needs(producer.id)
+    work.lock_stages({stage for edge in edges for stage in edge})
     for consumer_id in {consumer for consumer, _ in edges}:
-        consumer = board.stages[consumer_id]
-        producers = [board.stages[producer_id] for id_, producer_id in edges if id_ == consumer_id]
+        consumer = work.stages[consumer_id]
+        producers = [work.stages[producer_id] for id_, producer_id in edges if id_ == consumer_id]
         freed = _fed(producer, consumer, ended) & consumer.blocked
         for other in producers:
             freed = IndexSet.from_indexes(j for j in freed if _has_inputs(other, consumer, j))
@@ -138,14 +139,14 @@ def unblock(board: Board, producer: StageRow, ended: IndexSet) -> None:
         consumer.changed = True
 
 
-def with_inputs(board: Board, stage: StageRow, tasks: IndexSet) -> IndexSet:
+def with_inputs(work: UnitOfWork, stage: StageRow, tasks: IndexSet) -> IndexSet:
     """Return those of a stage's tasks whose pointwise inputs have all ended."""
     if not tasks:
         return tasks
-    found = rows.fetch("SELECT producer_id FROM jobs_edge WHERE consumer_id = %s AND exchange = 'pointwise'", [stage.id])
-    board.lock_stages(producer for (producer,) in found)
-    for (producer,) in found:
-        tasks = IndexSet.from_indexes(j for j in tasks if _has_inputs(board.stages[producer], stage, j))
+    producers = work.records.pointwise_producers(stage.id)
+    work.lock_stages(producers)
+    for producer in producers:
+        tasks = IndexSet.from_indexes(j for j in tasks if _has_inputs(work.stages[producer], stage, j))
     return tasks
 
 

@@ -1,4 +1,4 @@
-"""Place dependents together with the tasks they wait for, on the same node, so that no round trip lies between.
+"""Dependents placed together with the tasks they wait for, on the same node, so that no round trip lies between.
 
 A stage follows when all unfinished tasks of every stage it needs stand on one node's list and are short. Its entries
 say what they come `after`; the agent starts them when that has finished, and hands the results over itself.
@@ -9,19 +9,18 @@ from collections.abc import Iterable
 from typing import Protocol
 from uuid import UUID
 
-from database import rows
-from jobs.store.tables import STAGE_COLUMNS, StageRow, read_stage
-from jobs.store.work import Board
-from jobs.telemetry.durations import Measures
 from switchyard.scheduling import backlog
 from switchyard.scheduling.backlog import Queue
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
+from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.rows import StageRow
+from switchyard.scheduling.lifecycle.work import UnitOfWork
+from switchyard.scheduling.spec.types import Exchange
 
 
 class Lists(Protocol):
     """The nodes' lists as a round fills them."""
 
-    board: Board
+    work: UnitOfWork
     lists: defaultdict[int, dict[int, int]]
     queues: dict[int, Queue]
     measures: Measures
@@ -48,14 +47,14 @@ STAGES_A_ROUND, STAGES_A_JOB, FOLLOWERS = 1000, 110, 100
 
 def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
     """Place dependents of stages that are wholly on one node's list, transitively; return the jobs that have more."""
-    board, followed = lists.board, 0
+    work, followed = lists.work, 0
     left: set[UUID] = set()
-    stages, needs = _unready(jobs) if jobs else ([], {})
+    stages, needs = _unready(lists, jobs) if jobs else ([], {})
     if not stages:
         return left
     homes = _homes(lists)
     for stage in stages:
-        board.stages.setdefault(stage.id, stage)
+        work.stages.setdefault(stage.id, stage)
     for stage in stages:
         if stage.id in lists.measures.impatient:
             continue
@@ -75,7 +74,7 @@ def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
 
 def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]], node: int) -> bool:
     """Put what the list allows of one stage after its producers; say whether it is now wholly placed."""
-    stages, queue = lists.board.stages, lists.queues[node]
+    stages, queue = lists.work.stages, lists.queues[node]
     measure = lists.measures.of_kind(stage.kind, stage.id)
     allowed = backlog.allowance(queue, stage.demand, measure, lists.waiting(node, stage.id))
     count = min(len(stage.unplaced), allowed)
@@ -86,22 +85,15 @@ def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]],
     return not stage.unplaced
 
 
-def _unready(jobs: Iterable[UUID]) -> tuple[list[StageRow], dict[int, list[tuple[int, str]]]]:
+def _unready(lists: Lists, jobs: Iterable[UUID]) -> tuple[list[StageRow], dict[int, list[tuple[int, str]]]]:
     """Read the jobs' next stages that wait for others, producers before consumers, and what all stages need."""
-    with rows.together():
-        stages = rows.execute(
-            f"""SELECT {STAGE_COLUMNS} FROM jobs_job j CROSS JOIN LATERAL (
-                SELECT * FROM jobs_stage s WHERE s.job_id = j.id AND s.ended_at IS NULL AND s.open_needs > 0
-                    AND NOT isempty(s.unplaced) AND NOT s.buffered AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
-                ORDER BY s.position LIMIT %s
-            ) s WHERE j.id = ANY(%s) AND j.state = ANY(%s) AND j.held_reason = '' ORDER BY j.id, s.position LIMIT %s""",
-            [STAGES_A_JOB, list(jobs), [int(state) for state in JOB_STARTABLE], STAGES_A_ROUND],
-        )
-        edges = rows.execute("SELECT consumer_id, producer_id, exchange FROM jobs_edge WHERE job_id = ANY(%s)", [list(jobs)])
+    records, asked = lists.work.records, list(jobs)
+    with records.together():
+        stages, edges = records.ask_unready(asked, STAGES_A_JOB, STAGES_A_ROUND), records.ask_edges(asked)
         needs = defaultdict(list)
-        for consumer, producer, exchange in edges.fetchall():
+        for consumer, producer, exchange in edges():
             needs[consumer].append((producer, exchange))
-        return [read_stage(row) for row in stages.fetchall()], needs
+        return stages(), needs
 
 
 def _homes(lists: Lists) -> dict[int, set[int]]:
@@ -117,14 +109,14 @@ def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int
     """Return the one node on whose list all that is unfinished of these stages stands, if there is one."""
     nodes: set[int] = set()
     for id_, exchange in producers:
-        stage = lists.board.stages.get(id_) or _read_producer(lists.board, id_)
+        stage = lists.work.stages.get(id_) or _read_producer(lists.work, id_)
         if stage.ended:
             continue
         if (
             stage.unplaced
             or stage.gang
             or not stage.parallelism
-            or exchange != "all"
+            or exchange != Exchange.ALL
             or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean)
         ):
             return None
@@ -132,8 +124,7 @@ def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int
     return nodes.pop() if len(nodes) == 1 else None
 
 
-def _read_producer(board: Board, id_: int) -> StageRow:
+def _read_producer(work: UnitOfWork, id_: int) -> StageRow:
     """Read a stage that is wholly placed already."""
-    (row,) = rows.fetch(f"SELECT {STAGE_COLUMNS} FROM jobs_stage s WHERE s.id = %s", [id_])
-    board.stages[id_] = stage = read_stage(row)
+    work.stages[id_] = stage = work.records.stage(id_)
     return stage

@@ -1,1 +1,0 @@
-"""What follows when tasks begin and end: attempts, failures, stages, buffers."""

@@ -1,0 +1,170 @@
+"""What reports do to tasks: one statement for each kind of report, whatever the number of tasks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from database import rows
+from jobs.store import exact
+from jobs.store.live import texts
+from jobs.store.transitions import ATTEMPT_GUARD, ONE, RANGE, move
+from switchyard.scheduling.lifecycle.ends import Judged
+from switchyard.scheduling.lifecycle.records import Current, Part
+from switchyard.scheduling.lifecycle.reports import Finished
+from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.transitions import NOT_BEGUN, STARTABLE, Move, live_before
+
+
+def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
+    """End tasks FINISHED, given as (node, what its clock showed, group): the path of nearly every task."""
+    names = ("indexes", "begun", "ended", "results", "metrics", "inputs")
+    columns: list[list[Any]] = [[] for _ in names]
+    indexes, begun, ended, results, metrics, inputs = columns
+    for _, sent, group in groups:
+        # Before them may be others without; behind them PostgreSQL fills up what is missing.
+        pointed = [text and exact.with_points(text) for text in group.metrics or ()]
+        for column, values in ((metrics, pointed), (inputs, group.inputs)):
+            if values:
+                column.extend([None] * (len(indexes) - len(column)))
+                column.extend(values)
+        indexes.extend(group.indexes)
+        begun.extend([sent - at for at in group.begun])
+        ended.extend([sent - at for at in group.ended])
+        results.extend(group.results)
+    alike = {
+        "stages": rows.repeated((group.stage, len(group.indexes)) for _, _, group in groups),
+        "attempts": rows.repeated((group.attempt, len(group.indexes)) for _, _, group in groups),
+        "nodes": rows.repeated((node, len(group.indexes)) for node, _, group in groups),
+    }
+    return move(
+        "unnest(%(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(nodes)s::bigint[], %(begun)s::bigint[], "
+        "%(ended)s::bigint[], %(results)s::text[], %(metrics)s::text[], %(inputs)s::bigint[]) "
+        "AS told(stage_id, index, attempt, node_id, begun, ended, result, metrics, inputs)",
+        f"{ONE} AND {ATTEMPT_GUARD}",
+        f"""state = %(after)s, result = {exact.RESULT}, metrics = coalesce(found.metrics::jsonb, t.metrics),
+            inputs = nullif(found.inputs, 0),
+            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
+            ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",
+        live_before(TaskState.FINISHED),
+        {**alike, **dict(zip(names, map(rows.array, columns), strict=True)), "after": int(TaskState.FINISHED)},
+    )
+
+
+def end(judged: Sequence[Judged]) -> list[Move]:
+    """End attempts of which more is to be recorded than a result."""
+    names = [
+        "nodes",
+        "stages",
+        "indexes",
+        "attempts",
+        "afters",
+        "failures",
+        "losses",
+        "begun",
+        "ended",
+        "due",
+        "results",
+        "digests",
+        "classes",
+        "codes",
+        "errors",
+        "metrics",
+        "accumulators",
+        "logs",
+        "inputs",
+    ]
+    return move(
+        """unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(afters)s::smallint[],
+            %(failures)s::int[], %(losses)s::int[], %(begun)s::bigint[], %(ended)s::bigint[], %(due)s::float8[],
+            %(results)s::text[], %(digests)s::text[], %(classes)s::text[], %(codes)s::int[], %(errors)s::text[],
+            %(metrics)s::text[], %(accumulators)s::text[], %(logs)s::text[], %(inputs)s::bigint[])
+            AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest, exit_class,
+                exit_code, error, metrics, accumulators, logs, inputs)""",
+        f"{ONE} AND {ATTEMPT_GUARD}",
+        f"""state = found.after, failures = found.failures, losses = found.losses, not_before = to_timestamp(found.due),
+            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
+            ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond'),
+            result = {exact.RESULT}, result_digest = found.digest, exit_class = found.exit_class,
+            exit_code = found.exit_code, error = found.error, metrics = found.metrics::jsonb,
+            accumulators = found.accumulators::jsonb, logs = found.logs::jsonb,
+            inputs = nullif(found.inputs, 0)""",
+        live_before(TaskState.FINISHED),
+        dict(zip(names, rows.columns((_values(item) for item in judged), len(names)), strict=True)),
+    )
+
+
+def _values(item: Judged) -> tuple[Any, ...]:
+    end = item.end
+    begun = end.get("begun")
+    return (
+        item.node,
+        end["stage"],
+        end["index"],
+        end["attempt"],
+        int(item.after),
+        item.failures,
+        item.losses,
+        None if begun is None else item.sent - begun,
+        item.sent - end["ended"],
+        item.due,
+        end.get("result"),
+        end.get("result_digest"),
+        end.get("class"),
+        end.get("exit_code"),
+        end.get("error"),
+        *texts(end, "metrics", "accumulators", "logs"),
+        end.get("inputs"),
+    )
+
+
+def give_back(returns: Sequence[tuple[Part, TaskState]]) -> list[Move]:
+    """Move tasks that never started to CREATED or CANCELED."""
+    names = ("nodes", "stages", "attempts", "lows", "highs", "afters")
+    return move(
+        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(attempts)s::int[], %(lows)s::int[], %(highs)s::int[], "
+        "%(afters)s::smallint[]) AS told(node_id, stage_id, attempt, low, high, after)",
+        f"{RANGE} AND {ATTEMPT_GUARD}",
+        """state = found.after, scheduled_at = CASE WHEN found.after <> %(created)s THEN t.scheduled_at END,
+            ended_at = CASE WHEN found.after <> %(created)s THEN greatest(t.scheduled_at, now()) END""",
+        NOT_BEGUN,
+        dict(
+            zip(names, rows.columns(((*part, int(after)) for part, after in returns), 6), strict=True),
+            created=int(TaskState.CREATED),
+        ),
+    )
+
+
+def start(starts: Sequence[tuple[int, int, int, int, int]]) -> list[Move]:
+    """Move tasks, named as (node, stage, attempt, index, microseconds since), to RUNNING."""
+    names = ("nodes", "stages", "attempts", "indexes", "begun")
+    return move(
+        "unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(attempts)s::int[], %(indexes)s::int[], %(begun)s::bigint[]) "
+        "AS told(node_id, stage_id, attempt, index, begun)",
+        f"{ONE} AND {ATTEMPT_GUARD}",
+        """state = %(after)s,
+            started_at = greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')""",
+        STARTABLE,
+        dict(zip(names, rows.columns(starts, 5), strict=True), after=int(TaskState.RUNNING)),
+    )
+
+
+def current(ends: Sequence[tuple[int, int, int, int]], states: frozenset[TaskState]) -> dict[tuple[int, int], Current]:
+    """Return the tasks, named as (node, stage, attempt, index), whose attempt this is now, if in one of `states`."""
+    found = rows.fetch(
+        """SELECT t.stage_id, t.index, t.state, t.failures, t.losses
+        FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[]) AS told(node_id, stage_id, attempt, index)
+        JOIN jobs_task t ON t.stage_id = told.stage_id AND t.index = told.index
+        WHERE t.attempt = told.attempt AND t.node_id = told.node_id AND t.state = ANY(%s)""",
+        [*rows.columns(ends, 4), [int(state) for state in states]],
+    )
+    return {(stage, index): Current(TaskState(state), *rest) for stage, index, state, *rest in found}
+
+
+def running(parts: Sequence[Part]) -> list[tuple[int, int]]:
+    """Return the running tasks of these parts, as (number of the part, index)."""
+    return rows.fetch(
+        f"""SELECT told.number - 1, o.index
+        FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[])
+            WITH ORDINALITY AS told(node_id, stage_id, attempt, low, high, number)
+        JOIN jobs_task o ON {RANGE} AND {ATTEMPT_GUARD} AND o.state = %s""",
+        [*rows.columns(parts, 5), int(TaskState.RUNNING)],
+    )

@@ -1,0 +1,1 @@
+"""The records in memory: dicts and index sets, for tests and simulations."""

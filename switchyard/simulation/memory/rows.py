@@ -1,0 +1,107 @@
+"""Rows of the records in memory. They are replaced and never changed, so that a table is kept by a shallow copy."""
+
+from dataclasses import dataclass, field
+
+from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
+from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.spec.types import Constraint, Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A task with its current attempt, or an attempt that is over."""
+
+    stage: int
+    index: int
+    state: TaskState = TaskState.CREATED
+    attempt: int = 0
+    failures: int = 0
+    losses: int = 0
+    node: int | None = None
+    scheduled_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    not_before: float | None = None
+    exit_class: str | None = None
+    exit_code: int | None = None
+    error: str | None = None
+    result: str | None = None
+    result_digest: str | None = None
+    metrics: object = None
+    accumulators: object = None
+    logs: object = None
+    inputs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job: the row that rules work on, and what else is kept."""
+
+    row: JobRow
+    pool: str
+    priority: int
+    constraints: tuple[Constraint, ...]
+    kind: tuple[str, str]
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    error: str = ""
+    held_reason: str = ""
+    disconnect_grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """A stage: the row that rules work on, and what else is kept."""
+
+    row: StageRow
+    position: int
+    #: The stage over whose results it runs.
+    source: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    let_through: tuple[tuple[float, int], ...] = ()
+    refusal: str | None = None
+    refused_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRecord:
+    """Stage `consumer` needs stage `producer`."""
+
+    producer: int
+    consumer: int
+    exchange: Exchange
+    buffer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """A node; `resources` are (total, capacity, held) by name."""
+
+    id: int
+    name: str
+    pool: str = "default"
+    labels: dict[str, str] = field(default_factory=dict)
+    slot_cpus: int = 1000
+    session: str = ""
+    active: bool = True
+    unavailable: str | None = None
+    #: Whether its agent has gone for good.
+    left: bool = False
+    last_report: int = 0
+    last_entry: int = 0
+    pause_epoch: int = 0
+    confirmed_pause: int = 0
+    heard_at: float = 0.0
+    silent_since: float | None = None
+    settled_at: float | None = None
+    resources: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRecord:
+    """What operators have set for the jobs of a type."""
+
+    paused: bool = False
+    max_running: int | None = None

@@ -1,0 +1,218 @@
+"""Both adapters of the records side by side: the same rules run on each, and all that they store must be the same."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from uuid import UUID
+
+from database import rows
+from jobs.commands import control
+from jobs.leader import lease
+from jobs.models import Assignment, Attempt, Edge, Job, Stage, Task
+from jobs.store.records import SqlRecords
+from nodes import services as node_services
+from nodes.models import Event, Node
+from switchyard.scheduling.lifecycle.records import Answer, Records
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.spec.types import JobSpec
+from switchyard.simulation.memory.records import MemoryRecords
+from switchyard.simulation.memory.rows import TaskRecord
+from switchyard.simulation.memory.store import Store
+from tests.jobs.submissions import submit
+
+T = TypeVar("T")
+#: Events of what people do, which the rules do not write.
+BY_PEOPLE = {"job_submitted", "job_canceling", "job_draining", "node_registered", "lease_taken"}
+#: Seconds, or parts of them, by which the same time may differ.
+TOLERANCE = 1e-3
+OF_ATTEMPT = ("attempt", "exit_class", "exit_code", "error", "inputs")
+
+
+class Timed(SqlRecords):
+    """The records in SQL; `now` is the time of the last transaction."""
+
+    now = 0.0
+
+    def __init__(self) -> None:
+        asking = super().ask_lease
+
+        def ask_lease(epoch: int) -> Answer[float]:
+            asked = asking(epoch)
+
+            def answer() -> float:
+                self.now = asked()
+                return self.now
+
+            return answer
+
+        self.ask_lease = ask_lease
+
+
+class Both:
+    """The records in SQL and in memory, which people and agents change alike."""
+
+    def __init__(self) -> None:
+        self.sql = Timed()
+        self.store = Store(rows.now().timestamp())
+        self.memory = MemoryRecords(self.store)
+        taken = lease.take("test")
+        assert taken is not None
+        self.epoch = self.store.epoch = taken
+
+    def run(self, rule: Callable[[Records], T], same: Callable[[T], object] = lambda answer: answer) -> T:
+        """Let a rule work on both, and compare what is stored, and of its answers what `same` returns."""
+        self.store.now = max(self.store.now, rows.now().timestamp())
+        one = rule(self.sql)
+        self.store.now = max(self.store.now, self.sql.now)
+        other = rule(self.memory)
+        self.compare(same(one), same(other))
+        return other
+
+    def compare(self, one: object = None, other: object = None) -> None:
+        found = [*differences("answer", one, other), *differences("", stored_in_sql(), stored_in_memory(self.store))]
+        assert found == [], "\n".join(found)
+
+    def submit(self, spec: JobSpec) -> UUID:
+        id_ = submit(spec)
+        job = Job.objects.get(id=id_)
+        stages = Stage.objects.filter(job=job).order_by("position").values_list("id", flat=True)
+        self.store.submit(id_, job.number, spec, list(stages))
+        return id_
+
+    def register(self, name: str, **totals: int) -> int:
+        info = {"agent": f"of {name}"}
+        node, _ = node_services.register(name, totals=totals, labels={}, pool="default", info=info)
+        self.store.register(node.id, name, node.session, totals)
+        return node.id
+
+    def cancel(self, id_: UUID) -> None:
+        control.cancel(id_, by="a test")
+        self.store.cancel(id_, by="a test")
+
+    def drain(self, id_: UUID) -> None:
+        if self.store.drain(id_):
+            control.drain(id_, by="a test")
+
+
+def stored_in_sql() -> dict[str, Any]:
+    """Return what PostgreSQL has, by table and key."""
+    resources: dict[int, dict[str, tuple[int, int, int]]] = {}
+    for node, name, *amounts in rows.fetch("SELECT node_id, name, total, capacity, held FROM nodes_noderesource"):
+        resources.setdefault(node, {})[name] = tuple(amounts)
+    return {
+        "jobs": {
+            job.id: (JobState(job.state), job.stages_ended, job.failures, job.error, job.draining, *_times(job)[1:])
+            for job in Job.objects.all()
+        },
+        "stages": {stage.id: _stage_in_sql(stage) for stage in Stage.objects.all()},
+        "edges": sorted(Edge.objects.values_list("producer_id", "consumer_id")),
+        "tasks": {(t.stage_id, t.index): (*_attempt_in_sql(t), *_rest_in_sql(t)) for t in Task.objects.all()},
+        "attempts": {(a.stage_id, a.index, a.attempt): _attempt_in_sql(a) for a in Attempt.objects.all()},
+        "assignments": {
+            (a.node_id, a.entry): (a.session, a.stage_id, a.attempt, a.demand, a.after, _ranges(a), a.recalled, a.pause)
+            for a in Assignment.objects.all()
+        },
+        "waiting": {(a.node_id, a.entry): a.waiting for a in Assignment.objects.all()},
+        "nodes": {
+            n.id: (n.session, n.last_report, n.last_entry, n.silent_since is not None, resources.get(n.id, {}))
+            for n in Node.objects.all()
+        },
+        "events": sorted(
+            (e.kind, e.text, str(e.job_id), e.node_id or 0) for e in Event.objects.all() if e.kind not in BY_PEOPLE
+        ),
+    }
+
+
+def stored_in_memory(store: Store) -> dict[str, Any]:
+    """Return what memory has, in the same shape."""
+    return {
+        "jobs": {
+            id_: (job.row.state, job.row.stages_ended, job.row.failures, job.error, job.row.draining, *_times(job)[1:])
+            for id_, job in store.jobs.items()
+        },
+        "stages": {
+            id_: (
+                *_of_stage(stage.row),
+                list(stage.row.counts),
+                stage.row.next_due,
+                stage.row.run_seconds,
+                *_times(stage)[1:],
+                stage.row.avoided and json.loads(stage.row.avoided),
+                [list(mark) for mark in stage.let_through],
+                stage.refusal is not None,
+            )
+            for id_, stage in store.stages.items()
+        },
+        "edges": sorted((edge.producer, edge.consumer) for edge in store.edges),
+        "tasks": {key: (*_attempt_in_memory(task), *_rest_in_memory(task)) for key, task in store.tasks.items()},
+        "attempts": {(task.stage, task.index, task.attempt): _attempt_in_memory(task) for task in store.attempts},
+        "assignments": {
+            (a.node, a.entry): (a.session, a.stage, a.attempt, a.demand, a.after, _ranges(a), a.recalled, a.pause)
+            for a in store.assignments.values()
+        },
+        "waiting": {(a.node, a.entry): a.waiting for a in store.assignments.values()},
+        "nodes": {
+            n.id: (n.session, n.last_report, n.last_entry, n.silent_since is not None, n.resources)
+            for n in store.nodes.values()
+        },
+        "events": sorted((told.kind, told.text, str(told.job), told.node or 0) for _, told in store.events),
+    }
+
+
+def differences(path: str, one: Any, other: Any) -> Iterator[str]:
+    """Yield where two values differ; times and durations may by a little."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in {**one, **other}:
+            yield from differences(f"{path}/{key}", one.get(key, "nothing"), other.get(key, "nothing"))
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        for number, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from differences(f"{path}/{number}", left, right)
+    elif isinstance(one, float) and isinstance(other, float):
+        if abs(one - other) > TOLERANCE:
+            yield f"{path}: {one} in SQL, {other} in memory"
+    elif one != other:
+        yield f"{path}: {one!r} in SQL, {other!r} in memory"
+
+
+def _stage_in_sql(stage: Stage) -> tuple[Any, ...]:
+    return (
+        *_of_stage(stage),
+        stage.counts,
+        stage.next_due.timestamp() if stage.next_due else None,
+        stage.run_seconds,
+        *_times(stage)[1:],
+        stage.avoided,
+        stage.let_through or [],
+        stage.refusal is not None,
+    )
+
+
+def _of_stage(stage: Any) -> tuple[Any, ...]:
+    sets = (stage.unplaced, stage.blocked, stage.delayed, stage.spent, stage.done)
+    return (stage.parallelism, stage.open_needs, *(each.to_multirange() for each in sets))
+
+
+def _ranges(assignment: Any) -> tuple[str, ...]:
+    return tuple(each.to_multirange() for each in (assignment.listed, assignment.held, assignment.started))
+
+
+def _times(row: Any) -> tuple[bool, ...]:
+    """Return which times a row has: when it was scheduled, if that is known of it, started and ended."""
+    return tuple(getattr(row, name, None) is not None for name in ("scheduled_at", "started_at", "ended_at"))
+
+
+def _attempt_in_sql(task: Task | Attempt) -> tuple[Any, ...]:
+    return (TaskState(task.state), task.node_id, *(getattr(task, name) for name in OF_ATTEMPT), *_times(task))
+
+
+def _attempt_in_memory(task: TaskRecord) -> tuple[Any, ...]:
+    return (task.state, task.node, *(getattr(task, name) for name in OF_ATTEMPT), *_times(task))
+
+
+def _rest_in_sql(task: Task) -> tuple[Any, ...]:
+    return (task.failures, task.losses, task.result, task.not_before.timestamp() if task.not_before else None)
+
+
+def _rest_in_memory(task: TaskRecord) -> tuple[Any, ...]:
+    result = None if task.result is None else json.loads(task.result)
+    return (task.failures, task.losses, result, task.not_before)

@@ -1,0 +1,339 @@
+"""Random histories: jobs of random shapes, agents that report what may happen and what may not, and people who interfere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from database import rows
+from jobs.models import JobType
+from nodes.models import Node, Scheduler
+from switchyard.messaging.messages import Finished, Report
+from switchyard.scheduling.errors import InvalidSpec
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import apply_reports, backoffs, draining, lost_nodes, placing, stopping
+from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.memo import Memo
+from switchyard.scheduling.lifecycle.records import LeaseLost, Records
+from switchyard.scheduling.lifecycle.rounds import Round
+from switchyard.scheduling.lifecycle.rows import AssignmentRow
+from switchyard.scheduling.spec import from_data
+from switchyard.scheduling.spec.types import JobSpec
+from switchyard.simulation.memory.rows import TypeRecord
+from tests.lifecycle.both import Both
+
+SECOND = 1_000_000
+KIND = "limited"
+#: A long traceback.
+BROKEN = "Traceback:\n" + '  File "a.py", line 1, in f\n' * 100 + "ValueError: " + "broken " * 10
+#: Jobs that are live at once.
+LIVE = 4
+
+
+@dataclass(frozen=True)
+class Character:
+    """What is more likely in a history."""
+
+    classes: tuple[str, ...] = ("user_error", "user_error", "timeout", "killed", "lost", "unloadable")
+    #: How a task goes on that an agent has: it finishes, fails, starts, or else is given back.
+    finished: float = 0.45
+    failed: float = 0.15
+    started: float = 0.3
+    unfit: float = 0.05
+    silences: int = 1
+    stops: int = 1
+    results: tuple[str, ...] = ("[1, 2, 3]", "[]", "[1]")
+    #: The shapes of jobs: how often stages are gangs, need others task by task, or through a buffer.
+    gangs: float = 0.2
+    pointwise: float = 0.3
+    buffered: float = 0.2
+    sizes: tuple[int, ...] = (1, 2, 3, 6)
+    #: How long a task ran, in seconds.
+    seconds: float = 1.0
+
+
+CHARACTERS = {
+    "mixed": Character(),
+    "losing": Character(("lost",), finished=0.05, failed=0.6, silences=2, gangs=0, sizes=(1, 2)),
+    "failing": Character(finished=0.2, failed=0.4, unfit=0.5, gangs=0.5, results=("7", "[1]"), sizes=(1, 2)),
+    "buffered": Character(finished=0.4, failed=0.05, started=0.5, gangs=0, pointwise=0.1, buffered=0.8, sizes=(6,)),
+    "stopped": Character(failed=0.1, stops=5, gangs=0.1, pointwise=0.7, buffered=0.1),
+    "brief": Character(
+        finished=0.8,
+        failed=0.05,
+        gangs=0,
+        pointwise=0,
+        buffered=0,
+        seconds=0.001,
+        results=("7", "[1]", "[1]", "[]"),
+        sizes=(1, 2),
+    ),
+}
+
+
+class History:
+    """Goes on step by step; every step is compared."""
+
+    def __init__(self, character: Character, seed: int) -> None:
+        self.rng = Random(seed)
+        self.character = character
+        self.both = Both()
+        #: A memory of the leader for each of the two.
+        self.memos: dict[bool, Memo] = {}
+        self.jobs: list[UUID] = []
+        self.nodes = [self.both.register(f"n{number}", cpus=2000, mem=4096) for number in range(3)]
+        self.clock = 0
+        self.forget()
+
+    def step(self) -> str:
+        """Do one of the things that may happen, and return its name."""
+        steps = {
+            self.submit: 3,
+            self.place: 8,
+            self.report: 16,
+            self.stop: 4,
+            self.wait: 2,
+            self.silence: self.character.silences,
+            self.watch: 2,
+            self.begin_anew: 2 * self.character.silences,
+            self.give_up: 1,
+            self.cancel: self.character.stops,
+            self.drain: self.character.stops,
+            self.switch: 1,
+            self.forget: 1,
+            self.lead: 1,
+        }
+        (chosen,) = self.rng.choices(list(steps), weights=list(steps.values()))
+        chosen()
+        return chosen.__name__
+
+    def submit(self) -> None:
+        live = [job for job in self.both.store.jobs.values() if job.ended_at is None]
+        if len(live) < LIVE:
+            self.jobs.append(self.both.submit(job(self.rng, self.character)))
+            self.both.compare()
+
+    def place(self) -> None:
+        self.clock += self.rng.choice([0, 1, 11])
+
+        def place(records: Records) -> Round:
+            memo = self.memos[records is self.both.sql]
+            return placing.place(records, memo, epoch=self.both.epoch, at=float(self.clock), ask=lambda _: dict)
+
+        self.both.run(place, lambda done: (len(done.assignments), done.more, sorted(done.refused)))
+
+    def report(self) -> None:
+        """Let one to three agents report."""
+        reports = [self._report(node) for node in self.rng.sample(self.nodes, self.rng.randint(1, 3))]
+        blaming = self.rng.random() < 0.8
+
+        def apply(records: Records) -> apply_reports.Applied[Report]:
+            measures = self.memos[records is self.both.sql].measures
+            return apply_reports.apply(records, reports, measures, epoch=self.both.epoch, blaming=blaming)
+
+        self.both.run(apply, lambda a: (a.acknowledged, a.accepted, a.gaps, a.recalled, a.stopping, dict(a.ends), a.begun))
+
+    def stop(self) -> None:
+        """Stop and drain the jobs that are to."""
+
+        def stop(records: Records) -> stopping.Stopped:
+            stops, drains = records.stopping_jobs()
+            stopped = stopping.stop(records, stops, epoch=self.both.epoch) if stops else stopping.Stopped()
+            if drains:
+                draining.drain(records, drains, stopped, epoch=self.both.epoch)
+            stopped.draining = drains
+            return stopped
+
+        self.both.run(stop, lambda told: (told.cancels, told.recalls, told.draining, told.deprived, told.more))
+        self.both.run(stopping.unconfirmed_cancels, lambda told: told.cancels)
+
+    def wait(self) -> None:
+        """Let backoffs be over."""
+        rows.execute("UPDATE jobs_task SET not_before = not_before - interval '1000 seconds'")
+        rows.execute("UPDATE jobs_stage SET next_due = next_due - interval '1000 seconds'")
+        store = self.both.store
+        for key, task in store.tasks.items():
+            if task.not_before is not None:
+                store.tasks[key] = replace(task, not_before=task.not_before - 1000)
+        for record in store.stages.values():
+            if record.row.next_due is not None:
+                record.row.next_due -= 1000
+        self.both.run(lambda records: backoffs.release(records, epoch=self.both.epoch))
+
+    def silence(self) -> None:
+        """Let a node be silent for some time."""
+        node, seconds = self.rng.choice(self.nodes), self.rng.choice([0, 40, 70, 200])
+        Node.objects.filter(id=node).update(heard_at=timezone.now() - timedelta(seconds=seconds))
+        store = self.both.store
+        heard = rows.now().timestamp() - seconds
+        store.nodes[node] = replace(store.nodes[node], heard_at=heard)
+        self.both.run(lambda records: lost_nodes.watch(records, listening=1000.0, epoch=self.both.epoch))
+
+    def watch(self) -> None:
+        listening = self.rng.choice([1000.0, 1000.0, 65.0, 35.0, 5.0])
+        self.both.run(lambda records: lost_nodes.watch(records, listening=listening, epoch=self.both.epoch))
+
+    def begin_anew(self) -> None:
+        """Let an agent begin a new session."""
+        node = self.rng.choice(self.nodes)
+        cpus = self.rng.choice([1000, 2000, 2000, 4000])
+        self.both.register(self.both.store.nodes[node].name, cpus=cpus, mem=4096)
+        self.both.compare()
+
+    def give_up(self) -> None:
+        """Give up what an agent says that it does not have."""
+        node = self.rng.choice(self.nodes)
+        missing = {(a.stage, a.attempt): self._some(a.listed) for a in self._list(node) if self.rng.random() < 0.3}
+        session = self.both.store.nodes[node].session
+        self.both.run(lambda records: lost_nodes.give_up(records, node, session, missing, epoch=self.both.epoch))
+
+    def cancel(self) -> None:
+        if self.jobs:
+            self.both.cancel(self.rng.choice(self.jobs))
+
+    def drain(self) -> None:
+        if self.jobs:
+            self.both.drain(self.rng.choice(self.jobs))
+
+    def switch(self) -> None:
+        """Let operators change how jobs are chosen."""
+        store = self.both.store
+        store.allocation = self.rng.choice(["fifo", "lifo"])
+        Scheduler.objects.filter(id=1).update(allocation=store.allocation)
+        most = self.rng.choice([None, 1, 2])
+        JobType.objects.filter(name=KIND).update(max_running=most)
+        if (KIND, "1") in store.types:
+            store.types[KIND, "1"] = TypeRecord(max_running=most)
+
+    def forget(self) -> None:
+        """Let another leader go on, which remembers nothing."""
+        self.memos = {True: Memo(), False: Memo()}
+
+    def lead(self) -> None:
+        """Let a leader try whose epoch is over."""
+        for records in (self.both.sql, self.both.memory):
+            with pytest.raises(LeaseLost):
+                apply_reports.apply(records, [self._report(self.nodes[0])], Measures(), epoch=self.both.epoch - 1)
+        self.both.compare()
+
+    def _report(self, node: int) -> Report:
+        record = self.both.store.nodes[node]
+        number = record.last_report + self.rng.choice([1, 1, 1, 1, 1, 1, 1, 1, 0, 2])
+        report = Report(node, record.session or "none", number, pause=0, sent=100 * SECOND)
+        for assignment in self._list(node):
+            for index in assignment.listed:
+                if self.rng.random() < 0.5:
+                    self._tell(report, assignment, index)
+        if self.rng.random() < 0.1:
+            self._tell_nonsense(report)
+        return report
+
+    def _tell(self, report: Report, listed: AssignmentRow, index: int) -> None:
+        """Let an agent tell what became of a task on its list."""
+        task = {"stage": listed.stage, "attempt": listed.attempt, "index": index}
+        character, draw = self.character, self.rng.random()
+        if listed.recalled and draw < 0.7:
+            report.others.append(self._end(task, outcome="CANCELED", **{"class": None}))
+        elif draw < character.finished:
+            self._finish(report, listed, index)
+        elif draw < character.finished + character.failed:
+            report.others.append(self._failure(task))
+        elif draw < character.finished + character.failed + character.started and index not in listed.started:
+            report.starts.append([listed.stage, listed.attempt, [index], [97 * SECOND]])
+            report.updates.append({**task, "metrics": {"loss": 0.5}})
+        else:
+            report.returns.append([listed.stage, listed.attempt, [[index, index + 1]]])
+
+    def _finish(self, report: Report, listed: AssignmentRow, index: int) -> None:
+        """Let a task end with its result, or also with more to tell."""
+        ended, result = 99 * SECOND, self.rng.choice(self.character.results)
+        begun = ended - int(self.character.seconds * SECOND)
+        if self.rng.random() < 0.2:
+            task = {"stage": listed.stage, "attempt": listed.attempt, "index": index, "begun": begun, "ended": ended}
+            report.others.append({**task, "outcome": "FINISHED", "class": None, "exit_code": 0, "result": result})
+            return
+        group = Finished(listed.stage, listed.attempt)
+        group.add(index, begun, ended, result, self.rng.choice([0, 5]), None)
+        report.finished.append(group)
+
+    def _failure(self, task: dict[str, Any]) -> dict[str, Any]:
+        if self.rng.random() < self.character.unfit:
+            return self._end(task, outcome="FAILED", unfit="no interpreter", error="unfit", **{"class": "user_error"})
+        kind = self.rng.choice(self.character.classes)
+        return self._end(
+            task,
+            outcome="FAILED",
+            error=self.rng.choice(["it broke", BROKEN]),
+            exit_code=self.rng.choice([None, 1]),
+            **{"class": kind},
+        )
+
+    def _end(self, task: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {**task, "begun": self.rng.choice([None, 98 * SECOND]), "ended": 99 * SECOND, **more}
+
+    def _tell_nonsense(self, report: Report) -> None:
+        """Tell of tasks that stand elsewhere, of other attempts, and of none that there are."""
+        for _, listed in self.rng.sample(
+            sorted(self.both.store.assignments.items()), min(2, len(self.both.store.assignments))
+        ):
+            strange = replace(listed, attempt=listed.attempt + self.rng.choice([0, 1]), recalled=False)
+            for index in [*listed.listed.take(1)[0], 1000]:
+                self._tell(report, strange, index)
+
+    def _list(self, node: int) -> list[AssignmentRow]:
+        store = self.both.store
+        return [a for a in store.assignments.values() if a.node == node and a.session == store.nodes[node].session]
+
+    def _some(self, indexes: IndexSet) -> IndexSet:
+        return IndexSet.from_indexes(index for index in indexes if self.rng.random() < 0.5)
+
+
+def job(rng: Random, character: Character) -> JobSpec:
+    """Return a random job."""
+    while True:
+        try:
+            return from_data(
+                {
+                    "name": "random",
+                    "stages": list(stages(rng, character)),
+                    "retry": {"attempts": rng.choice([1, 2, 4]), "backoff": {"initial": rng.choice([0, 100]), "jitter": 0}},
+                    "max_failures": rng.choice([0, 2, 100]),
+                    "priority": rng.choice([1, 100]),
+                    **({"type": KIND} if rng.random() < 0.3 else {}),
+                    **({"disconnect_grace": 100} if rng.random() < 0.3 else {}),
+                }
+            )
+        except InvalidSpec:
+            continue
+
+
+def stages(rng: Random, character: Character) -> Iterator[dict[str, Any]]:
+    """Yield stages that need some of those before them."""
+    names: list[str] = []
+    for number in range(rng.randint(1, 5)):
+        stage: dict[str, Any] = {"name": f"s{number}", "python": f"bench.callables:c{number}"}
+        needs = rng.sample(names, min(len(names), rng.choice([0, 1, 1, 2])))
+        if needs and rng.random() < 0.2:
+            stage["foreach"] = {"from": needs[0]}
+        else:
+            stage["parallelism"] = rng.choice(character.sizes)
+            stage["gang"] = rng.random() < character.gangs and stage["parallelism"] < 4
+            stage["needs"] = [need(rng, name, character) for name in needs]
+        if rng.random() < 0.3:
+            stage["resources"] = {"cpus": rng.choice([0.5, 2])}
+        names.append(stage["name"])
+        yield stage
+
+
+def need(rng: Random, name: str, character: Character) -> dict[str, Any]:
+    draw = rng.random()
+    if draw < character.buffered:
+        return {"stage": name, "exchange": "pointwise", "buffer": rng.choice([1, 2, 4])}
+    if draw < character.buffered + character.pointwise:
+        return {"stage": name, "exchange": "pointwise"}
+    return {"stage": name}
