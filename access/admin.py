@@ -1,22 +1,24 @@
 """The admin of people: users with a role, tokens, lock-outs, and the audit of what was changed."""
 
+from copy import copy
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, User
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from access import audit, lockout, tokens
+from access import services
 from access.administering import ServiceAdmin
+from access.identifying import Identity
 from access.models import AuditEntry, Failures, Token
-from access.roles import PEOPLE, Role, grant, role_of
+from access.roles import PEOPLE, Role, role_of
 from access.site import admin_identity, is_admin
 
 ROLES = [(role.value, role.value) for role in PEOPLE]
@@ -48,6 +50,19 @@ class PersonForm(UserChangeForm):  # type: ignore[type-arg]
         if self.instance == self.asks and not stays:
             raise forms.ValidationError("Another admin has to do this: nobody can take the role or the login from himself.")
         return told
+
+
+class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """A new password for somebody."""
+
+    def __init__(self, *args: Any, by: Identity) -> None:
+        super().__init__(*args)
+        self.by = by
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001  Django's signature
+        user: User = self.user
+        services.change_password(self.by, user, super().save)
+        return user
 
 
 @admin.register(User)
@@ -83,27 +98,21 @@ class PersonAdmin(ServiceAdmin, UserAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
         role = Role(form.cleaned_data["role"])
-        # A superuser is an admin whatever the groups say.
-        obj.is_superuser = obj.is_superuser and role is Role.ADMIN
-        obj.save()
-        grant(obj, role)
+        if change:
+            changed = [str(form.fields[name].label or name) for name in form.changed_data]
+            services.change_user(_by(request), obj, role, changed)
+        else:
+            services.create_user(_by(request), obj, role)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
-
-    def log_addition(self, request: HttpRequest, object: User, message: Any) -> Any:
-        _record(request, "user.create", object, role=role_of(object))
-        return super().log_addition(request, object, message)
-
-    def log_change(self, request: HttpRequest, object: User, message: Any) -> Any:
-        fields = [name for each in message for name in each.get("changed", {}).get("fields", ())]
-        _record(request, "user.change", object, changed=fields, role=role_of(object), active=object.is_active)
-        return super().log_change(request, object, message)
+        # Of a copy, since the form is to know who asks, and others may ask at the same time.
+        own = copy(self)
+        own.change_password_form = partial(NewPasswordForm, by=_by(request))
+        return UserAdmin.user_change_password(own, request, id, form_url)
 
     @admin.action(description="Let in again: forget wrong passwords")
     def let_in(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
-        self.perform(request, chosen, "user.let_in", lambda user: lockout.forget([user.username]))
+        self.perform(request, chosen, "user.let_in", services.let_in)
 
 
 class NewTokenForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -145,9 +154,10 @@ class TokenAdmin(ServiceAdmin):
         return super().get_readonly_fields(request, obj) if obj else []
 
     def save_model(self, request: Any, obj: Token, form: Any, change: Any) -> None:
-        made, request.made_token = tokens.create(obj.name, role=Role(obj.role), owner=obj.owner, expires_at=obj.expires_at)
+        made, request.made_token = services.create_token(
+            _by(request), obj.name, role=Role(obj.role), owner=obj.owner, expires_at=obj.expires_at
+        )
         obj.pk = made.pk
-        _record(request, "token.create", obj.pk, name=obj.name, role=obj.role)
 
     def response_add(self, request: Any, obj: Token, post_url_continue: Any = None) -> HttpResponse:
         """Show the token on the answer itself: a message would keep it in a cookie or a session."""
@@ -157,11 +167,7 @@ class TokenAdmin(ServiceAdmin):
 
     @admin.action(description="Revoke: no request with it passes any more")
     def revoke(self, request: HttpRequest, chosen: QuerySet[Token]) -> None:
-        for token in list(chosen):
-            self.perform(request, [token], "token.delete", _delete, name=token.name, role=token.role)
-
-    def audited_as(self, row: Token) -> str:
-        return str(row.pk)
+        self.perform(request, chosen, "token.delete", lambda by, token: services.delete_token(by, token.pk))
 
 
 @admin.register(Failures)
@@ -184,12 +190,7 @@ class AuditAdmin(ServiceAdmin):
     list_per_page = 50
 
 
-def _delete(token: Token) -> None:
-    """Delete a token by its key, which the audit still asks the instance for."""
-    Token.objects.filter(pk=token.pk).delete()
-
-
-def _record(request: HttpRequest, action: str, target: object, **details: Any) -> None:
+def _by(request: HttpRequest) -> Identity:
     identity = admin_identity(request)
     assert identity is not None, "the site lets nobody else pass"
-    audit.record(identity, action, target, **details)
+    return identity

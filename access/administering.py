@@ -1,4 +1,4 @@
-"""What the admins of all apps share: rows that services own, and actions that call services, each with an audit row."""
+"""What the admins of all apps share: rows that services own, and actions that are commands."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from access import audit
+from access.identifying import Identity
 from access.site import admin_identity, is_admin
 from switchyard.scheduling.errors import SwitchyardError
 
@@ -31,10 +30,6 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     editable: Sequence[str] = ()
     show_full_result_count = False
-
-    def audited_as(self, row: Any) -> str:
-        """Return how the audit names a row."""
-        return str(row)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         own = [field.name for field in self.model._meta.fields if field.name not in self.editable]
@@ -56,29 +51,15 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def perform(
-        self, request: HttpRequest, chosen: Iterable[Model], action: str, change: Callable[[Any], object], **details: Any
+        self, request: HttpRequest, chosen: Iterable[Model], action: str, change: Callable[[Identity, Any], object]
     ) -> None:
-        """Change each of the chosen rows through a service, with its audit row; say what went wrong with which."""
+        """Change each of the chosen rows by a command; say what went wrong with which."""
         identity = admin_identity(request)
         assert identity is not None, "the site lets nobody else pass"
         done = 0
         for row in chosen:
             try:
-                with transaction.atomic():
-                    change(row)
-                    audit.record(identity, action, self.audited_as(row), **details)
-                done += 1
-            except SwitchyardError as error:
-                self.message_user(request, f"{row}: {error}", messages.ERROR)
-        if done:
-            self.message_user(request, f"Done: {action} of {done:,}.", messages.SUCCESS)
-
-    def command(self, request: HttpRequest, chosen: Iterable[Model], action: str, change: Callable[[Any], object]) -> None:
-        """Change each of the chosen rows by a command; say what went wrong with which."""
-        done = 0
-        for row in chosen:
-            try:
-                change(row)
+                change(identity, row)
                 done += 1
             except SwitchyardError as error:
                 self.message_user(request, f"{row}: {error}", messages.ERROR)

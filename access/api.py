@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from access import audit, tokens
+from access import services
 from access.drf import Ruled, identity_of
 from access.models import AuditEntry, Token
 from access.roles import PEOPLE, Role, role_of
@@ -128,11 +127,9 @@ class TokenViewSet(Ruled, GenericViewSet[Any]):
         wanted.is_valid(raise_exception=True)
         told = wanted.validated_data
         owner = _owner(told.get("owner"))
-        with transaction.atomic():
-            token, secret = tokens.create(
-                told["name"], role=Role(told["role"]), owner=owner, expires_at=told.get("expires_at")
-            )
-            audit.record(identity_of(request), "token.create", token.id, name=token.name, role=token.role)
+        token, secret = services.create_token(
+            identity_of(request), told["name"], role=Role(told["role"]), owner=owner, expires_at=told.get("expires_at")
+        )
         shown = {
             "id": token.id,
             "name": token.name,
@@ -147,15 +144,8 @@ class TokenViewSet(Ruled, GenericViewSet[Any]):
 
     def destroy(self, request: Request, token: str) -> Response:
         """Revoke a token."""
-        no_token = NotFound(f"There is no token {token:.20}.")
-        if int(token) > LARGEST_ID:
-            raise no_token
-        with transaction.atomic():
-            found = Token.objects.select_for_update().filter(id=int(token)).first()
-            if found is None:
-                raise no_token
-            audit.record(identity_of(request), "token.delete", found.id, name=found.name, role=found.role)
-            found.delete()
+        if int(token) > LARGEST_ID or not services.delete_token(identity_of(request), int(token)):
+            raise NotFound(f"There is no token {token:.20}.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

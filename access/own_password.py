@@ -2,16 +2,16 @@
 
 from typing import Any
 
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.mixins import UserPassesTestMixin
 from django.contrib.auth.views import PasswordChangeDoneView, PasswordChangeView, redirect_to_login
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse_lazy
 from django.views.generic.base import ContextMixin
 
-from access import audit, passwords
+from access import passwords, services
 from access.identifying import identify
 from access.passwords import LockedOut
 from access.roles import Role
@@ -69,9 +69,9 @@ class OwnPasswordPage(_OwnPage, PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         identity = identify(self.request)
         assert identity is not None, "nobody else passes"
-        with transaction.atomic():
-            audit.record(identity, "user.change", identity.name, changed=["password"])
-            return super().form_valid(form)
+        services.change_own_password(identity, form.save)
+        update_session_auth_hash(self.request, form.user)
+        return HttpResponseRedirect(self.get_success_url())
 
 
 class PasswordChangedPage(_OwnPage, PasswordChangeDoneView):

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from access.administering import ServiceAdmin, ask_reason
-from access.site import admin_identity
+from access.identifying import Identity
 from jobs.commands import admission, control
 from jobs.drawing import job_graph
 from jobs.models import Job, JobType
@@ -60,28 +60,18 @@ class JobTypeAdmin(ServiceAdmin):
             request,
             chosen,
             "job_type.pause",
-            lambda row: control.set_job_type(row.name, row.version, paused=True, pause_reason=reason),
-            reason=reason,
+            lambda by, row: control.pause_job_type(by, row.name, row.version, reason),
         )
         return None
 
     @admin.action(description="Resume")
     def resume(self, request: HttpRequest, chosen: QuerySet[JobType]) -> None:
-        self.perform(
-            request,
-            chosen,
-            "job_type.resume",
-            lambda row: control.set_job_type(row.name, row.version, paused=False, pause_reason=""),
-        )
+        self.perform(request, chosen, "job_type.resume", lambda by, row: control.resume_job_type(by, row.name, row.version))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         chosen = {name: form.cleaned_data[name] for name in form.changed_data}
         self.perform(
-            request,
-            [obj],
-            "job_type.set",
-            lambda row: control.set_job_type(row.name, row.version, **chosen),
-            **chosen,
+            request, [obj], "job_type.set", lambda by, row: control.set_job_type(by, row.name, row.version, **chosen)
         )
 
 
@@ -122,9 +112,6 @@ class JobAdmin(ServiceAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
 
-    def audited_as(self, row: Job) -> str:
-        return str(row.pk)
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Leave out the description, which a list does not show and which may be megabytes."""
         found: QuerySet[Job] = super().get_queryset(request)
@@ -164,33 +151,28 @@ class JobAdmin(ServiceAdmin):
 
     @admin.action(description="Cancel: stop what runs, start nothing more")
     def cancel(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
-        name = _by(request).name
-        self.perform(request, chosen, "job.cancel", lambda job: _cancel(job, by=name))
+        self.perform(request, chosen, "job.cancel", _cancel)
 
     @admin.action(description="Retry: run again what did not finish, as a new job")
     def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
         made: list[UUID] = []
         key = request.headers.get("Idempotency-Key")
-        self.command(
+        self.perform(
             request,
             chosen,
             "job.retry",
-            lambda job: made.append(admission.retry(_by(request), job.id, admission.id_alone, key=key).shown),
+            lambda by, job: made.append(admission.retry(by, job.id, admission.id_alone, key=key).shown),
         )
         if made:
             numbers = Job.objects.filter(id__in=made).order_by("number").values_list("number", flat=True)
             self.message_user(request, f"New jobs: {', '.join(map(str, numbers))}.", messages.SUCCESS)
 
 
-def _cancel(job: Job, *, by: str) -> None:
+def _cancel(by: Identity, job: Job) -> None:
     """Cancel a job; raises services.NothingToCancel where a program would only be told how the job stands."""
-    after = JobState(control.cancel(job.id, by=by).state)
+    after = JobState(control.cancel(by, job.id).state)
     if after in JOB_ENDS or job.state == JobState.CANCELING:
         raise control.NothingToCancel(f"it was {after.name} already, and is left as it is.")
-
-
-def _by(request: HttpRequest) -> Any:
-    return admin_identity(request)
 
 
 def _stages(job: Any) -> list[dict[str, Any]]:

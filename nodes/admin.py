@@ -49,9 +49,6 @@ class SchedulerAdmin(RememberedAdmin):
     list_display = ("name", "paused", "pause_reason", "strategy", "allocation", "updated_at")
     actions = ("pause", "resume")
 
-    def audited_as(self, row: Scheduler) -> str:
-        return "scheduler"
-
     @admin.display(description="scheduler")
     def name(self, row: Scheduler) -> str:
         return "The scheduler"
@@ -61,16 +58,21 @@ class SchedulerAdmin(RememberedAdmin):
         reason = ask_reason(self, request, chosen, action="pause", title="Pause the scheduler")
         if not isinstance(reason, str):
             return reason
-        self.perform(request, chosen, "scheduler.change", lambda _: services.pause_scheduler(reason), paused=True)
+        self.perform(
+            request,
+            chosen,
+            "scheduler.change",
+            lambda by, _: services.change_scheduler(by, paused=True, pause_reason=reason),
+        )
         return None
 
     @admin.action(description="Resume: start tasks again")
     def resume(self, request: HttpRequest, chosen: QuerySet[Scheduler]) -> None:
-        self.perform(request, chosen, "scheduler.change", lambda _: services.resume_scheduler(), paused=False)
+        self.perform(request, chosen, "scheduler.change", lambda by, _: services.change_scheduler(by, paused=False))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         chosen = {name: form.cleaned_data[name] for name in form.changed_data}
-        self.perform(request, [obj], "scheduler.change", lambda _: services.set_policy(**chosen), **chosen)
+        self.perform(request, [obj], "scheduler.change", lambda by, _: services.change_scheduler(by, **chosen))
 
 
 class NodeStateFilter(admin.SimpleListFilter):
@@ -131,7 +133,7 @@ class NodeAdmin(RememberedAdmin):
         reason = ask_reason(self, request, chosen, action="pause", title="Pause nodes")
         if not isinstance(reason, str):
             return reason
-        self.perform(request, chosen, "node.pause", lambda node: services.pause(node.id, reason), reason=reason)
+        self.perform(request, chosen, "node.pause", lambda by, node: services.pause(by, node.id, reason))
         return None
 
     @admin.action(description="Drain: let run empty")
@@ -139,29 +141,29 @@ class NodeAdmin(RememberedAdmin):
         reason = ask_reason(self, request, chosen, action="drain", title="Drain nodes")
         if not isinstance(reason, str):
             return reason
-        self.perform(request, chosen, "node.drain", lambda node: services.drain(node.id, reason), reason=reason)
+        self.perform(request, chosen, "node.drain", lambda by, node: services.drain(by, node.id, reason))
         return None
 
     @admin.action(description="Resume: take work again")
     def resume(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
-        self.perform(request, chosen, "node.resume", lambda node: services.resume(node.id))
+        self.perform(request, chosen, "node.resume", lambda by, node: services.resume(by, node.id))
 
     @admin.action(description="Deactivate: take out of the cluster")
     def deactivate(self, request: HttpRequest, chosen: QuerySet[Node]) -> HttpResponse | None:
         reason = ask_reason(self, request, chosen, action="deactivate", title="Deactivate nodes")
         if not isinstance(reason, str):
             return reason
-        self.perform(request, chosen, "node.deactivate", lambda node: services.deactivate(node.id, reason), reason=reason)
+        self.perform(request, chosen, "node.deactivate", lambda by, node: services.deactivate(by, node.id, reason))
         return None
 
     @admin.action(description="Activate: take back into the cluster")
     def activate(self, request: HttpRequest, chosen: QuerySet[Node]) -> None:
-        self.perform(request, chosen, "node.activate", lambda node: services.activate(node.id))
+        self.perform(request, chosen, "node.activate", lambda by, node: services.activate(by, node.id))
 
     @admin.action(description="Delete: forget what is gone for ever")
     def remove(self, request: HttpRequest, chosen: QuerySet[Node]) -> HttpResponse | None:
         reason = ask_reason(self, request, chosen, action="remove", title="Delete nodes")
         if not isinstance(reason, str):
             return reason
-        self.perform(request, chosen, "node.delete", lambda node: services.delete(node.id, reason), reason=reason)
+        self.perform(request, chosen, "node.delete", lambda by, node: services.delete(by, node.id, reason))
         return None

@@ -1,10 +1,8 @@
 """Nodes: list, look, and what operators do to them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import django_filters
-from django.db import transaction
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -14,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from access import audit
 from access.drf import Ruled, identity_of
 from access.reasons import ReasonSerializer, reason_of
 from access.roles import Role
@@ -106,10 +103,7 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
 
     def destroy(self, request: Request, node: str) -> Response:
         """Delete a node that is gone for ever; what ran there keeps its name."""
-        found = _found(node)
-        with transaction.atomic():
-            services.delete(found["id"])
-            audit.record(identity_of(request), "node.delete", found["name"])
+        services.delete(identity_of(request), _found(node)["id"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=ReasonSerializer)
@@ -117,33 +111,33 @@ class NodeViewSet(Ruled, GenericViewSet[Any]):
     def pause(self, request: Request, node: str) -> Response:
         """Start nothing more on a node; what runs goes on."""
         reason = reason_of(request)
-        return _change(request, node, "pause", lambda id_: services.pause(id_, reason), reason=reason)
+        return _shown(services.pause(identity_of(request), _found(node)["id"], reason))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, node: str) -> Response:
         """Let a node that was paused or drained take work again."""
-        return _change(request, node, "resume", services.resume)
+        return _shown(services.resume(identity_of(request), _found(node)["id"]))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def drain(self, request: Request, node: str) -> Response:
         """Let a node run empty."""
         reason = reason_of(request)
-        return _change(request, node, "drain", lambda id_: services.drain(id_, reason), reason=reason)
+        return _shown(services.drain(identity_of(request), _found(node)["id"], reason))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def deactivate(self, request: Request, node: str) -> Response:
         """Take a node out of the cluster; the reason goes into its history."""
         reason = reason_of(request)
-        return _change(request, node, "deactivate", lambda id_: services.deactivate(id_, reason), reason=reason)
+        return _shown(services.deactivate(identity_of(request), _found(node)["id"], reason))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, node: str) -> Response:
         """Take a node back."""
-        return _change(request, node, "activate", services.activate)
+        return _shown(services.activate(identity_of(request), _found(node)["id"]))
 
 
 def _found(key: str) -> dict[str, Any]:
@@ -153,9 +147,5 @@ def _found(key: str) -> dict[str, Any]:
     return shown
 
 
-def _change(request: Request, key: str, did: str, change: Callable[[int], Node], **details: str) -> Response:
-    node = _found(key)
-    with transaction.atomic():
-        change(node["id"])
-        audit.record(identity_of(request), f"node.{did}", node["name"], **details)
-    return Response(NodeSerializer(_found(str(node["id"]))).data)
+def _shown(node: Node) -> Response:
+    return Response(NodeSerializer(_found(str(node.id))).data)

@@ -10,6 +10,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from access.commands import Done, command
+from access.identifying import Identity
 from database import rows
 from nodes import conditions, events, generations, oversold
 from nodes.conditions import BROKER_AWAY, DEAF
@@ -117,106 +119,111 @@ def hear(node: int, session: str, figures: Mapping[str, Any]) -> bool:
     return bool(heard)
 
 
-def pause(id_: int, reason: str) -> Node:
+@command("node.pause")
+def pause(by: Identity, id_: int, reason: str) -> Done[Node]:
     """Start nothing more on a node; what runs goes on."""
-    return _change(id_, "paused", reason, paused=True, pause_reason=reason)
+    return Done(*_changed(id_, "paused", reason, paused=True, pause_reason=reason), {"reason": reason})
 
 
-def resume(id_: int) -> Node:
+@command("node.resume")
+def resume(by: Identity, id_: int) -> Done[Node]:
     """Let a node that was paused or drained take work again."""
-    return _change(id_, "resumed", paused=False, draining=False, pause_reason="")
+    return Done(*_changed(id_, "resumed", paused=False, draining=False, pause_reason=""))
 
 
-def drain(id_: int, reason: str) -> Node:
+@command("node.drain")
+def drain(by: Identity, id_: int, reason: str) -> Done[Node]:
     """Let a node run empty."""
-    return _change(id_, "drained", reason, draining=True, pause_reason=reason)
+    return Done(*_changed(id_, "drained", reason, draining=True, pause_reason=reason), {"reason": reason})
 
 
-def explain_pause(id_: int, reason: str) -> Node:
+@command("node.explain")
+def explain_pause(by: Identity, id_: int, reason: str) -> Done[Node]:
     """Say why a node is paused, or will be."""
-    return _change(id_, "explained", reason, pause_reason=reason)
+    return Done(*_changed(id_, "explained", reason, pause_reason=reason), {"reason": reason})
 
 
-def deactivate(id_: int, reason: str = "") -> Node:
+@command("node.deactivate")
+def deactivate(by: Identity, id_: int, reason: str = "") -> Done[Node]:
     """Take a node out of the cluster, with its history kept."""
-    return _change(id_, "deactivated", reason, active=False, deactivated_at=timezone.now())
+    return Done(*_changed(id_, "deactivated", reason, active=False, deactivated_at=timezone.now()), {"reason": reason})
 
 
-def activate(id_: int) -> Node:
+@command("node.activate")
+def activate(by: Identity, id_: int) -> Done[Node]:
     """Take a node back."""
-    return _change(id_, "activated", active=True, deactivated_at=None)
+    return Done(*_changed(id_, "activated", active=True, deactivated_at=None))
 
 
-def delete(id_: int, reason: str = "") -> None:
+@command("node.delete")
+def delete(by: Identity, id_: int, reason: str = "") -> Done[None]:
     """Forget a node that is gone for ever; what it did keeps its name, which its history holds.
 
     Raises StillThere while it has a session. Only the leader ends one, with all that stood on the node's list in the same
     transaction (jobs.leader.lost_nodes), and gives nothing to a node without one: so none of its tasks is outstanding.
     """
-    with transaction.atomic():
-        node = Node.objects.select_for_update().filter(id=id_).first()
-        if node is None:
-            raise NoSuchNode(f"There is no node {id_}.")
-        if node.session or node.resources.filter(held__gt=0).exists():
-            raise StillThere
-        give_reason(node, reason)
-        node.delete()
-        events.record([events.Told("node_deleted", _because(f"The node {node.name} was deleted", reason), node=id_)])
+    node = _locked(id_)
+    if node.session or node.resources.filter(held__gt=0).exists():
+        raise StillThere
+    give_reason(node, reason)
+    node.delete()
+    events.record([events.Told("node_deleted", _because(f"The node {node.name} was deleted", reason), node=id_)])
+    return Done(None, node.name, {"reason": reason} if reason else {})
 
 
-def pause_scheduler(reason: str) -> Scheduler:
-    """Start nothing more anywhere; what runs goes on."""
-    with transaction.atomic():
-        scheduler = _scheduler("paused", reason, paused=True, pause_reason=reason)
+@command("scheduler.change")
+def change_scheduler(
+    by: Identity, /, *, paused: bool | None = None, pause_reason: str | None = None, **policy: str | int
+) -> Done[Scheduler]:
+    """Pause the scheduler or let it go on, and choose how it works.
+
+    Paused, it starts nothing more anywhere; what runs goes on. `policy` says how tasks are placed (`strategy`), how room is
+    divided among jobs (`allocation`), what is logged, and so on.
+    """
+    scheduler = Scheduler.objects.select_for_update().get_or_create(id=1)[0]
+    if paused:
+        _switch(scheduler, "paused", pause_reason or "", paused=True)
         Node.objects.update(pause_epoch=F("pause_epoch") + 1)
-    return scheduler
+    elif paused is False:
+        _switch(scheduler, "resumed", paused=False)
+    if policy:
+        _save(scheduler, policy)
+    asked = {"paused": paused, "pause_reason": pause_reason}
+    changes = {name: value for name, value in asked.items() if value is not None} | policy
+    return Done(scheduler, "scheduler" if changes else None, changes)
 
 
-def resume_scheduler() -> Scheduler:
-    """Start tasks again."""
-    return _scheduler("resumed", paused=False, pause_reason="")
+def _changed(id_: int, did: str, reason: str = "", **fields: Any) -> tuple[Node, str]:
+    """Change a node, and return it with its name."""
+    node = _locked(id_)
+    for field, value in fields.items():
+        setattr(node, field, value)
+    node.pause_epoch += 1
+    node.changed_at = timezone.now()
+    give_reason(node, reason)
+    node.save(update_fields=[*fields, "pause_epoch", "changed_at"])
+    events.record([events.Told(f"node_{did}", _because(f"The node was {did}", reason), node=node.id)])
+    return node, node.name
 
 
-def set_policy(**chosen: str | int | None) -> Scheduler:
-    """Choose how tasks are placed (`strategy`), how room is divided among jobs (`allocation`), what is logged, and so on."""
-    with transaction.atomic():
-        scheduler = _locked_scheduler()
-        for field, value in chosen.items():
-            if value is not None:
-                setattr(scheduler, field, value)
-        scheduler.save()
-    return scheduler
-
-
-def _change(id_: int, did: str, reason: str = "", **fields: Any) -> Node:
-    with transaction.atomic():
-        node = Node.objects.select_for_update().filter(id=id_).first()
-        if node is None:
-            raise NoSuchNode(f"There is no node {id_}.")
-        for field, value in fields.items():
-            setattr(node, field, value)
-        node.pause_epoch += 1
-        node.changed_at = timezone.now()
-        give_reason(node, reason)
-        node.save(update_fields=[*fields, "pause_epoch", "changed_at"])
-        events.record([events.Told(f"node_{did}", _because(f"The node was {did}", reason), node=node.id)])
+def _locked(id_: int) -> Node:
+    node = Node.objects.select_for_update().filter(id=id_).first()
+    if node is None:
+        raise NoSuchNode(f"There is no node {id_}.")
     return node
 
 
-def _scheduler(did: str, reason: str = "", **fields: Any) -> Scheduler:
-    with transaction.atomic():
-        scheduler = _locked_scheduler()
-        for field, value in fields.items():
-            setattr(scheduler, field, value)
-        scheduler.pause_epoch += 1
-        give_reason(scheduler, reason)
-        scheduler.save()
-        events.record([events.Told(f"scheduler_{did}", _because(f"The scheduler was {did}", reason))])
-    return scheduler
+def _switch(scheduler: Scheduler, did: str, reason: str = "", *, paused: bool) -> None:
+    scheduler.pause_epoch += 1
+    give_reason(scheduler, reason)
+    _save(scheduler, {"paused": paused, "pause_reason": reason})
+    events.record([events.Told(f"scheduler_{did}", _because(f"The scheduler was {did}", reason))])
 
 
-def _locked_scheduler() -> Scheduler:
-    return Scheduler.objects.select_for_update().get_or_create(id=1)[0]
+def _save(scheduler: Scheduler, changes: Mapping[str, object]) -> None:
+    for field, value in changes.items():
+        setattr(scheduler, field, value)
+    scheduler.save()
 
 
 def _because(text: str, reason: str) -> str:

@@ -6,6 +6,8 @@ import shlex
 from django.conf import settings
 from django.db import transaction
 
+from access.commands import Done, command
+from access.identifying import Identity
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 
@@ -14,13 +16,14 @@ class NotFromHere(SwitchyardError):
     """This installation is stopped where it was started, not from here."""
 
 
-def shut_down(*, by: str) -> None:
+@command("cluster.shutdown")
+def shut_down(by: Identity) -> Done[None]:
     """Stop everything: agents end what runs within their grace and take nothing more, then the servers go."""
     if not settings.SHUTDOWN_COMMAND:
         raise NotFromHere
-    with transaction.atomic():
-        events.record([events.Told("shutdown", f"The installation is shut down, as {by} asked.")])
-        transaction.on_commit(_run)
+    events.record([events.Told("shutdown", f"The installation is shut down, as {by.name} asked.")])
+    transaction.on_commit(_run)
+    return Done(None, "cluster")
 
 
 def _run() -> None:

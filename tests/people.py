@@ -7,8 +7,8 @@ from access.identifying import Identity
 from access.roles import Role, grant
 
 PASSWORD = "correct horse battery"
-#: Somebody who has no row, and whose jobs no quota counts.
-ANN = Identity(User(username="ann"), Role.OPERATOR, "token")
+#: People who have no rows, and whose jobs no quota counts.
+ANN, ADA = (Identity(User(username=name), Role.OPERATOR, "token") for name in ("ann", "ada"))
 
 
 def user_in(role: Role | None) -> User:

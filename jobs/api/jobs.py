@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
@@ -15,16 +14,17 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
-from access import audit
 from access.drf import Ruled, identity_of
 from access.roles import Role
 from database import rows
+from database.snapshots import one_snapshot
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
 from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer, shaped
 from jobs.commands import admission, control
 from jobs.drawing import job_graph
+from jobs.models import Job
 from jobs.reading import jobs
 from jobs.reading.explanations import explain_job
 from jobs.reading.results import results_by_stage
@@ -84,31 +84,19 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, job: str) -> Response:
         """Ask a job to stop; one that has ended is left as it is."""
-        id_ = found_job(job)
-        with transaction.atomic():
-            after = control.cancel(id_, by=identity_of(request).name)
-            audit.record(identity_of(request), "job.cancel", id_)
-        return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
+        return _after(control.cancel(identity_of(request), found_job(job)))
 
     @extend_schema(request=None, responses={202: JobInFullSerializer})
     @action(detail=True, methods=["post"])
     def release(self, request: Request, job: str) -> Response:
         """Let a job go on that is held; one that is not, or has ended, is left as it is."""
-        id_ = found_job(job)
-        with transaction.atomic():
-            after = control.release(id_, by=identity_of(request).name)
-            audit.record(identity_of(request), "job.release", id_)
-        return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
+        return _after(control.release(identity_of(request), found_job(job)))
 
     @extend_schema(request=None, responses={202: JobInFullSerializer})
     @action(detail=True, methods=["post"])
     def drain(self, request: Request, job: str) -> Response:
         """Let a job end early: nothing more begins at its sources; one that has ended is left as it is."""
-        id_ = found_job(job)
-        with transaction.atomic():
-            after = control.drain(id_, by=identity_of(request).name)
-            audit.record(identity_of(request), "job.drain", id_)
-        return Response(_in_full(id_), status.HTTP_200_OK if after.ended_at else status.HTTP_202_ACCEPTED)
+        return _after(control.drain(identity_of(request), found_job(job)))
 
     @extend_schema(request=None, responses={201: JobInFullSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"])
@@ -119,10 +107,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
 
     def destroy(self, request: Request, job: str) -> Response:
         """Delete a job that has ended."""
-        id_ = found_job(job)
-        with transaction.atomic():
-            control.delete(id_, by=identity_of(request).name)
-            audit.record(identity_of(request), "job.delete", id_)
+        control.delete(identity_of(request), found_job(job))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses=JobSerializer)
@@ -171,8 +156,12 @@ def _answer(request: Request, admitted: admission.Admitted[dict[str, Any]]) -> R
     return Response(shown, code, headers={"Location": location})
 
 
+def _after(job: Job) -> Response:
+    return Response(_in_full(job.id), status.HTTP_200_OK if job.ended_at else status.HTTP_202_ACCEPTED)
+
+
 def _in_full(id_: UUID) -> dict[str, Any]:
-    with rows.together():
+    with one_snapshot(), rows.together():
         return _ask_in_full(id_)()
 
 

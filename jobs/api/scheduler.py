@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from access import audit
 from access.drf import Ruled, identity_of
 from access.reasons import LONGEST
 from access.roles import Role
@@ -70,21 +68,9 @@ class SchedulerView(Ruled, APIView):
         """Pause or resume the scheduler, or choose its rules."""
         given = ChangesSerializer(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
-        changes = given.validated_data
-        with transaction.atomic():
-            _change(**changes)
-            audit.record(identity_of(request), "scheduler.change", "scheduler", **changes)
-            transaction.on_commit(hint)
+        services.change_scheduler(identity_of(request), **given.validated_data)
+        hint()
         return Response(_shown())
-
-
-def _change(*, paused: bool | None = None, pause_reason: str = "", **policy: str | int) -> None:
-    if paused:
-        services.pause_scheduler(pause_reason)
-    elif paused is False:
-        services.resume_scheduler()
-    if policy:
-        services.set_policy(**policy)
 
 
 def _shown() -> Any:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, Q
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -11,12 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from access import audit
 from access.drf import Ruled, identity_of
 from access.reasons import ReasonSerializer, reason_of
 from access.roles import Role
 from jobs.api.serializers import JobTypeSerializer, LimitSerializer
-from jobs.commands.control import set_job_type
+from jobs.commands.control import limit_job_type, pause_job_type, resume_job_type
 from jobs.models import JobType
 
 _RUNNING = Count("jobs", Q(jobs__started_at__isnull=False, jobs__ended_at__isnull=True))
@@ -52,30 +50,31 @@ class JobTypeViewSet(Ruled, GenericViewSet[Any]):
         """Limit how many jobs of a type may run at once."""
         given = LimitSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        return self._change(request, type, "limit", **given.validated_data)
+        limit_job_type(identity_of(request), *_named(type), **given.validated_data)
+        return Response(self._shown(type))
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, type: str) -> Response:
         """Start no more tasks of jobs of this type."""
-        return self._change(request, type, "pause", paused=True, pause_reason=reason_of(request))
+        pause_job_type(identity_of(request), *_named(type), reason_of(request))
+        return Response(self._shown(type))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, type: str) -> Response:
         """Start tasks of jobs of this type again."""
-        return self._change(request, type, "resume", paused=False, pause_reason="")
-
-    def _change(self, request: Request, type: str, did: str, **changes: Any) -> Response:
-        name, _, version = type.partition(":")
-        with transaction.atomic():
-            set_job_type(name, version, **changes)
-            audit.record(identity_of(request), f"job_type.{did}", type, **changes)
+        resume_job_type(identity_of(request), *_named(type))
         return Response(self._shown(type))
 
     def _shown(self, type: str) -> Any:
-        name, _, version = type.partition(":")
+        name, version = _named(type)
         row = self.get_queryset().filter(name=name, version=version).first()
         if row is None:
             raise NotFound(f"There is no job type {type:.60}.")
         return JobTypeSerializer(row).data
+
+
+def _named(type: str) -> tuple[str, str]:
+    name, _, version = type.partition(":")
+    return name, version

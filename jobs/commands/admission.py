@@ -13,6 +13,7 @@ from psycopg.errors import UniqueViolation
 from access import audit
 from access.identifying import Identity
 from database import rows
+from database.snapshots import one_snapshot
 from jobs.commands import control
 from jobs.commands.idempotency import Repeat, digest, made_before
 from jobs.commands.retry import reuse
@@ -101,9 +102,8 @@ def _once(by: Identity, repeat: Repeat | None, make: Callable[[], rows.Answer[T]
 
 
 def _again(id_: UUID, show: Show[T]) -> Admitted[T]:
-    with rows.together():
-        shown = show(id_)
-    return Admitted(shown(), is_new=False)
+    with one_snapshot(), rows.together():
+        return Admitted(show(id_)(), is_new=False)
 
 
 def _stored_again(by: Identity, id_: UUID, repeat: Repeat | None) -> UUID:

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from access.commands import Done, command
+from access.identifying import Identity
 from artifacts.storage import storage
 from database import rows
 from jobs.commands.submit import hint
@@ -36,56 +38,51 @@ class NothingToRetry(SwitchyardError):
     """The job finished: there is nothing to retry."""
 
 
-def cancel(id_: UUID, *, by: str) -> Job:
-    """Ask a job to stop. A job that has ended or stops already is left as it is."""
-    with transaction.atomic():
-        job = locked(id_)
-        if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
-            job.state, job.error, job.held_reason = JobState.CANCELING, job.error or f"canceled by {by}", ""
-            job.save(update_fields=["state", "error", "held_reason"])
-            events.record([events.Told("job_canceling", f"The job was canceled by {by}.", job.id)])
-            transaction.on_commit(lambda: hint(Hint.STOP))
-        elif job.held_reason:
-            return release(id_, by=by)
-    return job
+@command("job.cancel")
+def cancel(by: Identity, id_: UUID) -> Done[Job]:
+    """Ask a job to stop. A job that has ended or stops already is left as it is, but for what holds it."""
+    job = locked(id_)
+    if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
+        job.state, job.error, job.held_reason = JobState.CANCELING, job.error or f"canceled by {by.name}", ""
+        job.save(update_fields=["state", "error", "held_reason"])
+        events.record([events.Told("job_canceling", f"The job was canceled by {by.name}.", job.id)])
+        transaction.on_commit(lambda: hint(Hint.STOP))
+        return Done(job, job.id)
+    return _released(by, job)
 
 
-def release(id_: UUID, *, by: str) -> Job:
+@command("job.release")
+def release(by: Identity, id_: UUID) -> Done[Job]:
     """Let a job go on that is held. One that is not is left as it is; if the same happens again, it is held again."""
-    with transaction.atomic():
-        job = locked(id_)
-        if job.held_reason:
-            job.held_reason = ""
-            job.save(update_fields=["held_reason"])
-            events.record([events.Told("job_released", f"The job was released by {by}.", job.id)])
-            transaction.on_commit(lambda: hint(Hint.STOP))
-    return job
+    return _released(by, locked(id_))
 
 
-def drain(id_: UUID, *, by: str) -> Job:
+@command("job.drain")
+def drain(by: Identity, id_: UUID) -> Done[Job]:
     """Let a job end early: nothing more begins at its sources, the rest is worked off. One that has ended stays as it is."""
-    with transaction.atomic():
-        job = locked(id_)
-        if job.state not in JOB_ENDS and not job.draining:
-            if job.state not in JOB_STARTABLE:
-                raise Stopping
-            job.draining = True
-            job.save(update_fields=["draining"])
-            told = f"The job drains, as {by} asked: nothing more begins at its sources."
-            events.record([events.Told("job_draining", told, job.id)])
-            transaction.on_commit(lambda: hint(Hint.STOP))
-    return job
+    job = locked(id_)
+    if job.state in JOB_ENDS or job.draining:
+        return Done(job)
+    if job.state not in JOB_STARTABLE:
+        raise Stopping
+    job.draining = True
+    job.save(update_fields=["draining"])
+    told = f"The job drains, as {by.name} asked: nothing more begins at its sources."
+    events.record([events.Told("job_draining", told, job.id)])
+    transaction.on_commit(lambda: hint(Hint.STOP))
+    return Done(job, job.id)
 
 
-def delete(id_: UUID, *, by: str) -> None:
+@command("job.delete")
+def delete(by: Identity, id_: UUID) -> Done[None]:
     """Delete a job that has ended, with all that is stored of it; results that others may share go with a sweep."""
-    with transaction.atomic():
-        job = locked(id_)
-        if job.state not in JOB_ENDS:
-            raise StillLive
-        stages = list(job.stages.values_list("id", flat=True))
-        delete_jobs([job.id])
-        transaction.on_commit(lambda: _delete_logs(stages))
+    job = locked(id_)
+    if job.state not in JOB_ENDS:
+        raise StillLive
+    stages = list(job.stages.values_list("id", flat=True))
+    delete_jobs([job.id])
+    transaction.on_commit(lambda: _delete_logs(stages))
+    return Done(None, id_)
 
 
 def delete_jobs(ids: list[UUID]) -> None:
@@ -104,21 +101,53 @@ def delete_jobs(ids: list[UUID]) -> None:
     rows.execute("DELETE FROM jobs_job WHERE id = ANY(%s)", [ids])
 
 
-def set_job_type(name: str, version: str, **changes: Any) -> JobType:
-    """Pause, resume or limit a job type; `changes` are fields of JobType."""
-    with transaction.atomic():
-        job_type = JobType.objects.select_for_update().get(name=name, version=version)
-        for field, value in changes.items():
-            setattr(job_type, field, value)
-        job_type.save(update_fields=list(changes))
-        transaction.on_commit(hint)
-    return job_type
+@command("job_type.pause")
+def pause_job_type(by: Identity, name: str, version: str, reason: str = "") -> Done[JobType]:
+    """Start no more tasks of jobs of a type."""
+    return _with_type(name, version, paused=True, pause_reason=reason)
+
+
+@command("job_type.resume")
+def resume_job_type(by: Identity, name: str, version: str) -> Done[JobType]:
+    """Start tasks of jobs of a type again."""
+    return _with_type(name, version, paused=False, pause_reason="")
+
+
+@command("job_type.limit")
+def limit_job_type(by: Identity, /, name: str, version: str, **limits: Any) -> Done[JobType]:
+    """Limit how many jobs of a type may run at once, and say what is at fault when they fail; `limits` are fields."""
+    return _with_type(name, version, **limits)
+
+
+@command("job_type.set")
+def set_job_type(by: Identity, /, name: str, version: str, **changes: Any) -> Done[JobType]:
+    """Change what is said of a job type; `changes` are fields of JobType."""
+    return _with_type(name, version, **changes)
 
 
 def stored_spec(job: Job) -> dict[str, Any]:
     """Return a job's description as it was submitted."""
     stages = job.stages.order_by("position").values_list("spec", "given")
     return {**whole_job(job.spec, job.config), "stages": [whole_stage(*stage) for stage in stages]}
+
+
+def _released(by: Identity, job: Job) -> Done[Job]:
+    if not job.held_reason:
+        return Done(job)
+    job.held_reason = ""
+    job.save(update_fields=["held_reason"])
+    events.record([events.Told("job_released", f"The job was released by {by.name}.", job.id)])
+    transaction.on_commit(lambda: hint(Hint.STOP))
+    return Done(job, job.id)
+
+
+def _with_type(name: str, version: str, **changes: Any) -> Done[JobType]:
+    job_type = JobType.objects.select_for_update().get(name=name, version=version)
+    for field, value in changes.items():
+        setattr(job_type, field, value)
+    job_type.save(update_fields=list(changes))
+    transaction.on_commit(hint)
+    return Done(job_type, str(job_type), changes)
 
 
 def _delete_logs(stages: list[int]) -> None:

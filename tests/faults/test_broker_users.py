@@ -24,6 +24,7 @@ from tests.brokers import Broker, place, without_acl
 from tests.faults.test_kills import COUNT, begun, in_flight, submit
 from tests.faults.tls import TlsEnd
 from tests.flows.stack import Stack, Watch
+from tests.people import ANN
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("own")]
 
@@ -132,7 +133,7 @@ def expire(stack: Stack, of: Registration) -> None:
 
 
 def deactivate(stack: Stack, of: Registration) -> None:
-    services.deactivate(of.answer["node"])
+    services.deactivate(ANN, of.answer["node"])
 
 
 def leave(stack: Stack, of: Registration) -> None:

@@ -15,6 +15,7 @@ from nodes import services
 from nodes.models import Event, Node
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
+from tests.people import ANN
 
 pytestmark = pytest.mark.faults
 #: Seconds for which the job waits for silent nodes: here they do not matter.
@@ -30,7 +31,7 @@ def expire(stack: Stack, token: Token) -> None:
 
 
 def deactivate(stack: Stack, token: Token) -> None:
-    services.deactivate(Node.objects.get(name="left").id)
+    services.deactivate(ANN, Node.objects.get(name="left").id)
 
 
 @pytest.mark.parametrize("end", [revoke, expire, deactivate])

@@ -16,6 +16,7 @@ from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows import digesting
 from tests.flows.digesting import digest
 from tests.flows.stack import Stack
+from tests.people import ANN
 
 MIB = 1024 * 1024
 LARGE = "x" * (8 * MIB - 1000)
@@ -84,7 +85,7 @@ def test_a_server_that_is_away_is_waited_for_and_a_cancel_is_not(two_agents: Sta
         return any(str(named) in (node.figures or {}).get("fetching", {}) for node in Node.objects.all())
 
     stack.until(fetches, "an agent says what it fetches")
-    control.cancel(canceled.id, by="ann")
+    control.cancel(ANN, canceled.id)
     assert stack.wait(canceled).state == JobState.CANCELED
     assert not Task.objects.filter(started_at__isnull=False).exists()
     stack.start_web()

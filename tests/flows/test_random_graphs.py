@@ -12,6 +12,7 @@ from nodes.models import Node
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.graphs import described, graph, wrong
 from tests.flows.stack import Stack
+from tests.people import ANN
 
 JOBS = 10
 AGAIN = {"attempts": 3, "backoff": {"initial": 0.05}}
@@ -29,7 +30,7 @@ def test_every_task_is_handed_what_those_before_it_gave(stack: Stack, agents: in
     for job in rng.sample(jobs, 2):
         job.refresh_from_db()
         if job.ended_at is None:
-            control.drain(job.id, by="a test")
+            control.drain(ANN, job.id)
             drained.add(job.id)
     stack.until(lambda: Task.objects.filter(state=TaskState.FINISHED).count() > 20, "work is in flight")
     if agents > 1:

@@ -9,6 +9,7 @@ from jobs.models import Task
 from nodes.models import Event, Node
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
+from tests.people import ADA
 
 SQUARE = "bench.callables:square"
 
@@ -73,7 +74,7 @@ def test_a_job_drains_and_ends_with_what_had_begun(stack: Stack, tmp_path: Path)
     )
     source = Task.objects.filter(stage__name="a")
     stack.until(lambda: source.filter(state=TaskState.RUNNING).count() == 2, "two tasks run")
-    control.drain(job.id, by="ada")
+    control.drain(ADA, job.id)
     stack.until(lambda: source.filter(state=TaskState.CANCELED).count() == 7, "what has not begun is canceled")
     (tmp_path / "go").touch()
     assert stack.wait(job).state == JobState.FINISHED

@@ -16,6 +16,7 @@ from jobs.reading.pressure import held_back, held_shares
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ADA
 
 Submit = Callable[..., Job]
 Tasks = list[tuple[int, int, int]]
@@ -103,7 +104,7 @@ def test_a_job_that_drains_leaves_nothing_held_back(leader: Leader, agent: ListA
     made = job({"a": {"parallelism": 9}, "b": {"parallelism": 9, "needs": [need("a", 2)]}})
     placed(leader, agent, "a")
     turn(leader, agent.start(tasks(agent, "a", 0, 1)))
-    control.drain(made.id, by="ada")
+    control.drain(ADA, made.id)
     work_off(leader, agent)
     made.refresh_from_db()
     assert made.state == JobState.FINISHED

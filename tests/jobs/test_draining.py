@@ -11,6 +11,7 @@ from nodes.models import Event
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ADA
 
 Submit = Callable[..., Job]
 Tasks = list[tuple[int, int, int]]
@@ -25,7 +26,7 @@ def placed(leader: Leader, agent: ListAgent) -> Tasks:
 
 def drained(leader: Leader, agent: ListAgent, job: Job) -> Tasks:
     """Drain a job and let the agent give back what it is asked for; return what it still has."""
-    control.drain(job.id, by="ada")
+    control.drain(ADA, job.id)
     turn(leader)
     back = {
         (stage, attempt, index)
@@ -94,7 +95,7 @@ def test_what_is_handed_nothing_at_all_does_not_begin_either(leader: Leader, age
 def test_a_job_of_which_nothing_began_is_finished_at_once(leader: Leader, job: Submit) -> None:
     deep = {f"s{n}": {"needs": [f"s{n - 1}"], "parallelism": 2} for n in range(1, 120)}
     made = job({"s0": {"parallelism": 6000}, **deep, "e": {"foreach": {"from": "s3"}}})
-    control.drain(made.id, by="ada")
+    control.drain(ADA, made.id)
     turn(leader)
     assert state(made) == JobState.FINISHED
     assert set(states("s0")) == set(states("s119")) == {"CANCELED"}
@@ -137,22 +138,22 @@ def test_a_drained_job_that_fails_or_is_canceled_ends_as_that(leader: Leader, ag
     turn(leader, agent.start(placed(leader, agent)[:1]))
     turn(leader, agent.fail(drained(leader, agent, made)))
     assert state(made) == JobState.FAILED
-    control.drain(made.id, by="ada")
+    control.drain(ADA, made.id)
     assert state(made) == JobState.FAILED
 
 
 def test_a_job_that_stops_cannot_drain(leader: Leader, agent: ListAgent, job: Submit) -> None:
     made = job({"a": {}})
     turn(leader, agent.start(placed(leader, agent)))
-    control.cancel(made.id, by="ada")
+    control.cancel(ADA, made.id)
     with pytest.raises(control.Stopping):
-        control.drain(made.id, by="ada")
+        control.drain(ADA, made.id)
 
 
 def test_a_recall_is_repeated_until_it_is_answered(leader: Leader, agent: ListAgent, job: Submit) -> None:
     made = job({"a": {"parallelism": 4}})
     placed(leader, agent)
-    control.drain(made.id, by="ada")
+    control.drain(ADA, made.id)
     turn(leader)
     lost = agent.listen()
     turn(leader)

@@ -13,6 +13,7 @@ from jobs.models import Job
 from nodes import services
 from nodes.models import Event, Node
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 AGAIN = {"attempts": 2, "backoff": {"initial": 0, "jitter": 0}}
@@ -57,7 +58,7 @@ def test_failures_are_counted_by_stage_and_cause(leader: Leader, agent: ListAgen
 
 def test_a_canceled_job_says_by_whom(leader: Leader, job: Submit) -> None:
     submitted = job({"a": {"resources": {"cpus": 64}}})
-    job_services.cancel(submitted.id, by="ann")
+    job_services.cancel(ANN, submitted.id)
     turn(leader)
     assert kinds(submitted) == ["job_submitted", "job_canceling", "stage_canceled", "job_canceled"]
     assert text("job_canceling") == "The job was canceled by ann."
@@ -80,11 +81,11 @@ def test_a_node_that_falls_silent_and_is_lost_is_told_of_once(
 
 
 def test_what_people_do_to_the_cluster_is_told(leader: Leader, agent: ListAgent) -> None:
-    services.pause_scheduler("dust")
-    services.resume_scheduler()
-    services.pause(agent.node, "smoke")
-    services.drain(agent.node, "fire")
-    services.resume(agent.node)
+    services.change_scheduler(ANN, paused=True, pause_reason="dust")
+    services.change_scheduler(ANN, paused=False)
+    services.pause(ANN, agent.node, "smoke")
+    services.drain(ANN, agent.node, "fire")
+    services.resume(ANN, agent.node)
     told = ["scheduler_paused", "scheduler_resumed", "node_paused", "node_drained", "node_resumed"]
     assert kinds() == ["lease_taken", "node_registered", *told]
     assert text("node_paused") == "The node was paused: smoke"
@@ -101,5 +102,5 @@ def test_whoever_takes_the_lease_is_told(leader: Leader) -> None:
 def test_a_deleted_job_takes_its_events_with_it(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}})
     turn(leader, agent.finish(placed(leader, agent)))
-    job_services.delete(submitted.id, by="ann")
+    job_services.delete(ANN, submitted.id)
     assert kinds(submitted) == []

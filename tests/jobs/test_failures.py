@@ -15,6 +15,7 @@ from nodes.models import NodeResource
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 RETRY = {"attempts": 3, "backoff": {"initial": 0, "jitter": 0}}
@@ -161,7 +162,7 @@ def test_a_canceled_job_ends_when_its_agents_have_confirmed(leader: Leader, agen
     submitted = job({"a": {"parallelism": 5000}})
     tasks = placed(leader, agent)
     turn(leader, agent.start(tasks[:1]))
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     turn(leader)
     assert the_job()[0] == JobState.CANCELING
     agent.listen()
@@ -176,7 +177,7 @@ def test_a_canceled_job_ends_when_its_agents_have_confirmed(leader: Leader, agen
 def test_a_cancel_is_said_again_until_it_is_confirmed(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}})
     placed(leader, agent)
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     turn(leader)
     agent.listen()
     agent.cancels.clear()
@@ -204,11 +205,11 @@ def test_retrying_a_job_reuses_what_had_finished(leader: Leader, agent: ListAgen
 def test_a_live_job_is_neither_deleted_nor_retried(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}})
     with pytest.raises(control.StillLive):
-        control.delete(submitted.id, by="ann")
+        control.delete(ANN, submitted.id)
     with pytest.raises(control.StillLive):
         submissions.retry(submitted.id)
     turn(leader, agent.finish(placed(leader, agent)))
-    control.delete(submitted.id, by="ann")
+    control.delete(ANN, submitted.id)
     assert not Task.objects.exists()
     assert not Job.objects.exists()
 

@@ -13,6 +13,7 @@ from jobs.models import Job, Stage, Task
 from switchyard.messaging.messages import Heartbeat
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -25,7 +26,7 @@ def test_seconds_that_tasks_ran_count_however_they_ended(leader: Leader, agent: 
     tasks = agent.tasks()
     turn(leader, agent.start(tasks))
     if how == "CANCELED":
-        control.cancel(Job.objects.get().id, by="ann")
+        control.cancel(ANN, Job.objects.get().id)
         turn(leader)
     more = {"class": "user_error"} if how == "FAILED" else {"class": None}
     turn(leader, agent.report(others=[agent.end(task, outcome=how, metrics={"rows": 1}, **more) for task in tasks]))
@@ -61,7 +62,7 @@ def test_a_job_that_is_canceled_before_anything_began_never_ran(leader: Leader, 
     made = job({"a": {"parallelism": 2}})
     turn(leader)
     agent.listen()
-    control.cancel(made.id, by="ann")
+    control.cancel(ANN, made.id)
     turn(leader)
     turn(leader, agent.give_back(agent.tasks()))
     made.refresh_from_db()
@@ -74,7 +75,7 @@ def test_a_job_whose_canceled_tasks_had_begun_has_run(leader: Leader, agent: Lis
     made = job({"a": {}})
     turn(leader)
     agent.listen()
-    control.cancel(made.id, by="ann")
+    control.cancel(ANN, made.id)
     turn(leader)
     ends = [agent.end(task, outcome="CANCELED", **{"class": None}) for task in agent.tasks()]
     turn(leader, agent.report(others=ends))

@@ -12,6 +12,7 @@ from jobs.models import Assignment, Job, Task
 from switchyard.scheduling.lifecycle import memo
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -89,7 +90,7 @@ def test_nothing_follows_in_a_job_that_is_canceled_meanwhile(leader: Leader, age
     leader.turn([Hint.PLACE])
     placed = Assignment.objects.count()
     assert placed < 150
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     turn(leader)
     assert Assignment.objects.count() == placed
     agent.listen()

@@ -19,6 +19,7 @@ from jobs.models import Assignment, Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Condition, Event, Node
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -71,7 +72,7 @@ def test_what_began_after_its_node_was_paused_is_found(leader: Leader, agent: Li
     turn(leader)
     agent.listen()
     turn(leader, agent.start(agent.tasks()))
-    services.pause(agent.node, "disk")
+    services.pause(ANN, agent.node, "disk")
     leader.tick()
     agent.listen()
     turn(leader, agent.report())

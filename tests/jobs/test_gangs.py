@@ -20,6 +20,7 @@ from switchyard.scheduling.lifecycle import gangs
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 Named = tuple[int, int, int]
@@ -198,7 +199,7 @@ def test_a_job_that_is_canceled_while_its_gang_breaks_ends(leader: Leader, pair:
     mine, _ = running(leader, pair)
     turn(leader, one.fail(mine[:1]))
     obey(leader, one)
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     obey(leader, other)
     turn(leader)
     assert the_job() == ("CANCELED", "canceled by ann")
@@ -261,7 +262,7 @@ def test_a_gang_whose_job_stops_is_not_said_to_be_tried_again(leader: Leader, pa
     one, other = pair
     mine, _ = running(leader, pair)
     turn(leader, one.fail(mine[:1]))
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     assert not [reason for reason in reasons(submitted) if "gang" in reason]
     for agent in (one, other):
         obey(leader, agent)

@@ -15,6 +15,7 @@ from switchyard.agent.core.fencing import Fence
 from switchyard.agent.network.heartbeats import INTERVAL
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -77,7 +78,7 @@ def test_a_job_that_ended_the_leader_twice_at_one_step_is_held(
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
     assert Job.objects.get(id=good.id).state == JobState.FINISHED
-    control.release(bad.id, by="ann")
+    control.release(ANN, bad.id)
     leader.tick()
     leader = next_leader(leader)
     assert not held(bad), "what ended the leader before the job was released counts no more"
@@ -102,7 +103,7 @@ def test_ends_at_different_steps_or_with_different_jobs_hold_nobody(leader: Lead
 
 def test_a_job_that_is_not_stopped_in_time_is_ended_plainly(leader: Leader, agent: ListAgent, job: Submit) -> None:
     bad = job({"a": {"parallelism": 3}})
-    control.cancel(bad.id, by="ann")
+    control.cancel(ANN, bad.id)
     for _ in range(2):
         hangs.note("stop", [bad.id])
     next_leader(leader)
@@ -124,7 +125,7 @@ def test_reports_of_a_job_with_whose_reports_the_leader_does_not_end_are_left_ou
     assert Job.objects.get(id=good.id).state == JobState.FINISHED
     bad.refresh_from_db()
     assert (JobState(bad.state), held(bad)) == (JobState.CREATED, True)
-    control.release(bad.id, by="ann")
+    control.release(ANN, bad.id)
     leader.tick()
     agent.acknowledged -= 1
     stage = Stage.objects.get(job=bad).id

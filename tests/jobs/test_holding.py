@@ -16,6 +16,7 @@ from jobs.models import Assignment, Job, Stage, Task
 from nodes.models import Node
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 ODD = {"timeouts": {"queue": "soon"}}
@@ -41,7 +42,7 @@ def test_a_job_with_an_odd_timeout_is_held(leader: Leader, agent: ListAgent, job
     assert "soon" in bad.held_reason
     assert good.state == JobState.FINISHED
     Job.objects.filter(id=bad.id).update(spec=bad.spec | {"timeouts": {}})
-    control.release(bad.id, by="ann")
+    control.release(ANN, bad.id)
     tick(leader)
     bad.refresh_from_db()
     assert bad.held_reason == ""
@@ -55,7 +56,7 @@ def test_a_held_job_that_cannot_be_stopped_by_its_rows_is_canceled(
     Stage.objects.filter(job=bad, name="a").update(counts=[])
     if again:
         Job.objects.filter(id=bad.id).update(held_reason="odd")
-    control.cancel(bad.id, by="ann")
+    control.cancel(ANN, bad.id)
     run(leader, agent)
     bad.refresh_from_db()
     good.refresh_from_db()
@@ -68,13 +69,13 @@ def test_a_job_that_stands_on_lists_and_cannot_be_stopped_is_held(leader: Leader
     turn(leader)
     counts = Stage.objects.get().counts
     Stage.objects.update(counts=[])
-    control.cancel(bad.id, by="ann")
+    control.cancel(ANN, bad.id)
     tick(leader)
     tick(leader)
     bad.refresh_from_db()
     assert (bad.state, bool(bad.held_reason)) == (JobState.CANCELING, True)
     Stage.objects.update(counts=counts)
-    control.cancel(bad.id, by="ann")
+    control.cancel(ANN, bad.id)
     tick(leader)
     agent.listen()
     turn(leader, agent.give_back(agent.tasks()))
@@ -97,7 +98,7 @@ def test_a_job_of_which_nothing_can_be_given_up_keeps_no_session_alive(leader: L
     assert list(Assignment.objects.values_list("stage__job", flat=True)) == [bad.id]
     assert Task.objects.get(stage__job=good).state == TaskState.CREATED
     Stage.objects.filter(job=bad).update(counts=counts)
-    control.release(bad.id, by="ann")
+    control.release(ANN, bad.id)
     tick(leader)
     assert not Assignment.objects.exists()
 

@@ -16,6 +16,7 @@ from switchyard.messaging.messages import Command, queue_of
 from switchyard.scheduling.lifecycle import attempts
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 MIB = 1024 * 1024
@@ -176,7 +177,7 @@ def test_a_job_with_a_long_argument_is_canceled_and_forgotten(
     submitted = job({"a": {"args": [LONG], "parallelism": 2}})
     turn(leader)
     agent.listen()
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     turn(leader)
     agent.listen()
     assert agent.cancels

@@ -11,6 +11,7 @@ from jobs.reading import counts, listing, times
 from jobs.reading.plans import plans
 from switchyard.scheduling.lifecycle.states import JOB_TRANSITIONS, JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -76,4 +77,4 @@ def test_a_job_is_canceled_wherever_the_table_of_states_allows_it(job: Submit, s
     submitted = job({"a": {}})
     Job.objects.update(state=state)
     allowed = JobState.CANCELING in JOB_TRANSITIONS[state]
-    assert control.cancel(submitted.id, by="ann").state == (JobState.CANCELING if allowed else state)
+    assert control.cancel(ANN, submitted.id).state == (JobState.CANCELING if allowed else state)

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Job, Stage, Task
 from nodes.models import NodeResource
-from nodes.services import set_policy
+from nodes.services import change_scheduler
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -51,7 +52,7 @@ def test_a_job_began_with_its_first_task_however_late_that_is_told(leader: Leade
 
 
 def test_the_latest_submission_goes_first_where_that_is_chosen(leader: Leader, agent: ListAgent, job: Submit) -> None:
-    set_policy(allocation="lifo")
+    change_scheduler(ANN, allocation="lifo")
     job({"a": {}}, priority=50)
     job({"b": {"parallelism": 3}})
     job({"c": {"parallelism": 3}})

@@ -15,9 +15,10 @@ from jobs.models import Ended, Job, JobType, Lease, Survey
 from jobs.reading import snapshot
 from jobs.telemetry.outcomes import Tally
 from nodes.models import Scheduler
-from nodes.services import set_policy
+from nodes.services import change_scheduler
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -145,7 +146,7 @@ def test_who_does_not_lead_surveys_nothing(leader: Leader) -> None:
 def test_the_leader_logs_from_the_level_that_is_chosen(leader: Leader) -> None:
     before = logging.getLogger().level
     try:
-        set_policy(log_level="ERROR")
+        change_scheduler(ANN, log_level="ERROR")
         Surveyor().step(Tally(), epoch=leader.epoch)
         assert logging.getLogger().level == logging.ERROR
     finally:

@@ -16,6 +16,7 @@ from switchyard.messaging.messages import Heartbeat
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -151,7 +152,7 @@ def test_a_job_of_which_nothing_can_be_given_up_keeps_no_other_from_it(leader: L
     kinds = list(Event.objects.filter(kind__in=["node_differs", "job_held"]).values_list("kind", flat=True))
     assert sorted(kinds) == ["job_held", "node_differs"]
     Stage.objects.filter(job=bad).update(counts=counts)
-    control.release(bad.id, by="ann")
+    control.release(ANN, bad.id)
     agent.forget(tasks)
     turn(leader)
     agent.listen()

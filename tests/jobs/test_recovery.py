@@ -19,6 +19,7 @@ from nodes.models import Condition, Node
 from switchyard.messaging.messages import Heartbeat
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -231,11 +232,11 @@ def test_a_heartbeat_is_noted_and_acknowledged(leader: Leader, agent: ListAgent)
 
 
 def test_nothing_is_placed_while_the_scheduler_is_paused(leader: Leader, agent: ListAgent, job: Submit) -> None:
-    services.pause_scheduler("maintenance")
+    services.change_scheduler(ANN, paused=True, pause_reason="maintenance")
     job({"a": {}})
     turn(leader)
     assert Task.objects.get().state == TaskState.CREATED
-    services.resume_scheduler()
+    services.change_scheduler(ANN, paused=False)
     turn(leader)
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
@@ -245,14 +246,14 @@ def test_a_paused_node_gives_back_what_has_not_begun(leader: Leader, agent: List
     job({"a": {"parallelism": 2}})
     turn(leader)
     agent.listen()
-    services.pause(agent.node, "disk")
+    services.pause(ANN, agent.node, "disk")
     leader.tick()
     agent.listen()
     assert agent.pause == Node.objects.get().pause_epoch
     turn(leader, agent.give_back(agent.tasks()))
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.CREATED}
     assert Node.objects.get().confirmed_pause == agent.pause
-    services.resume(agent.node)
+    services.resume(ANN, agent.node)
     turn(leader)
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))
@@ -267,7 +268,7 @@ def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
         still.setattr("jobs.leader.loop.time.monotonic", lambda: now)  # Nothing is sent again.
         turn(leader)
         broker.flushdb()
-        services.pause(agent.node, "disk")
+        services.pause(ANN, agent.node, "disk")
         leader.tick()
     agent.listen()
     assert agent.tasks() == []
@@ -277,7 +278,7 @@ def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
     agent.listen()
     assert {launch.pause for launch in agent.launches.values()} == {0}, "so that the agent returns them"
     turn(leader, agent.give_back(agent.tasks()))
-    services.resume(agent.node)
+    services.resume(ANN, agent.node)
     turn(leader)
     agent.listen()
     assert {launch.pause for launch in agent.launches.values() if launch.ranges} == {agent.pause + 1}
@@ -286,10 +287,10 @@ def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
 
 def test_a_job_type_that_is_paused_waits(leader: Leader, agent: ListAgent, job: Submit) -> None:
     submitted = job({"a": {}}, type="nightly")
-    job_services.set_job_type("nightly", "1", paused=True)
+    job_services.set_job_type(ANN, "nightly", "1", paused=True)
     turn(leader)
     assert Task.objects.get().state == TaskState.CREATED
-    job_services.set_job_type("nightly", "1", paused=False)
+    job_services.set_job_type(ANN, "nightly", "1", paused=False)
     turn(leader)
     agent.listen()
     turn(leader, agent.finish(agent.tasks()))

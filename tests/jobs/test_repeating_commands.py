@@ -14,6 +14,7 @@ from nodes import reading, selectors
 from nodes.models import Event
 from switchyard.messaging.messages import queue_of
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 Submit = Callable[..., Job]
 
@@ -36,7 +37,7 @@ def test_what_waits_in_the_broker_is_not_sent_again(
 ) -> None:
     submitted = job({"a": {"parallelism": 4}})
     turn(leader)
-    control.cancel(submitted.id, by="ann")
+    control.cancel(ANN, submitted.id)
     turn(leader)
     for second in range(20):
         long_after(second)

@@ -21,6 +21,7 @@ from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
 from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 REGISTER, HEARTBEAT = "/api/v1/agent/register", "/api/v1/agent/heartbeat"
 
@@ -34,7 +35,7 @@ def expire(agent: ListAgent) -> None:
 
 
 def deactivate(agent: ListAgent) -> None:
-    services.deactivate(agent.node)
+    services.deactivate(ANN, agent.node)
 
 
 @pytest.fixture
@@ -114,9 +115,9 @@ def test_the_agent_of_a_deactivated_node_waits_until_it_is_activated(client: Cli
 
     _, secret = tokens.create("n1", role=Role.AGENT)
     node = register().json()["node"]
-    services.deactivate(node)
+    services.deactivate(ANN, node)
     refused = register()
     assert (refused.status_code, refused["Retry-After"]) == (425, "5")
     assert "deactivated" in refused.json()["errors"][0]["detail"]
-    services.activate(node)
+    services.activate(ANN, node)
     assert register().status_code == 200

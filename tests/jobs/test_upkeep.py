@@ -17,6 +17,7 @@ from jobs.upkeep import retention
 from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.test_retention import ended, kept
+from tests.people import ANN
 
 __all__ = ["ended", "kept"]
 
@@ -115,6 +116,6 @@ def test_what_cannot_be_swept_leaves_the_loop_working(
 def test_a_job_that_is_deleted_takes_its_logs_with_it(ended: Callable[..., Job], kept: Storage, settings: Settings) -> None:
     gone, stays = ended(), ended()
     keys = [log_of(gone, kept), log_of(stays, kept)]
-    control.delete(gone.id, by="ann")
+    control.delete(ANN, gone.id)
     assert [kept.log_size(key) for key in keys] == [0, 5]
     assert Task.objects.count() == 2

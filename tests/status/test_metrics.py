@@ -20,7 +20,7 @@ from jobs.models import Figure, Job
 from switchyard.messaging.messages import HINT_QUEUE
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.conftest import agent, job, leader
-from tests.people import as_
+from tests.people import ANN, as_
 
 __all__ = ["agent", "job", "leader"]
 
@@ -111,7 +111,7 @@ def test_a_new_leader_counts_no_job_twice_and_misses_none(leader: Leader, agent:
     for ended in (1, 2):
         submitted = job({"a": {}})
         turn(leader)
-        control.cancel(submitted.id, by="ann")
+        control.cancel(ANN, submitted.id)
         turn(leader)
         agent.listen()
         turn(leader, agent.give_back(agent.tasks()))

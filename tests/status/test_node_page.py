@@ -15,7 +15,7 @@ from jobs.models import Job
 from nodes import services
 from nodes.models import Condition, Node
 from tests.jobs.agents import ListAgent, turn
-from tests.people import user_in
+from tests.people import ANN, user_in
 
 Submit = Callable[..., Job]
 NASTY = "<script>alert(1)</script>"
@@ -55,7 +55,7 @@ def test_what_it_has_holds_and_has_free_is_shown(leader: Leader, agent: ListAgen
 
 
 def test_why_it_is_paused_what_is_wrong_and_what_happened_is_told(leader: Leader, agent: ListAgent, viewer: Client) -> None:
-    services.pause(agent.node, NASTY)
+    services.pause(ANN, agent.node, NASTY)
     ListAgent(agent.broker, "n2")
     now = timezone.now()
     Condition.objects.create(

@@ -17,6 +17,7 @@ from jobs.models import Job
 from nodes import services
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ADA, ANN
 from tests.status.conftest import As
 
 Submit = Callable[..., Job]
@@ -119,7 +120,7 @@ def test_the_overview_tells_jobs_tasks_nodes_and_resources(
 
 
 def test_a_pause_of_the_scheduler_is_told_with_its_reason(leader: Leader, agent: ListAgent, viewer: Client) -> None:
-    services.pause_scheduler("moving house")
+    services.change_scheduler(ANN, paused=True, pause_reason="moving house")
     assert "The scheduler is pausing: moving house" in text(viewer, "/ui/")
 
 
@@ -276,12 +277,12 @@ def test_only_operators_get_buttons(leader: Leader, agent: ListAgent, job: Submi
 def test_a_job_that_drains_says_so(leader: Leader, job: Submit, viewer: Client) -> None:
     made = job({"a": {}})
     assert "DRAINING" not in text(viewer, f"/ui/jobs/{made.number}")
-    job_services.drain(made.id, by="ada")
+    job_services.drain(ADA, made.id)
     assert "DRAINING" in text(viewer, f"/ui/jobs/{made.number}")
 
 
 def test_a_paused_node_tells_why_and_can_be_resumed(leader: Leader, agent: ListAgent, operator: Client) -> None:
-    services.pause(agent.node, NASTY)
+    services.pause(ANN, agent.node, NASTY)
     shown = text(operator, "/ui/nodes")
     assert "&lt;script&gt;" in shown
     assert NASTY not in shown
@@ -338,7 +339,7 @@ def test_what_happened_to_a_job_is_told_on_its_page(leader: Leader, agent: ListA
 
 def test_what_happened_to_nodes_is_told_on_their_page(leader: Leader, agent: ListAgent, job: Submit, viewer: Client) -> None:
     job({"a": {}})
-    services.pause(agent.node, "smoke")
+    services.pause(ANN, agent.node, "smoke")
     page = text(viewer, "/ui/nodes")
     assert "The node was paused: smoke" in page
     assert "The job was submitted" not in page

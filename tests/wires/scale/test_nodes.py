@@ -11,6 +11,7 @@ from django.utils import timezone
 from access.models import AuditEntry
 from nodes import services
 from nodes.models import Event, Node
+from tests.people import ANN
 
 pytestmark = pytest.mark.django_db
 
@@ -74,8 +75,8 @@ def test_a_list_is_told_page_by_page(viewer: Client) -> None:
 def test_lists_are_ordered_and_narrowed(viewer: Client) -> None:
     a, b, c = (registered(name) for name in "abc")
     Node.objects.filter(id=a.id).update(changed_at=timezone.now() - timedelta(hours=5))
-    services.pause(c.id, "why")
-    services.deactivate(b.id)
+    services.pause(ANN, c.id, "why")
+    services.deactivate(ANN, b.id)
     assert names(viewer, "/v6/nodes/") == ["a", "c", "b"]
     assert names(viewer, "/v6/nodes/?order=-hostname") == ["c", "b", "a"]
     assert names(viewer, "/v6/nodes/?order=is_paused&order=-hostname") == ["b", "a", "c"]
@@ -151,7 +152,7 @@ def test_a_reason_alone_is_kept_and_does_not_pause(operator: Client, node: Node)
 
 
 def test_a_draining_node_is_paused_and_resuming_ends_that(operator: Client, node: Node) -> None:
-    services.drain(node.id, "update")
+    services.drain(ANN, node.id, "update")
     path = f"/v6/nodes/{node.id}/"
     assert operator.get(path).json()["is_paused"] is True
     patch(operator, path, {"is_paused": True, "pause_reason": "update"})

@@ -17,6 +17,7 @@ from jobs.models import JobType, Survey
 from nodes import services
 from nodes.models import Condition, Node, NodeResource, Scheduler
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 RECORDED = Path(__file__).parent / "recorded"
 Submit = Callable[..., dict[str, Any]]
@@ -123,9 +124,9 @@ def test_what_runs_and_what_ended_is_told_by_type_and_fault(
     ("do", "name", "rest", "offers"),
     [
         (lambda node: None, "READY", "offered", 1),
-        (lambda node: services.pause(node, "why"), "PAUSED", "free", 0),
-        (lambda node: services.drain(node, "why"), "PAUSED", "free", 0),
-        (lambda _: services.pause_scheduler("why"), "SCHEDULER_STOPPED", "free", 0),
+        (lambda node: services.pause(ANN, node, "why"), "PAUSED", "free", 0),
+        (lambda node: services.drain(ANN, node, "why"), "PAUSED", "free", 0),
+        (lambda _: services.change_scheduler(ANN, paused=True, pause_reason="why"), "SCHEDULER_STOPPED", "free", 0),
         (lambda _: Node.objects.update(silent_since=timezone.now(), heard_at=timezone.now()), "OFFLINE", "unavailable", 0),
     ],
 )
@@ -157,7 +158,7 @@ def test_every_kind_of_amount_adds_up(told: Told, agent: ListAgent) -> None:
     ListAgent(agent.broker, "n2", cpus=3335, gpu0=1000, gpu1=1000, licences=3, mem=10)
     ListAgent(agent.broker, "n3", cpus=1005, disk=7)
     ListAgent(agent.broker, "n4", cpus=1005, disk=7)
-    services.deactivate(Node.objects.get(name="n4").id)
+    services.deactivate(ANN, Node.objects.get(name="n4").id)
     for name, held in (("cpus", 335), ("gpu0", 335), ("licences", 2)):
         NodeResource.objects.filter(node__name="n2", name=name).update(held=held)
     NodeResource.objects.filter(node__name="n3", name="cpus").update(total=500, held=1005)

@@ -7,12 +7,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import get_script_prefix
 
-from access import audit
 from access.roles import Role
 from access.rules import Rule
 from jobs.commands import admission, control
@@ -45,19 +43,13 @@ class EndingView(FlinkView):
 
     def cancelled(self, job: str) -> HttpResponse:
         """Ask a job to stop all that it does; that may take a while."""
-        id_ = _live(job)
-        with transaction.atomic():
-            control.cancel(id_, by=self.sender.name)
-            audit.record(self.sender, "job.cancel", id_)
+        control.cancel(self.sender, _live(job))
         return self.told({}, status=HTTPStatus.ACCEPTED)
 
     def stopped(self, job: str) -> HttpResponse:
         """Let only the sources of a job end, and what has begun be worked off."""
-        id_ = _live(job)
         try:
-            with transaction.atomic():
-                control.drain(id_, by=self.sender.name)
-                audit.record(self.sender, "job.drain", id_)
+            control.drain(self.sender, _live(job))
         except control.Stopping as error:
             raise NotStoppable from error
         return self.told({}, status=HTTPStatus.ACCEPTED)

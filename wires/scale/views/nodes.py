@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from access import audit
+from access.identifying import Identity
 from access.roles import Role
 from nodes import reading as nodes
 from nodes import services
@@ -17,8 +17,8 @@ from wires.scale import decode
 from wires.scale.encode import nodes as of_nodes
 from wires.scale.views.base import ScaleView
 
-#: What is done to a node, as the audit calls it; how, and what is audited with it.
-Change = tuple[str, Callable[[int], object], dict[str, str]]
+#: A command for a node.
+Change = Callable[[Identity, int], object]
 
 
 class NodesView(ScaleView):
@@ -61,9 +61,8 @@ class NodeView(ScaleView):
         wanted = decode.node(self.body())
         with transaction.atomic():
             row = _found(decode.number(node))
-            for did, change, details in _changes(row, wanted):
-                change(row["id"])
-                audit.record(self.sender, f"node.{did}", row["name"], **details)
+            for change in _changes(row, wanted):
+                change(self.sender, row["id"])
         return self.changed(row["id"])
 
     def changed(self, id_: int) -> HttpResponse:
@@ -91,12 +90,12 @@ def _changes(row: Mapping[str, Any], wanted: decode.NodeChange) -> Iterator[Chan
     paused, reason = of_nodes.is_paused(row), row["pause_reason"] if wanted.pause_reason is None else wanted.pause_reason
     if wanted.is_paused is False:
         if paused or row["pause_reason"]:
-            yield "resume", services.resume, {}
+            yield services.resume
     elif wanted.is_paused and not paused:
-        yield "pause", lambda id_: services.pause(id_, reason), {"reason": reason}
+        yield lambda by, id_: services.pause(by, id_, reason)
     elif reason != row["pause_reason"]:
-        yield "explain", lambda id_: services.explain_pause(id_, reason), {"reason": reason}
+        yield lambda by, id_: services.explain_pause(by, id_, reason)
     if wanted.is_active is False and row["active"]:
-        yield "deactivate", lambda id_: services.deactivate(id_, wanted.pause_reason or ""), {}
+        yield lambda by, id_: services.deactivate(by, id_, wanted.pause_reason or "")
     elif wanted.is_active and not row["active"]:
-        yield "activate", services.activate, {}
+        yield services.activate

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from access import audit
 from access.roles import Role
 from access.rules import PUBLIC
 from jobs.commands.submit import hint
@@ -75,12 +74,6 @@ def _change_scheduler(view: WireView, wanted: decode.SchedulerChange) -> None:
             "log_level": wanted.log_level,
         }
         changes: dict[str, Any] = {name: value for name, value in asked.items() if value not in (None, now[name])}
-        if not changes:
-            return
-        audit.record(view.sender, "scheduler.change", "scheduler", **changes)
-        transaction.on_commit(hint)
-        paused = changes.pop("paused", None)
-        if paused is not None:
-            services.pause_scheduler("") if paused else services.resume_scheduler()
         if changes:
-            services.set_policy(**changes)
+            services.change_scheduler(view.sender, **changes)
+            transaction.on_commit(hint)
