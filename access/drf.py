@@ -1,6 +1,7 @@
 """The same identity and the same rules for views of Django REST framework."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -21,8 +22,9 @@ from access import bodies, opening
 from access.bodies import NotRead
 from access.identifying import CHALLENGE, BadCredentials, CsrfFailed, Identity, identify
 from access.passwords import LockedOut
-from access.roles import Role
+from access.roles import PEOPLE, Role
 from access.rules import PUBLIC, Rule
+from database.snapshots import of_one_moment
 
 
 class Identification(BaseAuthentication):
@@ -108,6 +110,13 @@ class Ruled:
         unknown = sorted(request.query_params.keys() - _parameters(self, request.method or ""))
         if unknown:
             raise ValidationError({name: ["is not a known parameter"] for name in unknown})
+        self._read_at_once(request.method or "")
+
+    def _read_at_once(self, method: str) -> None:
+        """Have what people read answered as of one moment, now that it is known who asks."""
+        handler = getattr(self, method.lower(), None)
+        if handler and method in ("GET", "HEAD") and rule_for(self, method) in PEOPLE:
+            setattr(self, method.lower(), lambda *args, **kwargs: of_one_moment(partial(handler, *args, **kwargs)))
 
 
 def rule_for(view: Any, method: str) -> Rule | None:

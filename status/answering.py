@@ -1,9 +1,11 @@
 """Answering with pages: who asks, the whole page or only the part that is refreshed, and what is not there."""
 
 from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -12,13 +14,19 @@ from django.views.decorators.http import require_safe
 from access.identifying import identify
 from access.roles import Role
 from access.rules import requires
+from database.snapshots import of_one_moment
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
-    """Make a view a page: read-only, for viewers, never from a cache."""
-    return requires(Role.VIEWER)(never_cache(require_safe(view)))
+    """Make a view a page: read-only, for viewers, as of one moment, never from a cache."""
+
+    @wraps(view)
+    def read(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        return of_one_moment(partial(view, request, **kwargs))
+
+    return requires(Role.VIEWER)(never_cache(require_safe(read)))
 
 
 def answer(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:

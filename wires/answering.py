@@ -1,7 +1,6 @@
 """Answering with JSON: plain values at once, long lists in pieces, so that their length costs no memory."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -24,21 +23,6 @@ def empty(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse
     made = HttpResponse(status=status, headers=headers)
     del made["Content-Type"]
     return made
-
-
-class Sent:
-    """A list in pieces that is sent; what it is read from is held until the answer is closed."""
-
-    def __init__(self, pieces: Iterable[Any], held: ExitStack) -> None:
-        self._pieces = pieces
-        self._held = held
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._pieces)
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._held.close()
 
 
 def in_pieces(texts: Iterator[str], *, content_type: str = "application/json") -> HttpResponseBase:

@@ -5,11 +5,11 @@ its Content-Type and Accept say; cookies identify nobody, so that no CSRF token 
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse, RawPostDataException, StreamingHttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, RawPostDataException, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.decorators import classonlymethod
 from django.views import View
@@ -19,10 +19,9 @@ from access.guarding import Guarded, Refusal
 from access.identifying import Identity
 from access.roles import Role
 from access.rules import PUBLIC
-from database.snapshots import one_snapshot
+from database.snapshots import of_one_moment
 from switchyard.scheduling.errors import SwitchyardError, TooLarge
 from wires import cors
-from wires.answering import Sent
 from wires.reading import Unreadable
 from wires.registry import Wire, mark_answered
 
@@ -87,22 +86,14 @@ class WireView(Guarded, View):
         if (request.method or "") not in self.methods:
             return self._wrong_verb()
         try:
-            return self._read(request, **kwargs) if self._reads() else self._handled(request, **kwargs)
+            handled = partial(self._handled, request, **kwargs)
+            return of_one_moment(handled) if self._reads() else handled()
         except SwitchyardError as error:
             return self.wire.failed(error)
 
     def _reads(self) -> bool:
         """Return whether this request changes nothing: it needs no more than a viewer."""
         return self.rule_for(self.request.method or "") in (Role.VIEWER, PUBLIC)
-
-    def _read(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        """Answer as of one moment, up to the end of a list that is read while it is sent."""
-        with ExitStack() as held:
-            held.enter_context(one_snapshot())
-            made = self._handled(request, **kwargs)
-            if isinstance(made, StreamingHttpResponse):
-                made.streaming_content = Sent(iter(made), held.pop_all())
-            return made
 
     def _wrong_verb(self) -> HttpResponse:
         answer = self.wire.wrong_verb()

@@ -37,8 +37,8 @@ _FIELDS = (
 )
 _FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "spec", "config")
 _JOINED = ("type", "type_version", "owner_name")
-#: One job by its id, and the sums of its stages' counters.
-_ONE = f"""SELECT {", ".join(f"j.{field}" for field in _FULL_FIELDS)}, t.name, t.version,
+#: Fields of one job by its id, and the sums of its stages' counters.
+_ONE = """SELECT {}, t.name, t.version,
     coalesce(j.spec ->> 'owner', u.username), (
         SELECT array_agg(c.tasks ORDER BY c.state) FROM (
             SELECT c.state, sum(c.tasks)::bigint AS tasks
@@ -46,6 +46,7 @@ _ONE = f"""SELECT {", ".join(f"j.{field}" for field in _FULL_FIELDS)}, t.name, t
         ) c)
     FROM jobs_job j JOIN jobs_jobtype t ON t.id = j.job_type_id LEFT JOIN auth_user u ON u.id = j.owner_id
     WHERE j.id = %s"""
+_IN_SHORT, _IN_FULL = (_ONE.format(", ".join(f"j.{name}" for name in fields)) for fields in (_FIELDS, _FULL_FIELDS))
 
 
 def jobs() -> QuerySet[Job, Any]:
@@ -60,23 +61,18 @@ def job(id_: UUID) -> dict[str, Any] | None:
 
 def ask_job(id_: UUID) -> rows.Answer[dict[str, Any] | None]:
     """Ask for what is shown of one job."""
-    asked = rows.execute(_ONE, [id_])
+    asked = rows.execute(_IN_FULL, [id_])
 
     def answer() -> dict[str, Any] | None:
-        for *values, counts in asked.fetchall():
-            row = dict(zip((*_FULL_FIELDS, *_JOINED), values, strict=True))
-            return _complete(
-                row | {"spec": whole_job(json.loads(row["spec"]), row.pop("config"))}, counts or [0] * len(TaskState)
-            )
-        return None
+        shown = _read(_FULL_FIELDS, asked.fetchall())
+        return shown and shown | {"spec": whole_job(json.loads(shown["spec"]), shown.pop("config"))}
 
     return answer
 
 
 def summary(id_: UUID) -> dict[str, Any] | None:
     """Return of one job what lists show: where it stands, and not what it was described as."""
-    row = _joined(_FIELDS).filter(id=id_).first()
-    return completed([row])[0] if row else None
+    return _read(_FIELDS, rows.fetch(_IN_SHORT, [id_]))
 
 
 def id_of(key: str) -> UUID | None:
@@ -119,6 +115,13 @@ def _joined(fields: Sequence[str]) -> QuerySet[Job, Any]:
         owner_name=Coalesce(KeyTextTransform("owner", "spec"), F("owner__username"), output_field=TextField()),
     )
     return found
+
+
+def _read(fields: Sequence[str], found: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+    """Return what is shown of the one job that was asked for, or None if it was not found."""
+    for *values, counts in found:
+        return _complete(dict(zip((*fields, *_JOINED), values, strict=True)), counts or [0] * len(TaskState))
+    return None
 
 
 def _complete(row: dict[str, Any], counts: Sequence[int]) -> dict[str, Any]:
