@@ -153,6 +153,7 @@ def test_a_reason_alone_is_kept_and_does_not_pause(operator: Client, node: Node)
 
 def test_a_draining_node_is_paused_and_resuming_ends_that(operator: Client, node: Node) -> None:
     services.drain(ANN, node.id, "update")
+    AuditEntry.objects.all().delete()
     path = f"/v6/nodes/{node.id}/"
     assert operator.get(path).json()["is_paused"] is True
     patch(operator, path, {"is_paused": True, "pause_reason": "update"})
