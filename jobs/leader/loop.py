@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from queue import Empty
@@ -13,9 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from database import rows
-from jobs.inbox import Arrived, Hint, Message, inbox
+from jobs.inbox import Hint, Message, inbox
 from jobs.leader import (
-    agent_reports,
     clocks,
     deadlines,
     deafness,
@@ -27,7 +26,6 @@ from jobs.leader import (
     placing,
     reconciliation,
     rollback,
-    salvaging,
     stopping,
     watchdog,
 )
@@ -38,6 +36,7 @@ from jobs.leader.housekeeping import Upkeep
 from jobs.leader.memory import Memory
 from jobs.leader.outbox import Outbox
 from jobs.leader.snapshot import Surveyor
+from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
 from jobs.store.records import RECORDS
 from nodes import broker, selectors
@@ -223,34 +222,9 @@ class Leader:
 
     def _apply(self, reports: list[Report]) -> list[Applied]:
         """Apply reports, and return what came of each part that was applied as one."""
-
-        def apply(part: Sequence[Report]) -> Applied:
-            blaming = self._listening > lost_nodes.LOST
-            how = salvaging.by_stage if watchdog.is_suspected() else agent_reports.apply
-            return confirm(part, how(part, self._memory.measures, epoch=self.epoch, blaming=blaming))
-
-        def salvage(part: Sequence[Report]) -> Applied:
-            [report] = part
-            return confirm(part, salvaging.salvage(report, self._memory.measures, epoch=self.epoch))
-
-        def confirm(part: Sequence[Report], applied: Applied) -> Applied:
-            self._memory.tally.report(applied.accepted, applied.ends, applied.begun)
-            self._gaps.note(part, applied.gaps)
-            for report in part:
-                self.dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
-                if isinstance(report, Arrived):
-                    self._memory.recorder.add(Figure.Name.LAG, time.monotonic() - report.arrived)
-            return applied
-
-        def blame(report: Report, reason: str) -> None:
-            log.error("report not applied, taking it apart", node=report.node, reason=reason)
-            salvaged.extend(isolate([report], salvage, lose))
-
-        def lose(report: Report, reason: str) -> None:
-            log.error("report lost", node=report.node, reason=reason)
-
-        salvaged: list[Applied] = []
-        return [*isolate(reports, apply, blame), *salvaged] if reports else []
+        blaming = self._listening > lost_nodes.LOST
+        applying = Applying(self._memory, self._gaps, self.dispatcher, epoch=self.epoch, blaming=blaming)
+        return applying.run(reports) if reports else []
 
     def _reconcile(self, heartbeats: list[Heartbeat]) -> dict[str, list[list[Any]]]:
         """Give up what agents do not have any more; return what they have beyond their lists and must end, by session."""

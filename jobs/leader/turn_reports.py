@@ -1,0 +1,59 @@
+"""Applying the reports of a turn: all at once, by halves where that fails, and one that fails alone stage by stage."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from jobs.inbox import Arrived
+from jobs.leader import agent_reports, salvaging, watchdog
+from jobs.leader.agent_reports import Applied
+from jobs.leader.bisect import isolate
+from jobs.leader.dispatch import Dispatcher
+from jobs.leader.memory import Memory
+from jobs.leader.rollback import Gaps
+from jobs.models import Figure
+from switchyard.messaging.messages import Report
+
+log = structlog.get_logger()
+
+
+class Applying:
+    """The reports of one turn; `blaming` says whether this process has listened for long enough to charge lost tasks."""
+
+    def __init__(self, memory: Memory, gaps: Gaps, dispatcher: Dispatcher, *, epoch: int, blaming: bool) -> None:
+        self._memory = memory
+        self._gaps = gaps
+        self._dispatcher = dispatcher
+        self._epoch = epoch
+        self._blaming = blaming
+        self._salvaged: list[Applied] = []
+
+    def run(self, reports: Sequence[Report]) -> list[Applied]:
+        """Apply reports, and return what came of each part that was applied as one."""
+        return [*isolate(reports, self._apply, self._blame), *self._salvaged]
+
+    def _apply(self, part: Sequence[Report]) -> Applied:
+        how = salvaging.by_stage if watchdog.is_suspected() else agent_reports.apply
+        return self._confirm(part, how(part, self._memory.measures, epoch=self._epoch, blaming=self._blaming))
+
+    def _blame(self, report: Report, reason: str) -> None:
+        log.error("report not applied, taking it apart", node=report.node, reason=reason)
+        self._salvaged.extend(isolate([report], self._salvage, _lose))
+
+    def _salvage(self, part: Sequence[Report]) -> Applied:
+        [report] = part
+        return self._confirm(part, salvaging.salvage(report, self._memory.measures, epoch=self._epoch))
+
+    def _confirm(self, part: Sequence[Report], applied: Applied) -> Applied:
+        self._memory.tally.report(applied.accepted, applied.ends, applied.begun)
+        self._gaps.note(part, applied.gaps)
+        for report in part:
+            self._dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
+            if isinstance(report, Arrived):
+                self._memory.recorder.add(Figure.Name.LAG, time.monotonic() - report.arrived)
+        return applied
+
+
+def _lose(report: Report, reason: str) -> None:
+    log.error("report lost", node=report.node, reason=reason)
