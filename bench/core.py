@@ -4,13 +4,13 @@ Rows: 100,000 alike tasks on 1,000 nodes; 1,000 different stages on 1,000 nodes,
 reference is the same nodes and the same strategy with the tasks placed one by one, for 1,000 tasks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 
 from bench.rows import Measured, Target
 from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.plan import Plan, Policy, Request, plan
-from switchyard.scheduling.resources import Resources, fits
+from switchyard.scheduling.resources import Resources
 
 NODES = 1000
 STAGES = 1000
@@ -73,7 +73,7 @@ def _check(done: Plan, requests: list[Request], expected: int) -> None:
     used: dict[int, Resources] = {}
     for placement in done.placements:
         used[placement.node] = used.get(placement.node, Resources()) + demands[placement.stage] * placement.count
-    if not all(fits(amounts, TOTAL) for amounts in used.values()):
+    if not all(_fits(amounts, TOTAL) for amounts in used.values()):
         raise AssertionError("a node holds more than it has")
     if sum(placement.count for placement in done.placements) != expected:
         raise AssertionError("not all tasks were placed that fit")
@@ -84,7 +84,7 @@ def _one_by_one(nodes: list[NodeView]) -> float:
     started = perf_counter()
     free = [dict(node.free) for node in sorted(nodes, key=lambda node: -node.free["cpus"])]
     for _ in range(ONE_BY_ONE):
-        chosen = next(room for room in free if fits(DEMAND, room))
+        chosen = next(room for room in free if _fits(DEMAND, room))
         for name, amount in DEMAND.items():
             chosen[name] -= amount
     return perf_counter() - started
@@ -105,3 +105,7 @@ def _request(stage: int, count: int, *, more: int = 0, first: bool = False) -> R
         submitted=stage,
         waiting_since=0.0,
     )
+
+
+def _fits(demand: Mapping[str, int], free: Mapping[str, int]) -> bool:
+    return all(free.get(name, 0) >= amount for name, amount in demand.items())

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from database import rows
 from jobs.checks.inputs import wrongly_handed
 from jobs.leader.clocks import CLOCK_SET
+from jobs.store.pointwise import overlaps
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, LISTED, TASK_ENDS, JobState, TaskState
 
 
@@ -109,8 +110,7 @@ FORBIDDEN = {
         WHERE e.buffer IS NOT NULL AND EXISTS (
             SELECT 1 FROM jobs_task x WHERE x.stage_id = c.id
                 AND x.attempt = 0 AND x.started_at IS NULL AND x.ended_at IS NULL
-                AND x.index >= t.index::bigint * c.parallelism / p.parallelism
-                AND x.index < ((t.index + 1)::bigint * c.parallelism + p.parallelism - 1) / p.parallelism)
+                AND {overlaps("t.index", "p.parallelism", "x.index", "c.parallelism")})
         GROUP BY e.id HAVING count(*) > e.buffer""",
     "I9 no member of a gang runs on while another waits": """
         SELECT DISTINCT s.id FROM jobs_stage s JOIN jobs_assignment a ON a.stage_id = s.id AND NOT a.recalled

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.store.graph import read_let_through
+from jobs.store.pointwise import overlaps
 from switchyard.scheduling.buffering import Mark, fed_alone, held_share
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
@@ -41,8 +42,7 @@ _INPUTS = f"""SELECT c.index, {_SECONDS.format("max(i.ended)")} FROM jobs_stage 
     JOIN jobs_edge n ON n.consumer_id = s.id AND n.exchange = 'pointwise' JOIN jobs_stage p ON p.id = n.producer_id
     CROSS JOIN generate_series(0, s.parallelism - 1) AS c(index) CROSS JOIN LATERAL (
         SELECT max(t.ended_at) AS ended, bool_and(t.ended_at IS NOT NULL) AS whole FROM jobs_task t
-        WHERE t.stage_id = p.id AND t.index >= c.index::bigint * p.parallelism / s.parallelism
-            AND t.index < ((c.index + 1)::bigint * p.parallelism + s.parallelism - 1) / s.parallelism
+        WHERE t.stage_id = p.id AND {overlaps("c.index", "s.parallelism", "t.index", "p.parallelism")}
     ) i WHERE s.id = %s GROUP BY c.index HAVING bool_and(i.whole)"""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.pointwise import within
 
 #: Seconds that ratios look back.
 WINDOW = 60.0
@@ -23,7 +24,7 @@ def through(taken: IndexSet, width: int, buffer: int) -> int:
 
 def fed_alone(tasks: IndexSet, width: int, others: int) -> IndexSet:
     """Return those of `others` tasks whose share of the whole lies within that of these tasks of a stage of this width."""
-    spans = ((-(-low * others // width), high * others // width) for low, high in tasks.ranges)
+    spans = (within(low, high, width, others) for low, high in tasks.ranges)
     return IndexSet.of((low, high) for low, high in spans if low < high)
 
 

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from switchyard.scheduling.errors import Cyclic
+from switchyard.scheduling.pointwise import Index, overlapping
 
-Index = TypeVar("Index", int, NDArray[np.int64])
 Links = Sequence[tuple[str, Sequence[str]]]
 _Neighbours = Mapping[str, tuple[str, ...]]
 
@@ -74,10 +71,9 @@ def build(links: Links) -> Dag:
 def feeds(i: Index, u: int, d: int) -> tuple[Index, Index]:
     """Return [low, high) of the d downstream tasks that task i of u feeds when the exchange is pointwise.
 
-    They are those whose share [j/d, (j+1)/d) of the whole overlaps [i/u, (i+1)/u). Takes one index or an
-    array of them.
+    They are those whose share [j/d, (j+1)/d) of the whole overlaps [i/u, (i+1)/u).
     """
-    return i * d // u, -(-(i + 1) * d // u)
+    return overlapping(i, i + 1, u, d)
 
 
 def inputs(j: Index, u: int, d: int) -> tuple[Index, Index]:

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from zlib import crc32
 
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.pointwise import overlapping
 
 
 def shares(tasks: IndexSet, producers: int, consumers: int) -> IndexSet:
     """Return which of the producer's tasks feed these tasks of the consumer when the exchange is pointwise.
 
-    They are those whose share of the whole overlaps (switchyard.scheduling.dag.inputs), for ranges of tasks at once.
+    They are those whose share of the whole overlaps.
     """
-    return IndexSet.of((low * producers // consumers, -(-high * producers // consumers)) for low, high in tasks.ranges)
+    return IndexSet.of(overlapping(low, high, consumers, producers) for low, high in tasks.ranges)
 
 
 def digest(handed: Iterable[tuple[int, IndexSet]]) -> int:

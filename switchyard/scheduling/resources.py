@@ -64,26 +64,9 @@ class Resources(Mapping[str, int]):
 NOTHING = Resources()
 
 
-def fits(demand: Mapping[str, int], free: Mapping[str, int]) -> bool:
-    """Say whether one task of this demand fits into what a node has free."""
-    plain = all(free.get(name, 0) >= amount for name, amount in demand.items() if name != GPUS)
-    return plain and choose_devices(demand.get(GPUS, 0), free) is not None
-
-
 def hold(demand: Mapping[str, int], devices: Mapping[str, int]) -> Resources:
     """Return what one task takes from its node: the demand, with its GPUs replaced by the chosen devices."""
     return Resources({name: amount for name, amount in demand.items() if name != GPUS} | dict(devices))
-
-
-def choose_devices(gpus: int, free: Mapping[str, int]) -> Resources | None:
-    """Choose devices for one task, or None if none will do.
-
-    A fraction goes to the fullest device that still has room (best fit, so that whole devices stay whole);
-    whole GPUs take wholly free devices, lowest number first.
-    """
-    if not gpus:
-        return NOTHING
-    return _fraction(gpus, free) if gpus < WHOLE else _whole(devices_wanted(gpus), free)
 
 
 def devices_wanted(gpus: int) -> int:
@@ -124,16 +107,6 @@ def describe_amount(name: str, amount: int) -> str:
     if name == DISK:
         return f"{_mebibytes(amount)} disk"
     return f"{amount:,} {name}"
-
-
-def _fraction(gpus: int, free: Mapping[str, int]) -> Resources | None:
-    roomy = [name for name in devices_in(free) if free[name] >= gpus]
-    return Resources({min(roomy, key=free.__getitem__): gpus}) if roomy else None
-
-
-def _whole(count: int, free: Mapping[str, int]) -> Resources | None:
-    idle = [name for name in devices_in(free) if free[name] >= WHOLE]
-    return Resources(dict.fromkeys(idle[:count], WHOLE)) if len(idle) >= count else None
 
 
 def _reading_order(name: str) -> tuple[int, str]:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from switchyard.scheduling.cluster import NodeView
 from switchyard.scheduling.plan import Placement, Request
-from switchyard.scheduling.resources import Resources, fits, hold
+from switchyard.scheduling.resources import Resources, hold
+from tests.scheduling.one_by_one import fits
 
 CPU = Resources(cpus=1000)
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchyard.scheduling.cluster import Cluster, NodeView
-from switchyard.scheduling.resources import Resources, choose_devices, fits, hold
+from switchyard.scheduling.resources import Resources, hold
 from tests.scheduling.clusters import CPU, demands, node, nodes
+from tests.scheduling.one_by_one import choose_devices, fits
 
 few = settings(max_examples=40)
 

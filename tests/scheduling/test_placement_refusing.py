@@ -9,9 +9,10 @@ from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.placement.eligibility import Eligibility
 from switchyard.scheduling.plan import Policy, Request, Reservation, infeasible, plan
 from switchyard.scheduling.refusals import NearMiss, Reason, Refusal, Why, sentences
-from switchyard.scheduling.resources import Resources, fits
+from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec.types import Constraint, Op
 from tests.scheduling.clusters import CPU, demands, node, nodes, request, requests
+from tests.scheduling.one_by_one import fits
 
 few = settings(max_examples=40)
 

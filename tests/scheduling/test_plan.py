@@ -11,8 +11,9 @@ from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.placement.base import STRATEGIES
 from switchyard.scheduling.plan import Placement, Plan, Policy, Request, Reservation, plan
 from switchyard.scheduling.refusals import Reason, Why
-from switchyard.scheduling.resources import NOTHING, Resources, choose_devices, fits, hold
+from switchyard.scheduling.resources import NOTHING, Resources, hold
 from tests.scheduling.clusters import CPU, left_over, node, nodes, on, per_node, request, requests, total
+from tests.scheduling.one_by_one import choose_devices, fits
 
 POLICIES = st.builds(Policy, placement=st.sampled_from(sorted(STRATEGIES)))
 BIG = CPU * 4

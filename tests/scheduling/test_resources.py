@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchyard.scheduling.resources import NOTHING, Resources, choose_devices, describe, fits, hold
+from switchyard.scheduling.resources import NOTHING, Resources, describe, hold
+from tests.scheduling.one_by_one import choose_devices, fits
 
 DEVICES = st.lists(st.sampled_from([0, 100, 250, 500, 999, 1000]), max_size=12).map(
     lambda amounts: {f"gpu{number}": amount for number, amount in enumerate(amounts)}

@@ -18,6 +18,7 @@ from switchyard.agent.machine import faults
 from switchyard.agent.worker import coroutines, results, unpatched
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import digest
+from switchyard.scheduling.pointwise import overlapping
 from switchyard.task import FAILED, Task
 
 _UNKNOWN = object()
@@ -141,7 +142,7 @@ class Given:
         size, parallelism = self._sizes[name], self.parallelism
         if name not in self._pointwise:
             return 0, size
-        return index * size // parallelism, -(-(index + 1) * size // parallelism)
+        return overlapping(index, index + 1, parallelism, size)
 
 
 class PythonStage:

@@ -11,6 +11,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
+from switchyard.scheduling.pointwise import overlapping
 from switchyard.scheduling.retry import ExitClass
 from wires.ballista.decode import PlanFormat
 from wires.ballista.encode import plans
@@ -142,9 +143,8 @@ def _failure(course: "Course") -> dict[str, Any]:
 
 
 def _overlapping(producers: int, tasks: int, index: int) -> int:
-    """Count i in producers with [i/producers, (i+1)/producers) and [index/tasks, (index+1)/tasks) overlapping."""
-    first = index * producers // tasks
-    return -(-(index + 1) * producers // tasks) - first if producers else 0
+    low, high = overlapping(index, index + 1, tasks, producers)
+    return high - low
 
 
 def _text(value: Any) -> str:

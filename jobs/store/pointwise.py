@@ -1,0 +1,9 @@
+"""Pointwise exchanges in SQL, as switchyard.scheduling.pointwise has them."""
+
+
+def overlaps(index: str, width: str, other: str, others: str) -> str:
+    """Return the condition that the share of task `other` of `others` overlaps that of task `index` of `width`."""
+    return (
+        f"{other} >= {index}::bigint * {others} / {width} "
+        f"AND {other} < (({index} + 1)::bigint * {others} + {width} - 1) / {width}"
+    )
