@@ -103,6 +103,8 @@ class Ruled:
     rules: ClassVar[Mapping[str, Rule]] = {}
     #: Parameters by action (or method), beside those of a list's filters and pages.
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
+    #: Actions whose answer is that to a single question: it is of one moment without a snapshot, which would cost more.
+    single: ClassVar[Collection[str]] = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a request that may not be, or asks for what the view does not know."""
@@ -114,7 +116,7 @@ class Ruled:
 
     def _read_at_once(self, method: str) -> None:
         """Have what people read answered as of one moment, now that it is known who asks."""
-        handler = getattr(self, method.lower(), None)
+        handler = None if _action(self, method) in self.single else getattr(self, method.lower(), None)
         if handler and method in ("GET", "HEAD") and rule_for(self, method) in PEOPLE:
             setattr(self, method.lower(), lambda *args, **kwargs: of_one_moment(partial(handler, *args, **kwargs)))
 

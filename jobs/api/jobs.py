@@ -51,6 +51,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "dag_dot": Role.VIEWER,
         "dag_svg": Role.VIEWER,
     }
+    single = ("summary",)
     parser_classes = parsers.DESCRIPTIONS
     serializer_class = JobSerializer
     filter_backends = (DjangoFilterBackend,)

@@ -1,6 +1,7 @@
 """What our API and the pages tell of jobs is of one moment: what happens while it is read is told by the next answer."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 API = "/api/v1/jobs"
 PATHS = [
-    *(API, f"{API}/{{id}}", f"{API}/{{id}}/summary", f"{API}/{{id}}/stages", f"{API}/{{id}}/stages/a"),
+    *(API, f"{API}/{{id}}", f"{API}/{{id}}/stages", f"{API}/{{id}}/stages/a"),
     *(f"{API}/{{id}}/tasks", f"{API}/{{id}}/stages/a/tasks", f"{API}/{{id}}/stages/a/tasks/0", f"{API}/{{id}}/results"),
     *(f"{API}/{{id}}/stages/a/results", f"{API}/{{id}}/dag.dot", f"{API}/{{id}}/dag.svg"),
     *("/ui/", "/ui/jobs/", "/ui/jobs/{id}/", "/ui/jobs/{id}/tasks/", "/ui/jobs/{id}/stages/a/tasks/0/"),
@@ -35,7 +36,7 @@ class Meanwhile:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.happens: Callable[[], None] | None = None
         self.asked, self.which = 0, ""
-        self._execute = rows.execute
+        self._asking, self._execute = threading.current_thread(), rows.execute
         monkeypatch.setattr(rows, "execute", self.execute)
 
     @contextmanager
@@ -54,7 +55,7 @@ class Meanwhile:
         return execute(statement, *more)
 
     def _before(self, statement: str) -> None:
-        if not self.which or self.which not in statement:
+        if not self.which or self.which not in statement or threading.current_thread() is not self._asking:
             return
         self.asked += 1
         if self.happens and self.asked > 0:
@@ -88,6 +89,18 @@ def test_a_job_that_ends_meanwhile_is_told_as_before(
     assert during == before
     assert told(viewer, path) != before
     assert not connection.in_atomic_block
+
+
+def test_a_summary_is_one_question(
+    viewer: Client, submit: Callable[..., Any], leader: Leader, agent: ListAgent, meanwhile: Meanwhile
+) -> None:
+    path = f"{API}/{submit({'a': {}})['id']}/summary"
+    turn(leader)
+    agent.listen()
+    with meanwhile.an_answer(lambda: turn(leader, agent.finish(agent.tasks(), "7"))):
+        shown = viewer.get(path).json()
+    assert meanwhile.asked == 1, "one finds the job, and one reads it"
+    assert (shown["state"], shown["tasks"]["FINISHED"], shown["ended_at"] is None) == ("FINISHED", 1, False)
 
 
 @pytest.mark.parametrize("did", ["cancel", "drain", "release"])
