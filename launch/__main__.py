@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from launch import config, services, start, up
+from launch import beside, config, services, start, up
 from launch.config import Config
 from launch.errors import LaunchError
 
@@ -44,10 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     _add(verbs, "status", "say what runs in DATA_DIR", up.status)
     _add(verbs, "demo", "start a stack and run an example on it", up.demo)
     _add(verbs, "supervise", "what `up` leaves behind (not for the terminal)", start.supervise)
-    beside = verbs.add_parser("services", help="run PostgreSQL and Redis alone, or beside a command")
-    beside.add_argument("--data", type=Path, help="folder for their data (default: a passing one)")
-    beside.add_argument("command", nargs="*", help="-- command and its arguments")
-    beside.set_defaults(run=lambda given: services.run(given.data, given.command))
+    within = verbs.add_parser("run", help="run a command with the settings of the stack in DATA_DIR: manage.py, pg_dump ...")
+    within.add_argument("command", nargs="+", help="-- command and its arguments")
+    within.set_defaults(run=lambda given: beside.run(config.read(os.environ), given.command))
+    alone = verbs.add_parser("services", help="run PostgreSQL and Redis alone, or beside a command")
+    alone.add_argument("--data", type=Path, help="folder for their data (default: a passing one)")
+    alone.add_argument("command", nargs="*", help="-- command and its arguments")
+    alone.set_defaults(run=lambda given: services.run(given.data, given.command))
     return parser
 
 

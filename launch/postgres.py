@@ -77,6 +77,12 @@ def prepare(data: Path, logs: Path, *, durable: bool = True) -> Postgres:
     return Postgres(command, f"postgresql://{USER}@/{DATABASE}?host={quote(str(sockets))}", home, sockets, _status(home))
 
 
+def programs(data: Path) -> Path:
+    """Return the folder with the programs of the version that wrote the data, pg_dump among them."""
+    owner = account.borrowed()
+    return binaries.postgres(owner, major=_existing_major(folders.home(data, "postgres", owner)))
+
+
 def is_ready(server: Postgres) -> bool:
     """Tell whether the server on this data folder takes connections."""
     told = _status(server.home)

@@ -40,6 +40,10 @@ class Stack:
         self._env = own | given
         self.config = read(given)
 
+    def beside(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        launch = (sys.executable, "-m", "launch", "run", "--")
+        return subprocess.run((*launch, *argv), env=self._env, cwd=ROOT, capture_output=True, text=True, check=False)
+
     def run(self, verb: str, stdout: int | TextIO = subprocess.PIPE, **changed: str) -> subprocess.CompletedProcess[str]:
         argv, env = (sys.executable, "-m", "launch", verb), self._env | changed
         return subprocess.run(argv, env=env, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
@@ -55,9 +59,12 @@ def test_stack_is_ready_when_up_returns_not_started_twice_and_gone_when_down_ret
     assert {each.name for each in known.processes} == {"postgres", "redis", "web", "scheduler", "agent-1"}
     assert stack.run("status").returncode == 0
     assert_is_not_started_again(stack)
+    assert_commands_are_given_what_the_servers_have(stack)
 
     assert stack.run("down").returncode == 0
     assert not any(is_alive(each.identity) for each in (known.supervisor, *known.processes))
+    assert stack.run("status").stdout == f"Nothing runs in {stack.data}.\n"
+    assert_commands_are_given_what_the_servers_have(stack)
     assert stack.run("status").stdout == f"Nothing runs in {stack.data}.\n"
 
 
@@ -68,6 +75,22 @@ def test_up_goes_on_when_nobody_reads_what_it_says(stack: Stack) -> None:
         said = stack.run("up", stdout=nobody)
     assert (said.returncode, said.stderr) == (0, "")
     assert web.is_ready(stack.config.url)
+
+
+def assert_commands_are_given_what_the_servers_have(stack: Stack) -> None:
+    said = stack.beside(sys.executable, "manage.py", "fsck")
+    assert (said.returncode, said.stdout) == (0, "all invariants hold\n"), said.stderr
+    folder = stack.beside("sh", "-c", "echo $DATA_DIR; exit 7")
+    assert (folder.returncode, folder.stdout) == (7, f"{stack.data}\n")
+    dump = stack.beside("sh", "-c", 'pg_dump --schema-only -d "$DATABASE_URL"')
+    assert "CREATE TABLE public.jobs_job " in dump.stdout, dump.stderr
+
+
+def test_commands_for_an_installation_that_is_not_there_make_none(stack: Stack) -> None:
+    said = stack.beside("true")
+    assert said.returncode == 1
+    assert f"There is no installation in {stack.data}" in said.stderr
+    assert not list(stack.data.iterdir())
 
 
 def assert_is_not_started_again(stack: Stack) -> None:
