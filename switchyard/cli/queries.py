@@ -19,7 +19,9 @@ Owner = Annotated[str | None, typer.Option(help="Only jobs of this user.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 StageName = Annotated[str | None, typer.Argument(metavar="[STAGE]", help="Only of this stage.")]
 Index = Annotated[int | None, typer.Argument(metavar="[INDEX]", help="Only of this task.", min=0)]
-Raw = Annotated[bool, typer.Option("--raw", help="Write a result that is a text as it is, without quotes.")]
+Raw = Annotated[
+    bool, typer.Option("--raw", help="Write each result on its own; one that is a text as it is, without quotes.")
+]
 
 
 def jobs(
@@ -69,12 +71,15 @@ def results(
     with client(ctx) as server:
         if stage is None:
             value: Any = {name: list(values) for name, values in server.results(job).results.items()}
+            each = [result for values in value.values() for result in values]
         elif index is None:
-            value = list(server.stage_results(job, stage).results)
+            each = value = list(server.stage_results(job, stage).results)
         else:
             value = server.result(job, stage, index)
+            each = [value]
     if raw and not as_json:
-        _write_raw(value)
+        for result in each:
+            print(readable(result))
     else:
         print(json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -165,10 +170,3 @@ def _took(what: JobStatus | StageStatus) -> str:
     if what.started_at is None:
         return ""
     return lasted((what.ended_at or datetime.now(UTC)) - what.started_at)
-
-
-def _write_raw(value: Any) -> None:
-    values = value.values() if isinstance(value, dict) else [[value]]
-    for each in values:
-        for result in each:
-            print(readable(result))

@@ -140,6 +140,19 @@ def test_people_see_tables_and_raw_texts(stack: Running, job: Path) -> None:
     assert "agent-1" in stack.switchyard("nodes")
 
 
+def test_raw_results_are_written_one_by_one(stack: Running, job: Path) -> None:
+    job.write_text(
+        "name: Raw\nstages:\n- {name: split, python: 'os.path:split', args: [a/b]}\n"
+        "- {name: object, python: 'builtins:dict', kwargs: {ok: true, list: [1, 2]}}\n"
+        "- {name: texts, python: 'os.path:basename', args: [a/b], parallelism: 2}\n"
+    )
+    number = str(read(stack, "submit", job, "--wait")["number"])
+    assert stack.switchyard("results", number, "texts", "--raw") == "b\nb\n"
+    assert json.loads(stack.switchyard("results", number, "split", "0", "--raw")) == ["a", "b"]
+    assert json.loads(stack.switchyard("results", number, "object", "0", "--raw")) == {"ok": True, "list": [1, 2]}
+    assert stack.switchyard("results", number, "--raw").endswith("]\n}\nb\nb\n")
+
+
 def test_result_is_whole_json_in_a_pipe_and_only_its_top_on_a_terminal(stack: Running, job: Path) -> None:
     job.write_text(
         "name: Wide\nstages:\n- {name: words, python: 'os.path:basename', args: [a/b], parallelism: 60}\n"
