@@ -33,6 +33,8 @@ log = structlog.get_logger()
 DELIVERY = 5.0
 #: Seconds between attempts to register.
 RETRY = 1.0
+#: Seconds after which it is logged again that there still is no session.
+TOLD_AGAIN = 60.0
 #: Seconds between them while another agent runs as this node, and for how many times its fence they are made: the machine
 #: may have booted, and the server then does not know for a while that nothing runs there any more.
 OCCUPIED = 5.0
@@ -103,6 +105,8 @@ class Agent:
         self._groups: cgroups.Groups | None = None
         #: Whether the broker lets nobody in without credentials, and REDIS_URL has none.
         self._locked_out = False
+        #: Why there was no session when that was logged last, and when that was.
+        self._told = "", 0.0
 
     def run(self) -> None:
         """Work until told to stop; after being cut off, begin again as one's own successor."""
@@ -161,10 +165,10 @@ class Agent:
             except Occupied as error:
                 if time.monotonic() > patience:
                     raise
-                log.warning("not registered, waiting for the other agent to be silent", error=str(error))
+                self._waits("not registered, waiting for the other agent to be silent", error)
                 self._stopping.wait(OCCUPIED)
             except (httpx.HTTPError, RedisError) as error:
-                log.warning("not registered, trying again", server=settings.server, error=str(error))
+                self._waits("not registered, trying again", error)
                 self._stopping.wait(RETRY)
             else:
                 if not registered.login and self._locked_out:
@@ -174,6 +178,13 @@ class Agent:
                 )
                 return registered
         return None
+
+    def _waits(self, event: str, error: Exception) -> None:
+        """Log why there is no session yet: when that is news, else now and then."""
+        last, at = self._told
+        if str(error) != last or time.monotonic() > at + TOLD_AGAIN:
+            self._told = str(error), time.monotonic()
+            log.warning(event, server=self._settings.server, error=str(error))
 
     def _reach_broker(self, *, needed: bool) -> None:
         """Look whether commands will arrive: a node that is heard over HTTP alone would be given tasks for nothing.

@@ -4,6 +4,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from switchyard.agent.disk.secret import Secret
 from tests.agent.process import Agent, wait_until
 from tests.agent.server import Server
@@ -65,6 +67,17 @@ def test_an_agent_waits_for_the_other_to_be_silent_and_then_gives_up(
     server.refusal = ""
     start_agent()
     assert server.registrations[0]["session"] == ""
+
+
+def test_why_an_agent_has_no_session_is_logged_once(
+    server: Server, start_agent: Callable[..., Agent], capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.down_for = 3
+    start_agent()
+    server.launch(1, python="agent_tasks:square")
+    server.result(1)
+    assert server.requests["register"] == 4
+    assert capfd.readouterr().out.count("not registered, trying again") == 1
 
 
 def test_what_waits_to_be_fetched_when_the_session_ends_fails_no_task(
