@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from nodes.conditions import OVERSOLD
@@ -12,13 +13,13 @@ TITLE = "Agents on one machine offer more than it has"
 
 
 def note(info: Mapping[str, Any]) -> None:
-    """Set or lift the warning on the nodes with a session that are on the machine of an agent that has registered."""
+    """Set or lift the warning on the nodes of the machine of an agent that has registered; no node without a session has it."""
     machine = info.get("machine")
     boot = machine.get("boot_id") if isinstance(machine, dict) else None
     if not isinstance(machine, dict) or not boot:
         return
     nodes = list(Node.objects.exclude(session="").filter(info__machine__boot_id=boot).order_by("id"))
-    Condition.objects.filter(node__in=nodes, name=OVERSOLD).delete()
+    Condition.objects.filter(Q(node__in=nodes) | Q(node__session=""), name=OVERSOLD).delete()
     texts = [*_oversold(nodes, "cpus", machine.get("cpus")), *_oversold(nodes, "mem", machine.get("mem"))]
     if len(nodes) > 1 and texts:
         now = timezone.now()

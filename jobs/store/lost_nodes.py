@@ -6,7 +6,7 @@ from uuid import UUID
 from database import rows
 from jobs.store.transitions import RANGE, move
 from nodes import oversold
-from nodes.conditions import BROKER_AWAY, DEAF, HEARD, OVERSOLD
+from nodes.conditions import BROKER_AWAY, DEAF, HEARD
 from nodes.trust import TRUSTED
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.records import Lost, Patience, Sign
@@ -78,7 +78,7 @@ def not_before(stage: int, indexes: IndexSet) -> list[tuple[int, float]]:
 def end_session(node: int) -> None:
     """Leave a node without a session."""
     rows.execute("UPDATE nodes_node SET session = '', deaf_since = NULL WHERE id = %s", [node])
-    names = [BROKER_AWAY, DEAF, OVERSOLD, *HEARD]
+    names = [BROKER_AWAY, DEAF, *HEARD]
     rows.execute("DELETE FROM nodes_condition WHERE name = ANY(%s) AND node_id = %s", [names, node])
     oversold.note_left(node)
 
