@@ -13,7 +13,7 @@ TITLE = "Agents on one machine offer more than it has"
 
 
 def note(info: Mapping[str, Any]) -> None:
-    """Set or lift the warning on the nodes of the machine of an agent that has registered; no node without a session has it."""
+    """Set or lift the warning on the nodes of the machine of an agent that has registered; without a session none has it."""
     machine = info.get("machine")
     boot = machine.get("boot_id") if isinstance(machine, dict) else None
     if not isinstance(machine, dict) or not boot:
