@@ -303,7 +303,6 @@ TAKE_BACK, ADD, CLOSE = Worker.take_back, Entries.add, Reports._close
         pytest.param(Entries, "add", take_every_entry, id="an entry is taken again"),
         pytest.param(Reports, "_close", skip_a_number, id="a report's number is skipped"),
         pytest.param(Floor, "take_back_all", do_nothing, id="a pause leaves what waits for workers"),
-        pytest.param(Entries, "take_paused", lambda *_: [], id="a pause is forgotten when a worker dies"),
         pytest.param(Notes, "returned", do_nothing, id="a return is not in the journal"),
         pytest.param(Notes, "taken_back", do_nothing, id="a take-back is not in the journal"),
     ],
