@@ -304,7 +304,6 @@ TAKE_BACK, ADD, CLOSE = Worker.take_back, Entries.add, Reports._close
         pytest.param(Reports, "_close", skip_a_number, id="a report's number is skipped"),
         pytest.param(Floor, "take_back_all", do_nothing, id="a pause leaves what waits for workers"),
         pytest.param(Notes, "returned", do_nothing, id="a return is not in the journal"),
-        pytest.param(Notes, "taken_back", do_nothing, id="a take-back is not in the journal"),
     ],
 )
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch, where: type, name: str, fault: Callable[..., Any]) -> None:
