@@ -12,10 +12,10 @@ BLOCKED = (
 #: Refuses these modules to the agent's and the scheduler's code, however they are reached; others may have them.
 BLOCK = f"""
 import builtins, os, time, socket
-BLOCKED, OWN, real = {BLOCKED!r}, ("agent", "scheduling"), builtins.__import__
+BLOCKED, OWN, real = {BLOCKED!r}, ("switchyard.agent", "switchyard.scheduling"), builtins.__import__
 
 def guarded(name, globals=None, *rest):
-    if name.partition(".")[0] in BLOCKED and (globals or {{}}).get("__name__", "").partition(".")[0] in OWN:
+    if name.partition(".")[0] in BLOCKED and (globals or {{}}).get("__name__", "").startswith(OWN):
         raise ImportError(f"{{globals['__name__']}} imports {{name}}")
     return real(name, globals, *rest)
 

@@ -9,6 +9,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Job
 from switchyard.messaging.messages import Command
 from tests.jobs.agents import ListAgent, turn
+from tests.people import ANN
 
 
 class Kept:
@@ -36,7 +37,7 @@ def test_all_that_agents_are_told_goes_through_the_outbox(
     made = job({"a": {"parallelism": 2}})
     turn(leader)
     assert [len(command.launches) for command in kept.commands if command.session == agent.session] == [1]
-    control.cancel(made.id, by="a test")
+    control.cancel(ANN, made.id)
     turn(leader)
     assert any(command.cancels for command in kept.commands)
     assert agent.listen() == [], "nothing went to the broker"

@@ -19,6 +19,7 @@ from switchyard.simulation.memory.records import MemoryRecords
 from switchyard.simulation.memory.rows import TaskRecord
 from switchyard.simulation.memory.store import Store
 from tests.jobs.submissions import submit
+from tests.people import ANN
 
 T = TypeVar("T")
 #: Events of what people do, which the rules do not write.
@@ -86,12 +87,12 @@ class Both:
         return node.id
 
     def cancel(self, id_: UUID) -> None:
-        control.cancel(id_, by="a test")
-        self.store.cancel(id_, by="a test")
+        control.cancel(ANN, id_)
+        self.store.cancel(id_, by=ANN.name)
 
     def drain(self, id_: UUID) -> None:
         if self.store.drain(id_):
-            control.drain(id_, by="a test")
+            control.drain(ANN, id_)
 
 
 def stored_in_sql() -> dict[str, Any]:
