@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 # Django's settings ask where the services are; checks that need none are told of places that are not there.
 NOWHERE := DATABASE_URL=postgresql://nobody@/nothing REDIS_URL=redis://127.0.0.1:1/0
 
-.PHONY: help demo up down status test check bench faults lint
+.PHONY: help demo up down status test check bench faults soak lint
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -49,6 +49,9 @@ bench: $(VENV)/installed-dev ## measure; WORKLOAD=name runs one
 
 faults: $(VENV)/installed-dev ## kill and cut real processes, often, with work in flight
 	$(RUN) -m pytest -m faults $(ARGS)
+
+soak: $(VENV)/installed-dev ## run the control plane in virtual time with many seeds; SEEDS=10000 FROM=1
+	$(RUN) -m switchyard.simulation --seeds $(or $(SEEDS),10000) --from $(or $(FROM),1)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Switchyard needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'

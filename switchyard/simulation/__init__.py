@@ -1,1 +1,4 @@
-"""The whole control plane in one process, in virtual time."""
+"""The whole control plane in virtual time: leader, stand-by, agents, broker and clocks in one process, from one seed.
+
+Nothing here reads a clock, opens a file or starts a thread; `__main__` alone prints.
+"""

@@ -1,0 +1,64 @@
+"""Fetching: what an agent asks the server for while its tasks wait, again until there is an answer."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.simulation.network import Answer, Refused, SessionEnded, Unreachable
+from switchyard.simulation.server import Registered
+
+if TYPE_CHECKING:
+    from switchyard.simulation.agents import Agent
+
+T = TypeVar("T")
+#: Seconds between attempts.
+AGAIN = 1.0
+
+
+class Fetching:
+    """Asks for one session of an agent; what comes after it is dropped."""
+
+    def __init__(self, agent: "Agent", registered: Registered) -> None:
+        self._agent = agent
+        self._who = registered.node, registered.secret
+
+    def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None], /) -> None:
+        self._ask(lambda: self._agent.server.description(*self._who, stage), done)
+
+    def inputs(
+        self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None], /
+    ) -> None:
+        asked = dict(lacking)
+        self._ask(lambda: self._agent.server.inputs(*self._who, stage, asked), done)
+
+    def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None], /) -> None:
+        self._ask(lambda: dict.fromkeys(range(low, high), 0), done)
+
+    def files(self, stage: int, digest: str, done: Callable[[str | None], None], /) -> None:
+        self._ask(lambda: digest, done)
+
+    def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
+        self._ask(lambda: True, done)
+
+    def _ask(self, question: Callable[[], T], done: Callable[[T | None], None]) -> None:
+        agent, session = self._agent, self._agent.session
+
+        def attempt() -> None:
+            agent.network.ask(agent.name, question, lambda answer: agent.run(lambda: take(answer), session))
+
+        def take(answer: Answer[T]) -> None:
+            try:
+                value = answer.get()
+            except SessionEnded:
+                return
+            except Refused:
+                value = None
+            except Unreachable:
+                agent.machine.timeline.after(AGAIN, lambda: agent.run(attempt, session))
+                return
+            if session:
+                session.machine.at(agent.machine.monotonic)
+                done(value)
+                session.turn_in(0.001)
+
+        attempt()

@@ -1,0 +1,120 @@
+"""The web: what agents ask over HTTP, and what people ask for. Each question is one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.spec.types import JobSpec, StageSpec
+from switchyard.simulation import describing
+from switchyard.simulation.database import Database
+from switchyard.simulation.network import Refused, SessionEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The answer to a registration."""
+
+    node: int
+    session: str
+    secret: str
+    resumed: bool
+    last_report: int
+    pause: int
+
+
+class Server:
+    """Answers from the database."""
+
+    def __init__(self, database: Database, random: Random) -> None:
+        self._database = database
+        self._store = database.store
+        self._random = random
+        self._nodes: dict[str, int] = {}
+        #: What was submitted, by stage.
+        self.specs: dict[int, StageSpec] = {}
+        #: The jobs that were accepted.
+        self.submitted: list[UUID] = []
+
+    def register(self, name: str, totals: Mapping[str, int], last: str, *, secret: str, last_secret: str) -> Registered:
+        """Give the agent of a node a session; it may go on with its last one."""
+        id_ = self._nodes.setdefault(name, len(self._nodes) + 1)
+        with self._database.transaction():
+            known, old = self._store.nodes.get(id_), self._database.registrations.get(id_)
+            resumed = False
+            if known and old and last and known.active and old.secret in (secret, last_secret):
+                resumed = last == known.session or (old.secret == secret and last == old.predecessor)
+            session = f"{name}/{self._random.getrandbits(32):08x}"
+            self._store.register(id_, name, session, totals)
+            self._store.nodes[id_] = replace(self._store.nodes[id_], active=True, left=False)
+            if resumed and known:
+                kept = {"last_report": known.last_report, "silent_since": known.silent_since}
+                self._store.nodes[id_] = replace(self._store.nodes[id_], **kept)  # type: ignore[arg-type]
+                for row in list(self._store.assignments.values()):
+                    if row.node == id_ and row.session == known.session:
+                        self._store.assignments[row.id] = replace(row, session=session)
+            self._database.register(id_, secret=secret, predecessor=last if resumed else "", fault="", broker_away=False)
+        node = self._store.nodes[id_]
+        return Registered(id_, session, secret, resumed, node.last_report, node.confirmed_pause)
+
+    def heartbeat(self, beat: Mapping[str, Any]) -> int:
+        """Note a sign of life; return its number. Raises SessionEnded if the session is not the node's, or not trusted."""
+        id_, figures = int(beat["node"]), beat["figures"]
+        node, left = self._store.nodes[id_], bool(figures.get("left"))
+        if node.session != beat["session"] or not (node.active or left):
+            raise SessionEnded
+        with self._database.transaction():
+            self._store.nodes[id_] = replace(node, heard_at=self._store.now, left=node.left or left)
+            self._database.register(id_, fault=figures.get("fault", ""), broker_away=figures.get("broker") == "away")
+        return int(beat["number"])
+
+    def description(self, node: int, secret: str, stage: int) -> dict[str, Any]:
+        """Return what an agent asks for of a stage."""
+        self._require(node, secret, stage)
+        return self.describe(stage)
+
+    def describe(self, stage: int) -> dict[str, Any]:
+        """Return what agents are told of a stage."""
+        return describing.describe(self._store, stage, self.specs[stage])
+
+    def inputs(self, node: int, secret: str, stage: int, asked: Mapping[int, IndexSet]) -> dict[int, dict[str, Any]]:
+        """Return what a stage gets from some tasks of others, as far as these have ended."""
+        self._require(node, secret, stage)
+        return {producer: describing.outcomes(self._store, producer, tasks) for producer, tasks in asked.items()}
+
+    def submit(self, spec: JobSpec) -> UUID:
+        """Store a job."""
+        number = len(self.submitted) + 1
+        id_ = UUID(int=number)
+        stages = dict(enumerate(spec.in_order(), len(self.specs) + 1))
+        self.specs |= stages
+        with self._database.transaction():
+            self._store.submit(id_, number, spec, list(stages))
+        self.submitted.append(id_)
+        return id_
+
+    def cancel(self, job: UUID) -> None:
+        """Ask a job to stop."""
+        with self._database.transaction():
+            self._store.cancel(job)
+
+    def drain(self, job: UUID) -> None:
+        """Let a job end early."""
+        with self._database.transaction():
+            self._store.drain(job)
+
+    def pause(self, id_: int, *, paused: bool) -> None:
+        """Have nothing more begin on a node, or let it go on."""
+        with self._database.transaction():
+            node = self._store.nodes[id_]
+            if paused:
+                self._store.nodes[id_] = replace(node, pause_epoch=node.pause_epoch + 1)
+            self._database.register(id_, paused=paused)
+
+    def _require(self, node: int, secret: str, stage: int) -> None:
+        if self._database.registrations[node].secret != secret:
+            raise SessionEnded
+        if not any(row.node == node and row.stage == stage for row in self._store.assignments.values()):
+            raise Refused

@@ -1,0 +1,88 @@
+"""Random jobs as they are submitted: small graphs of gangs, pointwise, buffered and foreach stages with rules of retry."""
+
+from dataclasses import dataclass
+from random import Random
+
+from switchyard.scheduling.spec import checks
+from switchyard.scheduling.spec.limits import Limits
+from switchyard.scheduling.spec.types import Backoff, Exchange, ForeachFrom, JobSpec, Need, RetryRule, StageSpec
+
+LIMITS = Limits()
+#: Thousandths of a cpu that tasks ask for.
+CPUS = (500, 1000, 1000, 1000, 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job, and the seconds from the start at which it is submitted, and canceled or drained if it is."""
+
+    at: float
+    job: JobSpec
+    canceled_at: float | None = None
+    drained_at: float | None = None
+
+
+def draw(random: Random, *, jobs: int, within: float) -> list[Submission]:
+    """Draw jobs that are submitted within so many seconds, in that order."""
+    times = sorted(random.uniform(0, within) for _ in range(jobs))
+    return [_submission(random, number, at) for number, at in enumerate(times)]
+
+
+def _submission(random: Random, number: int, at: float) -> Submission:
+    job = _job(random, number)
+    fate, later = random.random(), at + random.expovariate(1 / 20)
+    while any(checks.faults(job, LIMITS)):
+        job = _job(random, number)
+    return Submission(at, job, later if fate < 0.15 else None, later if 0.15 <= fate < 0.25 else None)
+
+
+def _job(random: Random, number: int) -> JobSpec:
+    stages: list[StageSpec] = []
+    for position in range(random.choice((1, 1, 2, 3, 4, 5))):
+        stages.append(_stage(random, stages, position))
+    rule = RetryRule(
+        attempts=random.choice((1, 2, 3, 5)),
+        backoff=Backoff(initial=random.choice((0.0, 1.0, 10.0)), factor=2.0, max=30.0, jitter=random.choice((0.0, 0.1))),
+    )
+    return JobSpec(
+        name=f"job-{number}",
+        stages=tuple(stages),
+        priority=random.choice((50, 100, 100, 200)),
+        max_failures=random.choice((0, 0, 2, 1000)),
+        retry=rule,
+    )
+
+
+def _stage(random: Random, before: list[StageSpec], position: int) -> StageSpec:
+    name, resources = f"s{position}", {"cpus": random.choice(CPUS)}
+    grace = random.choice((0.0, 1.0, 10.0))
+    timeout = random.choice((None, None, None, 8.0))
+    needs = _needs(random, before)
+    if needs and random.random() < 0.15:
+        source = next((stage for stage in before if stage.name == needs[0].stage), before[0])
+        items = ForeachFrom(source.name)
+        return StageSpec(name, python="work:run", foreach=items, resources=resources, needs=(), timeout=timeout, grace=grace)
+    gang = random.random() < 0.2
+    return StageSpec(
+        name,
+        python="work:run",
+        parallelism=random.randint(2, 4) if gang else random.choice((1, 2, 3, 5, 8, 13)),
+        gang=gang,
+        resources={"cpus": 500} if gang else resources,
+        needs=needs,
+        timeout=timeout,
+        grace=grace,
+    )
+
+
+def _needs(random: Random, before: list[StageSpec]) -> tuple[Need, ...]:
+    chosen = random.sample(before, min(len(before), random.choice((0, 1, 1, 1, 2))))
+    return tuple(_need(random, stage) for stage in sorted(chosen, key=lambda stage: stage.name))
+
+
+def _need(random: Random, stage: StageSpec) -> Need:
+    # How many tasks a stage over items has is known too late for sharing them out.
+    if stage.tasks is None or random.random() < 0.5:
+        return Need(stage.name)
+    buffered = not stage.gang and random.random() < 0.3
+    return Need(stage.name, Exchange.POINTWISE, random.randint(1, 4) if buffered else None)
