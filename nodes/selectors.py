@@ -64,6 +64,11 @@ def totals(nodes: Iterable[int]) -> dict[int, dict[str, int]]:
     return found
 
 
+def last_reports(nodes: list[int]) -> dict[int, int]:
+    """Return the number of the last report of each node that was applied."""
+    return dict(rows.fetch("SELECT id, last_report FROM nodes_node WHERE id = ANY(%s)", [nodes]))
+
+
 def ask_resources(nodes: list[int] | None = None) -> rows.Answer[list[tuple[int, str, int, int, int]]]:
     """Ask for the resources of these nodes, or of all: node, name, total, capacity and what is held of it."""
     every = "SELECT node_id, name, total, capacity, held FROM nodes_noderesource"

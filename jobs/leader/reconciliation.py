@@ -58,7 +58,7 @@ class Reconciler:
 
         `unconfirmed` are the ids of assignments that an agent may not have heard of yet.
         """
-        told = {beat.node: beat for beat in beats if beat.figures.get("inventory")}
+        told = _current({beat.node: beat for beat in beats if beat.figures.get("inventory")})
         if not told:
             return []
         listed = _lists(told, unconfirmed)
@@ -139,6 +139,12 @@ def _wrong(beat: Heartbeat) -> dict[str, str]:
 def _counts(difference: Difference) -> dict[str, Any]:
     missing, extra = (sum(map(len, tasks.values())) for tasks in (difference.missing, difference.extra))
     return {"node": difference.node, "missing": missing, "extra": extra}
+
+
+def _current(told: dict[int, Heartbeat]) -> dict[int, Heartbeat]:
+    """Leave out late heartbeats: since these inventories their agents have reported what they confirmed or ended."""
+    last = selectors.last_reports(list(told))
+    return {node: beat for node, beat in told.items() if beat.figures["inventory"].get("reported", last[node]) >= last[node]}
 
 
 def _lists(told: Mapping[int, Heartbeat], unconfirmed: Container[int]) -> dict[int, list[tuple[AssignmentRow, bool]]]:

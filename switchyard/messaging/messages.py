@@ -156,8 +156,8 @@ class Heartbeat:
 
     Where the agent's loop turns, `figures` has an `inventory` of what it has: `listed` and `begun` tasks, and `ended` ones
     whose report is not acknowledged, each as [stage, attempt, ranges]; `free`, the room by resource; `fetching`, what stages
-    wait for; `stuck`, how many workers were given up in the last 10 s; `command`, the number of the last one obeyed. Else it
-    says that it is `stalled`.
+    wait for; `stuck`, how many workers were given up in the last 10 s; `command`, the number of the last one obeyed, and
+    `reported`, that of the last report. Else it says that it is `stalled`.
     """
 
     node: int

@@ -16,7 +16,7 @@ Message = dict[str, Any]
 
 @dataclass(slots=True)
 class Weather:
-    """How messages fare: shares that are lost and doubled, seconds on the way, and the share that takes `late` seconds more."""
+    """How messages fare: shares lost and doubled, seconds on the way, and the share that takes up to `late` seconds more."""
 
     lost: float = 0.0
     doubled: float = 0.0

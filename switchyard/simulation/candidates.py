@@ -6,6 +6,7 @@ from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QU
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.simulation import story
 from switchyard.simulation.broker import Broker, Message
+from switchyard.simulation.comparing import Difference
 from switchyard.simulation.database import Database
 from switchyard.simulation.killed import Killed
 from switchyard.simulation.leader import TICK, Leader
@@ -29,6 +30,7 @@ class Candidate:
         database: Database,
         server: Server,
         pace: float,
+        differs: Callable[[Difference], None],
         died: Callable[[], None],
     ) -> None:
         self.name = name
@@ -41,6 +43,7 @@ class Candidate:
         self._server = server
         #: Seconds between an arrival and the turn that takes it.
         self._pace = pace
+        self._differs = differs
         self._died = died
         self._asleep: list[Callable[[], None]] | None = None
         self._reports: list[Report] = []
@@ -95,6 +98,7 @@ class Candidate:
             describe=self._server.describe,
             send=self._send,
             waiting=lambda session: self._broker.waiting(queue_of(session)),
+            differs=self._differs,
         )
         for queue, take in ((REPORT_QUEUE, self._report), (HEARTBEAT_QUEUE, self._beat), (HINT_QUEUE, self._hint)):
             self._broker.consume(self.name, queue, take)

@@ -8,7 +8,7 @@ from switchyard.messaging.messages import Command, Heartbeat, Report
 from switchyard.scheduling.lifecycle import apply_reports, backoffs, draining, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost
-from switchyard.simulation.comparing import Comparison
+from switchyard.simulation.comparing import Comparison, Difference
 from switchyard.simulation.database import Database, LeaderRecords
 from switchyard.simulation.dispatching import Dispatcher
 
@@ -32,6 +32,7 @@ class Leader:
         describe: Callable[[int], dict[str, Any]],
         send: Callable[[Command], None],
         waiting: Callable[[str], int],
+        differs: Callable[[Difference], None],
     ) -> None:
         self.epoch = epoch
         self.records = LeaderRecords(database, epoch)
@@ -39,6 +40,7 @@ class Leader:
         self._store = database.store
         self._monotonic = monotonic
         self._waiting = waiting
+        self._differs = differs
         self._dispatcher = Dispatcher(epoch, describe, send, monotonic)
         self._comparison = Comparison()
         self._memo = Memo()
@@ -106,10 +108,14 @@ class Leader:
         """Give up what agents lack; return what they have beyond their lists, by session."""
         surplus: dict[str, list[list[Any]]] = {}
         for beat in beats:
+            if beat.figures["inventory"]["reported"] < self._store.nodes[beat.node].last_report:
+                continue  # It is late: what its agent has confirmed and reported since is not in it.
             listed = [row for row in self._listed() if row.session == beat.session]
             found = self._comparison.compare(beat, listed, self._dispatcher.unconfirmed())
             if found and found.missing:
                 lost_nodes.give_up(self.records, found.node, found.session, found.missing, epoch=self.epoch)
+            if found and self.epoch == self._store.epoch:
+                self._differs(found)
             if found and found.extra:
                 surplus[beat.session] = [[*key, tasks.to_json()] for key, tasks in found.extra.items()]
         return surplus

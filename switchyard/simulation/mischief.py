@@ -142,6 +142,7 @@ def _cut_leader(world: World, fault: Fault) -> Callable[[], None] | None:
 
 
 def _set_clock(world: World, fault: Fault) -> None:
+    world.transitions.comparable = False
     world.database.set_clock(-60 if fault.share < 0.5 else 300)
 
 

@@ -11,6 +11,7 @@ from switchyard.simulation.agents import Agent
 from switchyard.simulation.broken import Broken
 from switchyard.simulation.broker import Broker
 from switchyard.simulation.candidates import Candidate
+from switchyard.simulation.comparing import Difference
 from switchyard.simulation.database import Database
 from switchyard.simulation.fates import Fates
 from switchyard.simulation.machines import Machine
@@ -88,6 +89,12 @@ class World:
             for what in broken(self.database, execution, self.truth.finished):
                 raise Broken(name, what)
 
+    def _differ(self, found: Difference) -> None:
+        """Raise Broken if an agent does not have what stands on its list, or more, and nothing was forgotten."""
+        self.story.note("leader", f"finds that {found.session} lacks {found.missing}, and has beyond its list {found.extra}")
+        if not self.truth.forgives:
+            raise Broken("I2", f"{found.session} lacks {found.missing} of its list, and has beyond it {found.extra}")
+
     def _obeys(self, command: Command) -> None:
         """Raise Broken if an agent is told that a report is applied which the records do not know."""
         for node in self.database.store.nodes.values():
@@ -137,7 +144,9 @@ class World:
             self.candidates[name] = self._candidate(name)
 
         died = partial(self.timeline.after, RESTART, restart)
-        return Candidate(name, self.timeline, self.story, self.broker, self.database, self.server, self._pace, died)
+        return Candidate(
+            name, self.timeline, self.story, self.broker, self.database, self.server, self._pace, self._differ, died
+        )
 
 
 def _random(seed: int, of: str) -> Random:

@@ -71,6 +71,19 @@ def test_a_running_task_that_its_agent_does_not_have_is_lost_and_tried_again(
     assert made.state == JobState.FINISHED
 
 
+def test_heartbeats_from_before_the_last_report_say_nothing(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    job({"a": {"parallelism": 2}})
+    late = [beat(agent, [], reported=0), beat(agent, [], reported=0)]
+    begin(leader, agent)
+    for each in late:
+        leader.turn([each])
+    assert conditions() == set()
+    assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RUNNING}
+    for _ in range(2):
+        leader.turn([beat(agent, [], reported=Node.objects.get().last_report)])
+    assert conditions() == {"differs"}
+
+
 def test_what_is_on_its_way_to_an_agent_is_not_missed(leader: Leader, agent: ListAgent, job: Submit) -> None:
     job({"a": {"parallelism": 2}})
     turn(leader)

@@ -26,6 +26,7 @@ def take(entries: Entries, floor: Floor, reports: Reports, ends: Ends, watch: Wa
         "fetching": waiting,
         "stuck": watch.stuck,
         "command": command,
+        "reported": reports.last,
     }
 
 

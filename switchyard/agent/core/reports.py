@@ -58,6 +58,11 @@ class Reports:
         self.pause = pause
 
     @property
+    def last(self) -> int:
+        """The number of the last report: all that happened before is in it, or in one before it."""
+        return self._number
+
+    @property
     def delivered(self) -> bool:
         """Say whether everything that happened has been acknowledged."""
         return not (self._unacknowledged or self._has_news() or self._unconfirmed_since)
