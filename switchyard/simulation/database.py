@@ -129,7 +129,7 @@ class Database:
 
 
 class LeaderRecords(MemoryRecords):
-    """The records as one leader's process reaches them. It may be killed right before or after a commit."""
+    """The records as one leader's process reaches them. It may be killed right before or after a change."""
 
     def __init__(self, database: Database, epoch: int) -> None:
         super().__init__(database.store)
@@ -142,13 +142,13 @@ class LeaderRecords(MemoryRecords):
         before = dict(self.store.tasks), dict(self.store.assignments), dict(self.store.stages)
         with self.store.transaction():
             yield
-            if self.kill_before_commit:
+            changed = before != (self.store.tasks, self.store.assignments, self.store.stages)
+            if self.kill_before_commit and changed:
                 raise Killed
-        after = self.store.tasks, self.store.assignments, self.store.stages
-        if self._epoch != self.store.epoch and before != after:
+        if self._epoch != self.store.epoch and changed:
             raise Broken("I11", f"a leader of epoch {self._epoch} writes in epoch {self.store.epoch}")
         self._database.commit()
-        if self.kill_after_commit:
+        if self.kill_after_commit and changed:
             raise Killed
 
 

@@ -24,6 +24,7 @@ def describe(store: Store, stage: int, spec: StageSpec) -> dict[str, Any]:
             "foreach": None if items is None else True,
         },
         "items": {str(index): item for index, item in enumerate(items or ())},
+        "disconnect_grace": store.jobs[row.job_id].disconnect_grace,
         "inputs": [_input(store, edge.producer, edge.exchange.value) for edge in store.edges if edge.consumer == stage],
     }
 

@@ -4,12 +4,17 @@ from collections.abc import Callable
 from random import Random
 
 from switchyard.agent.core.entries import Entry
+from switchyard.agent.core.fencing import Fence
 from switchyard.simulation.disks import Disk
 from switchyard.simulation.fates import Fates
 from switchyard.simulation.story import Story
 from switchyard.simulation.timeline import Timeline
 from switchyard.simulation.truth import Truth
 from switchyard.simulation.workers import Process
+
+FENCE = Fence()
+#: Seconds between looks of guardians at the clock.
+LOOK = 1.0
 
 
 class Machine:
@@ -31,7 +36,7 @@ class Machine:
         #: When the machine was started, by this simulation's time.
         self._origin = random.uniform(1, 1e5)
         self._numbers = 0
-        self._deadline = float("inf")
+        self._heard = float("inf")
         self._watching = False
 
     @property
@@ -54,14 +59,13 @@ class Machine:
         process = self.workers[self._numbers] = Process(self, self._numbers, entry)
         return process
 
-    def extend(self, deadline: float) -> None:
-        """Have the guardian wait until then, on the machine's clock, for the agent to write again."""
-        self._deadline = deadline
-        if deadline <= self.monotonic:
+    def extend(self, heard: float) -> None:
+        """Have the guardians wait: the agent was heard then, on the machine's clock."""
+        self._heard = heard
+        if heard == float("-inf"):
             self._guard()
         elif not self._watching:
-            self._watching = True
-            self.timeline.at(deadline - self._origin, self._guard)
+            self._watch()
 
     def clear(self) -> None:
         """Remove what only a predecessor of the agent needed."""
@@ -73,10 +77,20 @@ class Machine:
         for process in list(self.workers.values()):
             process.die(-9)
 
+    def _watch(self) -> None:
+        self._watching = True
+        self.timeline.after(LOOK, self._guard)
+
     def _guard(self) -> None:
+        """End the workers that have outlived the patience of their jobs with a silent server."""
         self._watching = False
-        if self.monotonic < self._deadline - 1e-6:
-            self.extend(self._deadline)
-        elif any(not process.dead for process in self.workers.values()):
-            self.note("the guardian ends all workers")
-            self.end_all()
+        late = [process for process in self.workers.values() if not process.dead and self._is_late(process)]
+        if late:
+            self.note(f"guardians end workers {[process.number for process in late]}")
+        for process in late:
+            process.die(-9)
+        if any(not process.dead for process in self.workers.values()):
+            self._watch()
+
+    def _is_late(self, process: Process) -> bool:
+        return self.monotonic >= self._heard + FENCE.kill_after(process.patience)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from switchyard.agent.core import history
 from switchyard.agent.core.entries import Entry
-from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.machine import Machine, Ports
@@ -18,6 +17,7 @@ from switchyard.simulation.broker import Message
 from switchyard.simulation.disks import Journal
 from switchyard.simulation.fetching import Fetching
 from switchyard.simulation.heartbeats import Heartbeats
+from switchyard.simulation.machines import FENCE
 from switchyard.simulation.server import Registered
 from switchyard.simulation.workers import Process
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 TURN = 0.25
 #: Seconds for which a fault stands at least.
 STANDS = 2.0
-FENCE = Fence()
 
 
 class Session:
@@ -149,7 +148,7 @@ class Session:
         if self._cut and not (self.machine.fence(FENCE, silence, now) and self.machine.busy):
             self._close()
             return True
-        self._hardware.extend(self.heartbeats.heard + FENCE.kill)
+        self._hardware.extend(self.heartbeats.heard)
         return False
 
     def _close(self) -> None:

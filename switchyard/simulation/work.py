@@ -50,6 +50,7 @@ def _job(random: Random, number: int) -> JobSpec:
         priority=random.choice((50, 100, 100, 200)),
         max_failures=random.choice((0, 0, 2, 1000)),
         retry=rule,
+        disconnect_grace=random.choice((None, None, 120.0)),
     )
 
 
