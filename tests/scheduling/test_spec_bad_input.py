@@ -334,6 +334,22 @@ def test_a_buffer_that_could_not_work_is_refused(description: dict[str, object],
     assert [(fault.path, fault.reason) for fault in caught.value.faults] == [(path, reason)]
 
 
+def test_a_buffer_beside_a_gang_that_takes_all_at_once_is_refused() -> None:
+    """The gang waits for all of a, which waits for b to take some, which waits for the gang."""
+    a = {"name": "a", "python": "m:f", "parallelism": 3}
+    gang = {"name": "g", "python": "m:f", "parallelism": 3, "gang": True}
+    gang["needs"] = [{"stage": "a", "exchange": "pointwise", "buffer": 3}]
+    b = {"name": "b", "python": "m:f", "parallelism": 3}
+    b["needs"] = [{"stage": "a", "exchange": "pointwise", "buffer": 2}, {"stage": "g", "exchange": "pointwise"}]
+    with pytest.raises(InvalidSpec) as refused:
+        from_data({"name": "stuck", "stages": [a, gang, b]})
+    [fault] = refused.value.faults
+    assert fault.path == "stages[2].needs[0].buffer"
+    assert "might stay full for ever" in fault.reason
+    b["needs"] = [{"stage": "a", "exchange": "pointwise", "buffer": 3}, {"stage": "g", "exchange": "pointwise"}]
+    assert from_data({"name": "works", "stages": [a, gang, b]}).stages[2].needs[0].buffer == 3
+
+
 def test_a_buffer_that_works_is_kept() -> None:
     job = from_data(buffered(2))
     assert job.stages[2].needs[0].buffer == 2

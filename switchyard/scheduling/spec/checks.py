@@ -11,7 +11,7 @@ from switchyard.scheduling import dag
 from switchyard.scheduling.errors import Cyclic, Fault
 from switchyard.scheduling.spec.faults import path_of, shown, suggestion
 from switchyard.scheduling.spec.limits import Limits, over
-from switchyard.scheduling.spec.types import Constraint, Exchange, ForeachFrom, JobSpec, Op, StageSpec
+from switchyard.scheduling.spec.types import Constraint, Exchange, ForeachFrom, JobSpec, Need, Op, StageSpec
 
 
 def faults(job: JobSpec, limits: Limits) -> Iterator[Fault]:
@@ -150,7 +150,7 @@ def _buffers(job: JobSpec) -> Iterator[Fault]:
             yield Fault(path, "goes with exchange: pointwise only")
         elif producer.tasks and stage.tasks and (need.buffer or 0) < (least := _least(producer, stage)):
             yield Fault(path, f"must be {least:,} or more: so many results of {producer.name} are taken at once")
-        elif depths and depths[producer.name] != depths[stage.name]:
+        elif depths and depths[producer.name] != depths[stage.name] and not _holds_all(need, producer):
             reason = (
                 f"might stay full for ever: {stage.name} waits until whole stages have ended that {producer.name} does not"
             )
@@ -166,12 +166,27 @@ def _least(producer: StageSpec, consumer: StageSpec) -> int:
 
 
 def _depths(job: JobSpec) -> dict[str, int]:
-    """Return on how many whole stages each stage waits one after the other; nothing for a graph with a cycle."""
+    """Return on how many whole stages each stage waits one after the other; nothing for a graph with a cycle.
+
+    A gang begins when all that its tasks take is there, and gives nothing before it is whole.
+    """
     depths: dict[str, int] = {}
+    named = {stage.name: stage for stage in job.stages}
     try:
         stages = job.in_order()
     except Cyclic:
         return depths
     for stage in stages:
-        depths[stage.name] = max((depths[n.stage] + (n.exchange is Exchange.ALL) for n in stage.upstreams), default=0)
+        depths[stage.name] = max(
+            (depths[n.stage] + _waits_for_all(n, named[n.stage], stage) for n in stage.upstreams), default=0
+        )
     return depths
+
+
+def _waits_for_all(need: Need, producer: StageSpec, consumer: StageSpec) -> bool:
+    return need.exchange is Exchange.ALL or producer.gang or consumer.gang
+
+
+def _holds_all(need: Need, producer: StageSpec) -> bool:
+    """Return whether a buffer never gets full."""
+    return producer.tasks is not None and (need.buffer or 0) >= producer.tasks
