@@ -139,10 +139,10 @@ class LeaderRecords(MemoryRecords):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        before = dict(self.store.tasks), dict(self.store.assignments), dict(self.store.stages)
+        before = self._state()
         with self.store.transaction():
             yield
-            changed = before != (self.store.tasks, self.store.assignments, self.store.stages)
+            changed = before != self._state()
             if self.kill_before_commit and changed:
                 raise Killed
         if self._epoch != self.store.epoch and changed:
@@ -150,6 +150,12 @@ class LeaderRecords(MemoryRecords):
         self._database.commit()
         if self.kill_after_commit and changed:
             raise Killed
+
+    def _state(self) -> list[dict[Any, Any]]:
+        """Return all that a leader alone changes."""
+        store = self.store
+        reports = {node.id: (node.session, node.last_report) for node in store.nodes.values()}
+        return [dict(store.tasks), dict(store.assignments), dict(store.stages), reports]
 
 
 def _copy(table: Any) -> Any:
