@@ -13,7 +13,7 @@ from switchyard.simulation.mischief import Mischief
 from switchyard.simulation.world import World
 
 #: Seconds for which faults happen at the most, in which all jobs must end without any, and in which rooms must be whole then.
-FAULTY, BOUND, REST = 90.0, 900.0, 150.0
+FAULTY, BOUND, REST = 75.0, 900.0, 150.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class World:
         self.agents = {machine.name: self._agent(machine) for machine in self.machines}
         self.candidates = {name: self._candidate(name) for name in CANDIDATES}
         self.submissions = work.draw(
-            _random(seed, "work"), jobs=random.randint(1, 5), within=random.choice((10.0, 60.0, 90.0))
+            _random(seed, "work"), jobs=random.randint(1, 4), within=random.choice((10.0, 40.0, 70.0))
         )
         self.submitted = 0
         for submission in self.submissions:
