@@ -41,7 +41,7 @@ class Agent:
         #: After how many more lines in its journal it is killed, if it is to be.
         self.lines_left: int | None = None
         self._asleep: list[Callable[[], None]] | None = None
-        machine.heard = self.wake
+        machine.heard, machine.kill_agent = self.wake, self.kill
         machine.disk.secret = machine.disk.secret or f"{random.getrandbits(64):x}"
         self._register()
 

@@ -5,6 +5,9 @@ from enum import StrEnum
 from hashlib import blake2b
 from random import Random
 
+#: Seconds for which a task hangs.
+LONG = 20.0
+
 
 class End(StrEnum):
     """How an attempt ends if nothing interferes."""
@@ -13,6 +16,8 @@ class End(StrEnum):
     FAILS = "fails"
     DIES = "dies"
     HANGS = "hangs"
+    KILLS_AGENT = "kills its agent"
+    UNLOADABLE = "cannot be loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,15 @@ class Fates:
 
     def of(self, stage: int, attempt: int, index: int) -> Fate:
         """Return the fate of an attempt."""
-        digest = blake2b(f"{self._seed} {stage} {attempt} {index}".encode(), digest_size=8).digest()
-        random = Random(int.from_bytes(digest))
+        if self._random(stage).random() < self._bad / 10:
+            return Fate(0.0, End.UNLOADABLE, obeys=True)
+        if self._random(stage, index).random() < self._bad / 20:
+            return Fate(self._pace, End.KILLS_AGENT, obeys=True)
+        random = self._random(stage, index, attempt)
         seconds = random.expovariate(1 / self._pace)
         end = random.choice((End.FAILS, End.FAILS, End.DIES, End.HANGS)) if random.random() < self._bad else End.FINISHES
-        return Fate(seconds, end, obeys=random.random() < 0.8)
+        return Fate(seconds + (LONG if end is End.HANGS else 0.0), end, obeys=random.random() < 0.8)
+
+    def _random(self, *name: int) -> Random:
+        digest = blake2b(f"{self._seed} {name}".encode(), digest_size=8).digest()
+        return Random(int.from_bytes(digest))

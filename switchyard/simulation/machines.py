@@ -32,6 +32,8 @@ class Machine:
         self.workers: dict[int, Process] = {}
         #: Called when a worker has something to say.
         self.heard: Callable[[], None] = lambda: None
+        #: Called by a task that takes its agent down.
+        self.kill_agent: Callable[[], None] = lambda: None
         self._story = story
         #: When the machine was started, by this simulation's time.
         self._origin = random.uniform(1, 1e5)

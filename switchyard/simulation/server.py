@@ -35,6 +35,8 @@ class Server:
         self._nodes: dict[str, int] = {}
         #: What was submitted, by stage.
         self.specs: dict[int, StageSpec] = {}
+        #: How many jobs may run at once.
+        self.most: int | None = None
         #: The jobs that were accepted.
         self.submitted: list[UUID] = []
 
@@ -92,6 +94,8 @@ class Server:
         self.specs |= stages
         with self._database.transaction():
             self._store.submit(id_, number, spec, list(stages))
+            for kind, record in self._store.types.items():
+                self._store.types[kind] = replace(record, max_running=self.most)
         self.submitted.append(id_)
         return id_
 

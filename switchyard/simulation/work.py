@@ -33,7 +33,7 @@ def _submission(random: Random, number: int, at: float) -> Submission:
     fate, later = random.random(), at + random.expovariate(1 / 20)
     while any(checks.faults(job, LIMITS)):
         job = _job(random, number)
-    return Submission(at, job, later if fate < 0.15 else None, later if 0.15 <= fate < 0.25 else None)
+    return Submission(at, job, later if fate < 0.15 else None, later if 0.15 <= fate < 0.3 else None)
 
 
 def _job(random: Random, number: int) -> JobSpec:

@@ -132,6 +132,9 @@ class Process(Worker):
         if how is End.DIES:
             self.die(SEGFAULT)
             return
+        if how is End.KILLS_AGENT:
+            self._machine.kill_agent()
+            return
         self._task = None
         self._machine.note(f"worker {self.number} ends {_named(execution)}: {how}")
         self._machine.truth.end(execution, finished=how is End.FINISHES)
@@ -148,7 +151,8 @@ class Process(Worker):
             self._write([*task, result])
         else:
             named = dict(zip(("stage", "attempt", "index", "begun", "ended"), task, strict=True))
-            why = {"class": "user_error", "exceptions": ["work.Error"], "error": str(how)}
+            kind = "unloadable" if how is End.UNLOADABLE else "user_error"
+            why = {"class": kind, "exceptions": ["work.Error"], "error": str(how)}
             self._write({**named, **why, "inputs": 0, "outcome": "FAILED"})
         self._claim()
 

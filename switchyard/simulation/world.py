@@ -40,6 +40,7 @@ class World:
         self.server = Server(self.database, _random(seed, "server"))
         self.database.store.strategy = _random(seed, "policy").choice(sorted(STRATEGIES))
         self.database.store.allocation = _random(seed, "policy").choice(("fifo", "lifo"))
+        self.server.most = _random(seed, "types").choice((None, None, 1, 2))
         self._pace = _random(seed, "pace").choice((0.001, 0.02, 0.1))
         self._checked: list[object] = []
         self.transitions = invariants.Transitions()
@@ -110,6 +111,8 @@ class World:
             return
         self._checked = list(seen)
         for name, broken in invariants.INVARIANTS:
+            if broken is invariants.fed and self.truth.forgiven_until:
+                continue  # What ran before the records forgot it may end before what it needs has run again.
             for what in broken(store):
                 raise Broken(name, what)
         for what in self.transitions.broken(store, self.server.submitted):
