@@ -93,7 +93,7 @@ class World:
     def _differ(self, found: Difference) -> None:
         """Raise Broken if an agent does not have what stands on its list, or more, and nothing was forgotten."""
         self.story.note("leader", f"finds that {found.session} lacks {found.missing}, and has beyond its list {found.extra}")
-        if not self.truth.forgives:
+        if not self.truth.forgiven_until:
             raise Broken("I2", f"{found.session} lacks {found.missing} of its list, and has beyond it {found.extra}")
 
     def _obeys(self, command: Command) -> None:
