@@ -1,4 +1,4 @@
-"""Run many seeds: python -m switchyard.simulation --seeds 10000 --from 1. Stop with the story of the first that breaks an invariant."""
+"""Run many seeds: `python -m switchyard.simulation --seeds 10000 --from 1`. Stop at the first that breaks an invariant."""
 
 import argparse
 import sys

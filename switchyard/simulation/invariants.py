@@ -1,6 +1,6 @@
 """The invariants of ARCHITECTURE.md, over the records in memory: plain functions, each of which yields what breaks it.
 
-I4, I5 on machines and the order of attempts (I3) are held by switchyard.simulation.truth; I11 by switchyard.simulation.database.
+I4, I5 on machines and the order of attempts (I3) are held by truth; I11 by database.
 """
 
 from collections import Counter, defaultdict

@@ -77,7 +77,7 @@ class Leader:
         if due:
             self._tick(now)
 
-    def _apply(self, reports: Sequence[Report]) -> "applying.Applied[Report]":
+    def _apply(self, reports: Sequence[Report]) -> apply_reports.Applied[Report]:
         if not reports:
             return apply_reports.Applied()
         blaming = self._listening > lost_nodes.LOST

@@ -81,7 +81,7 @@ class World:
                 return f"{agent.name} has no session"
             machine = agent.session.machine
             if not machine.idle or machine.floor.room != agent.machine.totals:
-                return f"{agent.name} has room {machine.floor.room} of {switchyard.agent.machine.description.totals}, or something to report"
+                return f"{agent.name} has room {machine.floor.room} of {agent.machine.totals}, or something to report"
         return f"{self.truth.running[0]} runs" if self.truth.running else ""
 
     def _begun(self, execution: Execution) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLANTED = sorted((Path(__file__).parent / "planted").glob("*.toml"))
-PACKAGES = ("agent", "scheduling", "simulation")
+PACKAGES = ("switchyard",)
 SEEDS = 2000
 
 

@@ -158,7 +158,7 @@ class MemoryRecords(Tasks, Rounds, Recovery):
     def make_tasks(
         self,
         stage: StageRow,
-        known: Mapping[int, StageRow],  # noqa: ARG002 - for the quotas of users, whom a store does not know
+        known: Mapping[int, StageRow],  # for the quotas of users, whom a store does not know
         *,
         draining: bool,
     ) -> int:
