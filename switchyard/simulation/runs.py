@@ -15,6 +15,9 @@ from switchyard.simulation.world import World
 #: Seconds for which faults happen at the most, in which all jobs must end without any, and in which rooms must be whole then.
 FAULTY, BOUND, REST = 75.0, 900.0, 150.0
 
+#: Events that a run has at least.
+FEWEST = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -65,7 +68,7 @@ def _go(world: World, mischief: Mischief) -> None:
 
 
 def _step(world: World, until: float) -> None:
-    """Let the world go on until a time, or until all jobs have ended."""
+    """Let the world go on until a time, or until all jobs have ended and enough has happened."""
     while world.timeline.now < until and not _ended(world) and world.timeline.step():
         continue
 
@@ -81,4 +84,8 @@ def _open(store: Store) -> list[str]:
 
 def _ended(world: World) -> bool:
     jobs = world.database.store.jobs.values()
-    return world.submitted == len(world.submissions) and all(job.row.state in JOB_ENDS for job in jobs)
+    return (
+        world.timeline.steps >= FEWEST
+        and world.submitted == len(world.submissions)
+        and all(job.row.state in JOB_ENDS for job in jobs)
+    )
