@@ -65,21 +65,11 @@ class Session:
         folder: Folder,
         groups: Groups | None,
     ) -> None:
-        # No fixups: Celery's one for Django would load the settings that DJANGO_SETTINGS_MODULE may name.
-        url = transport.logged_in(settings.redis_url, *registered.login) if registered.login else settings.redis_url
-        self._app = Celery("agent", broker=transport.broker_url(url), set_as_current=False, fixups=[])
-        self._app.conf.update(transport.celery_settings())
-        transport.only_add(self._app, [REPORT_QUEUE])
+        self._app = _app(settings.redis_url, registered)
         self._outbox: SimpleQueue[tuple[dict[str, Any], bool] | None] = SimpleQueue()
         self.journal = Journal(
             settings.folder / "journal",
-            {
-                "node": registered.node,
-                "session": registered.session,
-                "boot": folder.boot,
-                "whose": settings.whose,
-                "highest": recovered.highest,
-            },
+            _beginning(settings, registered, recovered, folder),
         )
         fitness = Fitness(settings.folder)
         self.shipper = Shipper(server, settings.log_cap, self.journal.shipped)
@@ -155,3 +145,23 @@ class Session:
                 crowded = transport.waiting(self._app, [REPORT_QUEUE])[0] > CROWDED
             if not crowded:
                 transport.send(self._app, REPORT_TASK, report, REPORT_QUEUE)
+
+
+def _app(redis_url: str, registered: Registered) -> Celery:
+    url = transport.logged_in(redis_url, *registered.login) if registered.login else redis_url
+    # No fixups: Celery's one for Django would load the settings that DJANGO_SETTINGS_MODULE may name.
+    app = Celery("agent", broker=transport.broker_url(url), set_as_current=False, fixups=[])
+    app.conf.update(transport.celery_settings())
+    transport.only_add(app, [REPORT_QUEUE])
+    return app
+
+
+def _beginning(settings: Settings, registered: Registered, recovered: Recovered, folder: Folder) -> dict[str, Any]:
+    """Return the first line of the journal."""
+    return {
+        "node": registered.node,
+        "session": registered.session,
+        "boot": folder.boot,
+        "whose": settings.whose,
+        "highest": recovered.highest,
+    }
