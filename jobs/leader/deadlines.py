@@ -10,14 +10,14 @@ from jobs.leader.bisect import hold, isolate_jobs
 from jobs.store import held_lease
 from jobs.store.records import RECORDS
 from nodes import events
-from switchyard.scheduling.lifecycle import backoffs
+from switchyard.scheduling.lifecycle import due_retries
 from switchyard.scheduling.lifecycle.states import JobState
 
 
 def release_due(*, epoch: int) -> None:
     """Let tasks be placed whose backoff is over."""
     isolate_jobs(
-        lambda part: backoffs.release(RECORDS, epoch=epoch, jobs=part), lambda: [job for _, job in RECORDS.due(None)], hold
+        lambda part: due_retries.release(RECORDS, epoch=epoch, jobs=part), lambda: [job for _, job in RECORDS.due(None)], hold
     )
 
 

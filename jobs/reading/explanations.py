@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from database import rows
 from jobs.models import Edge, Job, JobType, Stage
-from jobs.reading.pressure import Held, held_back
+from jobs.reading.backpressure import Held, held_back
 from nodes.reading import scheduler
 from switchyard.scheduling.explain import Facts, Listed, explain
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, JobState, TaskState

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from switchyard.messaging.messages import Command, Heartbeat, Report
-from switchyard.scheduling.lifecycle import apply_reports, backoffs, draining, lost_nodes, placing, stopping
+from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.simulation.comparing import Comparison, Difference
@@ -131,7 +131,7 @@ class Leader:
     def _tick(self, now: float) -> None:
         self._ticked = now
         self._keep_sessions()
-        backoffs.release(self.records, epoch=self.epoch)
+        due_retries.release(self.records, epoch=self.epoch)
         self._step_gaps(now)
         self._follow_clock(now)
         lost_nodes.watch(self.records, listening=self._listening, epoch=self.epoch)

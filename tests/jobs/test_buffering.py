@@ -11,8 +11,8 @@ from jobs.checks.invariants import violations
 from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
+from jobs.reading.backpressure import held_back, held_shares
 from jobs.reading.explanations import explain_job
-from jobs.reading.pressure import held_back, held_shares
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn

@@ -16,7 +16,7 @@ from nodes.models import Node, Scheduler
 from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import apply_reports, backoffs, draining, lost_nodes, placing, stopping
+from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost, Records
@@ -163,7 +163,7 @@ class History:
         for record in store.stages.values():
             if record.row.next_due is not None:
                 record.row.next_due -= 1000
-        self.both.run(lambda records: backoffs.release(records, epoch=self.both.epoch))
+        self.both.run(lambda records: due_retries.release(records, epoch=self.both.epoch))
 
     def silence(self) -> None:
         """Let a node be silent for some time."""

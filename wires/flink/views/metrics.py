@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from jobs.reading import counts
 from jobs.reading.attempts import execution, executions
-from jobs.reading.pressure import held_shares
+from jobs.reading.backpressure import held_shares
 from jobs.reading.progress import Progress, stage
 from nodes import reading
 from status import process

@@ -5,7 +5,7 @@ from django.http.response import HttpResponseBase
 
 from jobs.reading.accumulators import accumulated
 from jobs.reading.attempts import Execution, execution, executions
-from jobs.reading.pressure import held_shares
+from jobs.reading.backpressure import held_shares
 from jobs.reading.progress import Progress
 from nodes.reading import all_names, names_of
 from wires.flink import ids
