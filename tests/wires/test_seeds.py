@@ -6,6 +6,7 @@ fields that are shown, with their types or null.
 
 import json
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,10 @@ from switchyard import Client, Job
 from tests.switchyard.stacks import Running
 from tests.wires.likeness import differences, known, unlike
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not shutil.which("curl"), reason="the requests are sent by curl"),
+]
 
 SEEDS = Path(__file__).parent / "seeds"
 SAMPLES = Path(__file__).parent / "scale" / "recorded"
