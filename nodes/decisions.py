@@ -1,4 +1,4 @@
-"""Remembering what people decided about nodes and the scheduler: which value, when, by whom, why.
+"""What people decided about nodes and the scheduler: which value, when, by whom, why.
 
 Only what is saved through a model is remembered; the statements of the main path write rows past it, and so do agents.
 """

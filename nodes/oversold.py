@@ -1,4 +1,4 @@
-"""Sharing: agents on one machine that offer together more than the machine has."""
+"""Agents on one machine that offer together more than the machine has."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

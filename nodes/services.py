@@ -1,4 +1,4 @@
-"""Changing the cluster: registration of agents, and what operators do to nodes and to the scheduler as a whole."""
+"""Changes of the cluster: registration of agents, and what operators do to nodes and to the scheduler as a whole."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Shutting down: an installation that is stopped from afar, by the command that its setting names, where there is one."""
+"""An installation that is stopped from afar, by the command that its setting names, where there is one."""
 
 import os
 import shlex

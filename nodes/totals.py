@@ -1,4 +1,4 @@
-"""Summing up the cluster: what all nodes in it have and hold, and how many are in which state."""
+"""The cluster in sum: what all nodes in it have and hold, and how many are in which state."""
 
 from dataclasses import dataclass
 from typing import Any

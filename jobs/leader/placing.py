@@ -1,4 +1,4 @@
-"""Placing: a round of the rules on the rows, so that a job that breaks it keeps no other from it."""
+"""Place tasks by a round of the rules on the rows, so that a job that breaks it keeps no other from it."""
 
 import time
 from uuid import UUID

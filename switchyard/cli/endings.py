@@ -1,4 +1,4 @@
-"""Telling how a job ended: the top of its results, or which tasks failed and why."""
+"""How a job ended: the top of its results, or which tasks failed and why."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Handing over: which results of other tasks a task is given, and a digest of that, alike on the server and on agents."""
+"""Which results of other tasks a task is given, and a digest of that, alike on the server and on agents."""
 
 from collections.abc import Iterable
 from zlib import crc32

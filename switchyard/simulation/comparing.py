@@ -1,4 +1,4 @@
-"""Comparing: what agents say that they have, against their lists. What differs twice in a row is acted on."""
+"""What agents say that they have, compared with their lists. What differs twice in a row is acted on."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable

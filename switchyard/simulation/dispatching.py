@@ -1,4 +1,4 @@
-"""Dispatching: commands of one leader, rendered from lists. What is not confirmed in time is rendered again."""
+"""Commands of one leader, rendered from lists. What is not confirmed in time is rendered again."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

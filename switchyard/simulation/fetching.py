@@ -1,4 +1,4 @@
-"""Fetching: what an agent asks the server for while its tasks wait, again until there is an answer."""
+"""What an agent asks the server for while its tasks wait, again until there is an answer."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar

@@ -1,4 +1,4 @@
-"""Applying reports: in order and once, and what follows from them.
+"""Apply reports: in order and once, and what follows from them.
 
 A report's number is written in the transaction that applies it; an older number changes nothing, a gap is not applied.
 Older attempts, other nodes and ended tasks are ignored by the records themselves.

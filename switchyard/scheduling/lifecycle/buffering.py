@@ -1,4 +1,4 @@
-"""Buffering: let producers go on as the stages that take their results from a buffer begin with them.
+"""Let producers go on as the stages that take their results from a buffer begin with them.
 
 Tasks that are held back are among the `blocked` of their stage, so that placing knows nothing of buffers. Jobs without any
 cost nothing: their stages are not `buffered`.

@@ -1,4 +1,4 @@
-"""Draining: a job that is to end early. No task of its sources begins any more; what has begun, and all that comes of it,
+"""A job that is to end early. No task of its sources begins any more; what has begun, and all that comes of it,
 is worked off, so that the job ends FINISHED.
 
 A source is a stage that needs no other. Its tasks that never began are canceled, and so are those that would be handed

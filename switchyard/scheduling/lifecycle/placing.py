@@ -1,4 +1,4 @@
-"""Placing: a round in one transaction, whatever the number of tasks."""
+"""A round of placement in one transaction, whatever the number of tasks."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Stopping: end what a cancel or a failure says must not go on, and ask again until agents confirm."""
+"""End what a cancel or a failure says must not go on, and ask again until agents confirm."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
