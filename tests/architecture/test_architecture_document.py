@@ -8,7 +8,8 @@ import pytest
 
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_TRANSITIONS, TASK_ENDS, TASK_TRANSITIONS, diagram
 
-DOCUMENT = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text()
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "ARCHITECTURE.md").read_text()
 NAMES = sorted(set(re.findall(r"`((?:jobs|switchyard|nodes)(?:\.\w+)+)`", DOCUMENT)))
 
 
@@ -25,3 +26,10 @@ def test_what_it_names_exists(name: str) -> None:
         if not hasattr(found, part):
             importlib.import_module(f"{found.__name__}.{part}")
         found = getattr(found, part)
+
+
+def test_every_room_of_jobs_is_listed_and_is_there() -> None:
+    listed = set(re.findall(r"^\|.*?`(\w+)/`", DOCUMENT.partition("## The main path")[0], re.M))
+    listed |= set(re.findall(r"`(\w+)/`", next(line for line in DOCUMENT.splitlines() if line.startswith("| `api/`"))))
+    rooms = {path.parent.name for path in (ROOT / "jobs").glob("*/__init__.py")} - {"migrations"}
+    assert listed == rooms
