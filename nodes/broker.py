@@ -25,6 +25,7 @@ from nodes.models import Node
 from nodes.trust import TRUSTED
 from switchyard.messaging import transport
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, REPORT_QUEUE, queue_of
+from switchyard.scheduling.lifecycle.events import Told
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -103,7 +104,7 @@ class Users:
             self._refused = True
             text = _REFUSED.format(error=error)
             log.warning(text)
-            events.record([events.Told("broker_users_refused", text)])
+            events.record([Told("broker_users_refused", text)])
 
 
 def _compare(client: "Redis") -> None:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from database import rows
 from nodes.models import Event
 from nodes.reading import names_of
-from switchyard.scheduling.lifecycle.events import Told as Told
+from switchyard.scheduling.lifecycle.events import Told
 
 
 def record(told: Iterable[Told]) -> None:

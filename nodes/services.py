@@ -20,6 +20,7 @@ from nodes.models import Condition, Node, NodeResource, Scheduler
 from nodes.trust import TRUSTED
 from switchyard.messaging.messages import kept_figures
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.events import Told
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: As many as the column can say.
@@ -89,7 +90,7 @@ def register(
         _set_totals(node, totals)
         oversold.note(info)
         how = "goes on with its session" if resumed else "began a new session"
-        events.record([events.Told("node_registered", f"The agent of the node {how}.", node=node.id)])
+        events.record([Told("node_registered", f"The agent of the node {how}.", node=node.id)])
     return node, resumed
 
 
@@ -167,7 +168,7 @@ def delete(by: Identity, id_: int, reason: str = "") -> Done[None]:
         raise StillThere
     give_reason(node, reason)
     node.delete()
-    events.record([events.Told("node_deleted", _because(f"The node {node.name} was deleted", reason), node=id_)])
+    events.record([Told("node_deleted", _because(f"The node {node.name} was deleted", reason), node=id_)])
     return Done(None, node.name, {"reason": reason} if reason else {})
 
 
@@ -202,7 +203,7 @@ def _changed(id_: int, did: str, reason: str = "", **fields: Any) -> tuple[Node,
     node.changed_at = timezone.now()
     give_reason(node, reason)
     node.save(update_fields=[*fields, "pause_epoch", "changed_at"])
-    events.record([events.Told(f"node_{did}", _because(f"The node was {did}", reason), node=node.id)])
+    events.record([Told(f"node_{did}", _because(f"The node was {did}", reason), node=node.id)])
     return node, node.name
 
 
@@ -217,7 +218,7 @@ def _switch(scheduler: Scheduler, did: str, reason: str = "", *, paused: bool) -
     scheduler.pause_epoch += 1
     give_reason(scheduler, reason)
     _save(scheduler, {"paused": paused, "pause_reason": reason})
-    events.record([events.Told(f"scheduler_{did}", _because(f"The scheduler was {did}", reason))])
+    events.record([Told(f"scheduler_{did}", _because(f"The scheduler was {did}", reason))])
 
 
 def _save(scheduler: Scheduler, changes: Mapping[str, object]) -> None:

@@ -10,6 +10,7 @@ from access.commands import Done, command
 from access.identifying import Identity
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.events import Told
 
 
 class NotFromHere(SwitchyardError):
@@ -21,7 +22,7 @@ def shut_down(by: Identity) -> Done[None]:
     """Stop everything: agents end what runs within their grace and take nothing more, then the servers go."""
     if not settings.SHUTDOWN_COMMAND:
         raise NotFromHere
-    events.record([events.Told("shutdown", f"The installation is shut down, as {by.name} asked.")])
+    events.record([Told("shutdown", f"The installation is shut down, as {by.name} asked.")])
     transaction.on_commit(_run)
     return Done(None, "cluster")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from database import rows
 from nodes import events
 from nodes.conditions import UNTRUSTED
+from switchyard.scheduling.lifecycle.events import Told
 
 #: Holds for the nodes `n` that are active, and whose session was begun with a token that is still valid.
 VALID_TOKEN = """(n.token IS NULL OR EXISTS (
@@ -25,7 +26,7 @@ def refuse(nodes: Iterable[int] | None, why: str) -> None:
         "UPDATE nodes_node SET refused = true WHERE session <> '' AND NOT refused AND (%s OR id = ANY(%s)) RETURNING id",
         [nodes is None, list(nodes or ())],
     )
-    events.record(events.Told("node_refused", f"The agent is to begin a new session: {why}", node=id_) for (id_,) in asked)
+    events.record(Told("node_refused", f"The agent is to begin a new session: {why}", node=id_) for (id_,) in asked)
 
 
 def note_untrusted() -> None:

@@ -15,6 +15,7 @@ from jobs.models import Job, JobType
 from jobs.store.exact import whole_job, whole_stage
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, JobState
 
 
@@ -45,7 +46,7 @@ def cancel(by: Identity, id_: UUID) -> Done[Job]:
     if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
         job.state, job.error, job.held_reason = JobState.CANCELING, job.error or f"canceled by {by.name}", ""
         job.save(update_fields=["state", "error", "held_reason"])
-        events.record([events.Told("job_canceling", f"The job was canceled by {by.name}.", job.id)])
+        events.record([Told("job_canceling", f"The job was canceled by {by.name}.", job.id)])
         transaction.on_commit(lambda: hint(Hint.STOP))
         return Done(job, job.id)
     return _released(by, job)
@@ -68,7 +69,7 @@ def drain(by: Identity, id_: UUID) -> Done[Job]:
     job.draining = True
     job.save(update_fields=["draining"])
     told = f"The job drains, as {by.name} asked: nothing more begins at its sources."
-    events.record([events.Told("job_draining", told, job.id)])
+    events.record([Told("job_draining", told, job.id)])
     transaction.on_commit(lambda: hint(Hint.STOP))
     return Done(job, job.id)
 
@@ -136,7 +137,7 @@ def _released(by: Identity, job: Job) -> Done[Job]:
         return Done(job)
     job.held_reason = ""
     job.save(update_fields=["held_reason"])
-    events.record([events.Told("job_released", f"The job was released by {by.name}.", job.id)])
+    events.record([Told("job_released", f"The job was released by {by.name}.", job.id)])
     transaction.on_commit(lambda: hint(Hint.STOP))
     return Done(job, job.id)
 

@@ -26,6 +26,7 @@ from switchyard.messaging.messages import HINT_QUEUE, HINT_TASK
 from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import submission
+from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.plan import Request, infeasible
 from switchyard.scheduling.refusals import Refusal
@@ -88,7 +89,7 @@ def store(
     _insert_items(planned.stages, specs)
     _insert_edges(id_, planned.stages)
     insert_tasks([(stage_id, stage.tasks or 0) for stage_id, stage in planned.stages])
-    events.record([events.Told("job_submitted", f"The job was submitted, with {len(planned.stages):,} stages.", id_)])
+    events.record([Told("job_submitted", f"The job was submitted, with {len(planned.stages):,} stages.", id_)])
     transaction.on_commit(hint)
     return id_
 

@@ -8,6 +8,7 @@ from database import rows
 from jobs.store import held_lease
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
 
 
@@ -33,7 +34,7 @@ def end_plainly(job: UUID, *, epoch: int) -> None:
             "UPDATE jobs_job SET state = %s, held_reason = '', stages_ended = stages_total, ended_at = now() WHERE id = %s",
             [after, job],
         )
-        events.record([events.Told(f"job_{after.name.lower()}", "The job was ended plainly: its rows are odd.", job)])
+        events.record([Told(f"job_{after.name.lower()}", "The job was ended plainly: its rows are odd.", job)])
 
 
 def _end_stages(job: UUID) -> None:

@@ -5,8 +5,6 @@ from functools import partial
 from jobs.store.records import RECORDS
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.lifecycle import apply_reports
-from switchyard.scheduling.lifecycle.apply_reports import GIVEN_BACK as GIVEN_BACK
-from switchyard.scheduling.lifecycle.apply_reports import stages_in as stages_in
 
 Applied = apply_reports.Applied[Report]
 apply = partial(apply_reports.apply, RECORDS)

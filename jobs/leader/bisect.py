@@ -8,8 +8,9 @@ import structlog
 
 from database import rows
 from jobs.leader import watchdog
-from jobs.leader.lease import LeaseLost
 from nodes import events
+from switchyard.scheduling.lifecycle.events import Told
+from switchyard.scheduling.lifecycle.records import LeaseLost
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -64,4 +65,4 @@ def raise_if_blameless(error: Exception) -> None:
 def hold(job: UUID, reason: str) -> None:
     """Leave a job alone until somebody cancels or releases it."""
     rows.execute("UPDATE jobs_job SET held_reason = %s WHERE id = %s", [reason, job])
-    events.record([events.Told("job_held", f"The job is held: {reason}", job)])
+    events.record([Told("job_held", f"The job is held: {reason}", job)])

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from database import rows
 from nodes import events
+from switchyard.scheduling.lifecycle.events import Told
 
 log = structlog.get_logger()
 #: Seconds by which two clocks may drift apart between two looks without being set.
@@ -47,4 +48,4 @@ def _move(step: float) -> None:
     )
     rows.execute(f"UPDATE jobs_stage SET next_due = next_due + {by} WHERE ended_at IS NULL AND next_due IS NOT NULL", [step])
     way = "back" if step < 0 else "forward"
-    events.record([events.Told(CLOCK_SET, f"The database's clock was set {way} by {abs(step):,.1f} s.")])
+    events.record([Told(CLOCK_SET, f"The database's clock was set {way} by {abs(step):,.1f} s.")])

@@ -11,6 +11,7 @@ from jobs.store import held_lease
 from jobs.store.records import RECORDS
 from nodes import events
 from switchyard.scheduling.lifecycle import due_retries
+from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.states import JobState
 
 
@@ -53,4 +54,4 @@ def _expire(jobs: Sequence[UUID] | None, epoch: int) -> None:
                     list(jobs or ()),
                 ],
             )
-            events.record(events.Told("job_failing", f"The job {text}.", id_) for (id_,) in found)
+            events.record(Told("job_failing", f"The job {text}.", id_) for (id_,) in found)

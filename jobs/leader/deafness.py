@@ -8,6 +8,7 @@ from database import rows
 from jobs.store import held_lease
 from nodes import events
 from nodes.conditions import DEAF
+from switchyard.scheduling.lifecycle.events import Told
 
 _TITLE = "The agent takes no commands"
 _TEXT = "What it is to start stays unconfirmed although Redis takes it. Look at the agent's log, or start it again."
@@ -31,8 +32,8 @@ def note(deaf: Collection[str], waiting: Collection[str], *, epoch: int) -> bool
             ON CONFLICT (node_id, name) DO UPDATE SET updated_at = excluded.updated_at""",
             [DEAF, _TITLE, _TEXT],
         )
-        events.record(events.Told("node_deaf", "The agent takes no commands.", node=node) for node in begun)
-        events.record(events.Told("node_takes", "The agent takes commands again.", node=node) for node in over)
+        events.record(Told("node_deaf", "The agent takes no commands.", node=node) for node in begun)
+        events.record(Told("node_takes", "The agent takes commands again.", node=node) for node in over)
         return bool(rows.fetch("SELECT 1 FROM nodes_node WHERE deaf_since IS NOT NULL LIMIT 1"))
 
 

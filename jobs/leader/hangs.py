@@ -13,10 +13,12 @@ import structlog
 from django.db import transaction
 
 from database import rows
-from jobs.leader import agent_reports, salvaging, stopping, watchdog
+from jobs.leader import salvaging, stopping, watchdog
 from jobs.leader.bisect import hold
 from nodes import events
 from switchyard.messaging.messages import Report
+from switchyard.scheduling.lifecycle.apply_reports import stages_in
+from switchyard.scheduling.lifecycle.events import Told
 
 log = structlog.get_logger()
 REPORTS, STOP = "reports", "stop"
@@ -37,7 +39,7 @@ def note(step: str, items: Sequence[object]) -> None:
             [step, job],
         )
         text = f"The scheduler was ended: its step {step} did not end {'for this job ' if job else ''}in time."
-        events.record([events.Told("leader_hung", text, job)])
+        events.record([Told("leader_hung", text, job)])
 
 
 class Hangs:
@@ -71,11 +73,11 @@ class Hangs:
 
     def admit(self, reports: list[Report]) -> list[Report]:
         """Leave out of reports what they tell of jobs that are held because the leader does not end with their reports."""
-        barred = self._barred(agent_reports.stages_in(reports)) if self._barring else set()
+        barred = self._barred(stages_in(reports)) if self._barring else set()
         if not barred:
             return reports
         log.error("reports of held jobs are left out", stages=sorted(barred))
-        return [salvaging.limited(report, agent_reports.stages_in([report]) - barred) for report in reports]
+        return [salvaging.limited(report, stages_in([report]) - barred) for report in reports]
 
     def _look(self) -> None:
         found = rows.fetch("SELECT step, held FROM jobs_failedstep")

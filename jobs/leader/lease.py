@@ -4,7 +4,8 @@ from django.db import transaction
 
 from database import rows
 from nodes import events
-from switchyard.scheduling.lifecycle.records import LeaseLost as LeaseLost
+from switchyard.scheduling.lifecycle.events import Told
+from switchyard.scheduling.lifecycle.records import LeaseLost
 
 #: Seconds that a lease lasts, and between renewals.
 LASTS = 10
@@ -23,7 +24,7 @@ def take(holder: str) -> int | None:
             "expires_at = clock_timestamp() + %s * interval '1 second' WHERE expires_at < clock_timestamp() RETURNING epoch",
             [holder, LASTS],
         )
-        events.record(events.Told("lease_taken", f"{holder} leads from now on, in epoch {epoch}.") for (epoch,) in taken)
+        events.record(Told("lease_taken", f"{holder} leads from now on, in epoch {epoch}.") for (epoch,) in taken)
     return taken[0][0] if taken else None
 
 

@@ -43,6 +43,8 @@ from nodes import broker, selectors
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
 from switchyard.scheduling.lifecycle import draining
+from switchyard.scheduling.lifecycle.lost_nodes import LOST
+from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.stopping import Stopped
 
@@ -107,7 +109,7 @@ class Leader:
             cursor.execute(rows.LEADER_SETTINGS)
         if incarnation.recognise():
             log.error("the database is a copy that was put back: all agents begin new sessions")
-            raise lease.LeaseLost
+            raise LeaseLost
         self._hangs.judge(epoch=self.epoch)
         self._listening_since = time.monotonic()
 
@@ -222,7 +224,7 @@ class Leader:
 
     def _apply(self, reports: list[Report]) -> list[Applied]:
         """Apply reports, and return what came of each part that was applied as one."""
-        blaming = self._listening > lost_nodes.LOST
+        blaming = self._listening > LOST
         applying = Applying(self._memory, self._gaps, self.dispatcher, epoch=self.epoch, blaming=blaming)
         return applying.run(reports) if reports else []
 

@@ -10,8 +10,6 @@ from jobs.store.records import RECORDS
 from nodes.conditions import BROKER_AWAY
 from nodes.trust import TRUSTED, note_untrusted
 from switchyard.scheduling.lifecycle import lost_nodes
-from switchyard.scheduling.lifecycle.lost_nodes import LOST as LOST
-from switchyard.scheduling.lifecycle.lost_nodes import MARGIN as MARGIN
 from switchyard.scheduling.lifecycle.lost_nodes import Ended
 
 end_session = partial(lost_nodes.end_session, RECORDS)

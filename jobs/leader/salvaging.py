@@ -12,9 +12,10 @@ from django.db import transaction
 from jobs.leader import agent_reports, watchdog
 from jobs.leader.agent_reports import Applied
 from jobs.leader.bisect import raise_if_blameless
-from jobs.telemetry.outcomes import Ends
 from switchyard.messaging.messages import Finished, Report
+from switchyard.scheduling.lifecycle.apply_reports import stages_in
 from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.retry import ExitClass
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ def by_stage(reports: Sequence[Report], measures: Measures, *, epoch: int, blami
     def contents(accepted: Sequence[Report], now: float) -> bool:
         recalled = False
         for report in accepted:
-            for stage in sorted(agent_reports.stages_in([report])):
+            for stage in sorted(stages_in([report])):
                 watchdog.get_on(items=[stage])
                 has_recalled, ended = agent_reports.apply_contents([limited(report, {stage})], measures, now, blaming=blaming)
                 recalled |= has_recalled

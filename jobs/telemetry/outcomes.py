@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from database import rows
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.failing import category
-from switchyard.scheduling.lifecycle.ends import Ends as Ends
+from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.retry import ExitClass
 
 COMPLETED = "completed"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.leader import lost_nodes
 from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.pool import SPARE
+from switchyard.scheduling.lifecycle.lost_nodes import LOST, MARGIN
 from tests.agent.process import Agent, wait_until
 from tests.agent.server import Server
 from tests.agent.test_stopping import WAIT, alive, running
@@ -143,6 +143,6 @@ def test_zygotes_of_jobs_that_have_ended_do_not_pile_up(agent: Agent, server: Se
 @pytest.mark.parametrize("grace", [0, 1, 44, 45, 46, 50, 51, 60, 600, 86_400])
 def test_a_task_is_killed_ten_seconds_before_the_server_gives_it_up(grace: float) -> None:
     fence = Fence()
-    given_up = max(lost_nodes.LOST, grace + lost_nodes.MARGIN)
+    given_up = max(LOST, grace + MARGIN)
     assert fence.term_after(grace) < fence.kill_after(grace) <= given_up - 10
     assert fence.term_after(grace) >= min(grace, 45)

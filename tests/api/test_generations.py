@@ -15,6 +15,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Assignment, Stage, Task
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
+from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
@@ -119,9 +120,9 @@ def test_a_live_session_is_not_taken_over_by_who_knows_what_every_viewer_sees(no
 def test_a_clone_is_refused_while_the_original_is_heard_and_takes_over_when_it_is_silent(node: Client) -> None:
     first = register(node).json()
     clone = {"last_secret": FIRST, "session": first["session"], "info": ELSEWHERE}
-    silence(lost_nodes.LOST - 5)
+    silence(LOST - 5)
     assert code(register(node, SECOND, **clone)) == (409, "occupied")
-    silence(lost_nodes.LOST + 5)
+    silence(LOST + 5)
     assert register(node, SECOND, **clone).status_code == 200
     assert code(beat(node, first)) == (409, "session_ended")
     back = register(node, THIRD, last_secret=FIRST, session=first["session"])
@@ -131,7 +132,7 @@ def test_a_clone_is_refused_while_the_original_is_heard_and_takes_over_when_it_i
 def test_an_agent_that_lost_its_secret_waits_until_its_session_is_silent(node: Client) -> None:
     register(node)
     assert code(register(node, SECOND)) == (409, "occupied")
-    silence(lost_nodes.LOST + 5)
+    silence(LOST + 5)
     assert register(node, SECOND).status_code == 200
 
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 from access import tokens
 from access.models import Token
 from access.roles import Role
-from jobs.leader import lost_nodes
 from jobs.models import Task
 from nodes import services
 from nodes.models import Event, Node
+from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
 from tests.people import ANN
@@ -50,7 +50,7 @@ def test_work_of_an_agent_that_is_not_trusted_any_more_goes_elsewhere_at_once(
     stack.until(lambda: Node.objects.filter(session__gt="").count() == 2, "the other registers")
     ids = {node.name: node.id for node in Node.objects.all()}
     end(stack, token)
-    stack.until(lambda: running.filter(node_id=ids["right"]).count() == 2, "all runs elsewhere", lost_nodes.LOST / 2)
+    stack.until(lambda: running.filter(node_id=ids["right"]).count() == 2, "all runs elsewhere", LOST / 2)
     (marks / "enough").touch()
     assert stack.wait(job).state == JobState.FINISHED
     assert Event.objects.filter(kind="node_left", node_id=ids["left"]).count() == 1

@@ -12,11 +12,11 @@ from django.utils import timezone
 from jobs.checks.invariants import violations
 from jobs.leader import incarnation
 from jobs.leader.clocks import DatabaseClock
-from jobs.leader.lease import LeaseLost
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
+from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.test_reconciling import beat

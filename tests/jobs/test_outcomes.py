@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from jobs.leader.lease import LeaseLost
 from jobs.leader.loop import Leader
 from jobs.leader.lost_nodes import end_session
 from jobs.leader.snapshot import Surveyor
@@ -16,6 +15,7 @@ from jobs.reading import snapshot
 from jobs.telemetry.outcomes import Tally
 from nodes.models import Scheduler
 from nodes.services import change_scheduler
+from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import ANN

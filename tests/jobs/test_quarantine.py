@@ -12,11 +12,12 @@ from jobs.leader.loop import Leader
 from jobs.models import Job, Task
 from nodes.models import Node
 from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
-BLAME = lost_nodes.LOST + 1
+BLAME = LOST + 1
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def lose(leader: Leader, broker: redis.Redis) -> Callable[..., None]:
         turn(leader)
         agent.listen()
         turn(leader, agent.start(agent.tasks()))
-        Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=lost_nodes.LOST + 1))
+        Node.objects.filter(id=agent.node).update(heard_at=timezone.now() - timedelta(seconds=LOST + 1))
         lost_nodes.watch_nodes(listening=listening, epoch=leader.epoch)
         Node.objects.filter(id=agent.node).update(session="")
         turn(leader)

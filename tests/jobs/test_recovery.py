@@ -11,12 +11,13 @@ from django.utils import timezone
 from jobs.checks.invariants import violations
 from jobs.commands import control as job_services
 from jobs.leader import lease, lost_nodes
-from jobs.leader.agent_reports import GIVEN_BACK
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Stage, Task
 from nodes import generations, reading, services
 from nodes.models import Condition, Node
 from switchyard.messaging.messages import Heartbeat
+from switchyard.scheduling.lifecycle.apply_reports import GIVEN_BACK
+from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import ANN
@@ -220,7 +221,7 @@ def test_a_new_leader_fences_the_old_one(leader: Leader, agent: ListAgent, job: 
     job({"a": {}})
     lease.release(leader.epoch)
     assert lease.take("other") == leader.epoch + 1
-    with pytest.raises(lease.LeaseLost):
+    with pytest.raises(LeaseLost):
         turn(leader)
     assert Task.objects.get().state == TaskState.CREATED
 

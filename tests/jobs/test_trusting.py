@@ -19,6 +19,7 @@ from jobs.models import Job, Task
 from nodes import reading, selectors, services
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
+from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.people import ANN
@@ -67,7 +68,7 @@ def test_an_agent_that_is_not_trusted_any_more_is_not_heard_and_its_work_goes_el
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.RECONCILING}
     assert selectors.ask_nodes()()[0].unavailable in ("without a valid token", "inactive")
     other = ListAgent(broker, "n2")
-    Node.objects.filter(id=trusted.node).update(heard_at=timezone.now() - timedelta(seconds=lost_nodes.LOST + 1))
+    Node.objects.filter(id=trusted.node).update(heard_at=timezone.now() - timedelta(seconds=LOST + 1))
     turn(leader, trusted.report())
     lost_nodes.watch_nodes(listening=1000, epoch=leader.epoch)
     turn(leader)

@@ -16,6 +16,7 @@ from jobs.leader import hangs, lease, watchdog
 from jobs.leader.loop import Leader
 from switchyard.messaging.consumer import Consumer
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
+from switchyard.scheduling.lifecycle.records import LeaseLost
 
 log = structlog.get_logger()
 #: Seconds between looks at the lease while another worker holds it.
@@ -48,7 +49,7 @@ def _lead(epoch: int, stopping: threading.Event) -> None:
     gc.set_threshold(YOUNG)
     try:
         Leader(epoch, hearing=lambda: consumer.hearing).run(stopping.is_set)
-    except lease.LeaseLost as lost:
+    except LeaseLost as lost:
         log.warning("leads no longer: standing by", epoch=epoch, reason=type(lost).__doc__)
         os.execv(sys.executable, [sys.executable, *sys.argv])
     consumer.stop()
