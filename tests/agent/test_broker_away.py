@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import redis
 
 from switchyard.agent.machine import description
 from tests.agent.process import Agent, wait_until
@@ -72,13 +73,22 @@ def test_an_agent_without_redis_says_so_over_http_and_works_on_when_it_is_back(
     start_agent("--slots", "1", "--heartbeat", "0.2", env={"REDIS_URL": link.url})
     server.launch(1, python="agent_tasks:square")
     assert server.result(1) == 0
+    wait_until(lambda: listeners(server.client))
     link.cut()
     wait_until(lambda: any(beat["figures"].get("broker") == "away" for beat in server.http_heartbeats))
+    # Until then the broker may still give a message to the connection that was cut.
+    wait_until(lambda: not listeners(server.client))
     link.whole = True
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
     server.client.delete("heartbeats")
     assert server.client.blpop(["heartbeats"], timeout=20)
+
+
+def listeners(client: redis.Redis) -> list[str]:
+    """Return the connections that wait for a message of this database."""
+    database = str(client.get_connection_kwargs().get("db", 0))
+    return [each["addr"] for each in client.client_list() if each["cmd"] == "brpop" and each["db"] == database]
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:6379", "http://127.0.0.1:6379", "redis://127.0.0.1:port/0"])
