@@ -1,7 +1,5 @@
 """Keep timeouts right when the database's clock is set: this leader counts how long nodes are silent and retries wait."""
 
-import time
-from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -9,6 +7,7 @@ from django.db import transaction
 
 from database import rows
 from nodes import events
+from switchyard.leader.ports import Clock
 from switchyard.scheduling.lifecycle.events import Told
 
 log = structlog.get_logger()
@@ -21,15 +20,15 @@ CLOCK_SET = "clock_set"
 class DatabaseClock:
     """Compares the database's clock with this process's own, and moves the times that are waited for along with it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last: tuple[datetime, float] | None = None
 
     def follow(self) -> None:
         """Look by how much the database's clock was set since the last look."""
-        before = self._clock()
+        before = self._clock.monotonic()
         ((now,),) = rows.fetch("SELECT clock_timestamp()")
-        took = self._clock() - before
+        took = self._clock.monotonic() - before
         last, self._last = self._last, (now, before)
         step = (now - last[0]).total_seconds() - (before - last[1]) if last else 0.0
         if abs(step) > DRIFT + took:

@@ -4,7 +4,6 @@ What a node has not confirmed within a second is rendered again under a new numb
 waits in the broker; an agent ignores what it knows.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from jobs.leader.outbox import Broker, Outbox
 from jobs.leader.packing import Packed, Packer
 from jobs.leader.unconfirmed import Sent
 from jobs.store.tables import ASSIGNMENT_COLUMNS, read_assignment
+from switchyard.leader.ports import Clock
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 
@@ -33,7 +33,8 @@ _T = TypeVar("_T")
 class Dispatcher:
     """Sends commands for one leader. Its memory saves messages only: losing it means sending again."""
 
-    def __init__(self, epoch: int, outbox: Outbox | None = None) -> None:
+    def __init__(self, epoch: int, clock: Clock, outbox: Outbox | None = None) -> None:
+        self._clock = clock
         self._outbox: Outbox = outbox or Broker()
         self._number = epoch << 32
         self._sent: dict[str, Sent] = defaultdict(Sent)
@@ -50,7 +51,7 @@ class Dispatcher:
         A command that was overtaken by a later one is dropped by the agent, so that the highest number says nothing.
         """
         self._acknowledged[session] = acknowledged
-        self._sent[session].confirm(seen, time.monotonic())
+        self._sent[session].confirm(seen, self._clock.monotonic())
 
     def unconfirmed(self) -> set[int]:
         """Return the ids of the assignments that agents have not confirmed."""
@@ -182,7 +183,7 @@ class Dispatcher:
 
     def _note(self, session: str, packed: list[Packed]) -> list[Command]:
         """Remember what commands launch, and return them."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         for each in packed:
             if each.assignments:
                 self._sent[session].add(each.command.number, each.assignments, each.size, now)

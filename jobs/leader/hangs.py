@@ -4,7 +4,6 @@ The watchdog notes the step, and the job if the leader was at one alone. The nex
 while, so that the culprit is noted by name. A job that ended the leader twice in a row at one step is held.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from database import rows
 from jobs.leader import salvaging, stopping, watchdog
 from jobs.leader.bisect import hold
 from nodes import events
+from switchyard.leader.ports import Clock
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.lifecycle.apply_reports import stages_in
 from switchyard.scheduling.lifecycle.events import Told
@@ -45,8 +45,9 @@ def note(step: str, items: Sequence[object]) -> None:
 class Hangs:
     """What leaders before this one were ended at."""
 
-    def __init__(self) -> None:
-        self._since = time.monotonic()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since = clock.monotonic()
         self._barring = False
 
     def judge(self, *, epoch: int) -> None:
@@ -66,7 +67,7 @@ class Hangs:
         gone = rows.fetch(
             "DELETE FROM jobs_failedstep f WHERE NOT held AND %s OR held AND NOT EXISTS ("
             "SELECT FROM jobs_job j WHERE j.id = f.job_id AND j.held_reason <> '') RETURNING 1",
-            [time.monotonic() - self._since > OVER],
+            [self._clock.monotonic() - self._since > OVER],
         )
         if gone:
             self._look()

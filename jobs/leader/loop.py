@@ -3,14 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from queue import Empty
 from typing import Any
 
 import structlog
 from django.db import connection
-from django.utils import timezone
 
 from database import rows
 from jobs.inbox import Hint, Message, inbox
@@ -31,6 +29,7 @@ from jobs.leader import (
 )
 from jobs.leader.agent_reports import Applied
 from jobs.leader.bisect import hold, isolate, raise_if_blameless
+from jobs.leader.clock import CLOCK
 from jobs.leader.dispatch import DEAF, Dispatcher
 from jobs.leader.housekeeping import Upkeep
 from jobs.leader.memory import Memory
@@ -40,6 +39,7 @@ from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
 from jobs.store.records import RECORDS
 from nodes import broker, selectors
+from switchyard.leader.ports import Clock
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
 from switchyard.scheduling.lifecycle import draining
@@ -61,25 +61,25 @@ class Leader:
         self,
         epoch: int,
         *,
-        clock: Callable[[], datetime] = timezone.now,
+        clock: Clock = CLOCK,
         hearing: Callable[[], Hearing] = lambda: Hearing.WHOLE,
         outbox: Outbox | None = None,
     ) -> None:
         self.epoch = epoch
-        self.dispatcher = Dispatcher(epoch, outbox)
-        self.upkeep = Upkeep(clock())
-        self.surveyor = Surveyor()
-        self._gaps = rollback.Gaps()
-        self._hangs = hangs.Hangs()
-        self._database_clock = clocks.DatabaseClock()
+        self._clock = clock
+        self.dispatcher = Dispatcher(epoch, clock, outbox)
+        self.upkeep = Upkeep(clock.now())
+        self.surveyor = Surveyor(clock)
+        self._gaps = rollback.Gaps(clock)
+        self._hangs = hangs.Hangs(clock)
+        self._database_clock = clocks.DatabaseClock(clock)
         self._reconciler = reconciliation.Reconciler()
         self._users = broker.Users()
-        self._clock = clock
         self._hearing = hearing
         self._heard = Hearing.UNKNOWN
         self._some_deaf = True
         self._memory = Memory()
-        self._renewed = self._turned = self._listening_since = time.monotonic()
+        self._renewed = self._turned = self._listening_since = self._clock.monotonic()
         self._ticked = 0.0
         self._prepare()
 
@@ -88,7 +88,7 @@ class Leader:
         self.dispatcher.send_lists("true", [])
         while not stopping():
             try:
-                self.turn(_take(self._ticked + TICK - time.monotonic()))
+                self.turn(_take(self._ticked + TICK - self._clock.monotonic()))
             except rows.TRANSIENT as error:
                 log.warning("the database does not answer; trying again", error=str(error))
                 self._reconnect(stopping)
@@ -111,12 +111,12 @@ class Leader:
             log.error("the database is a copy that was put back: all agents begin new sessions")
             raise LeaseLost
         self._hangs.judge(epoch=self.epoch)
-        self._listening_since = time.monotonic()
+        self._listening_since = self._clock.monotonic()
 
     def turn(self, arrived: list[Message]) -> None:
         """Do what the arrived messages and the clock ask for."""
         watchdog.get_on(hangs.REPORTS)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now - self._turned > STALL:
             self._listening_since = now
         self._turned = now
@@ -155,9 +155,9 @@ class Leader:
         return stopped
 
     def _place(self) -> Round:
-        begun = time.perf_counter()
-        placed = placing.place_pending(self._memory, epoch=self.epoch, ask=self.dispatcher.ask)
-        seconds = time.perf_counter() - begun
+        begun = self._clock.monotonic()
+        placed = placing.place_pending(self._memory, epoch=self.epoch, at=begun, ask=self.dispatcher.ask)
+        seconds = self._clock.monotonic() - begun
         if placed.more:
             inbox.put(Hint.PLACE)
         log.debug("round", seconds=seconds, assignments=len(placed.assignments))
@@ -170,7 +170,7 @@ class Leader:
 
     def tick(self) -> None:
         """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
-        now = self._ticked = time.monotonic()
+        now = self._ticked = self._clock.monotonic()
         watchdog.get_on("tick")
         self._listen()
         self.dispatcher.keep(selectors.sessions())
@@ -187,7 +187,7 @@ class Leader:
         _step("record", self._memory.recorder.write)
         _step("survey", lambda: self.surveyor.step(self._memory.tally, epoch=self.epoch))
         _step("hangs", self._hangs.step)
-        _step("upkeep", lambda: self.upkeep.step(self._clock()))
+        _step("upkeep", lambda: self.upkeep.step(self._clock.now()))
 
     def _resend(self, now: float) -> None:
         self.dispatcher.resend(now, stopping.unconfirmed_cancels().cancels, pauses.unconfirmed_pauses())
@@ -215,17 +215,17 @@ class Leader:
 
     def _renew(self) -> None:
         lease.renew(self.epoch, None if self._heard is Hearing.UNKNOWN else self._heard)
-        self._renewed = time.monotonic()
+        self._renewed = self._clock.monotonic()
 
     @property
     def _listening(self) -> float:
         """For how many seconds what happened to nodes could be heard."""
-        return time.monotonic() - self._listening_since
+        return self._clock.monotonic() - self._listening_since
 
     def _apply(self, reports: list[Report]) -> list[Applied]:
         """Apply reports, and return what came of each part that was applied as one."""
         blaming = self._listening > LOST
-        applying = Applying(self._memory, self._gaps, self.dispatcher, epoch=self.epoch, blaming=blaming)
+        applying = Applying(self._memory, self._gaps, self.dispatcher, self._clock, epoch=self.epoch, blaming=blaming)
         return applying.run(reports) if reports else []
 
     def _reconcile(self, heartbeats: list[Heartbeat]) -> dict[str, list[list[Any]]]:

@@ -1,6 +1,5 @@
 """Place tasks by a round of the rules on the rows, so that a job that breaks it keeps no other from it."""
 
-import time
 from uuid import UUID
 
 from database import rows
@@ -15,10 +14,11 @@ from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
 STARTABLE_JOBS = "SELECT id FROM jobs_job WHERE ended_at IS NULL AND state = ANY(%s) AND held_reason = '' ORDER BY number"
 
 
-def place_pending(memory: Memory, *, epoch: int, ask: Ask) -> Round:
+def place_pending(memory: Memory, *, epoch: int, at: float, ask: Ask) -> Round:
     """Place as many ready tasks as there is room for, and fill the lists of the nodes; `ask` how to tell agents of them.
 
-    A job that makes this fail is held with the reason, and the others are placed without it.
+    `at` is the time by the leader's own clock. A job that makes this fail is held with the reason, and the others are
+    placed without it.
     """
 
     def startable() -> list[UUID]:
@@ -27,7 +27,7 @@ def place_pending(memory: Memory, *, epoch: int, ask: Ask) -> Round:
         return [id_ for (id_,) in rows.fetch(STARTABLE_JOBS, [[int(state) for state in JOB_STARTABLE]])]
 
     rounds = isolate_jobs(
-        lambda part: placing.place(RECORDS, memory, epoch=epoch, at=time.monotonic(), ask=ask, jobs=part), startable, hold
+        lambda part: placing.place(RECORDS, memory, epoch=epoch, at=at, ask=ask, jobs=part), startable, hold
     )
     if len(rounds) == 1:
         return rounds[0]

@@ -4,12 +4,12 @@ The numbers of reports then have a gap that never closes, since agents do not ke
 obeyed commands of a later epoch, and would ignore those of this one. Such agents are to begin new sessions.
 """
 
-import time
 from collections.abc import Iterable
 
 import structlog
 
 from nodes import trust
+from switchyard.leader.ports import Clock
 from switchyard.messaging.messages import Heartbeat, Report
 
 log = structlog.get_logger()
@@ -20,12 +20,13 @@ PATIENCE = 20.0
 class Gaps:
     """Remembers since when the reports of nodes lack some. Losing that costs as long again."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._since: dict[int, float] = {}
 
     def note(self, reports: Iterable[Report], lacking: set[int]) -> None:
         """Note which nodes have reported, and of which of them reports are missing."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         for node in {report.node for report in reports}:
             if node in lacking:
                 self._since.setdefault(node, now)
@@ -34,7 +35,7 @@ class Gaps:
 
     def step(self, patience: float = PATIENCE) -> None:
         """Refuse the sessions of which reports are missing for good."""
-        lasting = [node for node, since in self._since.items() if time.monotonic() - since >= patience]
+        lasting = [node for node, since in self._since.items() if self._clock.monotonic() - since >= patience]
         if lasting:
             log.error("reports are missing for good", nodes=lasting)
             trust.refuse(lasting, "reports are missing that the server has forgotten.")

@@ -4,15 +4,16 @@ from none. States are not in it: they are read as they are now.
 
 import json
 import logging
-import time
 from typing import Any
 
 from django.db import transaction
 
 from database import rows
+from jobs.leader.clock import CLOCK
 from jobs.store import held_lease
 from jobs.telemetry.outcomes import OF_BLOCK, Tally
 from nodes.reading import scheduler
+from switchyard.leader.ports import Clock
 
 EVERY = 5.0
 #: Seconds for which ends are counted; whole blocks, so that it is up to one block more.
@@ -22,14 +23,15 @@ WINDOW = 3 * 3600
 class Surveyor:
     """Remembers when the last survey was made, and from which level on this process logs."""
 
-    def __init__(self, level: str = "INFO") -> None:
-        self._surveyed = time.monotonic()
+    def __init__(self, clock: Clock = CLOCK, level: str = "INFO") -> None:
+        self._clock = clock
+        self._surveyed = clock.monotonic()
         self._due = 0.0
         self._level = level
 
     def step(self, tally: Tally, *, epoch: int) -> None:
         """Write what was tallied, and make a survey if it is time."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         with transaction.atomic():
             tally.write()
             if now >= self._due:

@@ -1,6 +1,5 @@
 """Applying the reports of a turn: all at once, by halves where that fails, and one that fails alone stage by stage."""
 
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -13,6 +12,7 @@ from jobs.leader.dispatch import Dispatcher
 from jobs.leader.memory import Memory
 from jobs.leader.rollback import Gaps
 from jobs.models import Figure
+from switchyard.leader.ports import Clock
 from switchyard.messaging.messages import Report
 
 log = structlog.get_logger()
@@ -21,10 +21,13 @@ log = structlog.get_logger()
 class Applying:
     """The reports of one turn; `blaming` says whether this process has listened for long enough to charge lost tasks."""
 
-    def __init__(self, memory: Memory, gaps: Gaps, dispatcher: Dispatcher, *, epoch: int, blaming: bool) -> None:
+    def __init__(
+        self, memory: Memory, gaps: Gaps, dispatcher: Dispatcher, clock: Clock, *, epoch: int, blaming: bool
+    ) -> None:
         self._memory = memory
         self._gaps = gaps
         self._dispatcher = dispatcher
+        self._clock = clock
         self._epoch = epoch
         self._blaming = blaming
         self._salvaged: list[Applied] = []
@@ -51,7 +54,7 @@ class Applying:
         for report in part:
             self._dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
             if isinstance(report, Arrived):
-                self._memory.recorder.add(Figure.Name.LAG, time.monotonic() - report.arrived)
+                self._memory.recorder.add(Figure.Name.LAG, self._clock.monotonic() - report.arrived)
         return applied
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
+from jobs.leader.clock import CLOCK
+
 log = structlog.get_logger()
 #: Seconds within which one transaction of the leader ends. Its statements have less (database.rows). Heartbeats wait for the
 #: locks of a leader that hangs: with NOTING, and the time between two heartbeats, this is less than an agent waits
@@ -27,7 +29,7 @@ class _Place:
     """Where the leader is: the step, and what it works on as one. A process has one leader."""
 
     def __init__(self) -> None:
-        self.got_on = time.monotonic()
+        self.got_on = CLOCK.monotonic()
         self.step = ""
         self.items: Sequence[object] = ()
         self.suspected: Collection[str] = ()
@@ -40,7 +42,7 @@ def get_on(step: str = "", items: Sequence[object] = ()) -> None:
     """Say that the leader has got on: to a step, or within the same one to these items."""
     _place.step = step or _place.step
     _place.items = items
-    _place.got_on = time.monotonic()
+    _place.got_on = CLOCK.monotonic()
 
 
 def suspect(steps: Collection[str]) -> None:
@@ -60,7 +62,7 @@ def start(note: Note, limit: float = LIMIT) -> None:
 
 
 def _watch(note: Note, limit: float) -> None:
-    while (passed := time.monotonic() - _place.got_on) < limit:
+    while (passed := CLOCK.monotonic() - _place.got_on) < limit:
         time.sleep(min(1.0, limit - passed))
     log.critical("the leader does not get on: ending it", seconds=passed, step=_place.step)
     faulthandler.dump_traceback(all_threads=True)

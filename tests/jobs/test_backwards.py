@@ -19,6 +19,7 @@ from nodes.models import Event, Node
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
+from tests.jobs.clocks import SetClock
 from tests.jobs.test_reconciling import beat
 
 Submit = Callable[..., Job]
@@ -116,15 +117,15 @@ def test_a_copy_that_was_put_back_is_recognised(leader: Leader, agent: ListAgent
 def test_no_backoff_is_longer_because_the_clock_of_the_database_was_set(
     leader: Leader, agent: ListAgent, job: Submit
 ) -> None:
-    shift = 0.0
-    leader._database_clock = DatabaseClock(lambda: time.monotonic() - shift)
+    clock = SetClock()
+    leader._database_clock = DatabaseClock(clock)
     job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 3600, "max": 3600, "jitter": 0}})
     turn(leader)
     agent.listen()
     turn(leader, agent.fail(agent.tasks()))
     leader.tick()
     # It is set back by two hours: what was due in one is due in one, and not in three.
-    shift = -7200.0
+    clock.ahead = 7200.0
     leader.tick()
     for due in (Stage.objects.get().next_due, Task.objects.get().not_before):
         assert due is not None
@@ -133,19 +134,19 @@ def test_no_backoff_is_longer_because_the_clock_of_the_database_was_set(
 
 
 def test_no_node_is_silent_because_the_clock_of_the_database_was_set(leader: Leader, agent: ListAgent) -> None:
-    shift = 0.0
-    leader._database_clock = DatabaseClock(lambda: time.monotonic() - shift)
+    clock = SetClock()
+    leader._database_clock = DatabaseClock(clock)
     leader._listening_since -= 1000
     leader._turned = time.monotonic()
     leader.tick()
     # It goes on by 70 s, of which this process has seen none.
-    shift = 70.0
+    clock.ahead = -70.0
     Node.objects.update(heard_at=timezone.now() - timedelta(seconds=70))
     leader.tick()
     node = Node.objects.get()
     assert (node.silent_since, node.session) == (None, agent.session)
     # And back again: a node that is silent is seen to be.
-    shift = 0.0
+    clock.ahead = 0.0
     Node.objects.update(heard_at=timezone.now() + timedelta(seconds=70 - 35))
     leader.tick()
     assert Node.objects.get().silent_since is not None
@@ -162,10 +163,10 @@ def test_attempts_from_before_and_after_the_clock_was_set_back_are_not_compared(
     turn(leader, agent.start(agent.tasks()))
     Attempt.objects.update(ended_at=F("ended_at") + timedelta(seconds=60))
     assert [each.invariant for each in violations()] == ["I4 an attempt begins after the one before it has ended"]
-    shift = 0.0
-    leader._database_clock = DatabaseClock(lambda: time.monotonic() + shift)
+    clock = SetClock()
+    leader._database_clock = DatabaseClock(clock)
     leader._database_clock.follow()
-    shift = 60.0
+    clock.ahead = 60.0
     leader._database_clock.follow()
     assert violations() == []
     text = Event.objects.get(kind="clock_set").text

@@ -1,6 +1,5 @@
 """What the leader does about nodes that are silent, gone, paused or back, and about leaders that are not alone."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -20,6 +19,7 @@ from switchyard.scheduling.lifecycle.apply_reports import GIVEN_BACK
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.jobs.clocks import SetClock
 from tests.people import ANN
 
 Submit = Callable[..., Job]
@@ -261,16 +261,17 @@ def test_a_paused_node_gives_back_what_has_not_begun(leader: Leader, agent: List
 
 
 def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
-    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit, monkeypatch: pytest.MonkeyPatch
+    leader: Leader, agent: ListAgent, broker: redis.Redis, job: Submit
 ) -> None:
     job({"a": {"parallelism": 2}})
-    now = time.monotonic()
-    with monkeypatch.context() as still:
-        still.setattr("jobs.leader.loop.time.monotonic", lambda: now)  # Nothing is sent again.
-        turn(leader)
-        broker.flushdb()
-        services.pause(ANN, agent.node, "disk")
-        leader.tick()
+    clock = SetClock()
+    clock.stopped = clock.monotonic()  # Nothing is sent again.
+    leader = Leader(leader.epoch, clock=clock)
+    turn(leader)
+    broker.flushdb()
+    services.pause(ANN, agent.node, "disk")
+    leader.tick()
+    clock.stopped = None
     agent.listen()
     assert agent.tasks() == []
     turn(leader, agent.report())

@@ -1,6 +1,5 @@
 """What becomes of commands that an agent does not take: no copies pile up, and its node is not READY."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -14,20 +13,31 @@ from nodes import reading, selectors
 from nodes.models import Event
 from switchyard.messaging.messages import queue_of
 from tests.jobs.agents import ListAgent, turn
+from tests.jobs.clocks import SetClock
 from tests.people import ANN
 
 Submit = Callable[..., Job]
 
 
 @pytest.fixture
-def long_after(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def leader(leader: Leader, clock: SetClock) -> Leader:
+    """Give a leader whose clock the test sets."""
+    return Leader(leader.epoch, clock=clock)
+
+
+@pytest.fixture
+def long_after(leader: Leader, clock: SetClock) -> Callable[[float], None]:
     """Let a leader's tick happen so many seconds later than it does."""
-    clock = time.monotonic
 
     def tick(seconds: float) -> None:
-        with monkeypatch.context() as shifted:
-            shifted.setattr("jobs.leader.loop.time.monotonic", lambda: clock() + seconds)
-            leader.tick()
+        clock.ahead = seconds
+        leader.tick()
+        clock.ahead = 0.0
 
     return tick
 

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
 from artifacts.storage import LogKey, Storage, Stream
@@ -16,6 +15,7 @@ from jobs.models import Job, Task
 from jobs.upkeep import retention
 from switchyard.scheduling.lifecycle.states import TaskState
 from tests.jobs.agents import ListAgent, turn
+from tests.jobs.clocks import SetClock
 from tests.jobs.test_retention import ended, kept
 from tests.people import ANN
 
@@ -25,23 +25,13 @@ Submit = Callable[..., Job]
 PATIENCE = 30.0
 
 
-class Clock:
-    """Tells the time that a test says."""
-
-    def __init__(self) -> None:
-        self.now = timezone.now()
-
-    def __call__(self) -> datetime:
-        return self.now
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def keeper(leader: Leader, clock: Clock) -> Leader:
+def keeper(leader: Leader, clock: SetClock) -> Leader:
     """Give the leader whose clock the test sets."""
     return Leader(leader.epoch, clock=clock)
 
@@ -59,24 +49,24 @@ def work_until(keeper: Leader, done: Callable[[], bool]) -> None:
 
 
 def test_the_loop_deletes_old_jobs_with_their_logs_and_goes_on_working(
-    keeper: Leader, clock: Clock, agent: ListAgent, job: Submit, ended: Callable[..., Job], kept: Storage
+    keeper: Leader, clock: SetClock, agent: ListAgent, job: Submit, ended: Callable[..., Job], kept: Storage
 ) -> None:
     key = log_of(ended(tasks=3), kept)
     recent = ended(days=1)
     new = job({"a": {}})
-    clock.now += timedelta(minutes=2)
+    clock.later += timedelta(minutes=2)
     work_until(keeper, lambda: not kept.log_size(key) and not keeper.upkeep.busy)
     assert set(Job.objects.values_list("id", flat=True)) == {recent.id, new.id}
     assert Task.objects.get(stage__job=new).state == TaskState.SCHEDULED
 
 
 def test_each_tick_deletes_one_bounded_batch_until_nothing_is_left(
-    keeper: Leader, clock: Clock, ended: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+    keeper: Leader, clock: SetClock, ended: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "JOBS_AT_ONCE", 1)
     for _ in range(3):
         ended()
-    clock.now += timedelta(minutes=2)
+    clock.later += timedelta(minutes=2)
     left = []
     for _ in range(4):
         keeper.tick()
@@ -85,26 +75,26 @@ def test_each_tick_deletes_one_bounded_batch_until_nothing_is_left(
     work_until(keeper, lambda: not keeper.upkeep.busy)
 
 
-def test_deleting_is_begun_once_an_hour(keeper: Leader, clock: Clock, ended: Callable[..., Job]) -> None:
-    clock.now += timedelta(minutes=2)
+def test_deleting_is_begun_once_an_hour(keeper: Leader, clock: SetClock, ended: Callable[..., Job]) -> None:
+    clock.later += timedelta(minutes=2)
     keeper.tick()
     work_until(keeper, lambda: not keeper.upkeep.busy)
     ended()
-    clock.now += timedelta(minutes=59)
+    clock.later += timedelta(minutes=59)
     keeper.tick()
     assert Job.objects.count() == 1
-    clock.now += timedelta(minutes=1)
+    clock.later += timedelta(minutes=1)
     keeper.tick()
     assert not Job.objects.exists()
     work_until(keeper, lambda: not keeper.upkeep.busy)
 
 
 def test_what_cannot_be_swept_leaves_the_loop_working(
-    keeper: Leader, clock: Clock, agent: ListAgent, job: Submit, kept: Storage, tmp_path: Path
+    keeper: Leader, clock: SetClock, agent: ListAgent, job: Submit, kept: Storage, tmp_path: Path
 ) -> None:
     (tmp_path / "task-logs").rmdir()
     (tmp_path / "task-logs").write_text("no folder")
-    clock.now += timedelta(minutes=2)
+    clock.later += timedelta(minutes=2)
     keeper.tick()
     work_until(keeper, lambda: not keeper.upkeep.busy)
     job({"a": {}})
