@@ -1,28 +1,25 @@
-"""What agents need to know of stages. Long descriptions are left out, and agents fetch them over HTTP."""
+"""What agents need to know of stages, read from the rows. Long descriptions are left out; agents fetch them over HTTP."""
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from database import rows
-from jobs.leader.packing import RANGE
 from jobs.store.results import ended_without, kind_of
-from switchyard.messaging.messages import SHORT_SPEC
+from switchyard.leader.descriptions import STAGE, Described, Description
+from switchyard.leader.packing import RANGE
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TaskState
 
-#: Bytes of a description that travel in a command. Of a longer one an agent is told what stands for it (Description.short).
+#: Bytes of a description that travel in a command. Of a longer one an agent is told what stands for it (`Description.short`).
 LARGE = 64 * 1024
 #: Of these, bytes of items, of the results of one producer, and of the results of all producers.
 INLINE, RESULTS = 8 * 1024, 32 * 1024
 #: Bytes of descriptions that are remembered.
 REMEMBERED = 32 * 1024 * 1024
-#: Bytes of a message, about, for a stage and for each of its inputs, beside texts of users; for a result.
-STAGE, INPUT, RESULT = 200, 120, 20
-#: What stays in the short form: an agent fetches by it, and needs it before the description is there.
-_KEPT = ("job", "name", "parallelism", "disconnect_grace")
+#: Bytes of a message, about, for each input of a stage, beside texts of users; for a result.
+INPUT, RESULT = 120, 20
 _SPECS = """SELECT s.id, job_id::text, s.name, parallelism, left((s.spec - 'files' - 'foreach' - 'needs')::text, %(most)s),
         left((s.given -> 'args')::text, %(most)s), left((s.given -> 'kwargs')::text, %(most)s),
         CASE WHEN s.spec -> 'files' <> '{}' THEN encode(sha256(convert_to((s.spec -> 'files')::text, 'UTF8')), 'hex') END,
@@ -31,29 +28,7 @@ _SPECS = """SELECT s.id, job_id::text, s.name, parallelism, left((s.spec - 'file
     FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%(stages)s)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What agents are told of a stage, and about how many bytes of a message that takes."""
-
-    told: dict[str, Any]
-    size: int
-
-    @property
-    def short(self) -> Self:
-        """What stands for it where it is left out."""
-        told: dict[str, Any] = {name: self.told[name] for name in _KEPT if name in self.told}
-        spec = {name: self.told["spec"][name] for name in SHORT_SPEC}
-        return type(self)({**told, "left_out": True, "spec": spec, "inputs": []}, STAGE + len(json.dumps(told)))
-
-    def within(self, most: int) -> Self:
-        """Return it, or what stands for it if it takes more than so many bytes."""
-        return self if self.size <= most else self.short
-
-
-Described = dict[int, Description]
-
-
-class Descriptions:
+class StoredDescriptions:
     """Descriptions of stages, of which what never changes is remembered."""
 
     def __init__(self) -> None:
@@ -75,6 +50,11 @@ class Descriptions:
             return {stage: _whole(self._specs[stage], given[stage]).within(LARGE) for stage in stages}
 
         return answer
+
+    def read(self, stages: set[int]) -> Described:
+        """Return what agents are told of these stages now."""
+        with rows.together():
+            return self.ask(stages)()
 
 
 def description_of(stage: int) -> dict[str, Any] | None:

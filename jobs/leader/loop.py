@@ -30,16 +30,18 @@ from jobs.leader import (
 from jobs.leader.agent_reports import Applied
 from jobs.leader.bisect import hold, isolate, raise_if_blameless
 from jobs.leader.clock import CLOCK
-from jobs.leader.dispatch import DEAF, Dispatcher
+from jobs.leader.descriptions import StoredDescriptions
 from jobs.leader.housekeeping import Upkeep
+from jobs.leader.lists import StoredLists
 from jobs.leader.memory import Memory
-from jobs.leader.outbox import Outbox
+from jobs.leader.outbox import Broker
 from jobs.leader.snapshot import Surveyor
 from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
 from jobs.store.records import RECORDS
 from nodes import broker, selectors
-from switchyard.leader.ports import Clock
+from switchyard.leader.dispatch import DEAF, Dispatcher
+from switchyard.leader.ports import Clock, Outbox, Ports
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
 from switchyard.scheduling.lifecycle import draining
@@ -67,7 +69,7 @@ class Leader:
     ) -> None:
         self.epoch = epoch
         self._clock = clock
-        self.dispatcher = Dispatcher(epoch, clock, outbox)
+        self.dispatcher = Dispatcher(epoch, Ports(clock, outbox or Broker(), StoredLists(), StoredDescriptions()))
         self.upkeep = Upkeep(clock.now())
         self.surveyor = Surveyor(clock)
         self._gaps = rollback.Gaps(clock)
@@ -85,7 +87,7 @@ class Leader:
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until told to stop, then give the lease back. An outage of the database is waited out."""
-        self.dispatcher.send_lists("true", [])
+        self.dispatcher.send_all()
         while not stopping():
             try:
                 self.turn(_take(self._ticked + TICK - self._clock.monotonic()))

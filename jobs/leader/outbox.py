@@ -1,25 +1,11 @@
-"""The way of commands to agents: the port that the leader sends by, and the broker behind it."""
+"""The way of commands to agents."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
 
 from celery import current_app
 
 from switchyard.messaging import transport
 from switchyard.messaging.messages import COMMAND_TASK, Command, queue_of
-
-
-class Outbox(Protocol):
-    """Takes commands for sessions. What it takes may be lost, doubled or delayed."""
-
-    def send(self, commands: Iterable[Command]) -> None:
-        """Send each command to its session."""
-
-    def waiting(self, sessions: Sequence[str]) -> list[int]:
-        """Return how many commands wait for each of these sessions."""
-
-    def delete(self, sessions: Collection[str]) -> None:
-        """Forget what waits for sessions that are over."""
 
 
 class Broker:

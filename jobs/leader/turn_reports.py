@@ -8,10 +8,10 @@ from jobs.inbox import Arrived
 from jobs.leader import agent_reports, salvaging, watchdog
 from jobs.leader.agent_reports import Applied
 from jobs.leader.bisect import isolate
-from jobs.leader.dispatch import Dispatcher
 from jobs.leader.memory import Memory
 from jobs.leader.rollback import Gaps
 from jobs.models import Figure
+from switchyard.leader.dispatch import Dispatcher
 from switchyard.leader.ports import Clock
 from switchyard.messaging.messages import Report
 

@@ -71,9 +71,8 @@ class Broker:
             del self._consumers[queue]
 
     def delete(self, queue: str) -> None:
-        """Drop a queue with what waits in it."""
+        """Drop what waits in a queue."""
         self._queues.pop(queue, None)
-        self._consumers.pop(queue, None)
 
     def waiting(self, queue: str) -> int:
         """Return how many messages wait in a queue."""

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 
-from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE, Command, Heartbeat, Report, queue_of
+from switchyard.leader.ports import Ports
+from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE, Heartbeat, Report
 from switchyard.scheduling.lifecycle.records import LeaseLost
-from switchyard.simulation import story
 from switchyard.simulation.broker import Broker, Message
 from switchyard.simulation.comparing import Difference
 from switchyard.simulation.database import Database
 from switchyard.simulation.killed import Killed
 from switchyard.simulation.leader import TICK, Leader
+from switchyard.simulation.ports import Descriptions, Lists, Outbox, VirtualClock
 from switchyard.simulation.server import Server
 from switchyard.simulation.story import Story
 from switchyard.simulation.timeline import Timeline
@@ -94,21 +95,18 @@ class Candidate:
         self.leader = Leader(
             self._database,
             epoch,
-            monotonic=lambda: self._timeline.now,
-            describe=self._server.describe,
-            send=self._send,
-            waiting=lambda session: self._broker.waiting(queue_of(session)),
+            Ports(
+                VirtualClock(self._timeline),
+                Outbox(self.name, self._broker, self._story),
+                Lists(self._database),
+                Descriptions(self._server),
+            ),
             differs=self._differs,
         )
         for queue, take in ((REPORT_QUEUE, self._report), (HEARTBEAT_QUEUE, self._beat), (HINT_QUEUE, self._hint)):
             self._broker.consume(self.name, queue, take)
         self._run(self.leader.begin)
         self._turn_in(0.0)
-
-    def _send(self, command: Command) -> None:
-        if story.is_telling(command):
-            self._story.note(self.name, f"sends {command.session} {story.command(command)}")
-        self._broker.send(self.name, queue_of(command.session), command.encode())
 
     def _report(self, message: Message) -> None:
         self._reports.append(Report.decode(message))

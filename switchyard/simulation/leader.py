@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from switchyard.messaging.messages import Command, Heartbeat, Report
+from switchyard.leader.dispatch import Dispatcher
+from switchyard.leader.ports import Ports
+from switchyard.messaging.messages import Heartbeat, Report
 from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.simulation.comparing import Comparison, Difference
 from switchyard.simulation.database import Database, LeaderRecords
-from switchyard.simulation.dispatching import Dispatcher
 
 #: Seconds between ticks, and between renewals of the lease.
 TICK, RENEW = 1.0, 3.0
@@ -27,32 +28,27 @@ class Leader:
         self,
         database: Database,
         epoch: int,
+        ports: Ports,
         *,
-        monotonic: Callable[[], float],
-        describe: Callable[[int], dict[str, Any]],
-        send: Callable[[Command], None],
-        waiting: Callable[[str], int],
         differs: Callable[[Difference], None],
     ) -> None:
         self.epoch = epoch
         self.records = LeaderRecords(database, epoch)
         self._database = database
         self._store = database.store
-        self._monotonic = monotonic
-        self._waiting = waiting
+        self._monotonic = ports.clock.monotonic
         self._differs = differs
-        self._dispatcher = Dispatcher(epoch, describe, send, monotonic)
+        self._dispatcher = Dispatcher(epoch, ports)
         self._comparison = Comparison()
         self._memo = Memo()
         self._gaps: dict[int, float] = {}
-        self._listening_since = self._turned = self._renewed = monotonic()
+        self._listening_since = self._turned = self._renewed = self._monotonic()
         self._ticked = float("-inf")
         self._clock: tuple[float, float] | None = None
-        self._live: set[str] = set()
 
     def begin(self) -> None:
         """Send all lists, since what was sent before is not known."""
-        self._dispatcher.resend(self._listed())
+        self._dispatcher.send_all()
 
     def turn(self, reports: Sequence[Report], beats: Sequence[Heartbeat], *, hinted: bool) -> None:
         """Do what arrived messages and the clock ask for."""
@@ -66,12 +62,13 @@ class Leader:
         due = now - self._ticked >= TICK
         stopped = self._stop() if due or hinted or applied.stopping else stopping.Stopped()
         self._note_available()
-        placed = placing.place(self.records, self._memo, epoch=self.epoch, at=now, ask=lambda _: dict)
+        placed = placing.place(self.records, self._memo, epoch=self.epoch, at=now, ask=self._dispatcher.ask)
         cancels = stopping.unconfirmed_cancels(self.records).cancels if applied.recalled else stopped.cancels
         self._dispatcher.dispatch(
             placed.assignments,
-            acknowledge={report.session for report in reports} | heard,
-            cancels=_merged(cancels, surplus),
+            placed.described,
+            {report.session for report in reports} | heard,
+            _merged(cancels, surplus),
             recalls=stopped.recalls,
         )
         if due:
@@ -130,7 +127,7 @@ class Leader:
 
     def _tick(self, now: float) -> None:
         self._ticked = now
-        self._keep_sessions()
+        self._dispatcher.keep({node.session for node in self._store.nodes.values() if node.session})
         due_retries.release(self.records, epoch=self.epoch)
         self._step_gaps(now)
         self._follow_clock(now)
@@ -140,13 +137,6 @@ class Leader:
             if not self._database.renew(self.epoch):
                 raise LeaseLost
             self._renewed = now
-
-    def _keep_sessions(self) -> None:
-        live = {node.session for node in self._store.nodes.values() if node.session}
-        begun, self._live = live - self._live, live
-        went_on = {node.session for id_, node in self._store.nodes.items() if self._database.registrations[id_].predecessor}
-        self._dispatcher.resend(row for row in self._listed() if row.session in begun & went_on)
-        self._dispatcher.keep(live)
 
     def _step_gaps(self, now: float) -> None:
         for node, since in list(self._gaps.items()):
@@ -164,15 +154,13 @@ class Leader:
         self._clock = clock, now
 
     def _resend(self) -> None:
-        ids = self._dispatcher.late(self._waiting)
-        self._dispatcher.resend(row for row in self._listed() if row.id in ids)
         cancels = stopping.unconfirmed_cancels(self.records).cancels
         pauses = {
             node.session: node.pause_epoch
             for id_, node in self._store.nodes.items()
             if node.session and node.pause_epoch > node.confirmed_pause and self._database.registrations[id_].paused
         }
-        self._dispatcher.dispatch(cancels=_taking(cancels, self._waiting), pauses=_taking(pauses, self._waiting))
+        self._dispatcher.resend(self._monotonic(), cancels, pauses)
 
     def _note_available(self) -> None:
         """Say why nodes take no new work."""
@@ -190,10 +178,6 @@ class Leader:
     def _listening(self) -> float:
         """For how many seconds nodes could be heard."""
         return self._monotonic() - self._listening_since
-
-
-def _taking(told: Mapping[str, Any], waiting: Callable[[str], int]) -> dict[str, Any]:
-    return {session: what for session, what in told.items() if waiting(session) < 4}
 
 
 def _merged(cancels: Mapping[str, list[Any]], more: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

@@ -15,7 +15,7 @@ OTHERS = {
     "jobs/checks/waits.py",
     "jobs/leader/clocks.py",
     "jobs/leader/deafness.py",
-    "jobs/leader/dispatch.py",
+    "jobs/leader/lists.py",
     "jobs/leader/lost_nodes.py",
     "jobs/leader/pauses.py",
     "jobs/reading/explanations.py",

@@ -7,11 +7,11 @@ import pytest
 import redis
 
 from jobs.commands import control
-from jobs.leader import dispatch
 from jobs.leader.descriptions import LARGE, description_of
 from jobs.leader.loop import Leader
-from jobs.leader.packing import FULL, Packer
 from jobs.models import Job, Stage
+from switchyard.leader import dispatch
+from switchyard.leader.packing import FULL, Packer
 from switchyard.messaging.messages import Command, queue_of
 from switchyard.scheduling.lifecycle import attempts
 from switchyard.scheduling.lifecycle.states import JobState
@@ -129,7 +129,7 @@ def test_lists_that_are_sent_as_a_whole_are_divided(
     agent.listen()
     broker.delete(queue_of(agent.session))
     successor = Leader(leader.epoch)
-    successor.dispatcher.send_lists("true", [])
+    successor.dispatcher.send_all()
     waiting = sizes(broker, agent)
     assert len(waiting) > 3
     assert max(waiting) < MIB

@@ -276,7 +276,7 @@ def test_a_launch_says_under_which_pause_it_was_placed_however_late_it_is_sent(
     assert agent.tasks() == []
     turn(leader, agent.report())
     assert Node.objects.get().confirmed_pause == agent.pause > 0, "it is paused, and has not heard of two tasks"
-    leader.dispatcher.send_lists("true", [])
+    leader.dispatcher.send_all()
     agent.listen()
     assert {launch.pause for launch in agent.launches.values()} == {0}, "so that the agent returns them"
     turn(leader, agent.give_back(agent.tasks()))

@@ -6,11 +6,11 @@ import pytest
 import redis
 
 from jobs.commands import control
-from jobs.leader import dispatch
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes import reading, selectors
 from nodes.models import Event
+from switchyard.leader import dispatch
 from switchyard.messaging.messages import queue_of
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.clocks import SetClock
@@ -72,7 +72,7 @@ def test_a_node_that_confirms_nothing_is_not_ready_until_it_does(
     assert [c["title"] for c in reading.node("n1")["conditions"]] == ["The agent takes no commands"]  # type: ignore[index]
     assert [node.unavailable for node in selectors.ask_nodes()()] == ["taking no commands"]
     successor = Leader(leader.epoch)
-    successor.dispatcher.send_lists("true", [])
+    successor.dispatcher.send_all()
     successor.tick()
     assert state() == "DEAF", "another leader knows it"
     agent.listen()

@@ -5,18 +5,16 @@ waits in the broker; an agent ignores what it knows.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from database import rows
-from jobs.leader.descriptions import Described, Descriptions
-from jobs.leader.outbox import Broker, Outbox
-from jobs.leader.packing import Packed, Packer
-from jobs.leader.unconfirmed import Sent
-from jobs.store.tables import ASSIGNMENT_COLUMNS, read_assignment
-from switchyard.leader.ports import Clock
+from switchyard.leader.descriptions import Described
+from switchyard.leader.packing import Packed, Packer
+from switchyard.leader.ports import Ports
+from switchyard.leader.unconfirmed import Sent
 from switchyard.messaging.messages import Command, Launch
+from switchyard.scheduling.lifecycle.records import Answer
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 
 #: Messages that wait in the queue of a session that does not take them.
@@ -25,20 +23,19 @@ WAITING = 4
 QUEUED = 4 * 1024 * 1024
 #: Seconds of no confirmation after which a session does not listen.
 DEAF = 15.0
-#: The assignments of those of these sessions that have gone on from others.
-WENT_ON = "session IN (SELECT n.session FROM nodes_node n WHERE n.session = ANY(%s) AND n.predecessor <> '')"
 _T = TypeVar("_T")
 
 
 class Dispatcher:
     """Sends commands for one leader. Its memory saves messages only: losing it means sending again."""
 
-    def __init__(self, epoch: int, clock: Clock, outbox: Outbox | None = None) -> None:
-        self._clock = clock
-        self._outbox: Outbox = outbox or Broker()
+    def __init__(self, epoch: int, ports: Ports) -> None:
+        self._clock = ports.clock
+        self._outbox = ports.outbox
+        self._lists = ports.lists
+        self._descriptions = ports.descriptions
         self._number = epoch << 32
         self._sent: dict[str, Sent] = defaultdict(Sent)
-        self._descriptions = Descriptions()
         self._acknowledged: dict[str, int] = {}
         self._heartbeats: dict[str, int] = {}
         self._live: Set[str] = set()
@@ -67,12 +64,14 @@ class Dispatcher:
         for sent in self._sent.values() if stages else ():
             sent.stages -= stages
 
-    def ask(self, assignments: Iterable[AssignmentRow]) -> rows.Answer[Described]:
+    def ask(self, assignments: Iterable[AssignmentRow]) -> Answer[Described]:
         """Ask for the descriptions of those stages that some session does not know yet."""
         unknown = {entry.stage for entry in assignments if entry.stage not in self._sent[entry.session].stages}
-        if not unknown:
-            return dict
-        return self._descriptions.ask(unknown)
+        return self._descriptions.ask(unknown) if unknown else dict
+
+    def send_all(self) -> None:
+        """Send all lists, since it is not known what was sent before."""
+        self._send_anew(self._lists.all())
 
     def dispatch(
         self,
@@ -87,7 +86,7 @@ class Dispatcher:
 
         That is one command each, or several if it is long. `described` is the answer to `ask` for these assignments.
         """
-        told = (*acknowledge, *cancels, *pauses, *recalls)
+        told = sorted({*acknowledge, *cancels, *pauses, *recalls})
         by_session: dict[str, list[AssignmentRow]] = {session: [] for session in told}
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
@@ -111,7 +110,7 @@ class Dispatcher:
         taking = self._taking({*late, *cancels, *pauses})
         ids = [id_ for session in taking for id_ in self._sent[session].take(late.get(session, ()))]
         if ids:
-            self.send_lists("id = ANY(%s)", [ids])
+            self._send_anew(self._lists.some(ids))
         for session in taking:
             self._sent[session].settle()
         self.dispatch([], {}, [], _of(cancels, taking), _of(pauses, taking))
@@ -130,7 +129,7 @@ class Dispatcher:
         Those that have gone on from another are sent their lists: what the other was sent may have been lost with it.
         """
         if begun := live - self._live:
-            self.send_lists(WENT_ON, [list(begun)])
+            self._send_anew(self._lists.resumed(begun))
         self._live = live
         over = self._sent.keys() - live
         if over and not self.mute:
@@ -143,22 +142,16 @@ class Dispatcher:
         """Return which of these sessions take what they are sent: for others it waits in the broker already."""
         if not sessions:
             return []
-        asked = list(sessions)
+        asked = sorted(sessions)
         waiting = self._outbox.waiting(asked)
         return [session for session, number in zip(asked, waiting, strict=True) if number < WAITING]
 
-    def send_lists(self, condition: str, values: list[Any]) -> None:
-        """Send the assignments that a condition selects, with everything needed to run them."""
-        found = rows.fetch(
-            f"SELECT {ASSIGNMENT_COLUMNS} FROM jobs_assignment WHERE {condition} ORDER BY node_id, entry",
-            values,
-        )
-        assignments = [read_assignment(row) for row in found]
+    def _send_anew(self, assignments: Sequence[AssignmentRow]) -> None:
+        """Send assignments with everything needed to run them."""
         for assignment in assignments:
             self._sent[assignment.session].stages.discard(assignment.stage)
-        with rows.together():
-            described = self.ask(assignments)()
-        self.dispatch(assignments, described, [])
+        stages = {assignment.stage for assignment in assignments}
+        self.dispatch(assignments, self._descriptions.read(stages) if stages else {}, [])
 
     def _pack(self, session: str, assignments: list[AssignmentRow], described: Described) -> Packer:
         """Make the next commands for a session, which launch its assignments."""
