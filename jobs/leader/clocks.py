@@ -1,43 +1,27 @@
-"""Keep timeouts right when the database's clock is set: this leader counts how long nodes are silent and retries wait."""
-
-from datetime import datetime
+"""What is waited for, moved along with the database's clock when that is set."""
 
 import structlog
 from django.db import transaction
 
 from database import rows
 from nodes import events
-from switchyard.leader.ports import Clock
 from switchyard.scheduling.lifecycle.events import Told
 
 log = structlog.get_logger()
-#: Seconds by which two clocks may drift apart between two looks without being set.
-DRIFT = 2.0
 #: The kind of the event that says so: times of before and after cannot be compared.
 CLOCK_SET = "clock_set"
 
 
-class DatabaseClock:
-    """Compares the database's clock with this process's own, and moves the times that are waited for along with it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last: tuple[datetime, float] | None = None
-
-    def follow(self) -> None:
-        """Look by how much the database's clock was set since the last look."""
-        before = self._clock.monotonic()
-        ((now,),) = rows.fetch("SELECT clock_timestamp()")
-        took = self._clock.monotonic() - before
-        last, self._last = self._last, (now, before)
-        step = (now - last[0]).total_seconds() - (before - last[1]) if last else 0.0
-        if abs(step) > DRIFT + took:
-            log.warning("the database's clock was set", seconds=step)
-            _move(round(step, 3))
+def read() -> float:
+    """Return the database's time, in seconds since the epoch."""
+    ((now,),) = rows.fetch("SELECT extract(epoch FROM clock_timestamp())::float8")
+    return float(now)
 
 
 @transaction.atomic
-def _move(step: float) -> None:
+def move(step: float) -> None:
+    """Move what is waited for along with the clock, which was set by so many seconds."""
+    log.warning("the database's clock was set", seconds=step)
     by = "%s * interval '1 second'"
     rows.execute(f"UPDATE nodes_node SET heard_at = heard_at + {by} WHERE session <> ''", [step])
     rows.execute(

@@ -16,12 +16,12 @@ from jobs.leader import salvaging, stopping, watchdog
 from jobs.leader.bisect import hold
 from nodes import events
 from switchyard.leader.ports import Clock
+from switchyard.leader.turns import REPORTS, STOP
 from switchyard.messaging.messages import Report
 from switchyard.scheduling.lifecycle.apply_reports import stages_in
 from switchyard.scheduling.lifecycle.events import Told
 
 log = structlog.get_logger()
-REPORTS, STOP = "reports", "stop"
 #: Seconds in which a leader has got over what ended the one before: agents have repeated their reports by then.
 OVER = 60.0
 #: Holds for stages `s` of jobs that are left out of a step.
@@ -72,7 +72,7 @@ class Hangs:
         if gone:
             self._look()
 
-    def admit(self, reports: list[Report]) -> list[Report]:
+    def admit(self, reports: Sequence[Report]) -> Sequence[Report]:
         """Leave out of reports what they tell of jobs that are held because the leader does not end with their reports."""
         barred = self._barred(stages_in(reports)) if self._barring else set()
         if not barred:

@@ -4,12 +4,9 @@ from django.db import transaction
 
 from database import rows
 from nodes import events
+from switchyard.leader.lease import LASTS
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.records import LeaseLost
-
-#: Seconds that a lease lasts, and between renewals.
-LASTS = 10
-RENEWED_EVERY = 3
 
 
 class Deaf(LeaseLost):

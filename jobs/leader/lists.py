@@ -5,6 +5,7 @@ from typing import Any
 
 from database import rows
 from jobs.store.tables import ASSIGNMENT_COLUMNS, read_assignment
+from nodes import selectors
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 
 
@@ -18,6 +19,14 @@ class StoredLists:
     def some(self, ids: Collection[int]) -> list[AssignmentRow]:
         """Return the assignments with these ids, as far as there are any."""
         return _read("id = ANY(%s)", list(ids))
+
+    def of(self, nodes: Collection[int]) -> list[AssignmentRow]:
+        """Return what stands on the lists of these nodes, of whichever session."""
+        return _read("node_id = ANY(%s)", list(nodes))
+
+    def last_reports(self, nodes: Collection[int]) -> dict[int, int]:
+        """Return the number of the last report of each node that was applied."""
+        return selectors.last_reports(list(nodes))
 
     def resumed(self, sessions: Collection[str]) -> list[AssignmentRow]:
         """Return the lists of those of these sessions that have gone on from others."""

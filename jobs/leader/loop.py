@@ -1,9 +1,8 @@
-"""The loop of the scheduler that holds the lease. All decisions of the main path are taken here."""
+"""The loop of the scheduler that holds the lease: the steps of its turns, on PostgreSQL and the broker."""
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
 from queue import Empty
 from typing import Any
 
@@ -23,7 +22,6 @@ from jobs.leader import (
     pauses,
     placing,
     reconciliation,
-    rollback,
     stopping,
     watchdog,
 )
@@ -39,9 +37,10 @@ from jobs.leader.snapshot import Surveyor
 from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
 from jobs.store.records import RECORDS
-from nodes import broker, selectors
-from switchyard.leader.dispatch import DEAF, Dispatcher
+from nodes import broker, selectors, trust
 from switchyard.leader.ports import Clock, Outbox, Ports
+from switchyard.leader.reconciliation import Difference
+from switchyard.leader.turns import Turns
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
 from switchyard.scheduling.lifecycle import draining
@@ -51,12 +50,9 @@ from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.stopping import Stopped
 
 log = structlog.get_logger()
-TICK = 1.0
-#: Seconds of not having listened after which silence is counted anew.
-STALL = 5.0
 
 
-class Leader:
+class Leader(Turns):
     """Works while it holds the lease; raises LeaseLost when another took over."""
 
     def __init__(
@@ -67,22 +63,14 @@ class Leader:
         hearing: Callable[[], Hearing] = lambda: Hearing.WHOLE,
         outbox: Outbox | None = None,
     ) -> None:
-        self.epoch = epoch
-        self._clock = clock
-        self.dispatcher = Dispatcher(epoch, Ports(clock, outbox or Broker(), StoredLists(), StoredDescriptions()))
+        super().__init__(epoch, Ports(clock, outbox or Broker(), StoredLists(), StoredDescriptions()))
         self.upkeep = Upkeep(clock.now())
         self.surveyor = Surveyor(clock)
-        self._gaps = rollback.Gaps(clock)
         self._hangs = hangs.Hangs(clock)
-        self._database_clock = clocks.DatabaseClock(clock)
-        self._reconciler = reconciliation.Reconciler()
         self._users = broker.Users()
         self._hearing = hearing
         self._heard = Hearing.UNKNOWN
-        self._some_deaf = True
         self._memory = Memory()
-        self._renewed = self._turned = self._listening_since = self._clock.monotonic()
-        self._ticked = 0.0
         self._prepare()
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -90,7 +78,7 @@ class Leader:
         self.dispatcher.send_all()
         while not stopping():
             try:
-                self.turn(_take(self._ticked + TICK - self._clock.monotonic()))
+                self.turn(_take(self.until_tick))
             except rows.TRANSIENT as error:
                 log.warning("the database does not answer; trying again", error=str(error))
                 self._reconnect(stopping)
@@ -117,37 +105,58 @@ class Leader:
 
     def turn(self, arrived: list[Message]) -> None:
         """Do what the arrived messages and the clock ask for."""
-        watchdog.get_on(hangs.REPORTS)
-        now = self._clock.monotonic()
-        if now - self._turned > STALL:
-            self._listening_since = now
-        self._turned = now
         reports = [item for item in arrived if isinstance(item, Report)]
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
-        applied = self._apply(self._hangs.admit(reports))
-        watchdog.get_on("heartbeats")
-        heard = self._hear(heartbeats) if heartbeats else set()
-        surplus = self._reconcile([beat for beat in heartbeats if beat.session in heard]) if heard else {}
-        due = now - self._ticked >= TICK
-        asked = due or Hint.STOP in arrived or not arrived
-        watchdog.get_on(hangs.STOP)
-        stopped = self._stop() if asked or any(part.stopping for part in applied) else Stopped()
-        watchdog.get_on("place")
-        placed = self._place()
-        watchdog.get_on("dispatch")
-        self.dispatcher.dispatch(
-            placed.assignments,
-            placed.described,
-            [*{item.session for item in reports} | heard],
-            _merged(
-                stopping.unconfirmed_cancels().cancels if any(part.recalled for part in applied) else stopped.cancels, surplus
-            ),
-            recalls=stopped.recalls,
-        )
-        if due:
-            self.tick()
+        self.handle(reports, heartbeats, asked=Hint.STOP in arrived or not arrived)
 
-    def _stop(self) -> Stopped:
+    def enter(self, step: str) -> None:
+        """Tell the watchdog which step is next."""
+        watchdog.get_on(step)
+
+    def attempt(self, step: str, work: Callable[[], None]) -> None:
+        """Do a step of the tick; one that fails is tried again with the next tick, and keeps no other from its turn."""
+        self.enter(step)
+        try:
+            work()
+        except Exception as error:
+            raise_if_blameless(error)
+            log.exception("a step of the tick failed", step=step)
+
+    def tick(self) -> None:
+        """Look after what no message says, and after what is beside the main path."""
+        self.enter("listen")
+        self._listen()
+        super().tick()
+        self.attempt("expire", lambda: deadlines.expire_jobs(epoch=self.epoch))
+        self.attempt("users", self._keep_users)
+        self.attempt("record", self._memory.recorder.write)
+        self.attempt("survey", lambda: self.surveyor.step(self._memory.tally, epoch=self.epoch))
+        self.attempt("hangs", self._hangs.step)
+        self.attempt("upkeep", lambda: self.upkeep.step(self._clock.now()))
+
+    def apply(self, reports: Sequence[Report]) -> list[Applied]:
+        """Apply reports, and return what came of each part that was applied as one."""
+        blaming = self.listening > LOST
+        applying = Applying(self._memory, self.confirm, self._clock, epoch=self.epoch, blaming=blaming)
+        return applying.run(self._hangs.admit(reports))
+
+    def hear(self, beats: Sequence[Heartbeat]) -> set[str]:
+        """Note signs of life; return the sessions that are their nodes'."""
+        self._memory.tally.offers += len(beats)
+        return lost_nodes.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in beats])
+
+    def differ(self, beats: Sequence[Heartbeat], found: Sequence[Difference]) -> list[Difference]:
+        """Note what heartbeats say; return the differences to act on."""
+        lasting = reconciliation.act_on(found)
+        reconciliation.note_conditions(beats, lasting)
+        return lasting
+
+    def give_up(self, difference: Difference) -> None:
+        """Give up what an agent lacks."""
+        reconciliation.give_up(difference, epoch=self.epoch)
+
+    def stop(self) -> Stopped:
+        """Stop and drain the jobs that are to."""
         stopped = stopping.stop_jobs(epoch=self.epoch)
         if stopped.draining:
             isolate(stopped.draining, lambda part: draining.drain(RECORDS, part, stopped, epoch=self.epoch), hold)
@@ -156,7 +165,8 @@ class Leader:
             inbox.put(Hint.STOP)
         return stopped
 
-    def _place(self) -> Round:
+    def place(self) -> Round:
+        """Place as many tasks as there is room for."""
         begun = self._clock.monotonic()
         placed = placing.place_pending(self._memory, epoch=self.epoch, at=begun, ask=self.dispatcher.ask)
         seconds = self._clock.monotonic() - begun
@@ -170,33 +180,46 @@ class Leader:
             self._memory.tally.place(len({assignment.node for assignment in placed.assignments}))
         return placed
 
-    def tick(self) -> None:
-        """Look after what no message tells, and renew the lease: a loop that hangs loses it."""
-        now = self._ticked = self._clock.monotonic()
-        watchdog.get_on("tick")
-        self._listen()
-        self.dispatcher.keep(selectors.sessions())
-        self._note_deaf(now)
-        _step("release", lambda: deadlines.release_due(epoch=self.epoch))
-        _step("expire", lambda: deadlines.expire_jobs(epoch=self.epoch))
-        _step("gaps", self._gaps.step)
-        _step("clock", self._database_clock.follow)
-        _step("watch", lambda: lost_nodes.watch_nodes(listening=self._listening, epoch=self.epoch))
-        _step("users", self._keep_users)
-        _step("resend", lambda: self._resend(now))
-        if now - self._renewed >= lease.RENEWED_EVERY:
-            self._renew()
-        _step("record", self._memory.recorder.write)
-        _step("survey", lambda: self.surveyor.step(self._memory.tally, epoch=self.epoch))
-        _step("hangs", self._hangs.step)
-        _step("upkeep", lambda: self.upkeep.step(self._clock.now()))
+    def unconfirmed_cancels(self) -> dict[str, list[list[Any]]]:
+        """Return what agents were told to end and have not confirmed, by session."""
+        return stopping.unconfirmed_cancels().cancels
 
-    def _resend(self, now: float) -> None:
-        self.dispatcher.resend(now, stopping.unconfirmed_cancels().cancels, pauses.unconfirmed_pauses())
+    def unconfirmed_pauses(self) -> dict[str, int]:
+        """Return the epoch of the pause that each session has yet to confirm."""
+        return pauses.unconfirmed_pauses()
 
-    def _keep_users(self) -> None:
-        if not self.dispatcher.mute:
-            self._users.keep()
+    def sessions(self) -> set[str]:
+        """Return the sessions that there are."""
+        return selectors.sessions()
+
+    def note_deaf(self, deaf: Collection[str], waiting: Collection[str]) -> bool:
+        """Mark the nodes of deaf sessions, and unmark those not `waiting`; return whether some are marked."""
+        return deafness.note(deaf, waiting, epoch=self.epoch)
+
+    def refuse(self, nodes: Collection[int], why: str) -> None:
+        """Have the agents of nodes begin new sessions."""
+        log.error("agents are to begin new sessions", nodes=sorted(nodes), epoch=self.epoch, why=why)
+        trust.refuse(nodes, why)
+
+    def release_due(self) -> None:
+        """Let tasks be placed whose backoff is over."""
+        deadlines.release_due(epoch=self.epoch)
+
+    def watch_nodes(self) -> None:
+        """Mark nodes silent or heard again, and end the sessions that are over."""
+        lost_nodes.watch_nodes(listening=self.listening, epoch=self.epoch)
+
+    def read_database_clock(self) -> float:
+        """Return the database's time, in seconds."""
+        return clocks.read()
+
+    def move_times(self, step: float) -> None:
+        """Move what is waited for along with the database's clock, which was set by so many seconds."""
+        clocks.move(step)
+
+    def renew_lease(self) -> None:
+        """Make the lease last again; raise LeaseLost if another leads."""
+        lease.renew(self.epoch, None if self._heard is Hearing.UNKNOWN else self._heard)
 
     def _listen(self) -> None:
         """Look whether messages reach this process; one that they do not reach must not lead."""
@@ -207,65 +230,11 @@ class Leader:
         self.dispatcher.mute = heard in (Hearing.REFUSED, Hearing.LOCKED_OUT)
         if heard is not self._heard:
             self._heard = heard
-            self._renew()
+            self.renew()
 
-    def _note_deaf(self, now: float) -> None:
-        """Mark the nodes that do not take their commands, once this process has listened for long enough to tell."""
-        deaf = self.dispatcher.deaf(now) if self._listening > DEAF else set()
-        if deaf or self._some_deaf:
-            self._some_deaf = deafness.note(deaf, self.dispatcher.waiting(), epoch=self.epoch)
-
-    def _renew(self) -> None:
-        lease.renew(self.epoch, None if self._heard is Hearing.UNKNOWN else self._heard)
-        self._renewed = self._clock.monotonic()
-
-    @property
-    def _listening(self) -> float:
-        """For how many seconds what happened to nodes could be heard."""
-        return self._clock.monotonic() - self._listening_since
-
-    def _apply(self, reports: list[Report]) -> list[Applied]:
-        """Apply reports, and return what came of each part that was applied as one."""
-        blaming = self._listening > LOST
-        applying = Applying(self._memory, self._gaps, self.dispatcher, self._clock, epoch=self.epoch, blaming=blaming)
-        return applying.run(reports) if reports else []
-
-    def _reconcile(self, heartbeats: list[Heartbeat]) -> dict[str, list[list[Any]]]:
-        """Give up what agents do not have any more; return what they have beyond their lists and must end, by session."""
-        lasting = self._reconciler.compare(heartbeats, self.dispatcher.unconfirmed())
-        reconciliation.note_conditions(heartbeats, lasting)
-        for difference in lasting:
-            if difference.missing:
-                _step(reconciliation.GIVE_UP, partial(reconciliation.give_up, difference, epoch=self.epoch))
-        return {
-            each.session: [[stage, attempt, tasks.to_json()] for (stage, attempt), tasks in each.extra.items()]
-            for each in lasting
-            if each.extra
-        }
-
-    def _hear(self, heartbeats: list[Heartbeat]) -> set[str]:
-        """Note signs of life, and return the sessions that are to be told of it."""
-        self._memory.tally.offers += len(heartbeats)
-        rollback.ahead(heartbeats, self.epoch)
-        heard = lost_nodes.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in heartbeats])
-        for beat in heartbeats:
-            if beat.session in heard:
-                self.dispatcher.hear(beat.session, beat.number)
-        return heard
-
-
-def _merged(cancels: Mapping[str, list[list[Any]]], more: Mapping[str, list[list[Any]]]) -> Mapping[str, list[list[Any]]]:
-    return {session: [*cancels.get(session, []), *more.get(session, [])] for session in {*cancels, *more}}
-
-
-def _step(name: str, work: Callable[[], None]) -> None:
-    """Do a step of the tick; one that fails is tried again with the next tick, and keeps no other from its turn."""
-    watchdog.get_on(name)
-    try:
-        work()
-    except Exception as error:
-        raise_if_blameless(error)
-        log.exception("a step of the tick failed", step=name)
+    def _keep_users(self) -> None:
+        if not self.dispatcher.mute:
+            self._users.keep()
 
 
 def _take(seconds: float) -> list[Message]:

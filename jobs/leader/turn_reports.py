@@ -1,6 +1,6 @@
 """Applying the reports of a turn: all at once, by halves where that fails, and one that fails alone stage by stage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -9,24 +9,20 @@ from jobs.leader import agent_reports, salvaging, watchdog
 from jobs.leader.agent_reports import Applied
 from jobs.leader.bisect import isolate
 from jobs.leader.memory import Memory
-from jobs.leader.rollback import Gaps
 from jobs.models import Figure
-from switchyard.leader.dispatch import Dispatcher
 from switchyard.leader.ports import Clock
 from switchyard.messaging.messages import Report
 
 log = structlog.get_logger()
+Confirm = Callable[[Sequence[Report], Applied], None]
 
 
 class Applying:
     """The reports of one turn; `blaming` says whether this process has listened for long enough to charge lost tasks."""
 
-    def __init__(
-        self, memory: Memory, gaps: Gaps, dispatcher: Dispatcher, clock: Clock, *, epoch: int, blaming: bool
-    ) -> None:
+    def __init__(self, memory: Memory, confirm: Confirm, clock: Clock, *, epoch: int, blaming: bool) -> None:
         self._memory = memory
-        self._gaps = gaps
-        self._dispatcher = dispatcher
+        self._note_confirmed = confirm
         self._clock = clock
         self._epoch = epoch
         self._blaming = blaming
@@ -50,9 +46,8 @@ class Applying:
 
     def _confirm(self, part: Sequence[Report], applied: Applied) -> Applied:
         self._memory.tally.report(applied.accepted, applied.ends, applied.begun)
-        self._gaps.note(part, applied.gaps)
+        self._note_confirmed(part, applied)
         for report in part:
-            self._dispatcher.confirm(report.session, report.seen, applied.acknowledged.get(report.node, 0))
             if isinstance(report, Arrived):
                 self._memory.recorder.add(Figure.Name.LAG, self._clock.monotonic() - report.arrived)
         return applied

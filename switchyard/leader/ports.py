@@ -43,6 +43,12 @@ class Lists(Protocol):
     def some(self, ids: Collection[int]) -> list[AssignmentRow]:
         """Return the assignments with these ids, as far as there are any."""
 
+    def of(self, nodes: Collection[int]) -> list[AssignmentRow]:
+        """Return what stands on the lists of these nodes, of whichever session."""
+
+    def last_reports(self, nodes: Collection[int]) -> dict[int, int]:
+        """Return the number of the last report of each node that was applied."""
+
     def resumed(self, sessions: Collection[str]) -> list[AssignmentRow]:
         """Return the lists of those of these sessions that have gone on from others."""
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from switchyard.leader.ports import Ports
+from switchyard.leader.reconciliation import Difference
+from switchyard.leader.turns import TICK
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE, Heartbeat, Report
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.simulation.broker import Broker, Message
-from switchyard.simulation.comparing import Difference
 from switchyard.simulation.database import Database
 from switchyard.simulation.killed import Killed
-from switchyard.simulation.leader import TICK, Leader
+from switchyard.simulation.leader import Leader
 from switchyard.simulation.ports import Descriptions, Lists, Outbox, VirtualClock
 from switchyard.simulation.server import Server
 from switchyard.simulation.story import Story
@@ -105,7 +106,7 @@ class Candidate:
         )
         for queue, take in ((REPORT_QUEUE, self._report), (HEARTBEAT_QUEUE, self._beat), (HINT_QUEUE, self._hint)):
             self._broker.consume(self.name, queue, take)
-        self._run(self.leader.begin)
+        self._run(self.leader.dispatcher.send_all)
         self._turn_in(0.0)
 
     def _report(self, message: Message) -> None:
@@ -132,7 +133,7 @@ class Candidate:
             return
         reports, beats, hinted = self._reports, self._beats, self._hinted
         self._reports, self._beats, self._hinted = [], [], False
-        self.leader.turn(reports, beats, hinted=hinted)
+        self.leader.handle(reports, beats, asked=hinted)
         self._turn_in(TICK)
 
     def _vanish(self) -> None:

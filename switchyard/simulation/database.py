@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from switchyard.leader.lease import LASTS
 from switchyard.simulation.broken import Broken
 from switchyard.simulation.killed import Killed
 from switchyard.simulation.memory.records import MemoryRecords
 from switchyard.simulation.memory.store import Store
 from switchyard.simulation.timeline import Timeline
 
-#: Seconds that a lease lasts.
-LASTS = 10.0
 #: The time at the start of a run, in seconds since the epoch.
 START = 1e9
 #: What falls back when commits are lost.
@@ -28,6 +27,7 @@ class Registration:
     paused: bool = False
     fault: str = ""
     broker_away: bool = False
+    deaf: bool = False
 
 
 class Tables(Store):

@@ -62,6 +62,12 @@ class Lists:
     def some(self, ids: Collection[int]) -> list[AssignmentRow]:
         return self._those(lambda row: row.id in ids)
 
+    def of(self, nodes: Collection[int]) -> list[AssignmentRow]:
+        return self._those(lambda row: row.node in nodes)
+
+    def last_reports(self, nodes: Collection[int]) -> dict[int, int]:
+        return {node: self._database.store.nodes[node].last_report for node in nodes}
+
     def resumed(self, sessions: Collection[str]) -> list[AssignmentRow]:
         known = self._database.registrations
         return self._those(lambda row: row.session in sessions and bool(known[row.node].predecessor))

@@ -57,7 +57,8 @@ class Server:
                 for row in list(self._store.assignments.values()):
                     if row.node == id_ and row.session == known.session:
                         self._store.assignments[row.id] = replace(row, session=session)
-            self._database.register(id_, secret=secret, predecessor=last if resumed else "", fault="", broker_away=False)
+            begun = {"secret": secret, "predecessor": last if resumed else ""}
+            self._database.register(id_, **begun, fault="", broker_away=False, deaf=False)
         node = self._store.nodes[id_]
         return Registered(id_, session, secret, resumed, node.last_report, node.confirmed_pause)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+from switchyard.leader.reconciliation import Difference
 from switchyard.messaging.messages import Command
 from switchyard.scheduling.placement.base import STRATEGIES
 from switchyard.simulation import invariants, work
@@ -11,7 +12,6 @@ from switchyard.simulation.agents import Agent
 from switchyard.simulation.broken import Broken
 from switchyard.simulation.broker import Broker
 from switchyard.simulation.candidates import Candidate
-from switchyard.simulation.comparing import Difference
 from switchyard.simulation.database import Database
 from switchyard.simulation.fates import Fates
 from switchyard.simulation.machines import Machine

@@ -10,12 +10,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from jobs.checks.invariants import violations
-from jobs.leader import incarnation
-from jobs.leader.clocks import DatabaseClock
+from jobs.leader import clocks, incarnation
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Job, Lease, Stage, Task
 from nodes import services
 from nodes.models import Event, Node
+from switchyard.leader.database_clock import DatabaseClock
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
@@ -118,7 +118,7 @@ def test_no_backoff_is_longer_because_the_clock_of_the_database_was_set(
     leader: Leader, agent: ListAgent, job: Submit
 ) -> None:
     clock = SetClock()
-    leader._database_clock = DatabaseClock(clock)
+    leader._database_clock = DatabaseClock(clock, clocks.read, clocks.move)
     job({"a": {}}, retry={"attempts": 2, "backoff": {"initial": 3600, "max": 3600, "jitter": 0}})
     turn(leader)
     agent.listen()
@@ -135,7 +135,7 @@ def test_no_backoff_is_longer_because_the_clock_of_the_database_was_set(
 
 def test_no_node_is_silent_because_the_clock_of_the_database_was_set(leader: Leader, agent: ListAgent) -> None:
     clock = SetClock()
-    leader._database_clock = DatabaseClock(clock)
+    leader._database_clock = DatabaseClock(clock, clocks.read, clocks.move)
     leader._listening_since -= 1000
     leader._turned = time.monotonic()
     leader.tick()
@@ -164,7 +164,7 @@ def test_attempts_from_before_and_after_the_clock_was_set_back_are_not_compared(
     Attempt.objects.update(ended_at=F("ended_at") + timedelta(seconds=60))
     assert [each.invariant for each in violations()] == ["I4 an attempt begins after the one before it has ended"]
     clock = SetClock()
-    leader._database_clock = DatabaseClock(clock)
+    leader._database_clock = DatabaseClock(clock, clocks.read, clocks.move)
     leader._database_clock.follow()
     clock.ahead = 60.0
     leader._database_clock.follow()

@@ -1,0 +1,4 @@
+"""For how long a process leads: by a lease, judged by the database's clock, that it renews."""
+
+#: Seconds that a lease lasts, and between renewals.
+LASTS, RENEWED_EVERY = 10.0, 3.0
