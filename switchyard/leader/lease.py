@@ -2,3 +2,5 @@
 
 #: Seconds that a lease lasts, and between renewals.
 LASTS, RENEWED_EVERY = 10.0, 3.0
+#: Seconds between looks at the lease while another process holds it.
+STAND_BY = 1.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from switchyard.leader.lease import STAND_BY
 from switchyard.leader.ports import Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import TICK
@@ -15,9 +16,6 @@ from switchyard.simulation.ports import Descriptions, Lists, Outbox, VirtualCloc
 from switchyard.simulation.server import Server
 from switchyard.simulation.story import Story
 from switchyard.simulation.timeline import Timeline
-
-#: Seconds between attempts to take the lease.
-TAKE = 2.0
 
 
 class Candidate:
@@ -85,12 +83,12 @@ class Candidate:
         except LeaseLost:
             self._story.note(self.name, "has lost the lease")
             self._leave()
-            self._timeline.after(TAKE, lambda: self._run(self._stand_by))
+            self._timeline.after(STAND_BY, lambda: self._run(self._stand_by))
 
     def _stand_by(self) -> None:
         epoch = self._database.take_lease(self.name)
         if epoch is None:
-            self._timeline.after(TAKE, lambda: self._run(self._stand_by))
+            self._timeline.after(STAND_BY, lambda: self._run(self._stand_by))
             return
         self._story.note(self.name, f"leads in epoch {epoch}")
         self.leader = Leader(

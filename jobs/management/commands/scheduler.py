@@ -14,13 +14,12 @@ from django.core.management.base import BaseCommand
 
 from jobs.leader import hangs, lease, watchdog
 from jobs.leader.loop import Leader
+from switchyard.leader.lease import STAND_BY
 from switchyard.messaging.consumer import Consumer
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, REPORT_QUEUE
 from switchyard.scheduling.lifecycle.records import LeaseLost
 
 log = structlog.get_logger()
-#: Seconds between looks at the lease while another worker holds it.
-STAND_BY = 1.0
 #: Objects that are made before the young ones are looked through for garbage: a round makes as many.
 YOUNG = 20_000
 
