@@ -12,9 +12,10 @@ import structlog
 from django.db import transaction
 
 from database import rows
-from jobs.leader import salvaging, stopping, watchdog
+from jobs.leader import stopping, watchdog
 from jobs.leader.bisect import hold
 from nodes import events
+from switchyard.leader.pieces import limited
 from switchyard.leader.ports import Clock
 from switchyard.leader.turns import REPORTS, STOP
 from switchyard.messaging.messages import Report
@@ -78,7 +79,7 @@ class Hangs:
         if not barred:
             return reports
         log.error("reports of held jobs are left out", stages=sorted(barred))
-        return [salvaging.limited(report, stages_in([report]) - barred) for report in reports]
+        return [limited(report, stages_in([report]) - barred) for report in reports]
 
     def _look(self) -> None:
         found = rows.fetch("SELECT step, held FROM jobs_failedstep")
