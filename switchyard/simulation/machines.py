@@ -7,6 +7,7 @@ from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.fencing import Fence
 from switchyard.simulation.disks import Disk
 from switchyard.simulation.fates import Fates
+from switchyard.simulation.memory.worker import KILL
 from switchyard.simulation.story import Story
 from switchyard.simulation.timeline import Timeline
 from switchyard.simulation.truth import Truth
@@ -71,13 +72,13 @@ class Machine:
 
     def clear(self) -> None:
         """Remove what only a predecessor of the agent needed."""
-        self.workers = {number: process for number, process in self.workers.items() if not process.dead}
+        self.workers = {number: process for number, process in self.workers.items() if process.dead is None}
         self.disk.pages = {number: page for number, page in self.disk.pages.items() if number in self.workers}
 
     def end_all(self) -> None:
         """End all workers: their agent is gone, or cut off for too long."""
         for process in list(self.workers.values()):
-            process.die(-9)
+            process.die(KILL)
 
     def _watch(self) -> None:
         self._watching = True
@@ -86,12 +87,12 @@ class Machine:
     def _guard(self) -> None:
         """End the workers that have outlived the patience of their jobs with a silent server."""
         self._watching = False
-        late = [process for process in self.workers.values() if not process.dead and self._is_late(process)]
+        late = [process for process in self.workers.values() if process.dead is None and self._is_late(process)]
         if late:
             self.note(f"guardians end workers {[process.number for process in late]}")
         for process in late:
-            process.die(-9)
-        if any(not process.dead for process in self.workers.values()):
+            process.die(KILL)
+        if any(process.dead is None for process in self.workers.values()):
             self._watch()
 
     def _is_late(self, process: Process) -> bool:

@@ -164,13 +164,12 @@ class Session:
             if process.pid and process.number not in self._born:
                 self._born.add(process.number)
                 self.machine.born(process.number, process.pid)
-            if process.written:
-                lines, process.written = b"".join(process.written), []
+            if lines := process.take_lines():
                 self.machine.results(process, lines, now)
             if process.mute:
                 process.clear()
-            if process.death:
-                self.machine.died(process, process.death, now)
+            if process.dead is not None:
+                self.machine.died(process, process.death(), now)
 
     def _attempt(self, what: Callable[[], None]) -> None:
         try:

@@ -17,7 +17,7 @@ from switchyard.agent.core.reports import RESEND
 from switchyard.agent.core.workers import Task, Worker
 from switchyard.messaging.messages import Command
 from switchyard.scheduling.indexes import IndexSet
-from tests.core.memory_worker import Item, MemoryWorker, new_worker
+from switchyard.simulation.memory.worker import Item, MemoryWorker, new_worker
 
 
 class MemoryJournal(Notes):

@@ -18,8 +18,8 @@ from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.workers import Worker
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.simulation.memory.worker import KILL, MemoryWorker
 from tests.core.memory_node import MemoryNode, recover
-from tests.core.memory_worker import KILL, MemoryWorker
 from tests.core.server_model import DEMANDS, ROOM, SIZES, ServerModel
 
 STAGES = st.sampled_from(sorted(SIZES))

@@ -6,8 +6,8 @@ import pytest
 
 from switchyard.agent.core.monitor import LONG
 from switchyard.messaging.messages import Command, Launch
+from switchyard.simulation.memory.worker import KILL
 from tests.core.memory_node import MemoryNode
-from tests.core.memory_worker import KILL
 
 STAGE = {"name": "s", "job": "j", "parallelism": 1, "inputs": [], "spec": {"command": ["true"]}}
 

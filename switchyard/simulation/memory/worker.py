@@ -115,13 +115,17 @@ class MemoryWorker(Worker):
         item, self.current = self.current, None
         assert item is not None
         ended = max(round(now * 1e6), self.begun)
-        end: Any = [*item.task, self.begun, ended, str(item.index)]
+        end: Any = [*item.task, self.begun, ended, self.result(item)]
         if more:
             names = ("stage", "attempt", "index", "begun", "ended")
             end = {**dict(zip(names, end, strict=False)), "inputs": 0, "outcome": "FAILED", **more}
         if not more or end["outcome"] == "FINISHED":
             self._made.add((item.stage, item.index))
         self.lines.append(json.dumps(end, separators=(",", ":")).encode() + b"\n")
+
+    def result(self, item: Item) -> str:
+        """Return what a task gives that finishes, as a JSON text."""
+        return str(item.index)
 
     def die(self, status: int) -> None:
         self.dead = status
