@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-LEADER = Path(__file__).parents[2] / "jobs" / "leader"
-ADAPTER = "clock.py"
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path.relative_to(ROOT) for room in ("jobs/leader", "switchyard/leader") for path in (ROOT / room).glob("*.py"))
+ADAPTER = Path("jobs/leader/clock.py")
 CLOCKS = {
     "time": {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns"},
     "timezone": {"now"},
@@ -31,6 +32,6 @@ def _last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-@pytest.mark.parametrize("path", sorted(LEADER.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_clock_is_read_in_its_adapter_alone(path: Path) -> None:
-    assert bool(clocks_read(path)) == (path.name == ADAPTER)
+    assert bool(clocks_read(ROOT / path)) == (path == ADAPTER)
