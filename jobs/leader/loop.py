@@ -142,7 +142,7 @@ class Leader(Turns):
 
     def hear(self, beats: Sequence[Heartbeat]) -> set[str]:
         """Note signs of life; return the sessions that are their nodes'."""
-        self._memory.tally.offers += len(beats)
+        self._memory.tally.heartbeats += len(beats)
         return lost_nodes.hear([(beat.node, beat.session, json.dumps(kept_figures(beat.figures))) for beat in beats])
 
     def differ(self, beats: Sequence[Heartbeat], found: Sequence[Difference]) -> list[Difference]:

@@ -24,8 +24,8 @@ class Tally:
     """What the leader counted since it was last written, or looked at."""
 
     updates: int = 0
-    offers: int = 0
-    offers_taken: int = 0
+    heartbeats: int = 0
+    nodes_sent_tasks: int = 0
     launched: int = 0
     finished: int = 0
     _ends: Ends = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Tally:
 
     def place(self, nodes: int) -> None:
         """Count the nodes that were sent tasks."""
-        self.offers_taken += nodes
+        self.nodes_sent_tasks += nodes
 
     def write(self) -> None:
         """Add the ends to the rows; what cannot be written is forgotten."""
@@ -67,12 +67,12 @@ class Tally:
         """Return what was counted since the last time, and begin anew."""
         taken = {
             "task_updates": self.updates,
-            "offers": self.offers,
-            "offers_taken": self.offers_taken,
+            "heartbeats": self.heartbeats,
+            "nodes_sent_tasks": self.nodes_sent_tasks,
             "tasks_launched": self.launched,
             "tasks_finished": self.finished,
         }
-        self.updates = self.offers = self.offers_taken = self.launched = self.finished = 0
+        self.updates = self.heartbeats = self.nodes_sent_tasks = self.launched = self.finished = 0
         return taken
 
 

@@ -90,8 +90,8 @@ def test_a_survey_tells_rates_and_ends(leader: Leader, agent: ListAgent, job: Su
     assert found.rates["task_updates"] > 0
     assert set(found.rates) == {
         "task_updates",
-        "offers",
-        "offers_taken",
+        "heartbeats",
+        "nodes_sent_tasks",
         "tasks_launched",
         "tasks_finished",
         "jobs_launched",
@@ -157,5 +157,11 @@ def test_what_was_taken_is_counted_anew() -> None:
     tally: Any = Tally()
     tally.place(2)
     tally.report([], Counter({(1, 1, None): 3}), begun=10)
-    assert tally.take() == {"task_updates": 0, "offers": 0, "offers_taken": 2, "tasks_launched": 10, "tasks_finished": 3}
+    assert tally.take() == {
+        "task_updates": 0,
+        "heartbeats": 0,
+        "nodes_sent_tasks": 2,
+        "tasks_launched": 10,
+        "tasks_finished": 3,
+    }
     assert set(tally.take().values()) == {0}

@@ -13,14 +13,14 @@ from wires.scale.states import SCHEDULER, WORDS, of_node
 if TYPE_CHECKING:
     from jobs.reading.snapshot import TypeRow
 
-#: What is counted in a second, in Scale's words; an offer is a heartbeat of an agent.
+#: Scale's names of our rates. An offer is a heartbeat of an agent; it is launched when the node is sent tasks.
 RATES = {
     "task_updates_per_sec": "task_updates",
-    "new_offers_per_sec": "offers",
+    "new_offers_per_sec": "heartbeats",
     "jobs_finished_per_sec": "jobs_finished",
     "jobs_launched_per_sec": "jobs_launched",
     "tasks_launched_per_sec": "tasks_launched",
-    "offers_launched_per_sec": "offers_taken",
+    "offers_launched_per_sec": "nodes_sent_tasks",
     "tasks_finished_per_sec": "tasks_finished",
 }
 #: The picture of types of jobs that have none of their own: a gear.
@@ -89,7 +89,7 @@ def status(cluster: Cluster) -> dict[str, Any]:
 
 def _scheduler(cluster: Cluster) -> dict[str, Any]:
     return {
-        "metrics": {theirs: _rate(cluster.rates[ours]) for theirs, ours in RATES.items()},
+        "metrics": {theirs: _rate(cluster.rates.get(ours, 0.0)) for theirs, ours in RATES.items()},
         "hostname": cluster.leading.hostname,
         "mesos": {
             "framework_id": str(cluster.switches["installation"]),
