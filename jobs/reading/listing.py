@@ -19,7 +19,7 @@ class Line(NamedTuple):
     """What one line tells of a job; times are milliseconds since 1970, None for what has not happened.
 
     `finished_stages` are those of which every task finished, `failed_stage` is the position of the first of which one
-    failed, `over_failures` says that it failed for that, and `results` counts the results of the stages that no other needs.
+    failed, and `results` counts the results of the stages that no other needs.
     """
 
     id: str
@@ -27,7 +27,8 @@ class Line(NamedTuple):
     name: str
     state: JobState
     error: str
-    over_failures: bool
+    failures: int
+    max_failures: int
     stages: int
     finished_stages: int
     failed_stage: int | None
@@ -39,7 +40,7 @@ class Line(NamedTuple):
 
 _COLUMNS = "id, number, name, state, error, failures, max_failures, stages_total, created_at, started_at, ended_at"
 _LINES = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE {{which}})
-    SELECT j.id::text, j.number, j.name, j.state, j.error, j.failures > j.max_failures, j.stages_total,
+    SELECT j.id::text, j.number, j.name, j.state, j.error, j.failures, j.max_failures, j.stages_total,
         coalesce(s.finished, 0), s.failed, coalesce(s.results, 0)::bigint, (date_part('epoch', j.created_at) * 1000)::bigint,
         (date_part('epoch', j.started_at) * 1000)::bigint, (date_part('epoch', j.ended_at) * 1000)::bigint
     FROM j LEFT JOIN (

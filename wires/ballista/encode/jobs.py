@@ -90,7 +90,7 @@ def _sentence(line: "Line", status: Status) -> str:
 def _error(line: "Line") -> str:
     if line.state == JobState.CANCELED:
         return CANCELLED
-    if line.over_failures and line.failed_stage is not None:
+    if line.failures > line.max_failures and line.failed_stage is not None:
         return f"Job failed due to stage {line.failed_stage + 1} failed: {line.error}\n"
     return line.error
 
