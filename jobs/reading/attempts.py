@@ -56,7 +56,7 @@ _PIECE = f"SELECT {_FIELDS} FROM jobs_task WHERE stage_id = %s AND index > %s OR
 _CURRENT = f"SELECT {_FIELDS} FROM jobs_task WHERE stage_id = %s AND index = %s"
 _OLDER = f"SELECT {_FIELDS} FROM jobs_attempt WHERE stage_id = %s AND index = %s AND attempt = %s"
 _FAILED = f"""SELECT s.name, s.parallelism, f.index, f.node_id, {_MS.format("f.ended_at")},
-    coalesce(nullif(f.error, ''), f.exit_class, ''), coalesce(f.exit_class, '')
+    coalesce(f.error, ''), coalesce(f.exit_class, '')
     FROM jobs_stage s CROSS JOIN LATERAL (
         SELECT index, node_id, ended_at, error, exit_class FROM jobs_task WHERE stage_id = s.id AND state = %(failed)s
         UNION ALL

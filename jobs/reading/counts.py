@@ -14,7 +14,7 @@ _NO_NUMBER = 2**63 - 1
 class Tally(NamedTuple):
     """A job; times are milliseconds since 1970, None for what has not happened.
 
-    `changed` is when the job or one of its stages last began or ended; `counts` is indexed by TaskState.
+    `stage_changed` is when a stage of it last began or ended; `counts` is indexed by TaskState.
     """
 
     id: str
@@ -25,7 +25,7 @@ class Tally(NamedTuple):
     created: int
     started: int | None
     ended: int | None
-    changed: int
+    stage_changed: int | None
     counts: tuple[int, ...]
 
 
@@ -35,7 +35,7 @@ _SUMS = ", ".join(f"sum(s.counts[{state + 1}])::bigint AS c{int(state)}" for sta
 _COUNTS = ", ".join(f"coalesce(s.c{int(state)}, 0)" for state in TaskState)
 _TALLIES = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE {{which}})
     SELECT j.id::text, j.number, j.name, j.state, j.error, {_MS.format("j.created_at")}, {_MS.format("j.started_at")},
-        {_MS.format("j.ended_at")}, {_MS.format("greatest(j.created_at, j.started_at, j.ended_at, s.changed)")}, {_COUNTS}
+        {_MS.format("j.ended_at")}, {_MS.format("s.changed")}, {_COUNTS}
     FROM j LEFT JOIN (
         SELECT s.job_id, max(greatest(s.started_at, s.ended_at)) AS changed, {_SUMS}
         FROM j JOIN jobs_stage s ON s.job_id = j.id GROUP BY s.job_id
@@ -87,5 +87,5 @@ _KINDS = {f"job_{state.name.lower()}": state for state in JobState}
 
 
 def _tally(row: tuple[Any, ...]) -> Tally:
-    id_, number, name, state, error, created, started, ended, changed, *counts = row
-    return Tally(id_, number, name, _STATES[state], error, created, started, ended, changed, tuple(counts))
+    id_, number, name, state, error, created, started, ended, stage_changed, *counts = row
+    return Tally(id_, number, name, _STATES[state], error, created, started, ended, stage_changed, tuple(counts))

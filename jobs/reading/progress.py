@@ -7,7 +7,6 @@ from database import rows
 
 #: The metrics by which tasks tell what they read and wrote (docs/tasks.md).
 FLOWS = ("read_bytes", "write_bytes", "read_records", "write_records")
-LARGEST = 2**63 - 1
 
 
 class Progress(NamedTuple):
@@ -22,14 +21,14 @@ class Progress(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """The sum of one of FLOWS, and whether every task that runs has reported it."""
+    """The sum of one of FLOWS, and how many tasks run that have not reported it."""
 
     sum: int
-    complete: bool
+    missing: int
 
 
 Flows = tuple[Flow, Flow, Flow, Flow]
-NOTHING: Flows = (Flow(0, complete=True),) * 4
+NOTHING: Flows = (Flow(0, 0),) * 4
 
 _STAGES = """SELECT id, name, parallelism, counts, (date_part('epoch', started_at) * 1000)::bigint,
     (date_part('epoch', ended_at) * 1000)::bigint FROM jobs_stage WHERE job_id = %s"""
@@ -58,14 +57,10 @@ def flows(stages: list[int]) -> dict[int, Flows]:
     found = dict.fromkeys(stages, NOTHING)
     for stage, *told in rows.fetch(_FLOWS, [stages]):
         pairs = zip(told[::2], told[1::2], strict=True)
-        read, wrote, records, written = (Flow(_bounded(total), complete=not missing) for total, missing in pairs)
+        read, wrote, records, written = (Flow(int(total), missing) for total, missing in pairs)
         found[stage] = (read, wrote, records, written)
     return found
 
 
 def _progress(id_: int, name: str, tasks: int, counts: list[int], started: int | None, ended: int | None) -> Progress:
     return Progress(id_, name, tasks, tuple(counts), started, ended)
-
-
-def _bounded(total: float) -> int:
-    return int(max(min(total, LARGEST), 0))

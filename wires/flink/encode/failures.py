@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from switchyard.scheduling.lifecycle.states import JobState
 from wires.flink import states
 from wires.flink.encode.classes import UNNAMED, class_of, described
+from wires.flink.encode.measures import last_modification
 from wires.flink.encode.objects import throwable
 from wires.flink.encode.vertices import place
 
@@ -25,7 +26,7 @@ def exceptions(tally: "Tally", failed_at: int | None, found: Sequence["Failure"]
     failed = tally.state in _FAILED
     return {
         "root-exception": _root(tally) if failed else None,
-        "timestamp": (failed_at or tally.ended or tally.changed) if failed else None,
+        "timestamp": (failed_at or tally.ended or last_modification(tally)) if failed else None,
         "all-exceptions": [_exception(each, names) for each in found[:SHOWN]],
         "truncated": len(found) > SHOWN,
     }
@@ -35,7 +36,7 @@ def history(told: Mapping[str, Any], found: Sequence["Failure"], names: Names, *
     """Return the same as a history, the last failure first; what no attempt brought about stands before them all."""
     entries = [_entry(each, names) for each in found[:most]]
     root = told["root-exception"]
-    if root and not any(each.error.strip() and each.error.strip() in root for each in found[:most]):
+    if root and not any(_text(each).strip() and _text(each).strip() in root for each in found[:most]):
         entries.insert(0, _entry_of(root, told["timestamp"]))
     return {"entries": entries[:most], "truncated": len(found) > most}
 
@@ -56,7 +57,7 @@ def _root(tally: "Tally") -> str:
 
 def _exception(failure: "Failure", names: Names) -> dict[str, Any]:
     return {
-        "exception": failure.error,
+        "exception": _text(failure),
         "task": _task(failure),
         "location": place(failure.node, names).address,
         "timestamp": failure.at or 0,
@@ -65,7 +66,7 @@ def _exception(failure: "Failure", names: Names) -> dict[str, Any]:
 
 def _entry(failure: "Failure", names: Names) -> dict[str, Any]:
     where = place(failure.node, names)
-    return _entry_of(failure.error, failure.at or 0) | {
+    return _entry_of(_text(failure), failure.at or 0) | {
         "exceptionName": _name(failure),
         "taskName": _task(failure),
         "location": where.address,
@@ -90,8 +91,13 @@ def _entry_of(error: str, at: int) -> dict[str, Any]:
 
 def _name(failure: "Failure") -> str:
     """Return the class of an error; if its text names none, one that stands for how the attempt ended."""
-    named = class_of(failure.error)
+    named = class_of(_text(failure))
     return states.EXITS.get(failure.exit_class, UNNAMED) if named == UNNAMED else named
+
+
+def _text(failure: "Failure") -> str:
+    """Return the error of an attempt, or its exit class if it has none: dashboards expect a text."""
+    return failure.error or failure.exit_class
 
 
 def _task(failure: "Failure") -> str:

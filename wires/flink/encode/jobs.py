@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JobState, TaskState
 from wires.flink import ids, states
-from wires.flink.encode.measures import NONE, counts, io, times
+from wires.flink.encode.measures import NONE, counts, io, last_modification, sums, times
 from wires.writing import with_rows
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def row(tally: "Tally", *, now: int) -> Row:
         "name": tally.name,
         "state": states.JOBS[tally.state],
         **times(tally.created, tally.ended, now),
-        "last-modification": tally.changed,
+        "last-modification": last_modification(tally),
         "tasks": {"total": sum(tally.counts), "pending": pending, **dict(zip(_TASKS, tally.counts, strict=True))},
     }
 
@@ -99,7 +99,7 @@ def _vertex(stage: "Progress", flows: Mapping[int, "Flows"], *, now: int) -> dic
         "status": states.TASKS[status],
         **times(stage.started, stage.ended, now),
         "tasks": counts(stage.counts),
-        "metrics": io(flows[stage.id]),
+        "metrics": io(sums(flows[stage.id])),
     }
 
 

@@ -9,7 +9,8 @@ from wires.flink.states import TASK_WORDS
 
 if TYPE_CHECKING:
     from jobs.reading.attempts import Execution
-    from jobs.reading.progress import Flows
+    from jobs.reading.counts import Tally
+    from jobs.reading.progress import Flow
 
 #: For what has not begun or has not ended.
 NONE = -1
@@ -38,14 +39,24 @@ def times(started: int | None, ended: int | None, now: int) -> dict[str, int]:
     return {"start-time": started, "end-time": NONE if ended is None else ended, "duration": max(until - started, 0)}
 
 
+def last_modification(job: "Tally") -> int:
+    """Return when a job or one of its stages last began or ended."""
+    return max(at for at in (job.created, job.started, job.ended, job.stage_changed) if at is not None)
+
+
 def counts(found: Sequence[int]) -> dict[str, int]:
     """Return how many tasks are in each state."""
     return dict(zip(TASK_WORDS, found, strict=True))
 
 
-def io(flows: "Flows | Sequence[Told]") -> dict[str, Any]:
-    """Return what was read and written."""
+def io(flows: Iterable[Told]) -> dict[str, Any]:
+    """Return the sums of a vertex by Flink's names."""
     return dict(zip(_IO, chain.from_iterable(flows), strict=True))
+
+
+def sums(flows: Iterable["Flow"]) -> list[Told]:
+    """Return the sums of a stage within 64 bits. A sum is complete if every task that runs has reported."""
+    return [(max(min(each.sum, LARGEST), 0), not each.missing) for each in flows]
 
 
 def io_of(found: "Execution") -> dict[str, Any]:
