@@ -11,8 +11,10 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 # Django's settings ask where the services are; checks that need none are told of places that are not there.
 NOWHERE := DATABASE_URL=postgresql://nobody@/nothing REDIS_URL=redis://127.0.0.1:1/0
+# The tests of rules, simulation and the agent's core, which do no I/O.
+PURE := tests/scheduling tests/simulation tests/core
 
-.PHONY: help demo up down status test check bench faults soak lint
+.PHONY: help demo up down status test pure check bench faults soak lint
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -32,6 +34,9 @@ status: ## say what runs
 test: $(VENV)/installed-dev ## check the import contracts and run all tests, on services of their own
 	@$(VENV)/bin/lint-imports
 	$(RUN) -m pytest $(ARGS)
+
+pure: $(VENV)/installed-dev ## run the tests of the pure tier, without PostgreSQL and Redis
+	$(NOWHERE) $(RUN) -m pytest -p no:launch.testing $(PURE) $(ARGS)
 
 check: lint ## lint and run all tests
 	$(RUN) -m pytest $(ARGS)
