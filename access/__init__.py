@@ -1,1 +1,1 @@
-"""Who may do what: roles, tokens, one way to identify a request, closed by default, and the audit."""
+"""Access control: roles, tokens, identification of requests, the audit. Routes are closed by default."""

@@ -1,4 +1,4 @@
-"""What the admins of all apps share: rows that services own, and actions that are commands."""
+"""Base classes of all admins: rows that services own, and actions that are commands."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any

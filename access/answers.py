@@ -1,4 +1,4 @@
-"""Errors answered outside Django REST framework, in the same shape as within."""
+"""Errors outside Django REST framework, in the same shape as within."""
 
 from django.http import HttpResponse, JsonResponse
 

@@ -1,4 +1,4 @@
-"""People and their tokens: who am I, tokens, users, the audit."""
+"""People and tokens: the caller, tokens, users, the audit."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bodies of requests: read when it is known who sends them, within a budget of bytes and of time.
+"""Bodies of requests: read after the sender is identified, within a budget of bytes and of time.
 
 A slow sender holds a thread for as long as its body is awaited; so only some of a process's threads wait for bodies at
 once, and few of them for senders who are not known.

@@ -1,4 +1,4 @@
-"""What a server must not start with: system checks of Django's commands, run by the web server as well."""
+"""System checks of insecure settings, run by Django's commands and by the web server."""
 
 import os
 from collections.abc import Iterable, Sequence

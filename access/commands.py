@@ -1,4 +1,4 @@
-"""Commands: what people do. Each runs in one transaction, which also writes what it did into the audit (I13)."""
+"""Commands: changes by people. Each runs in one transaction, which also writes its audit row (I13)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The same identity and the same rules for views of Django REST framework."""
+"""Identity and rules for views of Django REST framework."""
 
 from collections.abc import Collection, Mapping
 from functools import partial

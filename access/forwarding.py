@@ -1,4 +1,4 @@
-"""Forwarding: take from a trusted proxy who sent a request, and by which scheme, host and prefix.
+"""Forwarding: sender, scheme, host and prefix of a request from the headers of a trusted proxy.
 
 From any other peer these headers are not read: a client could write them itself.
 """

@@ -1,4 +1,4 @@
-"""Guarding: may the sender of a request do what a rule asks for; if not, why not, in nobody's words yet."""
+"""Guarding: check whether the sender of a request satisfies a rule; a refusal is neutral, without words of an API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

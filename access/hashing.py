@@ -1,4 +1,4 @@
-"""How passwords are kept."""
+"""Password hashes."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 

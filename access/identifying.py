@@ -1,4 +1,4 @@
-"""Identifying: who sends a request; one way for our API, the wires and the pages. What they may do: rules."""
+"""Identifying: the sender of a request, for our API, the wires and the pages. Rules decide permissions."""
 
 import base64
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lock-out: after many wrong passwords none is looked at for a while, not even a right one.
+"""Lock-out: after many wrong passwords all passwords are refused for a while.
 
 Counted by account and by peer, in rows of the database, so that all processes count together and no broker forgets.
 Only passwords: tokens are too long to be guessed, and whoever is logged in stays so.

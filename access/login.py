@@ -1,4 +1,4 @@
-"""The log-in page."""
+"""The login page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What stands before every view: input that no view should see is refused, routes without a rule are closed."""
+"""Checks before every view: they refuse invalid input and close routes without a rule."""
 
 import re
 from collections.abc import Callable

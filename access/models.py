@@ -1,4 +1,4 @@
-"""The tables of access: tokens, of which only the digest is kept, and the audit of what people changed."""
+"""The tables of access: tokens, of which only the digest is stored, and the audit."""
 
 from django.conf import settings
 from django.db import models

@@ -1,4 +1,4 @@
-"""The open loopback: an anonymous request of the user who runs the server may have a role, where that was asked for.
+"""The open loopback: anonymous requests of the user who runs the server can have a role, if the settings allow it.
 
 For clients that cannot send credentials. All conditions must hold at each request; bound to anything but loopback the
 server does not start. What may come through a proxy in front is not opened: its senders are anywhere.

@@ -1,4 +1,4 @@
-"""The page on which people change their own password, for those who logged in with it."""
+"""The page on which logged-in people change their password."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Passwords: the one place that looks at them, for Basic authentication and for the log-in page."""
+"""Passwords: the only check of them, for Basic authentication and for the login page."""
 
 from threading import Lock
 

@@ -1,4 +1,4 @@
-"""Peers: which users of this machine hold connections to this process, as the kernel knows them.
+"""Peers: the users of this machine with connections to this process, from the kernel.
 
 A web server does not say by which connection a request came. So all of this process are looked at: a request comes from
 one of their owners.

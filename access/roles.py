@@ -1,4 +1,4 @@
-"""Roles: what they include, and which one a user has. A role is a Django group of the same name."""
+"""Roles: their order, and the role of a user. A role is a Django group of the same name."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What admins do to people and tokens, and people to their own passwords; each is a command with its row in the audit."""
+"""Commands of admins on people and tokens, and of people on their own passwords; each writes its audit row."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

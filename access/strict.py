@@ -1,4 +1,4 @@
-"""Bodies of requests that change something: a field that is not known is an error, never a change that did not happen."""
+"""Strict bodies of changes: an unknown field is an error."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokens: draw them, find them by their digest, note their use. A token is shown once and never stored."""
+"""Tokens: create them, find them by their digest, record their use. A token is shown once and never stored."""
 
 import hashlib
 import secrets

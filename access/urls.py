@@ -1,4 +1,4 @@
-"""Routes of logging in and out, of one's own password, and of people and tokens."""
+"""Routes of login and logout, the own password, people and tokens."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path, re_path

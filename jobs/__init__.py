@@ -1,1 +1,1 @@
-"""What users submitted and its execution: job types, jobs, stages, tasks, attempts, and the path that moves them."""
+"""Jobs and their execution: job types, jobs, stages, tasks, attempts, and the main path."""

@@ -1,4 +1,4 @@
-"""Where the consumer's thread leaves what arrived, and the leader's loop takes it."""
+"""The queue of received messages between the consumer's thread and the leader's loop."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The tables of what users submitted and of its execution.
+"""The tables of jobs and of their execution.
 
 Set-based statements move the rows (jobs.store); nothing here has behaviour.
 Sets of task indexes are multiranges, so that what is said of many alike tasks is one value.

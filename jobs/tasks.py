@@ -1,4 +1,4 @@
-"""What Celery runs in the scheduler: hand over what arrived, nothing else."""
+"""The Celery tasks of the scheduler: they only pass on received messages."""
 
 import time
 from typing import Any

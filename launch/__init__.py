@@ -1,4 +1,4 @@
-"""Launch: find or bring the services, start the processes, watch them, stop them.
+"""Launch: find the services or install them, start the processes, monitor them, stop them.
 
 Knows commands, folders, ports and process ids; nothing of jobs or nodes, and no Django.
 """

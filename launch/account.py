@@ -1,4 +1,4 @@
-"""The account that runs PostgreSQL, which refuses to run as root, and what that account can reach.
+"""The account of PostgreSQL, which refuses to run as root, and the folders that this account can access.
 
 Adds no user to the machine: root borrows an existing unprivileged one, anyone else runs everything himself.
 """

@@ -1,4 +1,4 @@
-"""Beside: run a command such as manage.py or pg_dump with what the servers of a stack are given, whether they run or not.
+"""Run a command such as manage.py or pg_dump with the environment of a stack, whether it runs or not.
 
 A command that is given another DATA_DIR than the database's would take the logs and results there for its own.
 """

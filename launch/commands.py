@@ -1,4 +1,4 @@
-"""Commands: what a process is started with, and starting one detached from the terminal.
+"""Commands of processes, and the start of a process detached from the terminal.
 
 Which commands there are is said elsewhere (postgres, redis, stack).
 """

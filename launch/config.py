@@ -1,4 +1,4 @@
-"""Configuration: what the environment asks of `make up`, checked before anything starts.
+"""Configuration: settings of `make up` from the environment, checked before anything starts.
 
 Django's settings are read by Django (scheduler_project.settings); these only say what is started, and where.
 """

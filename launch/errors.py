@@ -1,4 +1,4 @@
-"""Errors: the one way in which launching fails with advice for the reader.
+"""Errors of launching, with advice for the reader.
 
 Not the domain's vocabulary (see switchyard.scheduling.errors).
 """

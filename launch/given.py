@@ -1,4 +1,4 @@
-"""Servers that are given by DATABASE_URL and REDIS_URL: whether they can be used, before anything is started on them.
+"""Servers of DATABASE_URL and REDIS_URL: check that they can be used, before anything starts.
 
 Asks only; what is embedded stands in postgres and redis. Nothing here repeats an address, which may hold a password.
 """

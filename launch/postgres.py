@@ -1,4 +1,4 @@
-"""PostgreSQL: make a data folder, say how the server is run on it, tell when it is ready.
+"""PostgreSQL: create a data folder, the command of the server, and whether it is ready.
 
 Speaks no SQL, so the watching process stays small. Local sockets only: agents carry no database.
 """

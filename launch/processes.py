@@ -1,4 +1,4 @@
-"""Processes: know one again by pid and start time, and stop exactly those, in order.
+"""Processes: identify them by pid and start time, and stop exactly those, in order.
 
 Nothing here looks a process up by name, starts one (see commands) or restarts one (see supervisor).
 """

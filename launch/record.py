@@ -1,4 +1,4 @@
-"""Record: which processes a stack consists of, on disk, so that another command can stop exactly those.
+"""Record: the processes of a stack, on disk, so that another command can stop exactly those.
 
 A lock on the folder says whether a supervisor lives; the record says what it started, even after its death.
 """

@@ -1,4 +1,4 @@
-"""Redis: say how the broker is run, without a disk, and tell when it answers.
+"""Redis: the command of the broker, without a disk, and whether it answers.
 
 It holds nothing worth keeping, so there is nothing to prepare but its configuration.
 """

@@ -1,4 +1,4 @@
-"""Services: both servers together, for as long as a block or a command lasts.
+"""Services: both servers, for the duration of a block or a command.
 
 For development and tests; `make up` keeps them under the supervisor instead.
 """

@@ -1,4 +1,4 @@
-"""The stack: the one table of the processes that make up an installation, apart from the two servers.
+"""The stack: the table of the processes of an installation, apart from the two servers.
 
 Who starts, watches and stops them: supervisor. What they are given, they are given by the environment.
 """

@@ -1,4 +1,4 @@
-"""The supervisor: keeps the started processes running, and stops them when it is told to.
+"""The supervisor: keeps the started processes running, and stops them on request.
 
 Knows nothing of what they are (see stack, postgres, redis): any command that ends is started again.
 """

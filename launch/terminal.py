@@ -1,4 +1,4 @@
-"""The terminal that a verb was called in, which may be gone before the verb is done: `make up | head`."""
+"""The terminal of a verb, which may close before the verb ends: `make up | head`."""
 
 import os
 import sys

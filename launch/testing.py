@@ -1,4 +1,4 @@
-"""Testing: a pytest plugin that gives a test run its own PostgreSQL and Redis, and takes them away again.
+"""Testing: a pytest plugin that starts PostgreSQL and Redis for a test run, and stops them after it.
 
 Loaded by `-p launch.testing`, before Django's settings, which read in the environment where the servers are.
 Under pytest-xdist one pair serves all workers; each has its own database (pytest-django) and Redis database.

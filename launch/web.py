@@ -1,4 +1,4 @@
-"""The web, from outside: is its port free, does it say that the stack is ready, and that a node is there.
+"""The web from outside: is its port free, is the stack ready, is a node there.
 
 How it is started stands in stack.
 """

@@ -1,1 +1,1 @@
-"""The cluster: the scheduler's switch, pools, nodes, what they can hold, and what is wrong with them."""
+"""The cluster: scheduler switches, pools, nodes, their resources and conditions."""

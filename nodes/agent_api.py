@@ -1,4 +1,4 @@
-"""What agents tell of themselves over HTTP, with their node's token: that they are there, and that they live."""
+"""HTTP requests of agents about themselves, with their node's token: registration and heartbeats."""
 
 from typing import Any
 

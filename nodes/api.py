@@ -1,4 +1,4 @@
-"""Nodes: list, look, and what operators do to them."""
+"""Nodes: lists, single nodes, and commands of operators."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Broker users: each live session has one at Redis, which takes from its own queue and adds to the server's.
+"""Broker users: each live session has a Redis user that reads its own queue and writes to the server's.
 
 Name and password follow from the server's secret key, so that nothing secret is stored and any process can make a user
 again: Redis forgets all of them when it restarts. The leader compares once a second; whoever has no session any more, or is

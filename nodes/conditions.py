@@ -1,4 +1,4 @@
-"""The conditions of nodes that the server itself notes, by name."""
+"""Names of the conditions of nodes that the server sets."""
 
 from collections.abc import Mapping
 

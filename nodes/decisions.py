@@ -1,4 +1,4 @@
-"""What people decided about nodes and the scheduler: which value, when, by whom, why.
+"""History of decisions about nodes and the scheduler: value, time, person, reason.
 
 Only what is saved through a model is remembered; the statements of the main path write rows past it, and so do agents.
 """

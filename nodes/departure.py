@@ -1,4 +1,4 @@
-"""An agent leaves: it says that nothing of its session is left, so that what it had runs elsewhere at once.
+"""Departure of an agent: it reports that its processes have ended, so that its tasks run elsewhere at once.
 
 It says so also after its session was ended, when its token may not be valid any more: a proof that it was given with the
 session shows whose word it is. Only an agent that has ended all its processes says it (switchyard.agent.session); of one

@@ -1,4 +1,4 @@
-"""Events: what happened to jobs and nodes that is worth telling, for whoever works on them; never one for each task.
+"""Events of jobs and nodes; never one for each task.
 
 The table stands here because both nodes and jobs write it. An event is written in the transaction of what it tells.
 """

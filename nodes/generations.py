@@ -1,4 +1,4 @@
-"""Generations: each registration of an agent begins one, with a session and a secret of its own. The last one alone is heard.
+"""Generations: each registration of an agent begins one, with its own session and secret. Only the last one is accepted.
 
 The agent draws the secret, and the node keeps its digest: a registration whose answer was lost can be asked again. Who
 knows the last secret is the agent of the node, or a copy of it. An agent that starts again comes from the same place (boot

@@ -1,4 +1,4 @@
-"""Agents on one machine that offer together more than the machine has."""
+"""Find agents on one machine that declare together more resources than it has."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

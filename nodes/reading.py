@@ -1,4 +1,4 @@
-"""Nodes as plain values for lists and pages, by a fixed number of queries; what placing needs is in selectors."""
+"""Nodes as plain values for lists and pages, by a fixed number of queries; selectors has the values for placement."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

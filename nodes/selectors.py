@@ -1,4 +1,4 @@
-"""Reading the cluster."""
+"""Nodes and switches as values for placement."""
 
 import json
 from collections import defaultdict

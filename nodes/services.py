@@ -1,4 +1,4 @@
-"""Changes of the cluster: registration of agents, and what operators do to nodes and to the scheduler as a whole."""
+"""Commands on the cluster: registration of agents, and changes of nodes and the scheduler by operators."""
 
 import json
 import secrets

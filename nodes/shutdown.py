@@ -1,4 +1,4 @@
-"""An installation that is stopped from afar, by the command that its setting names, where there is one."""
+"""Stop the installation on request of an admin, by the command in the settings."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""The cluster in sum: what all nodes in it have and hold, and how many are in which state."""
+"""Sums of the cluster: resources of all nodes, and numbers of nodes by state."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whose heartbeats count. A node that was deactivated, or whose token is gone, is silent, whatever it says.
+"""Trusted nodes. A deactivated node, or one without a valid token, counts as silent, whatever it sends.
 
 So is one whose session is refused, as the server does not know all that was said in it: its agent ends what runs, and begins
 a new session.

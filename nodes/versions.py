@@ -1,4 +1,4 @@
-"""Versions: an agent speaks with the server in messages of one release, so that both must be of it."""
+"""Versions: agent and server must be of one release, since their messages are."""
 
 from switchyard.scheduling.errors import SwitchyardError
 

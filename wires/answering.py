@@ -1,4 +1,4 @@
-"""Answering with JSON: plain values at once, long lists in pieces, so that their length costs no memory."""
+"""JSON answers: plain values at once, long lists in pieces, so that memory is bounded."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain

@@ -1,4 +1,4 @@
-"""The view that every wire's views derive from.
+"""The base class of all wires' views.
 
 Plain Django: no parsers, no renderers, no negotiation, no redirects. A request is a path, a query and raw bytes, whatever
 its Content-Type and Accept say; cookies identify nobody, so that no CSRF token is asked for.

@@ -1,4 +1,4 @@
-"""Pages of other origins: those that the settings name may read a wire's answers; any may that brings a token of its own.
+"""Pages of other origins: those in the settings may read a wire's answers, others only with a token.
 
 Cookies never count here, so that a page can do no more than a program could that holds the same token.
 """

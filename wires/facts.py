@@ -1,4 +1,4 @@
-"""Facts: what agents tell of their machines, which may be anything, as the plain values that wires answer with. Pure."""
+"""Facts that agents report of their machines, which may be anything, as valid plain values. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What no view of a wire answers is told in its words too: paths to nowhere, input that is refused before any view."""
+"""Answers of wires outside views: unknown paths, and input that is refused before any view."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reading requests: what is wrong with them, in nobody's words yet. Pure."""
+"""Errors of requests, independent of a wire. Pure."""
 
 from switchyard.scheduling.errors import SwitchyardError
 

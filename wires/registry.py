@@ -1,4 +1,4 @@
-"""Which wires there are, and which one a path belongs to."""
+"""The wires, and the wire of a path."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Our errors as HTTP has them. Each wire takes this table and changes what its documentation has otherwise."""
+"""HTTP statuses of our errors. Each wire changes this table where its documentation differs."""
 
 from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed

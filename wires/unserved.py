@@ -1,4 +1,4 @@
-"""APIs that are known and not served: their paths say what is missing."""
+"""Known APIs that are not served: their paths name the missing feature."""
 
 import re
 from collections.abc import Mapping

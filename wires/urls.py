@@ -1,4 +1,4 @@
-"""Routes of all wires, and of what is known and not served; no path is in two of them."""
+"""Routes of all wires and of known APIs that are not served; no path is in two of them."""
 
 from django.conf import settings
 from django.urls import include, path

@@ -1,1 +1,1 @@
-"""The API of jobs: what /api/v1/ tells of jobs, stages, tasks, job types and events."""
+"""The API of jobs: jobs, stages, tasks, job types and events under /api/v1/."""

@@ -1,4 +1,4 @@
-"""What agents fetch and store over HTTP while they run tasks, with their node's token."""
+"""HTTP requests of agents while they run tasks: they fetch inputs and store output, with their node's token."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Events: what happened to jobs and nodes that is worth telling."""
+"""Events of jobs and nodes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What lists of jobs, tasks and events can be narrowed to."""
+"""Filters of the lists of jobs, tasks and events."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Finding what a path names, or answering that it is not there."""
+"""Find the object that a path names, or answer 404."""
 
 from uuid import UUID
 

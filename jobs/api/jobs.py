@@ -1,4 +1,4 @@
-"""Jobs: submit, list, look, cancel, retry, delete, explain, draw, and the results of their last stages."""
+"""Jobs: submit, list, show, cancel, retry, delete, explain, draw, and the results of their last stages."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Logs: what an attempt wrote, byte by byte as it was written."""
+"""Logs: the output of attempts as raw bytes."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Job descriptions pass as bytes: their one parser is switchyard.scheduling.spec, which says what is wrong and where."""
+"""Job descriptions pass as bytes: switchyard.scheduling.spec parses them and reports errors with their places."""
 
 from collections.abc import Mapping
 from typing import IO, Any, Literal

@@ -1,4 +1,4 @@
-"""The scheduler's switches: pause, resume, and how tasks are placed; and who leads."""
+"""The scheduler: pause, resume, strategy, and the present leader."""
 
 from typing import Any
 

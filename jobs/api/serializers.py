@@ -1,4 +1,4 @@
-"""The shapes of jobs, stages and tasks in answers; docs/api.md tells what they mean."""
+"""The shapes of jobs, stages and tasks in answers; docs/api.md explains them."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,4 +1,4 @@
-"""Job types: what jobs of a kind share, paused and limited as one."""
+"""Job types: settings, pauses and limits of jobs of a kind."""
 
 from typing import Any
 

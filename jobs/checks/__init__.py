@@ -1,1 +1,1 @@
-"""What `manage.py fsck` and the tests hold the database to."""
+"""Checks of the database by `manage.py fsck` and the tests."""

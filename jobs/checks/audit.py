@@ -1,4 +1,4 @@
-"""Changes that people made and that the audit lacks, or has twice (I13): of each, what else is stored is counted."""
+"""Compare the audit with the stored changes of people: each has exactly one row (I13)."""
 
 from database import rows
 

@@ -1,4 +1,4 @@
-"""Whether tasks were handed the results that their producers gave: compares the digests that agents report."""
+"""Check that tasks received the results of their producers: compare the digests that agents report."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""The invariants of ARCHITECTURE.md as queries: each returns what breaks it. Used by tests, fault runs and `manage.py fsck`.
+"""The invariants of ARCHITECTURE.md as queries: each returns violations. Used by tests, fault runs and `manage.py fsck`.
 
 All are read in one snapshot, so that they hold at every commit, whoever works meanwhile.
 """

@@ -1,4 +1,4 @@
-"""Whether the output that attempts reported is stored (I15). Output arrives a little later than its report."""
+"""Check that the reported output of attempts is stored (I15). Output arrives a little later than its report."""
 
 from artifacts.storage import LogKey, Stream, storage
 from database import rows

@@ -1,4 +1,4 @@
-"""What waits without a true cause: nothing that `explain` names keeps it.
+"""Find tasks that wait without a cause: `explain` gives no valid reason for them.
 
 A round may just pass; so what is found counts when a second look some seconds later finds the same.
 """

@@ -1,1 +1,1 @@
-"""What people do to jobs: submit, cancel, drain, retry, release, delete."""
+"""Commands of people on jobs: submit, cancel, drain, retry, release, delete."""

@@ -1,4 +1,4 @@
-"""Admission: the one way in for jobs, whoever brings them: limits, quotas, idempotency, how many at once, and the audit."""
+"""Admission: the only entrance for jobs: limits, quotas, idempotency, the bound on simultaneous submissions, the audit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

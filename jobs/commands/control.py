@@ -1,4 +1,4 @@
-"""What people do to jobs: cancel, release, drain, delete. Each changes one row and hints; the leader does the rest."""
+"""Commands on jobs: cancel, release, drain, delete. Each changes one row and sends a hint; the leader does the rest."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Idempotency of submissions: the same key gives the same job, and is refused for any other description."""
+"""Idempotency of submissions: a key always gives the same job, and is refused with another description."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Retry a job: what had finished stands in the new job with its results; the rest runs again."""
+"""Retry a job: the new job keeps the results of finished tasks and runs the others again."""
 
 from functools import partial
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Submit a job: store it with all its tasks in one transaction, so that a 201 means that it is stored for good."""
+"""Submit a job: store it with all its tasks in one transaction, so that a 201 means that it is stored."""
 
 import json
 import time

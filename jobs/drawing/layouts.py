@@ -1,4 +1,4 @@
-"""Layouts that were made, kept for all web processes and across restarts; also that a graph was not laid out.
+"""A cache of layouts for all web processes and across restarts; it also remembers graphs that have no layout.
 
 Kept by the digest of the graph, which jobs of one plan share.
 """

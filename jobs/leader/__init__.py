@@ -1,1 +1,1 @@
-"""The loop of the one scheduler that leads, and its steps."""
+"""The loop of the leading scheduler, and its steps."""

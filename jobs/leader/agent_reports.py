@@ -1,4 +1,4 @@
-"""Reports of agents, applied to the rows by the rules of switchyard.scheduling.lifecycle.apply_reports."""
+"""Apply reports of agents to the rows by the rules of switchyard.scheduling.lifecycle.apply_reports."""
 
 from functools import partial
 

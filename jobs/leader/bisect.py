@@ -1,4 +1,4 @@
-"""Keep one bad job from stopping all. A batch that fails is halved until the job that fails is alone."""
+"""Keep one bad job from stopping all. A batch that fails is halved until the bad job is found."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

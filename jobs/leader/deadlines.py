@@ -1,4 +1,4 @@
-"""Backoffs that are over and timeouts of jobs. A job that makes this step fail is held; the others go on."""
+"""End backoffs, and fail jobs after their timeouts. A job that breaks this step is held; the others continue."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Deaf nodes: heard, but confirming nothing of what they are sent. They are not READY, and nothing more is placed there."""
+"""Deaf nodes: they send heartbeats and confirm no commands. They are not READY, and get no more tasks."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""A job that keeps the leader from getting on, so that the watchdog ends it: find it and hold it.
+"""Find and hold a job that blocks the leader until the watchdog ends it.
 
 The watchdog notes the step, and the job if the leader was at one alone. The next leader works job by job at that step for a
 while, so that the culprit is noted by name. A job that ended the leader twice in a row at one step is held.

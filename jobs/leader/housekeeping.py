@@ -1,4 +1,4 @@
-"""Delete every hour what was kept for long enough, without stopping the leader's loop.
+"""Delete expired data every hour, without blocking the leader's loop.
 
 Rows go a bounded batch at a time, one for each tick; files, which may take long, in a thread of its own.
 """

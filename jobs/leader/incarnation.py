@@ -1,4 +1,4 @@
-"""Whether the database is the one that the installation used last, or a copy that was restored.
+"""Check whether the database is the one that the installation used last, or a restored copy.
 
 A copy forgets what was done since it was made, and gives the same numbers again; agents, and folders of logs, still have
 what was there under these numbers. So all agents begin new sessions, and epochs and stages go on from far above.

@@ -1,4 +1,4 @@
-"""Who leads: a lease row judged by the database's clock. Taking it raises the epoch that fences every write of a leader."""
+"""The lease: a row, valid by the database's clock. Taking it raises the epoch that fences every write of a leader."""
 
 from django.db import transaction
 

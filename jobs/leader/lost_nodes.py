@@ -1,4 +1,4 @@
-"""Silent nodes and nodes declared dead: the rules of lifecycle.lost_nodes, applied so that no job keeps others from it."""
+"""Silent and dead nodes: apply the rules of lifecycle.lost_nodes, so that no job blocks others."""
 
 from collections.abc import Iterable
 from functools import partial

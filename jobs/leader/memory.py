@@ -1,4 +1,4 @@
-"""What a leader remembers between rounds. All of it may be lost at any time: a new leader starts without."""
+"""The leader's memory between rounds. It may be lost at any time: a new leader starts without it."""
 
 from jobs.telemetry.histograms import Recorder
 from jobs.telemetry.outcomes import Tally

@@ -1,4 +1,4 @@
-"""Which agents must return tasks that have not begun. A pause is settled when each agent has confirmed its epoch."""
+"""Find agents that must return tasks that have not started. A pause is settled when each agent has confirmed its epoch."""
 
 from database import rows
 

@@ -1,4 +1,4 @@
-"""Place tasks by a round of the rules on the rows, so that a job that breaks it keeps no other from it."""
+"""Place tasks: run a round of the rules on the rows, so that a job that breaks it blocks no other."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Take apart a report that cannot be applied, so that as little as possible of it is lost and no later one is blocked.
+"""Split a report that cannot be applied, so that as little of it as possible is lost and later ones are not blocked.
 
 Agents send a report until it is acknowledged, and all later ones wait for it.
 """

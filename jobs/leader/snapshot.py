@@ -1,5 +1,6 @@
-"""Every few seconds the leader writes one row of figures and rates, so that readers can tell a slow scheduler
-from none. States are not in it: they are read as they are now.
+"""The survey: every few seconds the leader writes one row of figures and rates.
+
+Readers recognize a slow or absent scheduler by its age. States are not in it: they are read when they are shown.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Stop jobs, so that one that cannot be stopped keeps no other from it."""
+"""Stop jobs, so that one that cannot be stopped blocks no other."""
 
 from functools import partial
 from uuid import UUID

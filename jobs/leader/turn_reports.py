@@ -1,4 +1,4 @@
-"""Applying the reports of a turn: all at once, by halves where that fails, and one that fails alone stage by stage."""
+"""Apply the reports of a turn: all at once, by halves after a failure, and a single bad report stage by stage."""
 
 from collections.abc import Callable, Sequence
 

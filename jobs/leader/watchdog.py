@@ -1,4 +1,4 @@
-"""End a leader that does not get on, with the stacks of its threads in the log. The supervisor starts it again.
+"""End a leader that makes no progress, with the stacks of its threads in the log. The supervisor restarts it.
 
 While it hangs it keeps the lease, and the locks of its transaction, at which requests wait. What it was at is noted first, so
 that the next leader does not do the same for ever (jobs.leader.hangs).

@@ -1,4 +1,4 @@
-"""What the tasks of some stages have added up together; switchyard.scheduling.accumulators has the meaning of each kind."""
+"""Sums of the accumulators of stages; switchyard.scheduling.accumulators defines the kinds."""
 
 from database import rows
 from switchyard.scheduling.accumulators import KINDS, Accumulator, Kind, Part, merged

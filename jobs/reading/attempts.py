@@ -1,4 +1,4 @@
-"""Attempts of a stage's tasks with all that they reported, as plain tuples, piece by piece."""
+"""Attempts of a stage's tasks with their metrics and accumulators, as plain tuples, in pieces."""
 
 import json
 from collections.abc import Iterator, Mapping

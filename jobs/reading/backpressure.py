@@ -1,4 +1,4 @@
-"""Back-pressure: which tasks full buffers hold back now, and for which share of the last minute they did."""
+"""Back-pressure: tasks that full buffers block now, and the share of the last minute in which they were blocked."""
 
 from typing import NamedTuple
 from uuid import UUID

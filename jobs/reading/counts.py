@@ -1,4 +1,4 @@
-"""Jobs with their tasks counted by state, as plain tuples, for pages that show all jobs."""
+"""Jobs with counters of their tasks by state, as plain tuples, for pages that show all jobs."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The facts that keep a job's stages from running; switchyard.scheduling.explain makes sentences of them."""
+"""The facts that keep a job's stages from running; switchyard.scheduling.explain turns them into sentences."""
 
 from datetime import datetime
 from typing import Any

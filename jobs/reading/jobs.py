@@ -1,6 +1,6 @@
 """Jobs as plain values for lists and pages, read without model instances, by a fixed number of queries.
 
-What is shown of stages and tasks is in showing_stages and showing_tasks; nothing here changes anything.
+jobs.reading.stages and jobs.reading.tasks have stages and tasks. Nothing here changes anything.
 """
 
 import json

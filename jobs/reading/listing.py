@@ -1,6 +1,6 @@
-"""All jobs at once, or one, as plain tuples, for pages that show every job; one query a piece.
+"""One job or all jobs with counters of their stages, as plain tuples; one query for each piece.
 
-Lists that go by pages, with filters, are in showing.
+jobs.reading.jobs has the lists with pages and filters.
 """
 
 from collections.abc import Iterator

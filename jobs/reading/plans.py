@@ -1,4 +1,4 @@
-"""What each stage of a job runs and reads, and how far it is, without the files and items that it brings."""
+"""Programs, inputs and progress of a job's stages, without their files and items."""
 
 from typing import Any, Literal, NamedTuple
 from uuid import UUID

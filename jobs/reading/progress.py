@@ -1,4 +1,4 @@
-"""How far each stage of a job is, and what its tasks say that they read and wrote, as plain tuples."""
+"""Progress of stages, and the sums of data that their tasks report as read and written, as plain tuples."""
 
 from typing import NamedTuple
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Which stages and attempts an agent may read and write: those of tasks on its node's list."""
+"""The stages and attempts that an agent may read and write: those of tasks on its node's list."""
 
 from database import rows
 from switchyard.scheduling.errors import SwitchyardError

@@ -1,4 +1,4 @@
-"""Results of whole stages as one JSON text, in pieces, so that their number costs no memory."""
+"""Results of whole stages as one JSON text, in pieces, so that memory is bounded."""
 
 import json
 from collections.abc import Iterator

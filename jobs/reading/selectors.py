@@ -1,4 +1,4 @@
-"""Reading jobs, stages and tasks."""
+"""The files of stages, and the present leader."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Showing the leader's last survey, and what is beside it: what runs where now, and the types of jobs."""
+"""The leader's last survey, the running attempts on nodes, and the job types."""
 
 import json
 from dataclasses import dataclass

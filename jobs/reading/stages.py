@@ -1,4 +1,4 @@
-"""Stages of a job as plain values, with their counters, their needs and why they wait."""
+"""Stages of a job as plain values, with their counters, their needs and the reasons why they wait."""
 
 import json
 from collections.abc import Iterable, Sequence

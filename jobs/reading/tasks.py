@@ -1,4 +1,4 @@
-"""Tasks and their attempts as plain values. Lists go by the primary key, however many tasks there are."""
+"""Tasks and their attempts as plain values. Lists are paged by the primary key."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence

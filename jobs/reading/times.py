@@ -1,6 +1,6 @@
-"""When each task of some stages was placed, began and ended, as plain tuples, piece by piece.
+"""Times of tasks of some stages: placement, start and end, as plain tuples, in pieces.
 
-For whoever shows all tasks of a job at once; what is shown of single tasks is in showing_tasks.
+For pages that show all tasks of a job at once; jobs.reading.tasks has single tasks.
 """
 
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""How many jobs and tasks are in which state, for overviews; from counters, never from the rows of tasks."""
+"""Numbers of jobs and tasks by state, for overviews; from counters, never from the rows of tasks."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Showing what a node works on: the tasks that run there, with their jobs, and how many wait on its list."""
+"""The work of a node: running tasks with their jobs, and the number of tasks that wait on its list."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,1 +1,1 @@
-"""The records in SQL: what the rules of the life cycle ask and write (switchyard.scheduling.lifecycle.records)."""
+"""The records in SQL: queries and writes of the rules of the life cycle (switchyard.scheduling.lifecycle.records)."""

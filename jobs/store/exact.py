@@ -1,4 +1,4 @@
-"""Users' values, kept as their text. jsonb would make 602… of 6.02e23 and 0.0 of -0.0, and sort keys.
+"""Users' values, stored as text. jsonb would change 6.02e23 to 602… and -0.0 to 0.0, and sort keys.
 
 So what a description gives to tasks, and its config, have columns of their own beside the description, and are put back
 into it where people or a retry see it whole.

@@ -1,4 +1,4 @@
-"""Make the tasks of a stage that runs once for each item that another stage returned."""
+"""Create the tasks of a stage from the items that another stage returned."""
 
 import json
 from collections.abc import Mapping

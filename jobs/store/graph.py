@@ -1,4 +1,4 @@
-"""Stages, edges and lists as the rules ask for them."""
+"""Stages, edges and lists for the rules."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The lease as each transaction of a leader holds it: nobody can take over before the transaction ends."""
+"""The lease in a leader's transaction: nobody can take it before the transaction ends."""
 
 from database import rows
 from switchyard.scheduling.lifecycle.records import LeaseLost

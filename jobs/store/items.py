@@ -1,4 +1,4 @@
-"""Items of a stage's tasks, kept in parts, so that nobody reads or writes all of them at once."""
+"""Items of a stage's tasks, stored in parts, so that a few of them can be read and written alone."""
 
 import json
 from collections.abc import Iterator, Sequence

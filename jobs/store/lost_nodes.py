@@ -1,4 +1,4 @@
-"""Questions and writes about nodes that are silent or gone, and their tasks."""
+"""Queries and writes for silent or lost nodes and their tasks."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID

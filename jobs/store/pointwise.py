@@ -1,4 +1,4 @@
-"""Pointwise exchanges in SQL, as switchyard.scheduling.pointwise has them."""
+"""Pointwise exchanges in SQL, by the definition of switchyard.scheduling.pointwise."""
 
 
 def overlaps(index: str, width: str, other: str, others: str) -> str:

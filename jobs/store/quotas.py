@@ -1,4 +1,4 @@
-"""How many jobs and tasks of one user may be live at once, so that nobody fills the installation alone."""
+"""Quotas: limits on the live jobs and tasks of one user."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The adapter: the port of the rules, answered by PostgreSQL."""
+"""The adapter of the rules' port to PostgreSQL."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What reports do to tasks: one statement for each kind of report, whatever the number of tasks."""
+"""Writes of reports to tasks: one statement for each kind of report, whatever the number of tasks."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Results of tasks as JSON texts, wherever they are kept: short ones in the row, long ones among the artifacts.
+"""Results of tasks as JSON texts: short ones in the row, long ones in artifacts.
 
 And which tasks will never give any.
 """

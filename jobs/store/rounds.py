@@ -1,4 +1,4 @@
-"""What a round of placing asks and writes: one statement each, whatever the number of stages."""
+"""Queries and writes of a placement round: one statement each, whatever the number of stages."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""An agent that goes on after a restart has a new session, and keeps the list of its predecessor."""
+"""A restarted agent has a new session, and keeps the list of its predecessor."""
 
 from typing import Any
 

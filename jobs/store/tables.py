@@ -1,4 +1,4 @@
-"""Reading the rows of the main path: which columns make a value, and how."""
+"""Read the rows of the main path: columns and conversions of each value."""
 
 import json
 from collections.abc import Sequence

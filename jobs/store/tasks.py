@@ -1,4 +1,4 @@
-"""Tasks as the leader itself moves them, and what it asks of them."""
+"""Queries and changes of tasks by the leader itself."""
 
 from collections.abc import Collection, Iterable, Sequence
 

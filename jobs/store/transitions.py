@@ -1,4 +1,4 @@
-"""The one statement that changes the states of tasks, and what it did as sets of indexes.
+"""The only statement that changes the states of tasks; it returns the changed tasks as sets of indexes.
 
 It looks each told task up by its key before it updates any. Left to itself the planner may begin at the other end, with
 all of a stage's tasks: its statistics are of a moment when none of them was in such a state.

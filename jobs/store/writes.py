@@ -1,4 +1,4 @@
-"""Writing back what a unit of work changed: one statement a table, whatever the number of rows."""
+"""Write the changes of a unit of work: one statement for each table, whatever the number of rows."""
 
 import json
 

@@ -1,1 +1,1 @@
-"""Figures of the main path, for metrics."""
+"""Metrics of the main path."""

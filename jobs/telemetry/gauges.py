@@ -1,4 +1,4 @@
-"""Figures of the main path for metrics, read from rows, so that every process tells the same and a restart loses none."""
+"""Metrics of the main path, read from rows, so that all processes show the same and a restart loses none."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How long things took and how often they happened, in rows that the leader adds to at most once a second.
+"""Histograms and counters in rows, which the leader updates at most once a second.
 
 Nothing is recorded per task. Every web process reads the same rows (gauges), and a restart loses at most a second.
 """

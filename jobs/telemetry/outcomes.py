@@ -1,5 +1,6 @@
-"""Outcomes: how many attempts ended on which node, by type of job and outcome, in blocks of five minutes; and how often
-things happened since the last look. Nothing is counted task by task, and losing a second of it costs nothing else.
+"""Outcomes: ended attempts by node, job type and outcome, in blocks of five minutes; and rates since the last survey.
+
+Nothing is counted task by task. A second of it may be lost.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Deletion of what was kept for long enough."""
+"""Deletion of expired data."""

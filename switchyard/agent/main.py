@@ -1,4 +1,4 @@
-"""Run an agent: its options, its data folder, one session after the other, and leaving."""
+"""Run an agent: its options, its data folder, its sessions, its departure."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Reads the files that the agent before this one left: its journal, and the pages of its workers."""
+"""Read the files of the predecessor: its journal, and the pages of its workers."""
 
 from pathlib import Path
 

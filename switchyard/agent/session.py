@@ -1,4 +1,4 @@
-"""A session: everything between one registration and the end of it, wired together."""
+"""A session: everything between one registration and the next, wired together."""
 
 import hashlib
 from dataclasses import dataclass

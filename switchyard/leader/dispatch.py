@@ -1,4 +1,4 @@
-"""Send agents the commands that their lists call for. Commands are rendered from rows and never replayed.
+"""Send agents the commands for their lists. Commands are rendered from rows and never replayed.
 
 What a node has not confirmed within a second is rendered again under a new number, unless what it was sent before still
 waits in the broker; an agent ignores what it knows.

@@ -1,4 +1,4 @@
-"""Divide what one session is sent into commands, so that no message is long."""
+"""Divide the commands of one session into messages of bounded size."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

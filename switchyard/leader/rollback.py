@@ -1,4 +1,4 @@
-"""Notice that the database has lost what agents know: it was restored, or lost its last commits.
+"""Detect that the database has lost data that agents know: it was restored, or lost its last commits.
 
 The numbers of reports then have a gap that never closes, since agents do not keep what was acknowledged; or agents have
 obeyed commands of a later epoch, and would ignore those of this one. Such agents are to begin new sessions.

@@ -1,4 +1,4 @@
-"""What one session was sent, and which of it is to be sent again."""
+"""The unconfirmed commands of one session, and those to send again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""From what clients of Ballista send to plain values. Pure."""
+"""From requests of Ballista's clients to plain values. Pure."""
 
 import re
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Ballista's errors: an object with the status, its usual name and what is known; plain text for what cannot be read."""
+"""Ballista's errors: an object with the status, its name and details; plain text for unreadable requests."""
 
 import re
 from http import HTTPStatus

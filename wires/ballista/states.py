@@ -1,4 +1,4 @@
-"""Ballista's words for our states, each table total: a state of ours that is missing here fails the tests. Pure."""
+"""Ballista's words for our states, in total tables: a missing state fails the tests. Pure."""
 
 from enum import StrEnum
 

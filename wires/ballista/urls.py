@@ -1,4 +1,4 @@
-"""Ballista's routes, in the order of its documentation; it knows no slash at the end."""
+"""Ballista's routes, in the order of its documentation, without a slash at the end."""
 
 from django.urls import path
 

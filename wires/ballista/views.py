@@ -1,4 +1,4 @@
-"""Ballista's routes: parse, ask one selector or service, encode."""
+"""Ballista's routes: decode, call one reader or command, encode."""
 
 from collections.abc import Mapping
 from time import time

@@ -1,4 +1,4 @@
-"""From what Flink's clients send to plain values. Pure."""
+"""From requests of Flink's clients to plain values. Pure."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Flink's errors: a list of texts, of which clients show the first. A wrong verb leads nowhere: never a 405."""
+"""Flink's errors: a list of texts, of which clients show the first. A wrong verb is a 404, never a 405."""
 
 import re
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""From what clients of Scale send to plain values. Pure."""
+"""From requests of Scale's clients to plain values. Pure."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Scale's errors: text for what the older shapes refuse or fail at, an object with `detail` for everything else."""
+"""Scale's errors: text in the older shapes, an object with `detail` everywhere else."""
 
 import re
 from http import HTTPStatus

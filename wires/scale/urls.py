@@ -1,4 +1,4 @@
-"""Scale's routes: older shapes at the root, below v4 and v5, newer ones below v6. A slash at the end may be missing."""
+"""Scale's routes: older shapes at the root, below v4 and v5, newer ones below v6. A slash at the end is optional."""
 
 from django.urls import re_path
 

@@ -1,4 +1,4 @@
-"""Make what a new installation needs to be used: an admin, a token for programs, a token for agents."""
+"""Create the first admin, a token for programs and a token for agents in a new installation."""
 
 import json
 import secrets

@@ -1,1 +1,1 @@
-"""Commands of manage.py, one a module."""
+"""Commands of manage.py, one in each module."""

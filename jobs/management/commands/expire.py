@@ -1,4 +1,4 @@
-"""Delete now what has been kept long enough; the leading scheduler does so every hour by itself."""
+"""Delete expired data now; the leading scheduler does so every hour."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Check the invariants in the database that is in use."""
+"""Check the invariants of the database while it is in use."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Say that the database was restored from a backup: agents may know of things that it does not."""
+"""Record that the database was restored from a backup: agents may have newer state."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""The agent's state machine: decides what an agent does, and leaves every process, file, socket and clock to its shell."""
+"""The agent's state machine: decides for the agent; its shell has the processes, files, sockets and clocks."""

@@ -1,4 +1,4 @@
-"""Carry out the server's commands on the list and on what runs. Session and number fence each command."""
+"""Apply the server's commands to the list and to running tasks. Session and number fence each command."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""The agent's list: stages and entries as it knows them, and which of them may start."""
+"""The agent's list: its stages and entries, and the entries that may start."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

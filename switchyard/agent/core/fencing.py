@@ -1,4 +1,4 @@
-"""How long tasks go on while the server is not heard, and ending them in time.
+"""Fencing: how long tasks run without contact to the server, and their end in time.
 
 The server runs a task elsewhere some time after it last heard of its node (jobs.leader.lost_nodes); here the task is killed
 before, whatever becomes of this process: its guardian has the same limit. All times are seconds since the sending of the

@@ -1,4 +1,4 @@
-"""History: what a journal says to the agent that follows the one which wrote it.
+"""History: read the journal of the predecessor.
 
 An end that is not acknowledged is reported again. A task that had begun and not ended is lost; one that had not begun is
 returned. Output that is not shipped is shipped. How far each worker had come is in the status of its last task.

@@ -1,4 +1,4 @@
-"""What an agent has, in the words of a heartbeat (messaging.messages.Heartbeat). The server compares it with its rows."""
+"""The state of an agent for a heartbeat (messaging.messages.Heartbeat). The server compares it with its rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable

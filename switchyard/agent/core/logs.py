@@ -1,4 +1,4 @@
-"""Logs: the part of a worker's output that one task wrote, and how much of it is kept."""
+"""Logs: the part of a worker's output that belongs to one task, and how much of it is kept."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

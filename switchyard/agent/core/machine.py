@@ -1,4 +1,4 @@
-"""The machine: an agent without processes, files, sockets and clocks. Its shell passes events in and performs its ports.
+"""The machine: an agent without processes, files, sockets and clocks. Its shell sends events and implements its ports.
 
 A turn of the shell: what has happened; `feed`; at least every LONG seconds `tick` and `feed`; `flush`.
 """

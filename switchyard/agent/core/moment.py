@@ -1,4 +1,4 @@
-"""The time of the event that is being handled."""
+"""The time of the present event."""
 
 from dataclasses import dataclass
 

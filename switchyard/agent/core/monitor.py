@@ -1,4 +1,4 @@
-"""What is due by the clock: starts and figures to report, output to read, limits of time and memory."""
+"""Periodic work: report starts and figures, read output, enforce limits of time and memory."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Notes: what the machine writes into its journal, as JSON values. switchyard.agent.core.history reads them."""
+"""Notes: the journal entries of the machine, as JSON values. switchyard.agent.core.history reads them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable

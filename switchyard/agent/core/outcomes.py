@@ -1,4 +1,4 @@
-"""Outcomes of tasks, from what workers write and how they die: reports, and results for dependents here."""
+"""Outcomes of tasks, from output and ends of workers: reports, and results for dependents here."""
 
 from collections import defaultdict
 from collections.abc import Callable

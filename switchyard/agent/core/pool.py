@@ -1,4 +1,4 @@
-"""The pool of workers: hands them up to 64 tasks at once, and takes back what has not begun.
+"""The pool of workers: gives them up to 64 tasks at once, and takes back tasks that have not started.
 
 The room is what its workers leave. Knows nothing of the server, and does not read how tasks ended.
 """

@@ -1,4 +1,4 @@
-"""Ports: what the machine has its shell do, beside the port of each worker (switchyard.agent.core.workers.Worker)."""
+"""Ports of the machine to its shell, beside the port of each worker (switchyard.agent.core.workers.Worker)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol

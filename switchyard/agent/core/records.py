@@ -1,4 +1,4 @@
-"""What a worker says of its tasks, whatever carries it."""
+"""Records of a worker about its tasks, independent of the transport."""
 
 import json
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Reports: what has ended since the last one, numbered, kept until acknowledged, repeated when that takes long."""
+"""Reports: ends since the last report, numbered, kept until acknowledged, repeated after a while."""
 
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Stages as the agent knows them: how a stage is run, and what its tasks are given, which grows while it runs.
+"""Stages of the agent: their descriptions, and the inputs of their tasks, which grow while the stage runs.
 
 What a task is given is known task by task: a result, or the server's word that there will be none. Silence says nothing.
 """

@@ -1,4 +1,4 @@
-"""Workers: the books of one worker, and the port to its process."""
+"""Workers: the tasks of one worker, and the port to its process."""
 
 from abc import ABC, abstractmethod
 from collections import deque

@@ -1,4 +1,4 @@
-"""The data folder of an agent: whose it is, and what a predecessor has left in it.
+"""The data folder of an agent: its owner, and the files of a predecessor.
 
 Two locks. The agent holds the first; the second it shares with the guardians, so that it is free only when all that
 an agent ever started has ended.

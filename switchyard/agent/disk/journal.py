@@ -1,4 +1,4 @@
-"""The journal: what a successor must know if this agent dies. Written before anything is told; survives the process.
+"""The journal: the state for a successor. Written before the server is told; survives the process.
 
 Lines of JSON, in order: a worker's own lines about ends, and notes of what was launched, handed to a worker, taken back
 from it, returned, put into which report, and shipped. What is written at once, a line or several, ends with its checksum.

@@ -1,4 +1,4 @@
-"""How much of a task's standard output and error is kept, so that it does not fill the disk.
+"""Limits of the stored output of a task, so that it does not fill the disk.
 
 A worker's output goes to two files that only grow; a task's share of one is from an offset to another. Over the cap,
 its first and last halves are kept around a line that says how much is missing.

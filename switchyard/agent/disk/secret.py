@@ -1,4 +1,4 @@
-"""The secret of an agent: who shows the last one that the server was given is its successor (nodes.generations).
+"""The secret of an agent: it proves that an agent is the successor of the last registered one (nodes.generations).
 
 Each process draws one, and keeps it before it asks: the server may know it though its answer was lost. In the file stand the
 last one that was answered, and the one that was not. It keeps its size, so that a full disk does not matter.

@@ -1,4 +1,4 @@
-"""Task output: ships what running tasks write, and keeps it from filling the disk."""
+"""Task output: send the output of running tasks, and keep it from filling the disk."""
 
 import os
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The machine that an agent runs on: what it has, what it uses, what is wrong with it."""
+"""The machine of an agent: its resources, its load, its faults."""

@@ -1,4 +1,4 @@
-"""The machine and this process, as an agent tells of them: what stays as it is, and what the process takes now."""
+"""The description of the machine and of the agent's process: fixed facts, and present figures."""
 
 import gc
 import os

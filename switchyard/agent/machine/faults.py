@@ -1,4 +1,4 @@
-"""What of the machine keeps an agent from running tasks, such as a full disk. Runs in workers too.
+"""Faults of the machine that keep an agent from running tasks, such as a full disk. Runs in workers too.
 
 A fault is a text, its cause before a colon. Whatever fails in the agent's own folders and processes is the node's fault;
 a task fails for its own reasons with what it does itself.

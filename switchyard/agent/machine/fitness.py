@@ -1,4 +1,4 @@
-"""Whether the machine lets this agent run tasks, and when it does again."""
+"""Fitness: whether the machine can run tasks, and when it can again."""
 
 import os
 import sys

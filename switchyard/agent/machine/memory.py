@@ -1,4 +1,4 @@
-"""How often the kernel has ended a process of this machine for want of memory."""
+"""The number of processes that the kernel has killed on this machine for lack of memory."""
 
 from pathlib import Path
 

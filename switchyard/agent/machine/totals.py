@@ -1,4 +1,4 @@
-"""What a machine offers, as psutil finds it, unless options say otherwise."""
+"""The resources of a machine, by psutil or by options."""
 
 import os
 from collections.abc import Sequence

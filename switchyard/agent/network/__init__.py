@@ -1,1 +1,1 @@
-"""What an agent says to the server over HTTP."""
+"""HTTP requests of an agent to the server."""

@@ -1,4 +1,4 @@
-"""Fetching and storing what is too large for a message: over HTTP, in threads of its own, again until it works.
+"""Fetch and store data that is too large for a message: over HTTP, in threads of its own, with repetition.
 
 What does not work here, such as writing to a full disk, is a fault of the machine; that too is tried until it works.
 """

@@ -1,4 +1,4 @@
-"""A thread that sends a heartbeat every few seconds, and knows when one was last acknowledged.
+"""A thread that sends a heartbeat every few seconds, and records the last acknowledged one.
 
 By Redis; over HTTP when Redis is away or nothing has been heard for a while. Silence, which agent.fencing judges, is
 counted from the sending of the last heartbeat that was acknowledged, on the clock that goes on while the machine sleeps.

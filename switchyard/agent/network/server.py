@@ -1,4 +1,4 @@
-"""The server as an agent sees it over HTTP: registration, bytes, and heartbeats while Redis is away."""
+"""The server's HTTP interface for an agent: registration, data, and heartbeats while Redis is away."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A thread that sends tasks' output to the server, while they run and until all of it is stored."""
+"""A thread that sends tasks' output to the server, until all of it is stored."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A process that starts a zygote, and ends it with all its descendants when the agent is gone or cut off.
+"""The guardian: starts a zygote, and kills it with all its descendants after the agent's end or a lost connection.
 
 A process of its own, in a session of its own, so that nothing that ends the agent ends it too. The agent's end of the
 pipe closing means that the agent is gone; what it writes there is the time (CLOCK_BOOTTIME, seconds) by which it will

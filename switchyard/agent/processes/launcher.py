@@ -1,4 +1,4 @@
-"""Processes: starts workers below the zygote of their kind, and releases what they held."""
+"""Processes: start workers below the zygote of their kind, and release their resources."""
 
 import itertools
 import selectors

@@ -1,4 +1,4 @@
-"""Process trees, read from /proc: who descends from whom, and ending them all. Knows no task and no worker."""
+"""Process trees, read from /proc: find descendants and kill them. Knows no task and no worker."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The zygote: a small single-threaded process that forks workers on the agent's request and tells when they end.
+"""The zygote: a small single-threaded process that forks workers on request and reports their ends.
 
 It holds what every worker needs imported and nothing else: no Celery, no token, no thread that a fork would lose. Its
 guardian (switchyard.agent.processes.guardian) ends it and all that it started when the agent is gone.

@@ -1,4 +1,4 @@
-"""The agent's side of zygotes, each below a guardian of its own, and the starting of workers.
+"""The agent's side of zygotes, each below a guardian of its own, and the start of workers.
 
 There is one for each interpreter, and one more for each time that jobs wait for silent nodes: a guardian has one deadline.
 """

@@ -1,1 +1,1 @@
-"""What runs in a worker process: tasks, and what they may see and leave."""
+"""The code of worker processes: tasks and their environment."""

@@ -1,4 +1,4 @@
-"""The channel by which a command tells of itself: a FIFO that takes lines of JSON (docs/tasks.md). Runs in workers."""
+"""The report channel of a command: a FIFO for lines of JSON (docs/tasks.md). Runs in workers."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Run an `async def` task to its end, and cancel it as asyncio does. Runs in workers."""
+"""Run an `async def` task to its end, and cancel it with asyncio. Runs in workers."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""A job's files, as tasks find them in their folder: a copy that is theirs to change. Runs in workers."""
+"""A job's files in the working folder: a copy that tasks may change. Runs in workers."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Processes that a task forks handle TERM as those of any other program do. Runs in workers.
+"""Let processes that a task forks handle TERM like any other program. Runs in workers.
 
 What the worker does on TERM is for its own task: in a child it would raise inside a lock that other children wait for.
 """

@@ -1,4 +1,4 @@
-"""Where in a value something stands that JSON cannot hold, and what to return instead. Runs in workers."""
+"""Find a value that JSON cannot represent, with its place and a replacement. Runs in workers."""
 
 import dataclasses
 import math

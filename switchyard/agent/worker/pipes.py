@@ -1,4 +1,4 @@
-"""What an agent and its workers say to each other: records in pipes and a page of shared memory. No meaning, only layout.
+"""The protocol of an agent and its workers: records in pipes and a page of shared memory. Layout only, no meaning.
 
 A record in a worker's items pipe is one task that has not begun: the worker claims it by reading it, the agent takes it
 back by reading it, and the kernel lets only one of them. So "not begun" is exact, however many tasks were handed over.

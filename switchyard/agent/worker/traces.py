@@ -1,4 +1,4 @@
-"""What a task may leave in its process and a task of another job would find there. Runs in workers.
+"""Changes of a task to its process that a task of another job would see. Runs in workers.
 
 Looked at where a worker changes jobs. Modules stay imported with what they hold, since other tasks brought the same files.
 """

@@ -1,4 +1,4 @@
-"""JSON as it is in a new process. Runs in workers, where a task may have put something else into the module json."""
+"""JSON functions of a new process: a task may have patched the module json. Runs in workers."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The folders of one worker's commands, which run one after another. Nothing here starts or ends them.
+"""The working folders of one worker's commands, which run one after another. Nothing here starts or ends them.
 
 Making folders and pipes anew for each command would take about a third of the time that the worker has for it.
 """

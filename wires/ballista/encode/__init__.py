@@ -1,4 +1,4 @@
-"""From what we know to what Ballista's clients read: its field names, its types, its null and its absent. Pure.
+"""From our values to answers for Ballista's clients: its field names and types, null and absent as it has them. Pure.
 
 All times are milliseconds since 1970, 0 for what has not happened.
 """

@@ -1,4 +1,4 @@
-"""Nodes as Ballista's executors. What an agent does not tell is 0 or empty: its clients miss no field."""
+"""Nodes as Ballista's executors. A missing value of an agent is 0 or empty, so that no field is missing."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A job's stages as Ballista draws and writes plans: a writer, what runs, a reader for each stage that is read.
+"""Stages as Ballista's plans: a writer, the program, a reader for each needed stage.
 
 Contract: the DOT text of its scheduler (one cluster a stage, `stage_<n>_0` the writer, child j of node N is N_j), read by
 its terminal UI, which takes nodes by that beginning of their ids. It reads line by line: an arrow anywhere is an edge, and

@@ -1,4 +1,4 @@
-"""The stages of a job with all their tasks, made task by task, so that a million of them cost no memory.
+"""The stages of a job with all their tasks, written task by task, so that memory is bounded.
 
 A row is a task's result: a task reads those that it is handed, and writes its own.
 """

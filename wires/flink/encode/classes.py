@@ -1,4 +1,4 @@
-"""The class of an error, as it stands in the text of the error. Pure."""
+"""The class of an error, from its text. Pure."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The cluster as a whole: its settings as dashboards read them, and its sums."""
+"""The cluster: settings for dashboards, and sums."""
 
 from collections.abc import Mapping
 from typing import Any

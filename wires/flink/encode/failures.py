@@ -1,4 +1,4 @@
-"""What went wrong in a job: why it fails, the attempts that failed, and the same as later dashboards read it."""
+"""The failure of a job: its cause, the failed attempts, and the history for later dashboards."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence

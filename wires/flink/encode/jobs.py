@@ -1,4 +1,4 @@
-"""Jobs: lists, one in full, its settings."""
+"""Jobs: lists, single jobs, settings."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The shapes of Flink's older API, made of the new ones. Pure."""
+"""The shapes of Flink's older API, derived from the new ones. Pure."""
 
 from typing import Any
 

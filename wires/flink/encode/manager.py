@@ -1,4 +1,4 @@
-"""The scheduler as Flink's jobmanager: settings, logs made of events, stacks."""
+"""The scheduler as Flink's jobmanager: settings, logs from events, stacks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

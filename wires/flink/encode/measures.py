@@ -1,4 +1,4 @@
-"""What is told alike of jobs, vertices and subtasks: times, counts by state, what was read and written."""
+"""Common values of jobs, vertices and subtasks: times, counts by state, data read and written."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain

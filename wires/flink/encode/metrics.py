@@ -1,4 +1,4 @@
-"""Metrics by Flink's names: those of one thing as texts, those of many as sums, least, largest and mean."""
+"""Metrics by Flink's names: of one object as texts, of several as sum, minimum, maximum and mean."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Nodes as Flink's taskmanagers. What an agent does not tell is 0: clients miss no field."""
+"""Nodes as Flink's taskmanagers. A missing value of an agent is 0, so that no field is missing."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

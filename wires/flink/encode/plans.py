@@ -1,4 +1,4 @@
-"""A job's graph, as its dashboards draw it."""
+"""A job's graph in the shape of Flink's dashboards."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What came of a job: accumulators, its result. What Flink serializes for Java is the same objects here, in base64."""
+"""Results of a job: accumulators and outcome. Objects that Flink serializes for Java are in base64."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence

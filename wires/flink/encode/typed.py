@@ -1,4 +1,4 @@
-"""The shapes that the Java clients of 1.5 to 1.9 read: their classes refuse any key of a later release. Pure."""
+"""The shapes for the Java clients of 1.5 to 1.9: their classes refuse any key of a later release. Pure."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A vertex: its subtasks, their times, and the nodes that they run on."""
+"""A vertex: its subtasks, their times and their nodes."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Flink's routes: parse, ask selectors or one service, encode. A file for each part of its documentation."""
+"""Flink's routes: decode, call readers or one command, encode. One file for each part of its documentation."""

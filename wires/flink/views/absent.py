@@ -1,4 +1,4 @@
-"""What of Flink is not served here. Each answer names what is missing and, if there is any, the way to do without."""
+"""Routes of Flink that are not served. Each answer names the missing feature and, if there is one, an alternative."""
 
 from collections.abc import Mapping
 from typing import ClassVar

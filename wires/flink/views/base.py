@@ -1,4 +1,4 @@
-"""What all views of this wire share: who may ask, the three shapes, and finding what a path names."""
+"""Common parts of this wire's views: permissions, the three shapes, and objects named by paths."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What changes jobs: submitting and cancelling them, also by the GETs that Flink prescribes."""
+"""Changes of jobs: submit and cancel, also by the GETs that Flink prescribes."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The cluster: its settings, its sums, and what there is none of."""
+"""The cluster: its settings, its sums, and empty lists of unsupported objects."""
 
 from collections.abc import Mapping
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""Jobs: the lists, one in full, and what came of it."""
+"""Jobs: the lists, single jobs, and results."""
 
 from collections.abc import Mapping
 from typing import ClassVar

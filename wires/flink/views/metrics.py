@@ -1,4 +1,4 @@
-"""Metrics: of one thing, or of several with what comes of them. Of what there is not there are none: an empty list."""
+"""Metrics of one object, or aggregated over several. Unknown objects have an empty list."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

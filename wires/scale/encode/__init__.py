@@ -1,1 +1,1 @@
-"""From our values to what clients of Scale read. Pure."""
+"""From our values to answers for Scale's clients. Pure."""

@@ -1,4 +1,4 @@
-"""How attempts went on a node, in Scale's words: by type of job, failed ones also by what was at fault. Pure."""
+"""Attempts on a node in Scale's words: by job type, failed ones also by category. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Nodes in Scale's words: the list with its envelope, and one of them. Pure."""
+"""Nodes in Scale's words: the list with its envelope, and single nodes. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Resources in Scale's words: running + offered + free + unavailable = total, of each, on each node and in all. Pure.
+"""Resources in Scale's words: running + offered + free + unavailable = total, for each resource, node and sum. Pure.
 
 Amounts are counted in whole hundredths until they are told, so that no rounding breaks the sum.
 """

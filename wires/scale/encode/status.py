@@ -1,4 +1,4 @@
-"""The status of the cluster in the shape of v6: states as they are now, figures and rates as last surveyed. Pure."""
+"""The status of the cluster in the shape of v6: current states, figures and rates of the last survey. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

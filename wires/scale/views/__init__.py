@@ -1,1 +1,1 @@
-"""Scale's routes: parse, ask one selector or service, encode."""
+"""Scale's routes: decode, call one reader or command, encode."""

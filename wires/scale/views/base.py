@@ -1,4 +1,4 @@
-"""What all views of this wire share: the two ways to tell errors, where things answer, and pages for people."""
+"""Common parts of this wire's views: two kinds of errors, addresses, and pages for people."""
 
 import json
 import re

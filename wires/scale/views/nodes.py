@@ -1,4 +1,4 @@
-"""Nodes: the list, one of them, and what is done to it."""
+"""Nodes: the list, single nodes, and changes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
