@@ -6,9 +6,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 #: So many tasks of a stage share a folder of logs.
 TASKS_PER_FOLDER = 1000
+#: Bytes that are read at a time.
+PIECE = 256 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -45,12 +46,17 @@ class Folder:
         except FileNotFoundError as error:
             raise NoSuchArtifact from error
 
-    def has(self, digest: str) -> bool:
+    def pieces(self, digest: str) -> Iterator[bytes]:
         try:
-            os.utime(self._place(digest))
-        except FileNotFoundError:
-            return False
-        return True
+            file = self._place(digest).open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise NoSuchArtifact from error
+        with file:
+            while piece := file.read(PIECE):
+                yield piece
+
+    def has(self, digest: str) -> bool:
+        return self._place(digest).exists()
 
     def write(self, digest: str, chunks: Iterable[bytes]) -> None:
         place = self._place(digest)
@@ -108,24 +114,22 @@ class Folder:
         except FileNotFoundError:
             return []
 
-    def untouched(self, before: datetime, limit: int) -> list[str]:
-        digests = (path for path in self._artifacts.glob("??/*") if _DIGEST.fullmatch(path.name))
-        old = (path.name for path in digests if path.stat().st_mtime < before.timestamp())
-        return list(islice(old, limit))
+    def stored(self) -> Iterator[tuple[str, datetime]]:
+        for path in self._artifacts.glob("??/*"):
+            if _DIGEST.fullmatch(path.name) and (written := _written(path)):
+                yield path.name, written
 
-    def delete(self, digest: str, before: datetime) -> bool:
-        place = self._place(digest)
-        aside = place.with_name(f".{secrets.token_hex(8)}")
+    def delete(self, digest: str) -> bool:
         try:
-            place.rename(aside)
+            self._place(digest).unlink()
         except FileNotFoundError:
-            return True
-        # Out of reach, its time no longer changes: what was asked for until now stays.
-        if aside.stat().st_mtime >= before.timestamp():
-            aside.rename(place)
             return False
-        aside.unlink()
         return True
+
+    def discard_partial(self, before: datetime) -> None:
+        for path in self._artifacts.glob("??/.*"):
+            if (written := _written(path)) and written < before:
+                path.unlink(missing_ok=True)
 
     def _place(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
@@ -149,6 +153,14 @@ class Folder:
                 raise WrongDigest
             file.flush()
             os.fsync(file.fileno())
+
+
+def _written(path: Path) -> datetime | None:
+    """Return when a file was written last; None if it has gone meanwhile."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def _flush_folder(folder: Path) -> None:

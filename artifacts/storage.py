@@ -3,7 +3,7 @@
 Nothing is addressed by a path or a name that came from outside: artifacts by their SHA-256, logs by numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,13 +36,16 @@ class Storage(Protocol):
     """Keeps bytes, up to LARGEST_ARTIFACT and LARGEST_LOG. Writing the same twice changes nothing."""
 
     def read(self, digest: str) -> bytes:
-        """Return an artifact; raises NoSuchArtifact."""
+        """Return an artifact of moderate size as a whole; raises NoSuchArtifact."""
+
+    def pieces(self, digest: str) -> Iterator[bytes]:
+        """Yield an artifact in pieces of moderate size; raises NoSuchArtifact with the first."""
 
     def size(self, digest: str) -> int:
         """Return how many bytes an artifact has; raises NoSuchArtifact."""
 
     def has(self, digest: str) -> bool:
-        """Say whether an artifact is there; one that was asked for counts as touched."""
+        """Say whether an artifact is there."""
 
     def write(self, digest: str, chunks: Iterable[bytes]) -> None:
         """Keep an artifact for good; raises WrongDigest or TooManyBytes, and then keeps nothing."""
@@ -65,11 +68,14 @@ class Storage(Protocol):
     def stages_with_logs(self) -> list[int]:
         """Return the stages of which there are logs."""
 
-    def untouched(self, before: datetime, limit: int) -> list[str]:
-        """Return artifacts that nobody wrote or asked for since, at most so many."""
+    def stored(self) -> Iterator[tuple[str, datetime]]:
+        """Yield all artifacts, each with the time when it was written."""
 
-    def delete(self, digest: str, before: datetime) -> bool:
-        """Delete an artifact unless it was touched since; say whether it is gone."""
+    def delete(self, digest: str) -> bool:
+        """Delete an artifact, which only a collection does (artifacts.collection); say whether there was one."""
+
+    def discard_partial(self, before: datetime) -> None:
+        """Delete what is left of artifacts whose writing was broken off before."""
 
 
 @cache

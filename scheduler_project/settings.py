@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "simple_history",
     "access",
+    "artifacts",
     "nodes",
     "jobs",
     "status",

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.roles import Role
+from artifacts import storing
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
 from jobs.leader import descriptions
@@ -112,10 +113,8 @@ class ArtifactView(AgentView):
 
     def put(self, request: Request, digest: str) -> Response:
         """Keep bytes under their SHA-256 digest."""
-        if storage().has(digest):
-            return Response(status=status.HTTP_200_OK)
-        storage().write(digest, [request._request.body])
-        return Response(status=status.HTTP_201_CREATED)
+        new = storing.store(digest, [request._request.body])
+        return Response(status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
 
 class AgentLogView(AgentView):

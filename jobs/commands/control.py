@@ -7,6 +7,8 @@ from django.db import transaction
 
 from access.commands import Done, command
 from access.identifying import Identity
+from artifacts import references
+from artifacts.kinds import Kind
 from artifacts.storage import storage
 from database import rows
 from jobs.commands.submit import hint
@@ -98,6 +100,7 @@ def delete_jobs(ids: list[UUID]) -> None:
         ("jobs_stage", "job_id = ANY(%s)"),
     ):
         rows.execute(f"DELETE FROM {table} WHERE {condition}", [ids])
+    references.release(Kind.JOB, ids)
     rows.execute("UPDATE jobs_job SET retried_from_id = NULL WHERE retried_from_id = ANY(%s)", [ids])
     rows.execute("DELETE FROM jobs_job WHERE id = ANY(%s)", [ids])
 

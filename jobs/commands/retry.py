@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from artifacts.kinds import Kind
+from artifacts.references import refer
 from artifacts.storage import storage
 from database import rows
 from jobs.store import items
@@ -34,7 +36,7 @@ def reuse(old: UUID, new: UUID) -> None:
         if expanded and not empty:
             _expand(work, before, after, width)
         # Members of a gang run together: those of one that did not finish as a whole run again.
-        copied = [] if partly else _copy(before, after)
+        copied = [] if partly else _copy(new, before, after)
         if copied:
             moves += copied
             transaction.on_commit(partial(_link_logs, before, after), robust=True)
@@ -61,14 +63,18 @@ def _link_logs(before: int, after: int) -> None:
     storage().link_logs(before, after, dict(attempts))
 
 
-def _copy(before: int, after: int) -> list[Move]:
+def _copy(job: UUID, before: int, after: int) -> list[Move]:
     assignments = ", ".join(f"{name} = o.{name}" for name in COPIED.split(", "))
-    found = rows.fetch(
+    [(copied, digests)] = rows.fetch(
         f"""WITH moved AS (
             UPDATE jobs_task n SET state = o.state, {assignments} FROM jobs_task o
-            WHERE o.stage_id = %s AND o.state = %s AND n.stage_id = %s AND n.index = o.index RETURNING n.index
-        ) SELECT range_agg(int4range(index, index + 1))::text FROM moved""",
+            WHERE o.stage_id = %s AND o.state = %s AND n.stage_id = %s AND n.index = o.index
+            RETURNING n.index, n.result_digest
+        ) SELECT range_agg(int4range(index, index + 1))::text, array_remove(array_agg(DISTINCT result_digest), NULL)
+        FROM moved""",
         [before, int(TaskState.FINISHED), after],
     )
-    indexes = IndexSet.from_multirange(found[0][0] or "{}")
+    # The old job, whose references keep them so far, is locked.
+    refer(Kind.JOB, [(job, digest) for digest in digests or ()])
+    indexes = IndexSet.from_multirange(copied or "{}")
     return [Move(0, after, TaskState.CREATED, TaskState.FINISHED, indexes)] if indexes else []

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from artifacts.kinds import Kind
+from artifacts.references import refer
 from database import rows
 from jobs.store import exact
 from jobs.store.live import texts
@@ -51,6 +53,7 @@ def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
 
 def end(judged: Sequence[Judged]) -> list[Move]:
     """End attempts of which more is to be recorded than a result."""
+    _keep_results(judged)
     names = [
         "nodes",
         "stages",
@@ -90,6 +93,18 @@ def end(judged: Sequence[Judged]) -> list[Move]:
         live_before(TaskState.FINISHED),
         dict(zip(names, rows.columns((_values(item) for item in judged), len(names)), strict=True)),
     )
+
+
+def _keep_results(judged: Sequence[Judged]) -> None:
+    """Refer, for their jobs, to results that are artifacts."""
+    told = [(item.end["stage"], item.end["result_digest"]) for item in judged if item.end.get("result_digest")]
+    if told:
+        pairs = rows.fetch(
+            "SELECT DISTINCT s.job_id, told.digest FROM unnest(%s::bigint[], %s::text[]) AS told(stage_id, digest) "
+            "JOIN jobs_stage s ON s.id = told.stage_id",
+            rows.columns(told, 2),
+        )
+        refer(Kind.JOB, pairs)
 
 
 def _values(item: Judged) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from artifacts.collection import collect
 from artifacts.storage import storage
 from database import rows
 from jobs.commands.control import delete_jobs
@@ -19,9 +20,6 @@ from switchyard.scheduling.lifecycle.states import TaskState
 #: Tasks that one transaction deletes at the most, as everywhere.
 CHUNK = 5000
 JOBS_AT_ONCE = 200
-#: Bytes that no row speaks of may belong to a report that is on its way.
-GRACE = timedelta(days=1)
-SWEPT_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,8 @@ def expire(now: datetime, limit: int = CHUNK) -> Expired:
 
 
 def sweep(now: datetime) -> int:
-    """Delete logs of stages, and artifacts, that no row speaks of; return how many of both."""
-    return _sweep_logs() + _sweep_artifacts(now - GRACE)
+    """Delete logs of stages that are gone, and artifacts that nothing refers to; return how many of both."""
+    return _sweep_logs() + collect(now)
 
 
 def _expired_jobs(before: datetime) -> list[tuple[UUID, int]]:
@@ -115,12 +113,3 @@ def _sweep_logs() -> int:
     for stage in gone:
         storage().delete_logs(stage)
     return len(gone)
-
-
-def _sweep_artifacts(before: datetime) -> int:
-    old = storage().untouched(before, SWEPT_AT_ONCE)
-    used = {
-        digest
-        for (digest,) in rows.fetch("SELECT DISTINCT result_digest FROM jobs_task WHERE result_digest = ANY(%s)", [old])
-    }
-    return sum(storage().delete(digest, before) for digest in old if digest not in used)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("access", "artifacts", "database", "jobs", "nodes", "status", "wires", "scheduler_project")
-TABLE = re.compile(r"\b(access|auth|jobs|nodes)_[a-z]+\b")
+TABLE = re.compile(r"\b(access|artifacts|auth|jobs|nodes)_[a-z]+\b")
 SQL = re.compile(r"\b(SELECT|UPDATE|INSERT|DELETE|JOIN)\b")
 #: What `fsck` compares lies in several packages; the leader and the store read and mark nodes in statements of their own.
 OTHERS = {

@@ -1,18 +1,27 @@
 """What `manage.py fsck` finds: each test breaks one thing in the database, as only a fault can, and looks for it."""
 
-from collections.abc import Callable
+import hashlib
+import os
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from access.models import AuditEntry
 from access.roles import Role, grant
+from artifacts import collection, references, storing
+from artifacts.kinds import Kind
+from artifacts.models import Artifact
+from artifacts.storage import Storage, storage
 from jobs.checks import waits
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Lease, Stage, Task
@@ -186,3 +195,46 @@ def test_what_is_only_seen_once_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(waits, "_look", lambda: next(looks))
     monkeypatch.setattr(waits, "APART", 0.0)
     assert waits.unexplained() == ["stuck"]
+
+
+@pytest.fixture
+def kept(settings: Settings, tmp_path: Path) -> Iterator[Storage]:
+    """Keep bytes in a folder of the test's own."""
+    settings.DATA_DIR = tmp_path
+    storage.cache_clear()
+    yield storage()
+    storage.cache_clear()
+
+
+def test_references_to_what_is_not_stored_are_found(ended: Job, kept: Storage) -> None:
+    digest = hashlib.sha256(b"large").hexdigest()
+    references.refer(Kind.JOB, [(ended.id, digest)])
+    assert f"the artifact {digest} is not stored, and the job {ended.id} refers to it" in fsck()
+    storing.store(digest, [b"large"])
+    call_command("fsck", stdout=StringIO())
+
+
+def test_results_without_a_reference_and_references_without_a_job_are_found(ended: Job, kept: Storage) -> None:
+    digest = hashlib.sha256(b"large").hexdigest()
+    storing.store(digest, [b"large"])
+    Task.objects.update(result_digest=digest)
+    assert f"the artifact {digest} is a result of the job {ended.id}, and no reference says so" in fsck()
+    references.refer(Kind.JOB, [(ended.id, digest)])
+    call_command("fsck", stdout=StringIO())
+    references.refer(Kind.JOB, [(gone := uuid4(), digest)])
+    assert f"artifacts are kept for the job {gone}, which is gone" in fsck()
+
+
+def test_what_was_not_collected_in_time_is_found(ended: Job, kept: Storage, tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"large").hexdigest()
+    storing.store(digest, [b"large"])
+    then = timezone.now() - timedelta(days=2)
+    os.utime(tmp_path / "artifacts" / digest[:2] / digest, (then.timestamp(), then.timestamp()))
+    call_command("fsck", stdout=StringIO())
+    Artifact.objects.update(touched_at=then)
+    wrong = f"the artifact {digest} is stored, and nothing has referred to it for a day"
+    assert wrong in fsck()
+    Artifact.objects.all().delete()
+    assert wrong in fsck()
+    collection.collect(timezone.now())
+    call_command("fsck", stdout=StringIO())

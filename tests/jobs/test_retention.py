@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,11 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from artifacts import references, storing
+from artifacts.kinds import Kind
+from artifacts.models import Artifact, Reference
 from artifacts.storage import LogKey, Storage, Stream, storage
+from database import rows
 from jobs.checks.invariants import violations
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Edge, Job, Stage, Task
@@ -158,21 +162,17 @@ def test_results_that_no_task_has_go_after_a_day(ended: Callable[..., Job], kept
     used = write(kept, b'"used"', tmp_path, days=20)
     unused, fresh = write(kept, b'"unused"', tmp_path, days=2), write(kept, b'"fresh"', tmp_path)
     Task.objects.filter(stage__job=made, index=0).update(result_digest=used)
+    references.refer(Kind.JOB, [(made.id, used)])
+    Artifact.objects.update(touched_at=timezone.now() - timedelta(days=20))
     assert sweep(timezone.now()) == 1
     assert [kept.has(digest) for digest in (used, unused, fresh)] == [True, False, True]
 
 
 def test_a_result_that_an_agent_asks_about_stays_for_another_day(leader: Leader, kept: Storage, tmp_path: Path) -> None:
     digest = write(kept, b'"again"', tmp_path, days=2)
-    assert kept.has(digest)
+    assert not storing.store(digest, [b'"again"'])
     assert sweep(timezone.now()) == 0
     assert kept.read(digest) == b'"again"'
-
-
-def test_a_result_touched_while_it_is_swept_stays(kept: Storage, tmp_path: Path) -> None:
-    digest = write(kept, b'"late"', tmp_path)
-    assert not kept.delete(digest, datetime.now(UTC) - timedelta(days=1))
-    assert kept.read(digest) == b'"late"'
 
 
 def test_the_command_goes_on_until_nothing_is_left(ended: Callable[..., Job]) -> None:
@@ -182,3 +182,66 @@ def test_the_command_goes_on_until_nothing_is_left(ended: Callable[..., Job]) ->
     call_command("expire", stdout=out)
     assert out.getvalue() == "Deleted 2 jobs, 8 tasks, 0 logs and artifacts.\n"
     assert not Job.objects.exists()
+
+
+def test_results_go_a_day_after_the_last_job_that_has_them(
+    leader: Leader, agent: ListAgent, job: Submit, kept: Storage
+) -> None:
+    digest = hashlib.sha256(b'"large"').hexdigest()
+    made = [job({"a": {"parallelism": 2}, "b": {"needs": ["a"]}}) for _ in range(2)]
+    turn(leader)
+    agent.listen()
+    tasks = [task for task in agent.tasks() if agent.stages[task[0]]["name"] == "a"]
+    assert storing.store(digest, [b'"large"'])
+    agent.forget(tasks)
+    ends = [agent.end(task, outcome="FINISHED", result=None, result_digest=digest) for task in tasks]
+    turn(leader, agent.report(others=ends))
+    agent.listen()
+    turn(leader, agent.fail(agent.tasks()))
+    assert references_of(digest) == {str(each.id) for each in made}
+    again = Job.objects.get(id=submissions.retry(made[0].id))
+    assert references_of(digest) == {str(each.id) for each in (*made, again)}
+    Job.objects.exclude(id=again.id).update(ended_at=timezone.now() - timedelta(days=11))
+    assert expire(timezone.now()).jobs == 2
+    assert references_of(digest) == {str(again.id)}
+    assert sweep(timezone.now() + timedelta(days=2)) == 0
+    turn(leader)
+    agent.listen()
+    turn(leader, agent.finish(agent.tasks()))
+    Job.objects.update(ended_at=timezone.now() - timedelta(days=11))
+    assert expire(timezone.now()).jobs == 1
+    assert [sweep(timezone.now() + timedelta(hours=hours)) for hours in (23, 25)] == [0, 1]
+    assert not kept.has(digest)
+
+
+def references_of(digest: str) -> set[str]:
+    return set(Reference.objects.filter(artifact=digest, kind=Kind.JOB).values_list("referrer", flat=True))
+
+
+def test_what_gives_no_large_results_asks_nothing_of_artifacts(
+    leader: Leader, agent: ListAgent, job: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    execute = rows.execute
+
+    def watched(statement: str, values: Any = ()) -> Any:
+        asked.append(statement)
+        return execute(statement, values)
+
+    monkeypatch.setattr(rows, "execute", watched)
+    job({"a": {"parallelism": 2}})
+    turn(leader)
+    agent.listen()
+    first, second = agent.tasks()
+    turn(leader, agent.finish([first]))
+    turn(leader, agent.report(others=[agent.end(second, outcome="FINISHED", result="1")]))
+    assert len(asked) > 10
+    assert not [statement for statement in asked if "artifacts_" in statement]
+
+
+def test_results_from_before_there_were_references_get_them(ended: Callable[..., Job], kept: Storage) -> None:
+    made, digest = ended(), "ab" * 32
+    Task.objects.filter(stage__job=made, stage__name="a").update(result_digest=digest)
+    call_command("migrate", "jobs", "0022_items", verbosity=0)
+    call_command("migrate", "jobs", "0023_references", verbosity=0)
+    assert references_of(digest) == {str(made.id)}

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
+from jobs.checks.artifacts import wrongly_kept
 from jobs.checks.audit import unaudited
 from jobs.checks.invariants import Violation, violations
 from jobs.checks.output import missing_output
@@ -18,7 +20,7 @@ class Command(BaseCommand):
     help = "Check the invariants of jobs, tasks and nodes; exit with an error if one does not hold."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [*violations(), *_said_by_agents(), *_not_stored(), *_of_people_and_waits()]
+        found = [*violations(), *_said_by_agents(), *_not_stored(), *_of_people_and_waits(), *_of_artifacts()]
         for violation in found:
             self.stderr.write(f"{violation.invariant}: {violation.what}")
         if found:
@@ -48,3 +50,8 @@ def _of_people_and_waits() -> list[Violation]:
         *(Violation(audited, what) for what in unaudited()),
         *(Violation(waits, what) for what in unexplained()),
     ]
+
+
+def _of_artifacts() -> list[Violation]:
+    what = "I16 an artifact is stored while it is referred to"
+    return [Violation(what, wrong) for wrong in wrongly_kept(timezone.now())]
