@@ -8,9 +8,10 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -64,29 +65,62 @@ class Arriving:
 
     def gather(self, most: int, budget: Budget) -> bytes:
         """Return the whole body; raises NotRead."""
-        coming = asyncio.run_coroutine_threadsafe(self._gather(most, budget), self._loop)
-        try:
-            return coming.result(GLANCE)
-        except TimeoutError:
-            return _awaited(coming, budget.slots)
+        return _arrived(asyncio.run_coroutine_threadsafe(self._gather(most, budget), self._loop), budget.slots)
 
     async def _gather(self, most: int, budget: Budget) -> bytes:
-        begun = self._loop.time()
-        pieces, size, more = [], 0, True
-        while more:
-            try:
-                async with asyncio.timeout_at(begun + budget.seconds + size / budget.rate):
-                    message = await self._receive()
-            except TimeoutError as error:
-                raise NotRead(408, "too_slow", f"The body came too slowly: {size:,} bytes.") from error
-            if message["type"] == "http.disconnect":
-                raise _broken_off()
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            if size > most:
-                raise _too_large(most)
-            more = message.get("more_body", False)
+        return await self.in_pieces(most, budget).take(most + 1)
+
+    def in_pieces(self, most: int, budget: Budget, least: int = 0) -> "Coming":
+        """Return the body as one that is taken in pieces; it is broken off if less comes than the least."""
+        return Coming(self._receive, self._loop, (least, most), budget)
+
+
+class Coming:
+    """A body that is taken in pieces: no more of it is held than is asked for at a time, and one message."""
+
+    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, bounds: tuple[int, int], budget: Budget) -> None:
+        self._receive, self._loop, self._budget = receive, loop, budget
+        self._least, self._most = bounds
+        self._begun: float | None = None
+        self._more = True
+        self._size = 0
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at least so many until the end, and none after it or after an error; raises NotRead."""
+        if not self._more:
+            return b""
+        coming = asyncio.run_coroutine_threadsafe(self.take(size), self._loop)
+        try:
+            return _arrived(coming, self._budget.slots)
+        except NotRead:
+            self._more = False
+            raise
+
+    async def take(self, size: int) -> bytes:
+        """Await the next bytes, on the event loop."""
+        self._begun = self._loop.time() if self._begun is None else self._begun
+        pieces, taken = [], 0
+        while self._more and taken < size:
+            pieces.append(await self._next(self._begun))
+            taken += len(pieces[-1])
+        if not self._more and self._size < self._least:
+            raise _broken_off()
         return b"".join(pieces)
+
+    async def _next(self, begun: float) -> bytes:
+        try:
+            async with asyncio.timeout_at(begun + self._budget.seconds + self._size / self._budget.rate):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise NotRead(408, "too_slow", f"The body came too slowly: {self._size:,} bytes.") from error
+        if message["type"] == "http.disconnect":
+            raise _broken_off()
+        self._more = message.get("more_body", False)
+        body: bytes = message.get("body", b"")
+        self._size += len(body)
+        if self._size > self._most:
+            raise _too_large(self._most)
+        return body
 
 
 def read(request: HttpRequest, *, known: bool) -> None:
@@ -104,6 +138,16 @@ def read(request: HttpRequest, *, known: bool) -> None:
     request._stream = request.META["wsgi.input"]  # what Django reads from
 
 
+def open_pieces(request: HttpRequest, most: int) -> None:
+    """Let a view read the body of a request by a known sender in pieces, which raises NotRead; or raise it here."""
+    sent = request.META.get("wsgi.input")
+    if declared(request.META) > most:
+        raise _too_large(most)
+    if isinstance(sent, Arriving):
+        body = sent.in_pieces(most, OF_KNOWN, least=declared(request.META))
+        request.META["wsgi.input"] = request._stream = cast("BinaryIO", body)  # what Django reads from
+
+
 def declared(meta: Mapping[str, Any]) -> int:
     """Return the length that a request says its body has."""
     try:
@@ -112,8 +156,10 @@ def declared(meta: Mapping[str, Any]) -> int:
         return 0
 
 
-def _awaited(coming: Future[bytes], slots: BoundedSemaphore) -> bytes:
-    """Wait for a body that is slow to come, if not too many are waited for."""
+def _arrived(coming: Future[bytes], slots: BoundedSemaphore) -> bytes:
+    """Return what comes; wait for what is slow to come if not too many are waited for."""
+    with suppress(TimeoutError):
+        return coming.result(GLANCE)
     if not slots.acquire(blocking=False):
         coming.cancel()
         raise NotRead(503, "busy", "Too many bodies are awaited now; try again.", seconds=1)

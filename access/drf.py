@@ -1,9 +1,12 @@
 """Identity and rules for views of Django REST framework."""
 
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import (
@@ -17,6 +20,7 @@ from rest_framework.exceptions import (
 )
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from access import bodies, opening
 from access.bodies import NotRead
@@ -25,6 +29,9 @@ from access.passwords import LockedOut
 from access.roles import PEOPLE, Role
 from access.rules import PUBLIC, Rule
 from database.snapshots import of_one_moment
+
+#: Bytes of a body that are held at a time.
+PIECE = 256 * 1024
 
 
 class Identification(BaseAuthentication):
@@ -76,8 +83,12 @@ class ByRole(BasePermission):
         role = identity_of(request).role if request.auth else None
         if rule != PUBLIC and not (isinstance(rule, Role) and role and role.includes(rule)):
             return _refused(request)
+        most = most_streamed(view, request.method or "")
         try:
-            bodies.read(request._request, known=role is not None)
+            if most is None:
+                bodies.read(request._request, known=role is not None)
+            else:
+                bodies.open_pieces(request._request, most)
         except NotRead as error:
             raise Unread(error) from error
         return True
@@ -97,6 +108,21 @@ def identity_of(request: Request) -> Identity:
     return cast("Identity", identity)
 
 
+def pieces_of(request: Request) -> Iterator[bytes]:
+    """Yield the body of a request to a view that takes it in pieces."""
+    try:
+        while piece := request._request.read(PIECE):
+            yield piece
+    except NotRead as error:
+        raise Unread(error) from error
+
+
+def most_streamed(view: Any, method: str) -> int | None:
+    """Return how many bytes a body may have that a view takes in pieces; None if it is read as a whole."""
+    setting = getattr(view, "streamed", {}).get(method.lower())
+    return getattr(settings, setting) if setting else None
+
+
 class Ruled:
     """A view that says what each of its actions needs, and may be asked with: no other parameter is let pass."""
 
@@ -105,6 +131,8 @@ class Ruled:
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
     #: Actions whose answer is that to a single question: it is of one moment without a snapshot, which would cost more.
     single: ClassVar[Collection[str]] = ()
+    #: Methods whose bodies the view takes by `pieces_of`, each with the setting that says how large they may be.
+    streamed: ClassVar[Mapping[str, str]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a request that may not be, or asks for what the view does not know."""
@@ -113,6 +141,14 @@ class Ruled:
         if unknown:
             raise ValidationError({name: ["is not a known parameter"] for name in unknown})
         self._read_at_once(request.method or "")
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Let the rest of a body come that the view has not taken: many clients look for no answer before it is sent."""
+        if self.streamed.get((request.method or "").lower()):
+            with suppress(Unread, OSError):
+                deque(pieces_of(request), maxlen=0)
+        finalized: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        return finalized
 
     def _read_at_once(self, method: str) -> None:
         """Have what people read answered as of one moment, now that it is known who asks."""

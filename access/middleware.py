@@ -7,12 +7,12 @@ from urllib.parse import quote, unquote_to_bytes
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from rest_framework.permissions import BasePermission
 
 from access import answers, guarding
 from access.bodies import declared
-from access.drf import ByRole
+from access.drf import ByRole, most_streamed
 from access.guarding import Refusal
 from access.rules import rule_of
 
@@ -37,7 +37,7 @@ class Clean:
             return answers.error(
                 400, "invalid", f"A query has at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} parameters."
             )
-        if declared(request.META) > settings.LARGEST_BODY:
+        if declared(request.META) > settings.LARGEST_BODY and not _is_streamed(request):
             return answers.error(413, "too_large", f"At most {settings.LARGEST_BODY:,} bytes are accepted.")
         return self._respond(request)
 
@@ -84,6 +84,15 @@ def is_guarded_by_drf(view: Callable[..., Any]) -> bool:
 def guards_itself(view: Callable[..., Any]) -> bool:
     """Say whether a plain view asks for the role by itself."""
     return issubclass(getattr(view, "view_class", object), guarding.Guarded)
+
+
+def _is_streamed(request: HttpRequest) -> bool:
+    """Say whether a view takes this body in pieces: how large it may be is asked when the sender is known."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return most_streamed(getattr(view, "cls", None), request.method or "") is not None
 
 
 def _answer(request: HttpRequest, refused: Refusal) -> HttpResponse:

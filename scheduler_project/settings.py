@@ -136,7 +136,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_FAILURES = env.int("SWITCHYARD_LOGIN_FAILURES", default=10)
 LOGIN_FAILURES_OF_PEER = env.int("SWITCHYARD_LOGIN_FAILURES_OF_PEER", default=100)
 
-#: Bytes of a request that are read at all; descriptions, artifacts and logs have lower limits of their own.
+#: Bytes of a request that are read as a whole; descriptions and logs have lower limits of their own.
 LARGEST_BODY = env.int("SWITCHYARD_LARGEST_BODY", default=64 * MIB)
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_BODY
 #: How large a job description may be (switchyard.scheduling.spec.Limits); what is not set has its default there.

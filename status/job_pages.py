@@ -12,7 +12,7 @@ from jobs.reading import jobs
 from jobs.reading import stages as stage_reading
 from jobs.reading import tasks as task_reading
 from jobs.reading.explanations import explain_job
-from jobs.reading.results import result_text
+from jobs.reading.results import shown_result
 from jobs.reading.tasks import Place
 from nodes import events
 from status.answering import answer, missing, page
@@ -69,15 +69,15 @@ def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse
     if id_ is None or stage_id is None or shown is None:
         return missing(request, "task")
     attempt = _attempt(shown, request.GET.get("attempt", ""))
-    result = result_text(stage_id, number)
+    result, cut = shown_result(stage_id, number, SHOWN_RESULT)
     context = {
         "job": (of := jobs.job(id_)),
         "reused": bool(of and of["retried_from"] and shown["ended_at"] and shown["ended_at"] < of["created_at"]),
         "stage": stage,
         "task": shown,
         "attempt": attempt,
-        "result": result and result[:SHOWN_RESULT],
-        "result_cut": len(result) - SHOWN_RESULT if result and len(result) > SHOWN_RESULT else 0,
+        "result": result,
+        "result_cut": cut,
         "tails": tails(stage_id, number, attempt),
         "here": request.get_full_path(),
     }

@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.drf import pieces_of
 from access.roles import Role
 from artifacts import storing
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
+from jobs.api.pieces import in_pieces
 from jobs.leader import descriptions
 from jobs.reading import reach, selectors
 from jobs.store import items, results
@@ -67,7 +70,7 @@ class InputsView(AgentView):
     rules = {"get": Role.AGENT}
     parameters = {"get": ("tasks",)}
 
-    def get(self, request: Request, stage: int, producer: int) -> Response:
+    def get(self, request: Request, stage: int, producer: int) -> HttpResponseBase:
         """Return what a stage gets from some tasks of one that it needs, as far as these have ended."""
         asked = TasksSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
@@ -75,7 +78,7 @@ class InputsView(AgentView):
         outcomes = results.outcomes_of(stage, _sane(producer), asked.validated_data["tasks"])
         if outcomes is None:
             raise NotFound
-        return Response(outcomes)
+        return in_pieces(outcomes)
 
 
 class FilesView(AgentView):
@@ -110,10 +113,11 @@ class ArtifactView(AgentView):
     """Artifacts by digest."""
 
     rules = {"put": Role.AGENT}
+    streamed = {"put": "LARGEST_ARTIFACT"}
 
     def put(self, request: Request, digest: str) -> Response:
         """Keep bytes under their SHA-256 digest."""
-        new = storing.store(digest, [request._request.body])
+        new = storing.store(digest, pieces_of(request))
         return Response(status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -18,9 +18,10 @@ from access.drf import Ruled
 from access.roles import Role
 from jobs.api.filters import TASK_STATES
 from jobs.api.finding import found_index, found_job, found_stage, no_task
+from jobs.api.pieces import in_pieces
 from jobs.api.serializers import TaskInFullSerializer, TaskSerializer, shaped
 from jobs.models import Task
-from jobs.reading.results import result_text
+from jobs.reading.results import result_pieces
 from jobs.reading.stages import stage_ids
 from jobs.reading.tasks import BEFORE_ALL, Place, task, tasks, with_stage_names
 from switchyard.scheduling.lifecycle.states import TaskState
@@ -94,13 +95,13 @@ class TaskViewSet(Ruled, GenericViewSet[Any]):
 
     @extend_schema(responses=OpenApiTypes.ANY)
     @action(detail=True)
-    def result(self, request: Request, job: str, stage: str, index: str) -> HttpResponse:
+    def result(self, request: Request, job: str, stage: str, index: str) -> HttpResponseBase:
         """Return the result of a task."""
         stage_id, number = found_stage(job, stage), found_index(index)
-        text = result_text(stage_id, number)
-        if text is None:
+        pieces = result_pieces(stage_id, number)
+        if pieces is None:
             raise _no_result(stage_id, number)
-        return HttpResponse(text, content_type="application/json")
+        return in_pieces(pieces)
 
 
 def _no_result(stage: int, index: int) -> NotFound:

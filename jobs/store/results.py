@@ -3,14 +3,17 @@
 And which tasks will never give any.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from artifacts.storage import storage
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
+
+#: Results that are read from rows at a time.
+AT_ONCE = 250
 
 
 def result_texts(stage: int) -> list[str | None]:
@@ -23,8 +26,8 @@ def result_texts(stage: int) -> list[str | None]:
     return [_read(digest) if digest else text for text, digest in found]
 
 
-def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> dict[str, Any] | None:
-    """Return what is known of some tasks of a stage that another needs; None if that one needs no such stage.
+def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> Iterator[str] | None:
+    """Return as a JSON text what is known of some tasks of a stage that another needs; None if that one needs no such stage.
 
     `given` are results as [index, JSON text], `failed` tasks that ended without one, `left_out` those that a drain has
     kept from beginning, both as ranges. What has not ended is in none of them.
@@ -34,22 +37,39 @@ def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> dict[str, Any] | 
         "WHERE e.consumer_id = %s AND e.producer_id = %s",
         [stage, producer],
     )
-    if not draining:
-        return None
-    found = rows.fetch(
+    return _outcomes(producer, tasks, draining=draining[0][0]) if draining else None
+
+
+def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str]:
+    without: dict[str, list[int]] = {"failed": [], "left_out": []}
+    separator = ""
+    yield '{"given": ['
+    for index, state, text, digest in _ended(producer, tasks):
+        kind = kind_of(TaskState(state), draining=draining)
+        if kind != "given":
+            without[kind].append(index)
+            continue
+        yield f'{separator}[{index}, "'
+        # The text of a text: whatever the pieces are, each is written by itself, as those that are stored are ASCII.
+        for piece in storage().pieces(digest) if digest else (text,):
+            yield json.dumps(piece if isinstance(piece, str) else piece.decode("ascii"))[1:-1]
+        yield '"]'
+        separator = ", "
+    ranges = (f'"{kind}": {json.dumps(IndexSet.from_indexes(indexes).to_json())}' for kind, indexes in without.items())
+    yield f"], {', '.join(ranges)}}}"
+
+
+def _ended(stage: int, tasks: IndexSet) -> Iterator[tuple[int, int, str, str | None]]:
+    """Yield those of these tasks that have ended, by index, some at a time."""
+    low = 0
+    while found := rows.fetch(
         "SELECT index, state, coalesce(result::text, 'null'), result_digest FROM unnest(%s::int4multirange) AS asked "
         "JOIN jobs_task ON stage_id = %s AND index >= lower(asked) AND index < upper(asked) AND state = ANY(%s) "
-        "ORDER BY index",
-        [tasks.to_multirange(), producer, [int(state) for state in TASK_ENDS]],
-    )
-    without = defaultdict(list)
-    for index, state, _, _ in found:
-        without[kind_of(TaskState(state), draining=draining[0][0])].append(index)
-    finished = TaskState.FINISHED
-    return {
-        "given": [(index, _read(digest) if digest else text) for index, state, text, digest in found if state == finished],
-        **{kind: IndexSet.from_indexes(without[kind]).to_json() for kind in ("failed", "left_out")},
-    }
+        "WHERE index >= %s ORDER BY index LIMIT %s",
+        [tasks.to_multirange(), stage, [int(state) for state in TASK_ENDS], low, AT_ONCE],
+    ):
+        yield from found
+        low = found[-1][0] + 1
 
 
 def kind_of(state: TaskState, *, draining: bool) -> str:

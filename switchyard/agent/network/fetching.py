@@ -117,10 +117,11 @@ class Fetcher:
 
     def _store(self, digest: str, path: Path) -> bool:
         try:
-            data = path.read_bytes()
+            file = path.open("rb")
         except FileNotFoundError:  # The machine went down before it was on the disk.
             return False
-        self._server.put_artifact(digest, data)
+        with file:
+            self._server.put_artifact(digest, file)
         return True
 
     def _unpacked(self, stage: int, digest: str) -> str:

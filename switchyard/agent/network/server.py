@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -112,9 +112,9 @@ class Server:
         files: Mapping[str, Any] = self._ask("GET", f"files/{stage}").json()
         return files
 
-    def put_artifact(self, digest: str, data: bytes) -> None:
-        """Store bytes under their SHA-256 digest."""
-        self._ask("PUT", f"artifacts/{digest}", content=data)
+    def put_artifact(self, digest: str, file: BinaryIO) -> None:
+        """Store a file under its SHA-256 digest, piece by piece."""
+        self._ask("PUT", f"artifacts/{digest}", content=file)
 
     def append_log(self, log: tuple[int, int, int, str], offset: int, data: bytes) -> None:
         """Append to the log of (stage, index, attempt, stream); what is there already from `offset` on is the same."""
