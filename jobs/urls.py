@@ -27,6 +27,7 @@ router.register("events", EventViewSet, basename="event")
 urlpatterns = [
     path("agent/stages/<int:stage>", agents.DescriptionView.as_view()),
     path("agent/inputs/<int:stage>/<int:producer>", agents.InputsView.as_view()),
+    path("agent/inputs/<int:stage>/<int:producer>/<int:index>", agents.StoredInputView.as_view()),
     path("agent/files/<int:stage>", agents.FilesView.as_view()),
     path("agent/items/<int:stage>", agents.ItemsView.as_view()),
     re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agents.ArtifactView.as_view()),

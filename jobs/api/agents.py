@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
@@ -79,6 +80,23 @@ class InputsView(AgentView):
         if outcomes is None:
             raise NotFound
         return in_pieces(outcomes)
+
+
+class StoredInputView(AgentView):
+    """Large inputs of stages."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int, producer: int, index: int) -> HttpResponseBase:
+        """Return, in pieces, a stored result of a task that a stage needs."""
+        reach.require_stage(self.node, _sane(stage))
+        digest = results.stored_input(stage, _sane(producer), index) if index <= LARGEST_INDEX else None
+        if digest is None:
+            raise NotFound
+        length = storage().size(digest)
+        return StreamingHttpResponse(
+            storage().pieces(digest), content_type="application/json", headers={"Content-Length": str(length)}
+        )
 
 
 class FilesView(AgentView):

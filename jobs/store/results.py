@@ -14,6 +14,8 @@ from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
 
 #: Results that are read from rows at a time.
 AT_ONCE = 250
+#: Bytes above which a result is asked for by itself, and kept by an agent in a file.
+LARGE = 256 * 1024
 
 
 def result_texts(stage: int) -> list[str | None]:
@@ -29,8 +31,9 @@ def result_texts(stage: int) -> list[str | None]:
 def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> Iterator[str] | None:
     """Return as a JSON text what is known of some tasks of a stage that another needs; None if that one needs no such stage.
 
-    `given` are results as [index, JSON text], `failed` tasks that ended without one, `left_out` those that a drain has
-    kept from beginning, both as ranges. What has not ended is in none of them.
+    `given` are results as [index, JSON text], `stored` those that are asked for one by one, as [index, digest]. `failed` are
+    tasks that ended without one, `left_out` those that a drain has kept from beginning, both as ranges. What has not
+    ended is in none of them.
     """
     draining = rows.fetch(
         "SELECT j.draining FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id "
@@ -40,14 +43,28 @@ def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> Iterator[str] | N
     return _outcomes(producer, tasks, draining=draining[0][0]) if draining else None
 
 
+def stored_input(stage: int, producer: int, index: int) -> str | None:
+    """Return the digest of a stored result that a stage is given; None if there is none."""
+    found = rows.fetch(
+        "SELECT t.result_digest FROM jobs_task t JOIN jobs_edge e ON e.consumer_id = %s AND e.producer_id = t.stage_id "
+        "WHERE t.stage_id = %s AND t.index = %s AND t.state = %s",
+        [stage, producer, index, int(TaskState.FINISHED)],
+    )
+    return found[0][0] if found else None
+
+
 def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str]:
     without: dict[str, list[int]] = {"failed": [], "left_out": []}
+    stored: list[tuple[int, str]] = []
     separator = ""
     yield '{"given": ['
     for index, state, text, digest in _ended(producer, tasks):
         kind = kind_of(TaskState(state), draining=draining)
         if kind != "given":
             without[kind].append(index)
+            continue
+        if digest and storage().size(digest) > LARGE:
+            stored.append((index, digest))
             continue
         yield f'{separator}[{index}, "'
         # The text of a text: whatever the pieces are, each is written by itself, as those that are stored are ASCII.
@@ -56,7 +73,7 @@ def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str
         yield '"]'
         separator = ", "
     ranges = (f'"{kind}": {json.dumps(IndexSet.from_indexes(indexes).to_json())}' for kind, indexes in without.items())
-    yield f"], {', '.join(ranges)}}}"
+    yield "], " + "".join((f'"stored": {json.dumps(stored)}, ' if stored else "", ", ".join(ranges), "}"))
 
 
 def _ended(stage: int, tasks: IndexSet) -> Iterator[tuple[int, int, str, str | None]]:

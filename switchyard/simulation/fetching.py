@@ -31,6 +31,9 @@ class Fetching:
         asked = dict(lacking)
         self._ask(lambda: self._agent.server.inputs(*self._who, stage, asked), done)
 
+    def forget(self, stage: int, /) -> None:
+        pass
+
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None], /) -> None:
         self._ask(lambda: dict.fromkeys(range(low, high), 0), done)
 

@@ -81,6 +81,7 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/agent/heartbeat": {"POST": N},
     f"{API}/agent/left": {"POST": PUBLIC},
     f"{API}/agent/inputs/{{stage}}/{{producer}}": {"GET": N},
+    f"{API}/agent/inputs/{{stage}}/{{producer}}/{{index}}": {"GET": N},
     f"{API}/agent/files/{{stage}}": {"GET": N},
     f"{API}/agent/stages/{{stage}}": {"GET": N},
     f"{API}/agent/items/{{stage}}": {"GET": N},

@@ -63,6 +63,9 @@ class MemoryFetcher:
     ) -> None:
         self.questions.append(Question("inputs", stage, (dict(lacking),), done))
 
+    def forget(self, stage: int, /) -> None:
+        pass
+
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None], /) -> None:
         self.questions.append(Question("items", stage, (low, high), done))
 

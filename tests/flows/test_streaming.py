@@ -11,7 +11,7 @@ import pytest
 from jobs.models import Stage, Task
 from nodes import services
 from switchyard.messaging.messages import IDENTITY
-from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack
 
 MIB = 1024 * 1024
@@ -19,16 +19,22 @@ LARGE = 200
 BLOCK = b"x" * MIB
 #: MiB by which a process may grow.
 BOUND = 30
+WORK = """
+def give(size):
+    return "x" * size
+
+def measure(task):
+    return [len(text) for text in task.inputs["large"]]
+"""
 
 
 class Watched:
     """Measures by how many MiB processes have grown at the most."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, children: bool) -> None:
         first = psutil.Process(pid)
-        self._processes = [first, *first.children(recursive=True)]
         self._before = {}
-        for process in self._processes:
+        for process in [first, *(first.children(recursive=True) if children else ())]:
             # The peak begins anew with what is resident now.
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")
             self._before[process.pid] = peak(process.pid)
@@ -64,6 +70,24 @@ def web(idle: Stack) -> Stack:
     return idle
 
 
+def test_an_agent_holds_little_of_what_tasks_give_and_get(web: Stack) -> None:
+    web.start_scheduler()
+    web.start_agent("n1", slots=1)
+
+    def run(tasks: int, mib: int) -> list[int]:
+        large = {"python": "work:give", "args": [mib * MIB], "parallelism": tasks}
+        stages = {"large": large, "sizes": {"python": "work:measure", "needs": ["large"]}}
+        job = web.submit({name: {**stage, "files": {"work.py": WORK}} for name, stage in stages.items()})
+        assert web.wait(job).state == JobState.FINISHED, web.logs()
+        sizes: list[int] = Task.objects.get(stage__job=job, stage__name="sizes").result
+        return sizes
+
+    assert run(1, 1) == [MIB]
+    agent, server = (Watched(web.processes[name].pid, children=name == "web") for name in ("n1", "web"))
+    assert run(4, 50) == [50 * MIB] * 4
+    assert (agent.grown() < BOUND, server.grown() < BOUND) == (True, True), (agent.grown(), server.grown())
+
+
 def test_the_web_server_holds_little_of_what_it_stores_and_gives(web: Stack) -> None:
     node, _ = services.register("by-hand", totals={"cpus": 1000}, labels={}, pool="default", info={}, secret="s" * 43)
     agent = {"Authorization": f"Token {web.credentials['node_token']}", IDENTITY: f"{node.id} {'s' * 43}"}
@@ -71,7 +95,7 @@ def test_the_web_server_holds_little_of_what_it_stores_and_gives(web: Stack) -> 
     job = web.submit({"a": {"command": ["true"]}, "b": {"command": ["true"], "needs": ["a"]}})
     results = f"{web.url}/api/v1/jobs/{job.number}/stages/a"
 
-    def give(size: int) -> None:
+    def pass_through(size: int) -> None:
         digest, length = digest_of(text(size)), size * MIB + 2
         path = f"{web.url}/api/v1/agent/artifacts/{digest}"
         for status in (201, 200):
@@ -87,7 +111,7 @@ def test_the_web_server_holds_little_of_what_it_stores_and_gives(web: Stack) -> 
 
     stage = Stage.objects.get(job=job, name="a").id
     with httpx.Client(trust_env=False, timeout=120) as client:
-        give(1)
-        watched = Watched(web.processes["web"].pid)
-        give(LARGE)
+        pass_through(1)
+        watched = Watched(web.processes["web"].pid, children=True)
+        pass_through(LARGE)
         assert watched.grown() < BOUND

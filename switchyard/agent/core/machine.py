@@ -58,6 +58,7 @@ class Machine:
         pause: int = 0,
     ) -> None:
         journal, fetcher, log = ports.journal, ports.fetcher, ports.log
+        self._fetcher = fetcher
         self._moment = moment = Moment()
         self._looked = 0.0
         self._away: set[str] = set()
@@ -121,7 +122,8 @@ class Machine:
         self.at(now)
         self._orders.stop_canceled(now)
         self._watch.look(now)
-        self.list.forget(self.floor.stages())
+        for stage in self.list.forget(self.floor.stages()):
+            self._fetcher.forget(stage.id)
 
     def due(self, now: float) -> bool:
         """Return whether it is time for a tick; each is asked for once."""

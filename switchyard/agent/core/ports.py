@@ -35,7 +35,10 @@ class Fetcher(Protocol):
     def inputs(
         self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None], /
     ) -> None:
-        """Fetch inputs that a stage lacks, by producer."""
+        """Fetch inputs that a stage lacks, by producer; large ones into files."""
+
+    def forget(self, stage: int, /) -> None:
+        """Remove the files with inputs of a stage that is not known any more."""
 
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None], /) -> None:
         """Fetch the items of some tasks of a stage."""

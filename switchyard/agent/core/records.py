@@ -7,6 +7,8 @@ from typing import Any
 #: Stands for the JSON text of a result: the task ended without one and the job tolerates that, or the job drains and the
 #: task never began, so that it is no input of other tasks.
 NO_RESULT, LEFT_OUT = "failed", "left out"
+#: Stands, with the path of a file behind it, for the JSON text in that file.
+STORED = "@"
 
 
 @dataclass(frozen=True, slots=True)

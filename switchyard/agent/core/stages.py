@@ -13,7 +13,7 @@ from switchyard.messaging.messages import SHORT_SPEC
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
 
-#: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT or LEFT_OUT]
+#: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT, LEFT_OUT, or STORED with a path]
 Given = tuple[str | None, int, str]
 TOLD_OF_INPUTS = ("name", "parallelism", "exchange", "stage")
 SHELL = "/bin/sh"

@@ -82,10 +82,11 @@ class Folder:
 
     def empty(self, *, keep: Collection[Path]) -> None:
         """Remove what only a predecessor needed, but for these files of results and folders of workers."""
-        for path in [*self.path.glob("workers/*"), *self.path.glob("results/*"), self.path / "files"]:
+        fetched = (self.path / "files", self.path / "inputs")
+        for path in [*self.path.glob("workers/*"), *self.path.glob("results/*"), *fetched]:
             if path not in keep:
                 remove(path) if path.is_dir() else path.unlink(missing_ok=True)
-        for name in ("workers", "files", "results"):
+        for name in ("workers", "files", "inputs", "results"):
             with suppress(OSError):
                 (self.path / name).mkdir(exist_ok=True)
 
@@ -129,7 +130,7 @@ def _note_place(path: Path) -> None:
 def _forget(path: Path) -> None:
     for name in ("identity", "secret", "place", "journal", "journal.new"):
         (path / name).unlink(missing_ok=True)
-    for name in ("workers", "files", "results"):
+    for name in ("workers", "files", "inputs", "results"):
         shutil.rmtree(path / name, ignore_errors=True)
 
 

@@ -3,8 +3,10 @@
 What does not work here, such as writing to a full disk, is a fault of the machine; that too is tried until it works.
 """
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -14,6 +16,7 @@ from typing import Any, TypeVar
 import httpx
 import structlog
 
+from switchyard.agent.core.records import STORED
 from switchyard.agent.disk.folder import remove
 from switchyard.agent.machine import faults
 from switchyard.agent.network.server import Refused, Server, SessionEnded
@@ -37,6 +40,7 @@ class Fetcher:
     ) -> None:
         self._server = server
         self._files = folder / "files"
+        self._inputs = folder / "inputs"
         self._call = call
         self._fault = fault
         self._unpacking = Lock()
@@ -52,7 +56,11 @@ class Fetcher:
         self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None]
     ) -> None:
         """Fetch what a stage lacks of its inputs, by producer, and hand it over; None if it is not to be had."""
-        self._submit(lambda: {each: self._server.inputs(stage, each, tasks) for each, tasks in lacking.items()}, done)
+        self._submit(lambda: {each: self._outcomes(stage, each, tasks) for each, tasks in lacking.items()}, done)
+
+    def forget(self, stage: int) -> None:
+        """Remove the files with inputs of a stage."""
+        remove(self._inputs / str(stage))
 
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None]) -> None:
         """Fetch the items of some tasks of a stage and hand them over; None if they are not to be had."""
@@ -115,6 +123,25 @@ class Fetcher:
             log.warning("refused", error=str(error))
             return None
 
+    def _outcomes(self, stage: int, producer: int, tasks: IndexSet) -> Mapping[str, Any]:
+        outcomes = self._server.inputs(stage, producer, tasks)
+        stored = ((index, self._downloaded(stage, producer, index, digest)) for index, digest in outcomes.get("stored", ()))
+        return {**outcomes, "given": [*outcomes["given"], *((index, f"{STORED}{path}") for index, path in stored)]}
+
+    def _downloaded(self, stage: int, producer: int, index: int, digest: str) -> Path:
+        """Return the file with a stored result; one that is there is whole."""
+        path = self._inputs / str(stage) / digest
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            aside = path.with_name(f"{digest}.{secrets.token_hex(4)}")
+            try:
+                with self._server.stored_input(stage, producer, index) as pieces:
+                    _write(aside, pieces, digest)
+                aside.rename(path)
+            finally:
+                aside.unlink(missing_ok=True)
+        return path
+
     def _store(self, digest: str, path: Path) -> bool:
         try:
             file = path.open("rb")
@@ -138,6 +165,16 @@ class Fetcher:
                     raise
                 partial.rename(folder)
         return str(folder)
+
+
+def _write(path: Path, pieces: Iterable[bytes], digest: str) -> None:
+    found = hashlib.sha256()
+    with path.open("xb") as file:
+        for piece in pieces:
+            found.update(piece)
+            file.write(piece)
+    if found.hexdigest() != digest:
+        raise httpx.ReadError(f"what came is not {digest}")
 
 
 def unpack(files: Mapping[str, Any], folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The server's HTTP interface for an agent: registration, data, and heartbeats while Redis is away."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -10,6 +11,8 @@ from switchyard.messaging.messages import IDENTITY
 from switchyard.scheduling.indexes import IndexSet
 
 TIMEOUT = 30.0
+#: Bytes of a file that are held at a time.
+PIECE = 256 * 1024
 #: Ranges of tasks that an address names; more are asked for as one.
 RANGES = 200
 BAD_TOKEN = "the server does not accept the node token (SWITCHYARD_NODE_TOKEN)"
@@ -102,6 +105,10 @@ class Server:
         outcomes: Mapping[str, Any] = self._ask("GET", f"inputs/{stage}/{producer}", params={"tasks": asked}).json()
         return outcomes
 
+    def stored_input(self, stage: int, producer: int, index: int) -> AbstractContextManager[Iterator[bytes]]:
+        """Give a large result of a task of a stage that this one needs, piece by piece."""
+        return self._stream(f"inputs/{stage}/{producer}/{index}")
+
     def items(self, stage: int, low: int, high: int) -> dict[int, Any]:
         """Return the items of foreach of a range of tasks."""
         answer = self._ask("GET", f"items/{stage}", params={"low": low, "high": high}).json()
@@ -125,7 +132,17 @@ class Server:
         self._client.close()
 
     def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        answer = self._client.request(method, f"/{path}", **how)
+        return self._judge(method, path, self._client.request(method, f"/{path}", **how))
+
+    @contextmanager
+    def _stream(self, path: str) -> Iterator[Iterator[bytes]]:
+        with self._client.stream("GET", f"/{path}") as answer:
+            if not answer.is_success:
+                answer.read()
+            self._judge("GET", path, answer)
+            yield answer.iter_bytes(PIECE)
+
+    def _judge(self, method: str, path: str, answer: httpx.Response) -> httpx.Response:
         if answer.status_code == httpx.codes.UNAUTHORIZED and self._has_token and _reason(answer):
             self.ended = True
             raise Untrusted(BAD_TOKEN)

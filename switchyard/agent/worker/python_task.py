@@ -7,13 +7,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CoroutineType, TracebackType
 from typing import Any
 
 from switchyard import task as tasks
-from switchyard.agent.core.records import LEFT_OUT, NO_RESULT
+from switchyard.agent.core.records import LEFT_OUT, NO_RESULT, STORED
 from switchyard.agent.machine import faults
 from switchyard.agent.worker import coroutines, results, unpatched
 from switchyard.scheduling.indexes import IndexSet
@@ -80,12 +81,20 @@ class Given:
             if name is None:
                 self._items[index] = text
                 continue
+            if text.startswith(STORED):
+                self._read(name, index, Path(text.removeprefix(STORED)))
+                continue
             if text in (NO_RESULT, LEFT_OUT):
                 self._without.setdefault(name, set()).add(index)
             if text == LEFT_OUT:
                 self._left_out.setdefault(name, set()).add(index)
             self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else _kept(text))
         self.version += len(given)
+
+    def _read(self, name: str, index: int, path: Path) -> None:
+        """Take a result from its file; without it, as when its stage was forgotten meanwhile, the input stays incomplete."""
+        with suppress(FileNotFoundError):
+            self._set(name, index, _kept(path.read_text("ascii")))
 
     def complete(self, index: int, made: Mapping[tuple[int, int], str]) -> bool:
         """Add what a task lacks from what was made here, JSON texts by stage and index; say whether nothing is missing."""
