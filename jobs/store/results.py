@@ -66,11 +66,7 @@ def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str
         if digest and storage().size(digest) > LARGE:
             stored.append((index, digest))
             continue
-        yield f'{separator}[{index}, "'
-        # The text of a text: whatever the pieces are, each is written by itself, as those that are stored are ASCII.
-        for piece in storage().pieces(digest) if digest else (text,):
-            yield json.dumps(piece if isinstance(piece, str) else piece.decode("ascii"))[1:-1]
-        yield '"]'
+        yield f"{separator}[{index}, {json.dumps(_read(digest) if digest else text)}]"
         separator = ", "
     ranges = (f'"{kind}": {json.dumps(IndexSet.from_indexes(indexes).to_json())}' for kind, indexes in without.items())
     yield "], " + "".join((f'"stored": {json.dumps(stored)}, ' if stored else "", ", ".join(ranges), "}"))

@@ -53,6 +53,37 @@ def budget(slots: int = 1) -> Budget:
     return Budget(QUICK, 1e6, threading.BoundedSemaphore(slots))
 
 
+def test_a_body_is_taken_in_pieces(loop: asyncio.AbstractEventLoop) -> None:
+    body = arriving(loop, *(piece(TEXT) for _ in range(4)), piece(TEXT, more=False)).in_pieces(500, budget())
+    assert [len(body.read(150)) for _ in range(4)] == [200, 200, 100, 0]
+
+
+def test_no_more_of_a_body_is_taken_than_it_may_have(loop: asyncio.AbstractEventLoop) -> None:
+    body = arriving(loop, piece(TEXT), piece(TEXT), piece(TEXT)).in_pieces(150, budget())
+    assert body.read(100) == TEXT
+    with pytest.raises(NotRead) as raised:
+        body.read(100)
+    assert raised.value.status == 413
+    assert body.read(100) == b""
+
+
+@pytest.mark.parametrize("last", [piece(b"", more=False), {"type": "http.disconnect"}])
+def test_a_body_in_pieces_that_ends_too_early_is_broken_off(loop: asyncio.AbstractEventLoop, last: dict[str, Any]) -> None:
+    body = arriving(loop, piece(TEXT), last).in_pieces(500, budget(), least=200)
+    assert body.read(100) == TEXT
+    with pytest.raises(NotRead) as raised:
+        body.read(100)
+    assert raised.value.status == 400
+
+
+def test_a_body_in_pieces_that_stops_is_ended(loop: asyncio.AbstractEventLoop) -> None:
+    body = arriving(loop, piece(TEXT)).in_pieces(500, budget())
+    assert body.read(100) == TEXT
+    with pytest.raises(NotRead) as raised:
+        body.read(100)
+    assert raised.value.status == 408
+
+
 def test_a_body_is_joined(loop: asyncio.AbstractEventLoop) -> None:
     assert arriving(loop, piece(TEXT), piece(TEXT, more=False)).gather(200, budget()) == TEXT * 2
 

@@ -1,5 +1,6 @@
 """What the server of the tests answers to an agent over HTTP."""
 
+import hashlib
 import json
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
@@ -97,11 +98,21 @@ class Handler(BaseHTTPRequestHandler):
         return self.server_side.descriptions[int(parts[0])]
 
     def on_inputs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+        if len(parts) == 3:
+            return self.stored(int(parts[2]))
         texts = self.server_side.inputs[int(parts[0])][parts[1]]
         spans = [span.split("-") for span in query["tasks"].split(",")]
         asked = [index for low, high in spans for index in range(int(low), int(high))]
         given = [[index, texts[index]] for index in asked if texts[index] not in (None, "failed")]
-        return {"given": given, "failed": [[i, i + 1] for i in asked if texts[i] == "failed"], "left_out": []}
+        values = self.server_side.stored
+        stored = [[i, hashlib.sha256(json.dumps(values[i]).encode()).hexdigest()] for i in asked if i in values]
+        failed = [[i, i + 1] for i in asked if texts[i] == "failed"]
+        return {"given": given, "failed": failed, "left_out": [], **({"stored": stored} if stored else {})}
+
+    def stored(self, index: int) -> Any:
+        """Return a stored result, or something else as often as the test wants."""
+        self.server_side.garbled -= 1
+        return "garbage" if self.server_side.garbled >= 0 else self.server_side.stored[index]
 
     def on_items(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
         return {"items": self.server_side.items[int(parts[0])][int(query["low"]) : int(query["high"])]}

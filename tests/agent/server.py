@@ -33,6 +33,9 @@ class Server:
         self.token = self.refusal = self.secret = self.predecessor = ""
         self.refusal_code, self.refused = "conflict", 0
         self.inputs: dict[int, dict[str, list[str | None]]] = {}
+        #: Inputs that are asked for one by one, by index, and how many of the next answers are wrong.
+        self.stored: dict[int, Any] = {}
+        self.garbled = 0
         self.items: dict[int, list[Any]] = {}
         self.files: dict[int, dict[str, Any]] = {}
         #: Descriptions that are left out of commands, and paths that are refused, by their first part.

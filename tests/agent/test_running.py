@@ -103,6 +103,15 @@ def test_what_is_not_to_come_any_more_is_waited_for_no_longer(agent: Agent, serv
     assert server.result(2) == {"one": [1]}
 
 
+def test_large_inputs_are_fetched_into_files_until_they_are_whole(agent: Agent, server: Server) -> None:
+    server.inputs[2] = {"1": ["1", None]}
+    server.stored, server.garbled = {1: 12_345}, 2
+    need = {"stage": 1, "name": "numbers", "parallelism": 2, "exchange": "all", "given": []}
+    server.launch(2, 1, python="agent_tasks:total", inputs=[need])
+    assert server.result(2) == 12_346
+    assert [path.read_text() for path in (agent.data / "inputs" / "2").iterdir()] == ["12345"]
+
+
 def test_inputs_are_fetched_and_a_failed_one_shows(agent: Agent, server: Server) -> None:
     server.inputs[2] = {"1": ["1", "failed", "3"]}
     need = {"stage": 1, "name": "a", "parallelism": 3, "exchange": "all", "given": []}

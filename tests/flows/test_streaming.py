@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -76,7 +77,7 @@ def test_an_agent_holds_little_of_what_tasks_give_and_get(web: Stack) -> None:
 
     def run(tasks: int, mib: int) -> list[int]:
         large = {"python": "work:give", "args": [mib * MIB], "parallelism": tasks}
-        stages = {"large": large, "sizes": {"python": "work:measure", "needs": ["large"]}}
+        stages: dict[str, dict[str, Any]] = {"large": large, "sizes": {"python": "work:measure", "needs": ["large"]}}
         job = web.submit({name: {**stage, "files": {"work.py": WORK}} for name, stage in stages.items()})
         assert web.wait(job).state == JobState.FINISHED, web.logs()
         sizes: list[int] = Task.objects.get(stage__job=job, stage__name="sizes").result
