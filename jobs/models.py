@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.fields import ExactJSONField, IndexSetField
-from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_PLACES, JobState, TaskState
 
 
 class Lease(models.Model):
@@ -132,7 +132,7 @@ class Stage(models.Model):
     spent = IndexSetField()
     done = IndexSetField()
     next_due = models.DateTimeField(null=True)
-    counts = ArrayField(models.IntegerField(), size=len(TaskState))
+    counts = ArrayField(models.IntegerField(), size=TASK_PLACES)
     run_seconds = models.FloatField(default=0)
     refusal = models.JSONField(null=True)
     refused_at = models.DateTimeField(null=True)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 T = TypeVar("T")
 
 ENDED_TASKS = ("FINISHED", "FAILED", "CANCELED")
-LIVE_TASKS = ("DEPLOYING", "RUNNING", "CANCELING")
+LIVE_TASKS = ("RUNNING", "CANCELING")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from database import rows
 from jobs.checks.inputs import wrongly_handed
 from jobs.leader.clocks import CLOCK_SET
 from jobs.store.pointwise import overlaps
-from switchyard.scheduling.lifecycle.states import JOB_ENDS, LISTED, TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, LISTED, TASK_ENDS, TASK_PLACES, JobState, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ _LISTED = ", ".join(str(int(state)) for state in sorted(LISTED))
 _ENDED = ", ".join(str(int(state)) for state in sorted(TASK_ENDS))
 _JOB_ENDED = ", ".join(str(int(state)) for state in sorted(JOB_ENDS))
 _CANCELED = int(TaskState.CANCELED)
-_STATES = ", ".join(f"count(t.index) FILTER (WHERE t.state = {int(state)})::int" for state in TaskState)
+_STATES = ", ".join(f"count(t.index) FILTER (WHERE t.state = {place})::int" for place in range(TASK_PLACES))
 
 
 def _set_back(ended: str, began: str) -> str:

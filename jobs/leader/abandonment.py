@@ -9,7 +9,7 @@ from jobs.store import held_lease
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, JobState, TaskState
 
 
 class OnLists(SwitchyardError):
@@ -43,7 +43,7 @@ def _end_stages(job: UUID) -> None:
         """UPDATE jobs_stage s SET ended_at = coalesce(s.ended_at, now()), open_needs = 0, unplaced = '{}', blocked = '{}',
             delayed = '{}', next_due = NULL, counts = (
                 SELECT array_agg((SELECT count(*) FROM jobs_task t WHERE t.stage_id = s.id AND t.state = i) ORDER BY i)
-                FROM generate_series(0, %s) AS i)
+                FROM generate_series(0, %s - 1) AS i)
         WHERE s.job_id = %s""",
-        [max(map(int, TaskState)), job],
+        [TASK_PLACES, job],
     )

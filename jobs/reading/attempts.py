@@ -62,7 +62,7 @@ _FAILED = f"""SELECT s.name, s.parallelism, f.index, f.node_id, {_MS.format("f.e
         UNION ALL
         SELECT index, node_id, ended_at, error, exit_class FROM jobs_attempt WHERE stage_id = s.id AND state = %(failed)s
     ) f WHERE s.job_id = %(job)s ORDER BY f.ended_at DESC NULLS LAST, s.position, f.index LIMIT %(limit)s"""
-_STATES = tuple(TaskState)
+_STATES = {int(state): state for state in TaskState}
 _decode = json.JSONDecoder().raw_decode
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.reading.listing import JOBS_A_PIECE
-from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_PLACES, JobState
 
 _NO_NUMBER = 2**63 - 1
 
@@ -31,8 +31,8 @@ class Tally(NamedTuple):
 
 _COLUMNS = "id, number, name, state, error, created_at, started_at, ended_at"
 _MS = "(date_part('epoch', {0}) * 1000)::bigint"
-_SUMS = ", ".join(f"sum(s.counts[{state + 1}])::bigint AS c{int(state)}" for state in TaskState)
-_COUNTS = ", ".join(f"coalesce(s.c{int(state)}, 0)" for state in TaskState)
+_SUMS = ", ".join(f"sum(s.counts[{place + 1}])::bigint AS c{place}" for place in range(TASK_PLACES))
+_COUNTS = ", ".join(f"coalesce(s.c{place}, 0)" for place in range(TASK_PLACES))
 _TALLIES = f"""WITH j AS MATERIALIZED (SELECT {_COLUMNS} FROM jobs_job WHERE {{which}})
     SELECT j.id::text, j.number, j.name, j.state, j.error, {_MS.format("j.created_at")}, {_MS.format("j.started_at")},
         {_MS.format("j.ended_at")}, {_MS.format("s.changed")}, {_COUNTS}

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from database import rows
 from jobs.models import Job
 from jobs.store.exact import whole_job
-from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, JobState, TaskState
 
 LARGEST_NUMBER = 2**63 - 1
 _FIELDS = (
@@ -93,7 +93,7 @@ def named(key: str) -> Q:
 def completed(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Name the states in rows of jobs and add their counters, by one query for all."""
     counts = _counts([row["id"] for row in found])
-    return [_complete(row, counts.get(row["id"], [0] * len(TaskState))) for row in found]
+    return [_complete(row, counts.get(row["id"], [0] * TASK_PLACES)) for row in found]
 
 
 def named_counts(counts: Sequence[int]) -> dict[str, int]:
@@ -120,7 +120,7 @@ def _joined(fields: Sequence[str]) -> QuerySet[Job, Any]:
 def _read(fields: Sequence[str], found: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
     """Return what is shown of the one job that was asked for, or None if it was not found."""
     for *values, counts in found:
-        return _complete(dict(zip((*fields, *_JOINED), values, strict=True)), counts or [0] * len(TaskState))
+        return _complete(dict(zip((*fields, *_JOINED), values, strict=True)), counts or [0] * TASK_PLACES)
     return None
 
 
@@ -140,5 +140,5 @@ def _counts(ids: list[UUID]) -> dict[UUID, list[int]]:
         [ids],
     )
     for id_, state, tasks in counted:
-        found.setdefault(id_, [0] * len(TaskState))[state] = int(tasks)
+        found.setdefault(id_, [0] * TASK_PLACES)[state] = int(tasks)
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from database import rows
 from jobs.reading.jobs import named_counts
-from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_PLACES, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Summary:
 
 def summary() -> Summary:
     """Return the numbers of jobs and of live jobs' tasks by state, and of live jobs that are held."""
-    counts = [0] * len(TaskState)
+    counts = [0] * TASK_PLACES
     for state, tasks in rows.fetch(
         "SELECT c.state - 1, sum(c.tasks)::bigint FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id, "
         "unnest(s.counts) WITH ORDINALITY AS c(tasks, state) WHERE j.ended_at IS NULL GROUP BY 1"

@@ -14,6 +14,7 @@ from switchyard.scheduling.lifecycle.states import (
     JOB_TRANSITIONS,
     LISTED,
     TASK_ENDS,
+    TASK_PLACES,
     TASK_TRANSITIONS,
     JobState,
     TaskState,
@@ -44,7 +45,7 @@ def listed_once(store: Store) -> Iterator[str]:
 
 def counted(store: Store) -> Iterator[str]:
     """I2 and I3: a stage knows its tasks by state, and which are unplaced."""
-    states: dict[int, list[int]] = defaultdict(lambda: [0] * len(TaskState))
+    states: dict[int, list[int]] = defaultdict(lambda: [0] * TASK_PLACES)
     unplaced: dict[int, list[int]] = defaultdict(list)
     for task in store.tasks.values():
         states[task.stage][task.state] += 1

@@ -23,6 +23,16 @@ def test_every_state_has_its_row(states: type[State], table: dict[State, frozens
 
 
 @pytest.mark.parametrize(("states", "table", "ends"), MACHINES)
+def test_every_state_is_reached_from_the_first(
+    states: type[State], table: dict[State, frozenset[State]], ends: frozenset[State]
+) -> None:
+    reached = fresh = {min(states)}
+    while fresh := {after for state in fresh for after in table[state]} - reached:
+        reached |= fresh
+    assert reached == set(states)
+
+
+@pytest.mark.parametrize(("states", "table", "ends"), MACHINES)
 def test_an_end_is_reached_from_everywhere(
     states: type[State], table: dict[State, frozenset[State]], ends: frozenset[State]
 ) -> None:

@@ -65,10 +65,6 @@ class Ballista:
         JobState.CANCELING: "Running",
         JobState.CANCELED: "Failed",
         JobState.FINISHED: "Completed",
-        JobState.RESTARTING: "Running",
-        JobState.SUSPENDING: "Running",
-        JobState.SUSPENDED: "Queued",
-        JobState.RECONCILING: "Running",
     }
     pages = [
         "/api/job/{id}",
@@ -122,10 +118,6 @@ class Flink:
         JobState.CANCELING: "CANCELLING",
         JobState.CANCELED: "CANCELED",
         JobState.FINISHED: "FINISHED",
-        JobState.RESTARTING: "RESTARTING",
-        JobState.SUSPENDING: "SUSPENDING",
-        JobState.SUSPENDED: "SUSPENDED",
-        JobState.RECONCILING: "RECONCILING",
     }
     pages = [
         "/jobs/{id}",

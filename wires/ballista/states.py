@@ -24,10 +24,6 @@ JOBS = {
     JobState.CANCELING: Status.RUNNING,
     JobState.CANCELED: Status.FAILED,
     JobState.FINISHED: Status.COMPLETED,
-    JobState.RESTARTING: Status.RUNNING,
-    JobState.SUSPENDING: Status.RUNNING,
-    JobState.SUSPENDED: Status.QUEUED,
-    JobState.RECONCILING: Status.RUNNING,
 }
 
 STAGES = {
@@ -44,7 +40,6 @@ RUNNING, SUCCESSFUL, FAILED = "Running", "Successful", "Failed"
 TASKS = {
     TaskState.CREATED: None,
     TaskState.SCHEDULED: None,
-    TaskState.DEPLOYING: RUNNING,
     TaskState.RUNNING: RUNNING,
     TaskState.FINISHED: SUCCESSFUL,
     TaskState.CANCELING: RUNNING,

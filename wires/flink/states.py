@@ -8,11 +8,17 @@ from switchyard.scheduling.retry import ExitClass
 
 #: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
 JOBS = {state: "CANCELLING" if state is JobState.CANCELING else state.name for state in JobState}
-#: States that 1.9 has no more; its classes refuse an object with such a key.
-DROPPED = {JobState.SUSPENDING}
+#: What Flink's jobs can be, but for SUSPENDING: 1.9 has it no more, and its classes refuse an object with this key.
+JOB_WORDS = (
+    *("CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"),
+    *("RESTARTING", "SUSPENDED", "RECONCILING"),
+)
 TASKS = {state: state.name for state in TaskState}
-#: The same by number, for lists of tasks.
-TASK_WORDS = tuple(TASKS.values())
+#: What Flink's tasks can be.
+TASK_WORDS = (
+    *("CREATED", "SCHEDULED", "DEPLOYING", "RUNNING", "FINISHED"),
+    *("CANCELING", "CANCELED", "FAILED", "RECONCILING"),
+)
 
 #: Which nodes are taskmanagers, and whether their free slots are on offer.
 TASKMANAGERS = {

@@ -65,7 +65,6 @@ QUEUED, RUNNING, COMPLETED, FAILED = "queued", "running", "completed", "failed"
 TASKS = {
     TaskState.CREATED: QUEUED,
     TaskState.SCHEDULED: QUEUED,
-    TaskState.DEPLOYING: RUNNING,
     TaskState.RUNNING: RUNNING,
     TaskState.RECONCILING: RUNNING,
     TaskState.CANCELING: RUNNING,

@@ -15,11 +15,10 @@ class State(IntEnum):
 
 
 class TaskState(State):
-    """Where a task's current attempt stands."""
+    """Where a task's current attempt stands. The numbers are stored: 2 was a state once and is not given again."""
 
     CREATED = 0
     SCHEDULED = 1
-    DEPLOYING = 2
     RUNNING = 3
     FINISHED = 4
     CANCELING = 5
@@ -29,7 +28,7 @@ class TaskState(State):
 
 
 class JobState(State):
-    """Where a job stands as a whole."""
+    """Where a job stands as a whole. The numbers are stored: 7 to 10 were states once and are not given again."""
 
     CREATED = 0
     RUNNING = 1
@@ -38,10 +37,6 @@ class JobState(State):
     CANCELING = 4
     CANCELED = 5
     FINISHED = 6
-    RESTARTING = 7
-    SUSPENDING = 8
-    SUSPENDED = 9
-    RECONCILING = 10
 
 
 #: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return;
@@ -49,18 +44,6 @@ class JobState(State):
 TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
     TaskState.CREATED: frozenset({TaskState.SCHEDULED, TaskState.CANCELED, TaskState.FINISHED}),
     TaskState.SCHEDULED: frozenset(
-        {
-            TaskState.CREATED,
-            TaskState.DEPLOYING,
-            TaskState.RUNNING,
-            TaskState.FINISHED,
-            TaskState.FAILED,
-            TaskState.CANCELING,
-            TaskState.CANCELED,
-            TaskState.RECONCILING,
-        }
-    ),
-    TaskState.DEPLOYING: frozenset(
         {
             TaskState.CREATED,
             TaskState.RUNNING,
@@ -101,21 +84,7 @@ TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
 #: From each job state, the states that may follow.
 JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.CREATED: frozenset({JobState.RUNNING, JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}),
-    JobState.RUNNING: frozenset(
-        {
-            JobState.FINISHED,
-            JobState.FAILING,
-            JobState.FAILED,
-            JobState.CANCELING,
-            JobState.RESTARTING,
-            JobState.SUSPENDING,
-            JobState.RECONCILING,
-        }
-    ),
-    JobState.RECONCILING: frozenset({JobState.RUNNING, JobState.FAILING, JobState.CANCELING}),
-    JobState.RESTARTING: frozenset({JobState.RUNNING, JobState.FAILING, JobState.CANCELING}),
-    JobState.SUSPENDING: frozenset({JobState.SUSPENDED, JobState.FAILING, JobState.CANCELING, JobState.FINISHED}),
-    JobState.SUSPENDED: frozenset({JobState.RUNNING, JobState.CANCELING}),
+    JobState.RUNNING: frozenset({JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}),
     JobState.FAILING: frozenset({JobState.FAILED, JobState.CANCELING}),
     JobState.CANCELING: frozenset({JobState.CANCELED}),
     JobState.FAILED: frozenset(),
@@ -123,8 +92,10 @@ JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.FINISHED: frozenset(),
 }
 
+#: Places of a list that is indexed by TaskState.
+TASK_PLACES = max(TaskState) + 1
 #: Tasks on a node's list.
-LISTED = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RUNNING, TaskState.CANCELING, TaskState.RECONCILING})
+LISTED = frozenset({TaskState.SCHEDULED, TaskState.RUNNING, TaskState.CANCELING, TaskState.RECONCILING})
 TASK_ENDS = frozenset({TaskState.FINISHED, TaskState.CANCELED, TaskState.FAILED})
 JOB_ENDS = frozenset({JobState.FINISHED, JobState.CANCELED, JobState.FAILED})
 #: Jobs whose tasks may be placed.

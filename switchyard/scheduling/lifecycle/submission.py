@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.states import TASK_PLACES, TaskState
 from switchyard.scheduling.spec.types import Exchange, Need, StageSpec
 
 
 def counts_at_first(count: int) -> list[int]:
     """Return the tasks of a stage by state: all are CREATED."""
-    counts = [0] * len(TaskState)
+    counts = [0] * TASK_PLACES
     counts[TaskState.CREATED] = count
     return counts
 

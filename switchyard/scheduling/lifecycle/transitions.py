@@ -6,9 +6,9 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TaskState, sources
 
 #: States in which an agent may confirm that a task never started.
-NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING, TaskState.RECONCILING, TaskState.CANCELING})
+NOT_BEGUN = frozenset({TaskState.SCHEDULED, TaskState.RECONCILING, TaskState.CANCELING})
 #: States in which a start may be reported.
-STARTABLE = frozenset({TaskState.SCHEDULED, TaskState.DEPLOYING})
+STARTABLE = frozenset({TaskState.SCHEDULED})
 
 
 @dataclass(frozen=True, slots=True)

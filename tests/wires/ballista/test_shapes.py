@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from nodes.models import Node, NodeResource
-from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, TASK_PLACES, JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.decoders import CANCELS, ERROR, SHAPES
@@ -37,7 +37,7 @@ def test_tasks_decode_in_every_state(told: Told, submit: Submit, state: TaskStat
     job = submit({"a": {}})
     now = timezone.now()
     Task.objects.update(state=state, started_at=now, scheduled_at=now, ended_at=now, exit_class=exit_class)
-    Stage.objects.update(counts=[int(each == state) for each in TaskState], started_at=now)
+    Stage.objects.update(counts=[int(each == state) for each in range(TASK_PLACES)], started_at=now)
     for format_ in ("", "?plan_format=default", "?plan_format=tree", "?plan_format=metrics"):
         told("/api/job/{id}/stages", format_, id=job["id"])
 

@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 
 from jobs.leader.loop import Leader
 from jobs.models import Stage, Task
-from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.states import TASK_PLACES, TaskState
 from tests.jobs.agents import ListAgent, turn
 from tests.wires.ballista.conftest import recorded
 from wires.ballista.encode.plans import duration
@@ -81,7 +81,7 @@ def test_a_stage_took_from_its_first_start_to_its_last_end(told: Told, submit: S
     for task, (first, last) in enumerate([(0, 500), (200, 1230)]):
         at = {"started_at": start + timedelta(milliseconds=first), "ended_at": start + timedelta(milliseconds=last)}
         Task.objects.filter(index=task).update(state=TaskState.FINISHED, **at)
-    counts = [2 if state == TaskState.FINISHED else 0 for state in TaskState]
+    counts = [2 if state == TaskState.FINISHED else 0 for state in range(TASK_PLACES)]
     Stage.objects.update(counts=counts, started_at=start, ended_at=start)
     stage = stages(told, id_)["1"]
     assert (stage["stage_status"], stage["elapsed_compute"]) == ("Successful", "1.23s")

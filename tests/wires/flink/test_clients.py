@@ -12,6 +12,7 @@ from django.test import Client
 from jobs.models import Attempt, Task
 from jobs.reading.attempts import Failure
 from switchyard.scheduling.lifecycle.states import TaskState
+from tests.wires.flink.classes import TASK_STATES
 from wires.flink.encode import failures
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +56,7 @@ def test_the_command_line_reads_the_list_of_jobs(told: Told, running: Ids) -> No
     assert set(found) == {"jobs"}
     assert set(found["jobs"][0]) == LISTED
     counts = found["jobs"][0]["tasks"]
-    assert set(counts) == {"total", "pending", *(state.name.lower() for state in TaskState)}
+    assert set(counts) == {"total", "pending", *(state.lower() for state in TASK_STATES)}
     assert set(map(type, counts.values())) == {int}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobs.reading.progress import Flows, Progress
 
 Row = dict[str, Any]
-_TASKS = tuple(state.name.lower() for state in TaskState)
+_TASKS = {word: word.lower() for word in states.TASK_WORDS}
 #: States are numbered so that those of tasks that do not run yet come first.
 _BEGUN = int(TaskState.RUNNING)
 
@@ -34,13 +34,14 @@ def overview(pieces: Iterable[Sequence["Tally"]], shape: Callable[[Row], Row], *
 def row(tally: "Tally", *, now: int) -> Row:
     """Return a job as the list shows it; `pending` is of the older shape. Flink's command line takes no other keys."""
     pending = sum(tally.counts[:_BEGUN])
+    tasks = {_TASKS[word]: count for word, count in counts(tally.counts).items()}
     return {
         "jid": ids.job_id(tally.id),
         "name": tally.name,
         "state": states.JOBS[tally.state],
         **times(tally.created, tally.ended, now),
         "last-modification": last_modification(tally),
-        "tasks": {"total": sum(tally.counts), "pending": pending, **dict(zip(_TASKS, tally.counts, strict=True))},
+        "tasks": {"total": sum(tally.counts), "pending": pending, **tasks},
     }
 
 
@@ -66,7 +67,7 @@ def in_full(
         "now": now,
         "timestamps": _timestamps(tally, entered),
         "vertices": vertices,
-        "status-counts": {word: found[word] for word in states.TASKS.values()},
+        "status-counts": {word: found[word] for word in states.TASK_WORDS},
         "plan": plan,
     }
 
@@ -109,4 +110,5 @@ def _timestamps(tally: "Tally", entered: Mapping[JobState, int]) -> dict[str, in
         known[JobState.RUNNING] = tally.started
     if tally.ended is not None:
         known[tally.state] = tally.ended
-    return {word: known.get(state, 0) for state, word in states.JOBS.items() if state in known or state not in states.DROPPED}
+    words = {states.JOBS[state]: at for state, at in known.items()}
+    return {word: words.get(word, 0) for word in states.JOB_WORDS}

@@ -5,13 +5,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
-from wires.flink.states import TASK_WORDS
+from wires.flink.states import TASK_WORDS, TASKS
 
 if TYPE_CHECKING:
     from jobs.reading.attempts import Execution
     from jobs.reading.counts import Tally
     from jobs.reading.progress import Flow
 
+#: Tasks by their words, as long as there are none.
+_NO_TASKS = dict.fromkeys(TASK_WORDS, 0)
 #: For what has not begun or has not ended.
 NONE = -1
 #: The names of what was read and written, each with the metric by which tasks tell of it.
@@ -46,7 +48,7 @@ def last_modification(job: "Tally") -> int:
 
 def counts(found: Sequence[int]) -> dict[str, int]:
     """Return how many tasks are in each state."""
-    return dict(zip(TASK_WORDS, found, strict=True))
+    return _NO_TASKS | {word: found[state] for state, word in TASKS.items()}
 
 
 def io(flows: Iterable[Told]) -> dict[str, Any]:

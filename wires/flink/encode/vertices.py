@@ -1,10 +1,9 @@
 """A vertex: its subtasks, their times and their nodes."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES
 from wires.flink import ids, states
 from wires.flink.encode.measures import counts, io, io_of, pressed, times, together
 from wires.writing import with_rows
@@ -105,7 +104,7 @@ def _place(node: int, name: str) -> Place:
 def _subtask(found: "Execution", host: str, *, now: int) -> dict[str, Any]:
     return {
         "subtask": found.task,
-        "status": states.TASK_WORDS[found.state],
+        "status": states.TASKS[found.state],
         "attempt": found.attempt,
         "host": host,
         **times(found.started, found.ended, now),
@@ -131,27 +130,28 @@ def _times(found: "Execution", where: Place, *, created: int, now: int) -> dict[
 
 def _timestamps(found: "Execution", created: int) -> dict[str, int]:
     known = {
-        TaskState.CREATED: created,
-        TaskState.SCHEDULED: found.scheduled or 0,
-        TaskState.DEPLOYING: found.started or 0,
-        TaskState.RUNNING: found.started or 0,
+        "CREATED": created,
+        "SCHEDULED": found.scheduled or 0,
+        "DEPLOYING": found.started or 0,
+        "RUNNING": found.started or 0,
     }
     if found.state in TASK_ENDS:
-        known[found.state] = found.ended or 0
-    return {word: known.get(state, 0) for state, word in states.TASKS.items()}
+        known[states.TASKS[found.state]] = found.ended or 0
+    return {word: known.get(word, 0) for word in states.TASK_WORDS}
 
 
 def _on_node(node: int | None, found: list["Execution"], names: Names, *, now: int) -> dict[str, Any]:
-    tasks = Counter(each.state for each in found)
-    tally = tuple(tasks[state] for state in TaskState)
+    tally = [0] * TASK_PLACES
+    for each in found:
+        tally[each.state] += 1
     started = [each.started for each in found if each.started is not None]
-    over = sum(tasks[state] for state in TASK_ENDS) == len(found)
+    over = sum(tally[state] for state in TASK_ENDS) == len(found)
     ended = max((each.ended for each in found if each.ended is not None), default=None) if over else None
     where = place(node, names)
     return {
         "host": where.address,
         "endpoint": where.address,
-        "status": states.TASKS[states.vertex(tally, ended=over)],
+        "status": states.TASKS[states.vertex(tuple(tally), ended=over)],
         **times(min(started, default=None), ended, now),
         "metrics": io(together(found)),
         "status-counts": counts(tally),
