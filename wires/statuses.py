@@ -7,7 +7,6 @@ from artifacts import errors as artifacts
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
-from jobs.leader.abandonment import OnLists
 from jobs.reading.reach import NotPlaced
 from jobs.store.quotas import OverQuota
 from nodes import generations
@@ -15,6 +14,7 @@ from nodes import services as nodes
 from nodes.shutdown import NotFromHere
 from nodes.versions import OtherVersion
 from switchyard.scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
+from switchyard.scheduling.lifecycle.abandonment import OnLists
 from wires.reading import NotThere, Unreadable
 
 STATUSES: dict[type[SwitchyardError], int] = {

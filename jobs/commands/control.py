@@ -15,10 +15,12 @@ from jobs.commands.submit import hint
 from jobs.inbox import Hint
 from jobs.models import Job, JobType
 from jobs.store.exact import whole_job, whole_stage
+from jobs.store.records import RECORDS
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle import requests
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_STARTABLE, JOB_TRANSITIONS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_STARTABLE
 
 
 class NoSuchJob(SwitchyardError):
@@ -45,10 +47,8 @@ class NothingToRetry(SwitchyardError):
 def cancel(by: Identity, id_: UUID) -> Done[Job]:
     """Ask a job to stop. A job that has ended or stops already is left as it is, but for what holds it."""
     job = locked(id_)
-    if JobState.CANCELING in JOB_TRANSITIONS[JobState(job.state)]:
-        job.state, job.error, job.held_reason = JobState.CANCELING, job.error or f"canceled by {by.name}", ""
-        job.save(update_fields=["state", "error", "held_reason"])
-        events.record([Told("job_canceling", f"The job was canceled by {by.name}.", job.id)])
+    if requests.cancel(RECORDS, id_, by.name):
+        job.refresh_from_db()
         transaction.on_commit(lambda: hint(Hint.STOP))
         return Done(job, job.id)
     return _released(by, job)

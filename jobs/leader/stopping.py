@@ -3,10 +3,9 @@
 from functools import partial
 from uuid import UUID
 
-from jobs.leader import abandonment
 from jobs.leader.bisect import hold, isolate
 from jobs.store.records import RECORDS
-from switchyard.scheduling.lifecycle import stopping
+from switchyard.scheduling.lifecycle import abandonment, stopping
 from switchyard.scheduling.lifecycle.stopping import Stopped
 
 
@@ -22,7 +21,7 @@ def stop_jobs(*, epoch: int) -> Stopped:
 
 def end_plainly(job: UUID, reason: str, *, epoch: int) -> None:
     """End a job that cannot be stopped as others are, or hold it with the reason."""
-    isolate([job], lambda part: abandonment.end_plainly(part[0], epoch=epoch), lambda *_: hold(job, reason))
+    isolate([job], lambda part: abandonment.end_plainly(RECORDS, part[0], epoch=epoch), lambda *_: hold(job, reason))
 
 
 def unconfirmed_cancels() -> Stopped:

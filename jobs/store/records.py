@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from database import rows
-from jobs.store import expansion, graph, held_lease, live, lost_nodes, reported, rounds, tasks, writes
+from jobs.store import expansion, graph, held_lease, jobs, live, lost_nodes, reported, reuse, rounds, tasks, writes
 from jobs.store.tables import read_constraints
 from jobs.telemetry import outcomes
 from nodes import events, selectors
@@ -52,6 +52,15 @@ class SqlRecords:
     give_back = staticmethod(reported.give_back)
     start = staticmethod(reported.start)
     update = staticmethod(live.write_updates)
+
+    lock_jobs = staticmethod(jobs.lock_jobs)
+    deadlines = staticmethod(jobs.deadlines)
+    release = staticmethod(jobs.release)
+    is_listed = staticmethod(jobs.is_listed)
+    cancel_rest = staticmethod(jobs.cancel_rest)
+    namesakes = staticmethod(reuse.namesakes)
+    copy_items = staticmethod(reuse.copy_items)
+    copy_finished = staticmethod(reuse.copy_finished)
 
     ask_switches = staticmethod(selectors.ask_switches)
     ask_nodes = staticmethod(selectors.ask_nodes)

@@ -70,7 +70,7 @@ def write_jobs(jobs: list[JobRow]) -> None:
     )
     rows.execute(
         """UPDATE jobs_job j SET state = c.state, stages_ended = c.stages_ended, failures = c.failures,
-            error = CASE WHEN c.error = '' THEN j.error ELSE c.error END,
+            error = CASE WHEN j.error = '' THEN c.error ELSE j.error END,
             started_at = CASE WHEN c.started THEN coalesce(j.started_at, greatest(j.created_at,
                 now() - c.since * interval '1 microsecond')) END,
             ended_at = CASE WHEN c.ended THEN coalesce(j.ended_at, now()) END

@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import requests
 from switchyard.scheduling.spec.types import JobSpec, StageSpec
 from switchyard.simulation import describing
 from switchyard.simulation.database import Database
+from switchyard.simulation.memory.records import MemoryRecords
 from switchyard.simulation.network import Refused, SessionEnded
 
 
@@ -31,6 +33,7 @@ class Server:
     def __init__(self, database: Database, random: Random) -> None:
         self._database = database
         self._store = database.store
+        self._records = MemoryRecords(database.store)
         self._random = random
         self._nodes: dict[str, int] = {}
         #: What was submitted, by stage.
@@ -103,7 +106,7 @@ class Server:
     def cancel(self, job: UUID) -> None:
         """Ask a job to stop."""
         with self._database.transaction():
-            self._store.cancel(job)
+            requests.cancel(self._records, job, "somebody")
 
     def drain(self, job: UUID) -> None:
         """Let a job end early."""

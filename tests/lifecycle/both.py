@@ -12,6 +12,7 @@ from jobs.models import Assignment, Attempt, Edge, Job, Stage, Task
 from jobs.store.records import SqlRecords
 from nodes import services as node_services
 from nodes.models import Event, Node
+from switchyard.scheduling.lifecycle import requests
 from switchyard.scheduling.lifecycle.records import Answer, Records
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.spec.types import JobSpec
@@ -23,7 +24,7 @@ from tests.people import ANN
 
 T = TypeVar("T")
 #: Events of what people do, which the rules do not write.
-BY_PEOPLE = {"job_submitted", "job_canceling", "job_draining", "node_registered", "lease_taken"}
+BY_PEOPLE = {"job_submitted", "job_draining", "node_registered", "lease_taken"}
 #: Seconds, or parts of them, by which the same time may differ.
 TOLERANCE = 1e-3
 OF_ATTEMPT = ("attempt", "exit_class", "exit_code", "error", "inputs")
@@ -88,7 +89,7 @@ class Both:
 
     def cancel(self, id_: UUID) -> None:
         control.cancel(ANN, id_)
-        self.store.cancel(id_, by=ANN.name)
+        requests.cancel(self.memory, id_, ANN.name)
 
     def drain(self, id_: UUID) -> None:
         if self.store.drain(id_):

@@ -127,6 +127,26 @@ class Patience(NamedTuple):
     grace: float | None
 
 
+class Deadline(NamedTuple):
+    """When a job was submitted and began, and for how many seconds it may wait and run, if that is bounded."""
+
+    job: UUID
+    created_at: float
+    started_at: float | None
+    queue: float | None
+    run: float | None
+
+
+class Namesakes(NamedTuple):
+    """A stage of a job and that of its retry; of the older one its tasks, and whether it runs over another's results."""
+
+    old: int
+    new: int
+    tasks: int
+    finished: int
+    expanded: bool
+
+
 @dataclass(slots=True)
 class Changes:
     """What a unit of work changed."""
@@ -222,6 +242,30 @@ class Records(Protocol):
 
         `known` are stages that are not written back yet.
         """
+
+    def lock_jobs(self, jobs: Collection[UUID]) -> list[JobRow]:
+        """Lock jobs, in the order of their ids, and return them."""
+
+    def deadlines(self, jobs: Collection[UUID] | None) -> list[Deadline]:
+        """Return jobs of which a timeout may be over, without those that are held; of these jobs alone, if any are given."""
+
+    def release(self, job: UUID) -> None:
+        """Hold a job no more."""
+
+    def is_listed(self, job: UUID) -> bool:
+        """Return whether tasks of a job stand on lists."""
+
+    def cancel_rest(self, job: UUID) -> None:
+        """Move all tasks of a job that have not ended to CANCELED, and end its stages, with counters as their tasks say."""
+
+    def namesakes(self, old: UUID, new: UUID) -> list[Namesakes]:
+        """Return the stages of two jobs that have the same names, in their order."""
+
+    def copy_items(self, old: int, new: int, count: int) -> None:
+        """Give a stage the items of another, and a task for each."""
+
+    def copy_finished(self, old: int, new: int) -> IndexSet:
+        """Copy the finished tasks of a stage over those of another, and return which they are."""
 
     def ask_switches(self) -> Answer[Switches]:
         """Return what operators have set for the whole cluster, and keep it from changing in this transaction."""

@@ -15,6 +15,7 @@ from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, St
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec.types import Constraint, Exchange
+from switchyard.simulation.memory.jobs import Jobs
 from switchyard.simulation.memory.recovery import Recovery
 from switchyard.simulation.memory.rounds import Rounds
 from switchyard.simulation.memory.rows import JobRecord, StageRecord
@@ -26,7 +27,7 @@ SOME = 100
 T = TypeVar("T")
 
 
-class MemoryRecords(Tasks, Rounds, Recovery):
+class MemoryRecords(Tasks, Rounds, Recovery, Jobs):
     """Jobs, stages, tasks, lists and nodes as a store has them; what is read are copies."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -237,7 +238,7 @@ class MemoryRecords(Tasks, Rounds, Recovery):
         self.store.jobs[job.id] = replace(
             record,
             row=replace(job, error="", since=0, changed=False),
-            error=job.error or record.error,
+            error=record.error or job.error,
             started_at=(record.started_at or began) if job.started else None,
             ended_at=(record.ended_at or now) if job.state in JOB_ENDS else None,
         )

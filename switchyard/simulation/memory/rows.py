@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
-from switchyard.scheduling.spec.types import Constraint, Exchange
+from switchyard.scheduling.spec.types import Constraint, Exchange, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class JobRecord:
     error: str = ""
     held_reason: str = ""
     disconnect_grace: float | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
 
 
 @dataclass(frozen=True, slots=True)

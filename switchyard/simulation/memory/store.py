@@ -12,7 +12,7 @@ from switchyard.scheduling.lifecycle import submission
 from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_TRANSITIONS, JobState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JobState
 from switchyard.scheduling.spec.parsing import to_json
 from switchyard.scheduling.spec.types import Exchange, ForeachFrom, JobSpec, StageSpec
 from switchyard.simulation.memory.rows import EdgeRecord, JobRecord, NodeRecord, StageRecord, TaskRecord, TypeRecord
@@ -73,7 +73,14 @@ class Store:
         row = JobRow(id_, JobState.CREATED, len(stages), 0, 0, spec.max_failures, False, retry, number, False)
         self.types.setdefault(kind, TypeRecord())
         self.jobs[id_] = JobRecord(
-            row, spec.pool, spec.priority, spec.constraints, kind, self.now, disconnect_grace=spec.disconnect_grace
+            row,
+            spec.pool,
+            spec.priority,
+            spec.constraints,
+            kind,
+            self.now,
+            disconnect_grace=spec.disconnect_grace,
+            timeouts=spec.timeouts,
         )
         needs = [need for _, stage in stages for need in stage.upstreams]
         pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
@@ -109,13 +116,6 @@ class Store:
             silent_since=None,
             resources=resources,
         )
-
-    def cancel(self, id_: UUID, *, by: str = "somebody") -> None:
-        """Ask a job to stop."""
-        job = self.jobs[id_]
-        if JobState.CANCELING in JOB_TRANSITIONS[job.row.state]:
-            row = replace(job.row, state=JobState.CANCELING)
-            self.jobs[id_] = replace(job, row=row, error=job.error or f"canceled by {by}", held_reason="")
 
     def drain(self, id_: UUID) -> bool:
         """Let a job end early; return whether it can."""
