@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.fields import ExactJSONField, IndexSetField
-from switchyard.scheduling.lifecycle.states import TASK_PLACES, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_PLACES, Intent, JobState, TaskState
 
 
 class Lease(models.Model):
@@ -67,8 +67,8 @@ class Job(models.Model):
     #: The part of the description that is the user's own.
     config = ExactJSONField(null=True)
     state = models.SmallIntegerField(choices=JobState.choices(), default=JobState.CREATED)
-    #: Whether it is to end early: no task of its sources begins any more, and what has begun is worked off.
-    draining = models.BooleanField(default=False, db_default=False)
+    #: What people want of it; the state is what it is.
+    intent = models.SmallIntegerField(choices=Intent.choices(), default=Intent.RUN, db_default=Intent.RUN)
     held_reason = models.TextField(blank=True)
     error = models.TextField(blank=True)
     max_failures = models.IntegerField(default=0)
@@ -87,7 +87,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["-number"], name="job_by_number"),
             models.Index(fields=["state"], name="live_jobs", condition=Q(ended_at__isnull=True)),
-            models.Index(fields=["id"], name="draining_jobs", condition=Q(draining=True, ended_at__isnull=True)),
+            models.Index(fields=["id"], name="draining_jobs", condition=Q(intent=Intent.DRAIN, ended_at__isnull=True)),
             models.Index(fields=["ended_at"], name="ended_jobs", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [
@@ -101,6 +101,11 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def draining(self) -> bool:
+        """Say whether it is to end early."""
+        return self.intent == Intent.DRAIN
 
 
 class Stage(models.Model):

@@ -186,6 +186,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "JobState": "jobs.api.serializers.JOB_STATES",
+        "Intent": "jobs.api.serializers.INTENTS",
         "TaskState": "jobs.api.serializers.TASK_STATES",
         "StageState": "jobs.api.serializers.STAGE_STATES",
         "NodeState": "nodes.reading.STATES",

@@ -8,9 +8,10 @@ from rest_framework import serializers
 
 from access.strict import StrictSerializer
 from switchyard.scheduling.failing import Category
-from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import Intent, JobState, TaskState
 
 JOB_STATES = [state.name for state in JobState]
+INTENTS = [intent.name for intent in Intent]
 TASK_STATES = [state.name for state in TaskState]
 STAGE_STATES = ["WAITING", "READY", "RUNNING", "FINISHED", "FAILED", "CANCELED"]
 COUNTED = ("total", *TASK_STATES)
@@ -91,6 +92,7 @@ class JobSerializer(serializers.Serializer[Any]):
     priority = serializers.IntegerField()
     pool = serializers.CharField()
     state = serializers.ChoiceField(JOB_STATES)
+    intent = serializers.ChoiceField(INTENTS)
     draining = serializers.BooleanField()
     held_reason = serializers.CharField(allow_blank=True)
     error = serializers.CharField(allow_blank=True)

@@ -11,7 +11,7 @@ from database import rows
 from jobs.checks.inputs import wrongly_handed
 from jobs.leader.clocks import CLOCK_SET
 from jobs.store.pointwise import overlaps
-from switchyard.scheduling.lifecycle.states import JOB_ENDS, LISTED, TASK_ENDS, TASK_PLACES, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, LISTED, TASK_ENDS, TASK_PLACES, Intent, JobState, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ FORBIDDEN = {
         SELECT j.id, t.stage_id, t.index FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id
         JOIN jobs_task t ON s.counts[{_CANCELED} + 1] > 0 AND t.stage_id = s.id AND t.state = {_CANCELED}
         WHERE j.state = {int(JobState.FINISHED)} AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
-            AND (NOT j.draining OR t.started_at IS NOT NULL)""",
+            AND (j.intent <> {int(Intent.DRAIN)} OR t.started_at IS NOT NULL)""",
     "I8 a job has ended exactly when its stages have": f"""
         SELECT j.id, j.state, j.stages_total, count(s.id) FROM jobs_job j
         LEFT JOIN jobs_stage s ON s.job_id = j.id AND s.ended_at IS NOT NULL

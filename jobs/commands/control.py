@@ -20,7 +20,7 @@ from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import requests
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_STARTABLE
+from switchyard.scheduling.lifecycle.states import JOB_ENDS
 
 
 class NoSuchJob(SwitchyardError):
@@ -66,12 +66,9 @@ def drain(by: Identity, id_: UUID) -> Done[Job]:
     job = locked(id_)
     if job.state in JOB_ENDS or job.draining:
         return Done(job)
-    if job.state not in JOB_STARTABLE:
+    if not requests.drain(RECORDS, id_, by.name):
         raise Stopping
-    job.draining = True
-    job.save(update_fields=["draining"])
-    told = f"The job drains, as {by.name} asked: nothing more begins at its sources."
-    events.record([Told("job_draining", told, job.id)])
+    job.refresh_from_db()
     transaction.on_commit(lambda: hint(Hint.STOP))
     return Done(job, job.id)
 

@@ -10,7 +10,7 @@ from jobs.store.results import ended_without, kind_of
 from switchyard.leader.descriptions import STAGE, Described, Description
 from switchyard.leader.packing import RANGE
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.states import Intent, TaskState
 
 #: Bytes of a description that travel in a command. Of a longer one an agent is told what stands for it (`Description.short`).
 LARGE = 64 * 1024
@@ -115,10 +115,16 @@ def _ask_inputs(stages: Iterable[int]) -> rows.Answer[Described]:
     consumers = list(stages)
     asked = rows.execute(
         """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s],
-            p.counts[%s] + p.counts[%s] > 0, (SELECT j.draining FROM jobs_job j WHERE j.id = p.job_id),
+            p.counts[%s] + p.counts[%s] > 0, (SELECT j.intent = %s FROM jobs_job j WHERE j.id = p.job_id),
             coalesce((p.spec ->> 'gang')::bool, false)
         FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
-        [int(TaskState.FINISHED) + 1, int(TaskState.CANCELED) + 1, int(TaskState.FAILED) + 1, consumers],
+        [
+            int(TaskState.FINISHED) + 1,
+            int(TaskState.CANCELED) + 1,
+            int(TaskState.FAILED) + 1,
+            int(Intent.DRAIN),
+            consumers,
+        ],
     )
     return lambda: _inputs(consumers, asked.fetchall())
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from database import rows
 from jobs.models import Job
 from jobs.store.exact import whole_job
-from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, Intent, JobState, TaskState
 
 LARGEST_NUMBER = 2**63 - 1
 _FIELDS = (
@@ -25,7 +25,7 @@ _FIELDS = (
     "priority",
     "pool",
     "state",
-    "draining",
+    "intent",
     "held_reason",
     "error",
     "stages_total",
@@ -128,7 +128,8 @@ def _complete(row: dict[str, Any], counts: Sequence[int]) -> dict[str, Any]:
     shown = dict(row)
     shown["owner"] = shown.pop("owner_name")
     shown["retried_from"] = shown.pop("retried_from_id")
-    shown["state"] = JobState(row["state"]).name
+    shown["state"], shown["intent"] = JobState(row["state"]).name, Intent(row["intent"]).name
+    shown["draining"] = row["intent"] == Intent.DRAIN
     return shown | {"tasks": named_counts(counts), "progress": progress(counts)}
 
 

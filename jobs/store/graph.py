@@ -19,7 +19,7 @@ from nodes import selectors
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.records import Answer, Buffer, Listed, Need, Resource
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
-from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.lifecycle.states import Intent, JobState, TaskState
 
 
 def ask_stages(stages: Collection[int]) -> Answer[tuple[list[StageRow], dict[UUID, JobRow]]]:
@@ -111,8 +111,8 @@ def stopping_jobs() -> tuple[list[UUID], list[UUID]]:
     found = rows.fetch(
         "(SELECT id, false FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND state = ANY(%s) "
         "ORDER BY id LIMIT 100) UNION ALL "
-        "(SELECT id, true FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND draining ORDER BY id LIMIT 100)",
-        [[int(JobState.CANCELING), int(JobState.FAILING)]],
+        "(SELECT id, true FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND intent = %s ORDER BY id LIMIT 100)",
+        [[int(JobState.CANCELING), int(JobState.FAILING)], int(Intent.DRAIN)],
     )
     return [id_ for id_, drains in found if not drains], [id_ for id_, drains in found if drains]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from artifacts.storage import storage
 from database import rows
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
+from switchyard.scheduling.lifecycle.states import TASK_ENDS, Intent, TaskState
 
 #: Results that are read from rows at a time.
 AT_ONCE = 250
@@ -36,9 +36,9 @@ def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> Iterator[str] | N
     ended is in none of them.
     """
     draining = rows.fetch(
-        "SELECT j.draining FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id "
+        "SELECT j.intent = %s FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id "
         "WHERE e.consumer_id = %s AND e.producer_id = %s",
-        [stage, producer],
+        [int(Intent.DRAIN), stage, producer],
     )
     return _outcomes(producer, tasks, draining=draining[0][0]) if draining else None
 

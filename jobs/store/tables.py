@@ -7,7 +7,7 @@ from typing import Any
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
-from switchyard.scheduling.lifecycle.states import JobState
+from switchyard.scheduling.lifecycle.states import Intent, JobState
 from switchyard.scheduling.spec.types import Constraint, Op
 
 STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwise, s.unplaced::text, s.blocked::text,
@@ -17,7 +17,7 @@ STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwis
     coalesce((s.spec ->> 'gang')::bool, false), s.buffered, s.avoided::text"""
 STAGE_WIDTH = 21
 JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
-    (j.spec -> 'retry')::text, j.number, j.draining"""
+    (j.spec -> 'retry')::text, j.number, j.intent"""
 ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,
     started::text, recalled, pause"""
 
@@ -32,7 +32,9 @@ def read_stage(row: Sequence[Any]) -> StageRow:
 
 def read_job(row: Sequence[Any]) -> JobRow:
     """Make a JobRow of JOB_COLUMNS."""
-    return JobRow(row[0], JobState(row[1]), *row[2:])
+    values = list(row)
+    values[1], values[9] = JobState(values[1]), Intent(values[9])
+    return JobRow(*values)
 
 
 def read_assignment(row: Sequence[Any]) -> AssignmentRow:

@@ -57,6 +57,7 @@ def write_jobs(jobs: list[JobRow]) -> None:
             (
                 job.id,
                 int(job.state),
+                int(job.intent),
                 job.stages_ended,
                 job.failures,
                 job.error,
@@ -66,16 +67,16 @@ def write_jobs(jobs: list[JobRow]) -> None:
             )
             for job in jobs
         ),
-        8,
+        9,
     )
     rows.execute(
-        """UPDATE jobs_job j SET state = c.state, stages_ended = c.stages_ended, failures = c.failures,
+        """UPDATE jobs_job j SET state = c.state, intent = c.intent, stages_ended = c.stages_ended, failures = c.failures,
             error = CASE WHEN j.error = '' THEN c.error ELSE j.error END,
             started_at = CASE WHEN c.started THEN coalesce(j.started_at, greatest(j.created_at,
                 now() - c.since * interval '1 microsecond')) END,
             ended_at = CASE WHEN c.ended THEN coalesce(j.ended_at, now()) END
-        FROM unnest(%s::uuid[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[],
-            %s::bigint[], %s::bool[]) AS c(id, state, stages_ended, failures, error, started, since, ended)
+        FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[],
+            %s::bigint[], %s::bool[]) AS c(id, state, intent, stages_ended, failures, error, started, since, ended)
         WHERE j.id = c.id""",
         values,
     )

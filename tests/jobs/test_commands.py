@@ -22,7 +22,7 @@ from nodes import services as nodes
 from nodes.models import Node
 from nodes.shutdown import shut_down
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle.states import JobState
+from switchyard.scheduling.lifecycle.states import Intent, JobState
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
 from tests.people import user_in
@@ -95,7 +95,7 @@ IDLE: dict[str, Callable[[Identity], object]] = {
     "cancel of a job that has ended": lambda by: jobs.cancel(by, ended()),
     "cancel of a job that is being canceled": lambda by: jobs.cancel(by, made(state=JobState.CANCELING)),
     "release of a job that is not held": lambda by: jobs.release(by, made()),
-    "drain of a job that drains": lambda by: jobs.drain(by, made(draining=True)),
+    "drain of a job that drains": lambda by: jobs.drain(by, made(intent=Intent.DRAIN)),
     "a token that there is not": lambda by: people.delete_token(by, 0),
     "a user who stays as he is": lambda by: people.change_user(by, person(), Role.VIEWER, []),
     "a scheduler that stays as it is": nodes.change_scheduler,

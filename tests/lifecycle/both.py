@@ -24,7 +24,7 @@ from tests.people import ANN
 
 T = TypeVar("T")
 #: Events of what people do, which the rules do not write.
-BY_PEOPLE = {"job_submitted", "job_draining", "node_registered", "lease_taken"}
+BY_PEOPLE = {"job_submitted", "node_registered", "lease_taken"}
 #: Seconds, or parts of them, by which the same time may differ.
 TOLERANCE = 1e-3
 OF_ATTEMPT = ("attempt", "exit_class", "exit_code", "error", "inputs")
@@ -92,7 +92,7 @@ class Both:
         requests.cancel(self.memory, id_, ANN.name)
 
     def drain(self, id_: UUID) -> None:
-        if self.store.drain(id_):
+        if requests.drain(self.memory, id_, ANN.name):
             control.drain(ANN, id_)
 
 
@@ -103,7 +103,7 @@ def stored_in_sql() -> dict[str, Any]:
         resources.setdefault(node, {})[name] = tuple(amounts)
     return {
         "jobs": {
-            job.id: (JobState(job.state), job.stages_ended, job.failures, job.error, job.draining, *_times(job)[1:])
+            job.id: (JobState(job.state), job.stages_ended, job.failures, job.error, job.intent, *_times(job)[1:])
             for job in Job.objects.all()
         },
         "stages": {stage.id: _stage_in_sql(stage) for stage in Stage.objects.all()},
@@ -129,7 +129,7 @@ def stored_in_memory(store: Store) -> dict[str, Any]:
     """Return what memory has, in the same shape."""
     return {
         "jobs": {
-            id_: (job.row.state, job.row.stages_ended, job.row.failures, job.error, job.row.draining, *_times(job)[1:])
+            id_: (job.row.state, job.row.stages_ended, job.row.failures, job.error, job.row.intent, *_times(job)[1:])
             for id_, job in store.jobs.items()
         },
         "stages": {

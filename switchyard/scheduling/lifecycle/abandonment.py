@@ -1,4 +1,4 @@
-"""End a job that is stopping and whose rows are inconsistent, by the facts in them that are certain."""
+"""End a job that is stopping and has inconsistent rows, by those facts in them that are certain."""
 
 from uuid import UUID
 

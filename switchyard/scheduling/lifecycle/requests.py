@@ -1,20 +1,30 @@
-"""What people ask of a job."""
+"""What people want of a job: each request notes the intent, and the state follows as far as it can at once."""
 
 from uuid import UUID
 
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.records import Changes, Records
-from switchyard.scheduling.lifecycle.states import JOB_TRANSITIONS, JobState
+from switchyard.scheduling.lifecycle.states import Intent
 
 
 def cancel(records: Records, id_: UUID, by: str) -> bool:
-    """Stop a job, also one that is held, and return whether that changed it."""
+    """Stop a job, also one that is held, and return whether that is new."""
     with records.transaction():
         (job,) = records.lock_jobs([id_])
-        if JobState.CANCELING not in JOB_TRANSITIONS[job.state]:
+        if not job.want(Intent.CANCEL):
             return False
-        job.become(JobState.CANCELING)
         job.error = f"canceled by {by}"
         records.write(Changes(jobs=[job], events=[Told("job_canceling", f"The job was canceled by {by}.", id_)]))
         records.release(id_)
+        return True
+
+
+def drain(records: Records, id_: UUID, by: str) -> bool:
+    """Let a job end early, and return whether that is new; one that stops or has ended cannot."""
+    with records.transaction():
+        (job,) = records.lock_jobs([id_])
+        if not job.want(Intent.DRAIN):
+            return False
+        told = f"The job drains, as {by} asked: nothing more begins at its sources."
+        records.write(Changes(jobs=[job], events=[Told("job_draining", told, id_)]))
         return True

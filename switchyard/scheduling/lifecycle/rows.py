@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, Intent, JobState, TaskState
 from switchyard.scheduling.spec.types import Constraint
 
 NOWHERE: frozenset[int] = frozenset()
@@ -24,7 +24,7 @@ class JobRow:
     started: bool
     retry: str | None
     number: int
-    draining: bool
+    intent: Intent
     error: str = ""
     #: Microseconds since the first of its tasks began, of those that are told of now.
     since: int = 0
@@ -34,6 +34,21 @@ class JobRow:
     def stopping(self) -> bool:
         """Say whether nothing more of it may start."""
         return self.state not in JOB_STARTABLE
+
+    @property
+    def draining(self) -> bool:
+        """Say whether it is to end early."""
+        return self.intent is Intent.DRAIN
+
+    def want(self, intent: Intent) -> bool:
+        """Note what people want of it, and return whether that is new; what stops can no more drain, nor run on."""
+        possible = JobState.CANCELING in JOB_TRANSITIONS[self.state] if intent is Intent.CANCEL else not self.stopping
+        if intent is self.intent or not possible:
+            return False
+        self.intent, self.changed = intent, True
+        if intent is Intent.CANCEL:
+            self.become(JobState.CANCELING)
+        return True
 
     def fail(self, error: str) -> None:
         """Begin to fail, for this reason; the first reason stays."""

@@ -39,6 +39,15 @@ class JobState(State):
     FINISHED = 6
 
 
+class Intent(State):
+    """What people want of a job, beside what it is."""
+
+    RUN = 0
+    #: That it ends early: no task of its sources begins any more, and what has begun is worked off.
+    DRAIN = 1
+    CANCEL = 2
+
+
 #: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return;
 #: FINISHED and CANCELED → CREATED happen to members of a gang that is tried again as one, and to no other task.
 TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {

@@ -12,7 +12,7 @@ from switchyard.scheduling.lifecycle import submission
 from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JobState
+from switchyard.scheduling.lifecycle.states import Intent, JobState
 from switchyard.scheduling.spec.parsing import to_json
 from switchyard.scheduling.spec.types import Exchange, ForeachFrom, JobSpec, StageSpec
 from switchyard.simulation.memory.rows import EdgeRecord, JobRecord, NodeRecord, StageRecord, TaskRecord, TypeRecord
@@ -70,7 +70,7 @@ class Store:
         ids = {stage.name: stage_id for stage_id, stage in stages}
         kind = (spec.type.name, spec.type.version or "1") if spec.type else ("job", "1")
         retry = json.dumps(to_json(spec)["retry"])
-        row = JobRow(id_, JobState.CREATED, len(stages), 0, 0, spec.max_failures, False, retry, number, False)
+        row = JobRow(id_, JobState.CREATED, len(stages), 0, 0, spec.max_failures, False, retry, number, Intent.RUN)
         self.types.setdefault(kind, TypeRecord())
         self.jobs[id_] = JobRecord(
             row,
@@ -116,13 +116,6 @@ class Store:
             silent_since=None,
             resources=resources,
         )
-
-    def drain(self, id_: UUID) -> bool:
-        """Let a job end early; return whether it can."""
-        job = self.jobs[id_]
-        if job.row.state in JOB_STARTABLE:
-            self.jobs[id_] = replace(job, row=replace(job.row, draining=True))
-        return job.row.state in JOB_STARTABLE
 
 
 def _stage_row(id_: int, job: UUID, stage: StageSpec, buffers: Mapping[str, int]) -> StageRow:
