@@ -10,7 +10,7 @@ INTENT = models.SmallIntegerField(choices=[(0, "RUN"), (1, "DRAIN"), (2, "CANCEL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0023_states_entered")]
+    dependencies = [("jobs", "0024_states_entered")]
 
     operations = [
         migrations.AddField("job", "intent", INTENT),

@@ -12,7 +12,7 @@ TASK_STATES = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0022_items")]
+    dependencies = [("jobs", "0023_references")]
 
     operations = [
         migrations.AlterField("attempt", "state", models.SmallIntegerField(choices=TASK_STATES)),
