@@ -61,7 +61,7 @@ def test_the_migration_keeps_what_people_want_both_ways(migrate: Callable[[str],
         control.cancel(ADA, id_)
     Job.objects.filter(id=failing).update(state=JobState.FAILING)
     wanted = dict(Job.objects.values_list("id", "intent"))
-    migrate("0023")
-    assert set(rows.fetch("SELECT id FROM jobs_job WHERE draining")) == {(drains,), (failing,)}
     migrate("0024")
+    assert set(rows.fetch("SELECT id FROM jobs_job WHERE draining")) == {(drains,), (failing,)}
+    migrate("0025")
     assert wanted == {runs: 0, drains: 1, stops: 2, both: 2, failing: 1} == dict(Job.objects.values_list("id", "intent"))
