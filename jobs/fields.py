@@ -1,11 +1,14 @@
-"""Model fields of this app: sets of task indexes as PostgreSQL multiranges, and JSON that is kept as it was written."""
+"""Model fields of this app: sets of task indexes, JSON that is kept as it was written, and columns of attempts."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.db import models
 from psycopg.types.json import Json
 
 from switchyard.scheduling.indexes import IndexSet
+
+F = TypeVar("F", bound=models.Field)  # type: ignore[type-arg]
 
 
 class IndexSetField(models.Field):  # type: ignore[type-arg]
@@ -41,3 +44,21 @@ class ExactJSONField(models.JSONField):
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001  Django's signature
         return value if value is None or isinstance(value, models.Expression) else Json(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a column of an attempt is used; `reset` is the SQL of its value when the next attempt of the task begins.
+
+    `shown` columns are read where an attempt is shown. `reused` ones are copied from finished tasks when a job is retried.
+    """
+
+    reset: str
+    shown: bool
+    reused: bool
+
+
+def recorded(field: F, *, reset: str = "NULL", shown: bool = True, reused: bool = True) -> F:
+    """Declare a column of an attempt. All SQL that lists such columns is made from this (jobs.store.columns)."""
+    field.recorded = Recorded(reset, shown, reused)  # type: ignore[attr-defined]
+    return field

@@ -11,7 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from jobs.fields import ExactJSONField, IndexSetField
+from jobs.fields import ExactJSONField, IndexSetField, recorded
 from switchyard.scheduling.lifecycle.states import TASK_PLACES, Intent, JobState, TaskState
 
 
@@ -180,19 +180,20 @@ class Edge(models.Model):
 class AttemptRecord(models.Model):
     """What is recorded of one attempt, wherever it stands: on its task's row while current, else in Attempt."""
 
-    attempt = models.IntegerField(default=0)
-    node_id = models.BigIntegerField(null=True)
-    scheduled_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    exit_class = models.CharField(max_length=20, null=True)
-    exit_code = models.IntegerField(null=True)
-    error = models.TextField(null=True)
-    metrics = models.JSONField(null=True)
-    accumulators = models.JSONField(null=True)
-    logs = models.JSONField(null=True)
+    attempt = recorded(models.IntegerField(default=0), reset="attempt + 1", reused=False)
+    node_id = recorded(models.BigIntegerField(null=True))
+    scheduled_at = recorded(models.DateTimeField(null=True))
+    started_at = recorded(models.DateTimeField(null=True))
+    ended_at = recorded(models.DateTimeField(null=True))
+    exit_class = recorded(models.CharField(max_length=20, null=True), reused=False)
+    exit_code = recorded(models.IntegerField(null=True))
+    error = recorded(models.TextField(null=True), reused=False)
+    metrics = recorded(models.JSONField(null=True))
+    accumulators = recorded(models.JSONField(null=True))
+    logs = recorded(models.JSONField(null=True))
     #: The digest of what it was handed of other tasks' results (switchyard.scheduling.inputs); nothing if it needed none.
-    inputs = models.BigIntegerField(null=True)
+    #: It names stages of its own job.
+    inputs = recorded(models.BigIntegerField(null=True), shown=False, reused=False)
 
     class Meta:
         abstract = True
@@ -211,8 +212,8 @@ class Task(AttemptRecord):
     failures = models.SmallIntegerField(default=0)
     losses = models.SmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
-    result = ExactJSONField(null=True)
-    result_digest = models.CharField(max_length=64, null=True)
+    result = recorded(ExactJSONField(null=True))
+    result_digest = recorded(models.CharField(max_length=64, null=True))
 
 
 class Attempt(AttemptRecord):

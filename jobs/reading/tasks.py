@@ -6,24 +6,11 @@ from typing import Any, NamedTuple
 
 from database import rows
 from jobs.models import Attempt, Task
+from jobs.store.columns import JSON, SHOWN, SHOWN_IN_FULL
 from nodes.reading import names_of
 from switchyard.scheduling.lifecycle.states import TaskState
 
-_RECORD = (
-    "attempt",
-    "state",
-    "node_id",
-    "scheduled_at",
-    "started_at",
-    "ended_at",
-    "exit_class",
-    "exit_code",
-    "error",
-    "metrics",
-    "accumulators",
-    "logs",
-)
-_JSON = ("metrics", "accumulators", "logs")
+_RECORD = ("state", *SHOWN)
 _FIELDS = ("stage_id", "index", *_RECORD, "failures", "losses", "not_before")
 _LISTED = ", ".join(f'"{name}"' for name in _FIELDS)
 
@@ -53,7 +40,7 @@ def tasks(
 
 def task(stage: int, index: int) -> dict[str, Any] | None:
     """Return what is shown of one task in full: its result, and its attempts from the first to the current one."""
-    fields = (*_FIELDS, "result", "result_digest")
+    fields = (*_FIELDS, *SHOWN_IN_FULL)
     row = Task.objects.filter(stage_id=stage, index=index).values(*fields).first()
     if row is None:
         return None
@@ -65,7 +52,7 @@ def task(stage: int, index: int) -> dict[str, Any] | None:
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:
     """Read the JSON that rows hold as text."""
-    return row | {name: row[name] and json.loads(row[name]) for name in _JSON}
+    return row | {name: row[name] and json.loads(row[name]) for name in JSON}
 
 
 def _named(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,13 +6,11 @@ from artifacts.kinds import Kind
 from artifacts.references import refer
 from database import rows
 from jobs.store import items
+from jobs.store.columns import REUSED
 from jobs.store.expansion import insert_tasks
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.records import Namesakes
 from switchyard.scheduling.lifecycle.states import TaskState
-
-COPIED = "started_at, ended_at, scheduled_at, node_id, exit_code, metrics, accumulators, logs, result, result_digest"
-
 
 def namesakes(old: UUID, new: UUID) -> list[Namesakes]:
     """Return the stages of two jobs that have the same names, in their order."""
@@ -32,7 +30,7 @@ def copy_items(old: int, new: int, count: int) -> None:
 
 def copy_finished(old: int, new: int) -> IndexSet:
     """Copy the finished tasks of a stage over those of another, and return which they are."""
-    assignments = ", ".join(f"{name} = o.{name}" for name in COPIED.split(", "))
+    assignments = ", ".join(f"{name} = o.{name}" for name in REUSED)
     [(copied, job, digests)] = rows.fetch(
         f"""WITH moved AS (
             UPDATE jobs_task n SET state = o.state, {assignments} FROM jobs_task o

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from database import rows
+from jobs.store.columns import ARCHIVED, RESET
 from jobs.store.results import ended_without
 from jobs.store.transitions import RANGE, ask, move
 from switchyard.scheduling.indexes import IndexSet
@@ -11,10 +12,6 @@ from switchyard.scheduling.lifecycle.rows import AssignmentRow
 from switchyard.scheduling.lifecycle.states import TaskState, sources
 from switchyard.scheduling.lifecycle.transitions import Move
 
-#: The columns of an attempt.
-RECORD = (
-    "attempt, node_id, scheduled_at, started_at, ended_at, exit_class, exit_code, error, metrics, accumulators, logs, inputs"
-)
 _RANGES = "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)"
 
 
@@ -41,12 +38,10 @@ def renew(stage: int) -> None:
     created, ended = int(TaskState.CREATED), "CASE WHEN ended_at IS NULL THEN %(canceled)s ELSE %(failed)s END"
     rows.execute(
         f"""WITH old AS (
-            INSERT INTO jobs_attempt (stage_id, index, state, {RECORD})
-            SELECT stage_id, index, CASE state WHEN %(created)s THEN {ended} ELSE state END, {RECORD}
+            INSERT INTO jobs_attempt (stage_id, index, state, {ARCHIVED})
+            SELECT stage_id, index, CASE state WHEN %(created)s THEN {ended} ELSE state END, {ARCHIVED}
             FROM jobs_task WHERE stage_id = %(stage)s
-        ) UPDATE jobs_task SET state = %(created)s, attempt = attempt + 1, node_id = NULL, scheduled_at = NULL,
-            started_at = NULL, ended_at = NULL, exit_class = NULL, exit_code = NULL, error = NULL, metrics = NULL,
-            accumulators = NULL, logs = NULL, inputs = NULL, result = NULL, result_digest = NULL,
+        ) UPDATE jobs_task SET state = %(created)s, {RESET},
             failures = (SELECT max(failures) FROM jobs_task WHERE stage_id = %(stage)s)
         WHERE stage_id = %(stage)s""",
         {"stage": stage, "created": created, "canceled": int(TaskState.CANCELED), "failed": int(TaskState.FAILED)},
@@ -58,16 +53,11 @@ def archive(stage: int, indexes: IndexSet) -> None:
     condition = "stage_id = %s AND index = ANY(%s) AND state = %s AND ended_at IS NOT NULL"
     values = [stage, list(indexes), int(TaskState.CREATED)]
     rows.execute(
-        f"INSERT INTO jobs_attempt (stage_id, index, state, {RECORD}) "
-        f"SELECT stage_id, index, %s, {RECORD} FROM jobs_task WHERE {condition}",
+        f"INSERT INTO jobs_attempt (stage_id, index, state, {ARCHIVED}) "
+        f"SELECT stage_id, index, %s, {ARCHIVED} FROM jobs_task WHERE {condition}",
         [int(TaskState.FAILED), *values],
     )
-    rows.execute(
-        "UPDATE jobs_task SET attempt = attempt + 1, node_id = NULL, scheduled_at = NULL, started_at = NULL, "
-        "ended_at = NULL, exit_class = NULL, exit_code = NULL, error = NULL, metrics = NULL, accumulators = NULL, "
-        f"logs = NULL, inputs = NULL, not_before = NULL WHERE {condition}",
-        values,
-    )
+    rows.execute(f"UPDATE jobs_task SET {RESET}, not_before = NULL WHERE {condition}", values)
 
 
 def attempts(stage: int, indexes: IndexSet) -> list[tuple[int, int]]:

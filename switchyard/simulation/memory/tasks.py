@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from switchyard.scheduling.indexes import IndexSet
@@ -14,11 +14,10 @@ from switchyard.scheduling.lifecycle.transitions import NOT_BEGUN, STARTABLE, Mo
 from switchyard.simulation.memory.rows import TaskRecord
 from switchyard.simulation.memory.store import Store
 
-#: What an attempt leaves when the next one begins.
-BLANK: dict[str, Any] = dict.fromkeys(
-    ("node", "scheduled_at", "started_at", "ended_at", "exit_class", "exit_code", "error", "metrics", "accumulators", "logs")
-)
-BLANK |= {"inputs": None}
+#: What is of a task, whatever its attempts.
+OF_TASK = ("stage", "index", "state", "attempt", "failures", "losses", "not_before")
+#: What the next attempt begins with.
+BLANK: dict[str, Any] = {field.name: field.default for field in fields(TaskRecord) if field.name not in OF_TASK}
 
 
 class Tasks:
@@ -150,7 +149,7 @@ class Tasks:
         for task in tasks:
             ended = TaskState.CANCELED if task.ended_at is None else TaskState.FAILED
             self.store.attempts.append(replace(task, state=ended if task.state == TaskState.CREATED else task.state))
-            blank = {**BLANK, "result": None, "result_digest": None, "failures": most}
+            blank = {**BLANK, "failures": most}
             fresh = replace(task, state=TaskState.CREATED, attempt=task.attempt + 1, **blank)
             self.store.tasks[task.stage, task.index] = fresh
 
