@@ -9,11 +9,11 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from switchyard.messaging.messages import Command, Finished, Heartbeat, Report
 from switchyard.scheduling.assignment import promote
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.reports import Returned, Started
 
 #: As agents do: seconds until a report is sent again, until a mere confirmation is sent, until an entry is given back.
 RESEND, CONFIRM, PATIENCE = 1.0, 0.2, 1.0
@@ -56,7 +56,7 @@ class SimulatedAgent:
     under_way: Report | None = None
     running: dict[Task, dict[str, int]] = field(default_factory=dict)
     begun: list[Task] = field(default_factory=list)
-    returns: list[list[Any]] = field(default_factory=list)
+    returns: list[Returned] = field(default_factory=list)
     finished: dict[tuple[int, int], Finished] = field(default_factory=dict)
 
     def obey(self, command: Command, now: float) -> None:
@@ -102,14 +102,14 @@ class SimulatedAgent:
         late = [number for number, entry in self.entries.items() if now - entry.since > PATIENCE]
         for number in late:
             entry = self.entries[number]
-            self.returns.append([entry.stage, entry.attempt, IndexSet.from_indexes(entry.indexes).to_json()])
+            self.returns.append(Returned(entry.stage, entry.attempt, IndexSet.from_indexes(entry.indexes).to_json()))
         self._drop(late)
 
     def report(self, now: float) -> Report | None:
         """Return the report that is to be sent now, if there is one."""
         if self.under_way is None and self._has_news(now):
             self.number += 1
-            starts = [[stage, attempt, [index], [begun]] for stage, attempt, index, begun in self._told()]
+            starts = [Started(stage, attempt, [index], [begun]) for stage, attempt, index, begun in self._told()]
             self.under_way = Report(
                 self.node,
                 self.session,

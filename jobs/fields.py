@@ -50,15 +50,17 @@ class ExactJSONField(models.JSONField):
 class Recorded:
     """How a column of an attempt is used; `reset` is the SQL of its value when the next attempt of the task begins.
 
-    `shown` columns are read where an attempt is shown. `reused` ones are copied from finished tasks when a job is retried.
+    `reported` columns are those of which the end of an attempt (lifecycle.ends.End) has the value, by the same name. `shown`
+    ones are read where an attempt is shown. `reused` ones are copied from finished tasks when a job is retried.
     """
 
     reset: str
+    reported: bool
     shown: bool
     reused: bool
 
 
-def recorded(field: F, *, reset: str = "NULL", shown: bool = True, reused: bool = True) -> F:
+def recorded(field: F, *, reset: str = "NULL", reported: bool = False, shown: bool = True, reused: bool = True) -> F:
     """Declare a column of an attempt. All SQL that lists such columns is made from this (jobs.store.columns)."""
-    field.recorded = Recorded(reset, shown, reused)  # type: ignore[attr-defined]
+    field.recorded = Recorded(reset, reported, shown, reused)  # type: ignore[attr-defined]
     return field

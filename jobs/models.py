@@ -185,15 +185,15 @@ class AttemptRecord(models.Model):
     scheduled_at = recorded(models.DateTimeField(null=True))
     started_at = recorded(models.DateTimeField(null=True))
     ended_at = recorded(models.DateTimeField(null=True))
-    exit_class = recorded(models.CharField(max_length=20, null=True), reused=False)
-    exit_code = recorded(models.IntegerField(null=True))
-    error = recorded(models.TextField(null=True), reused=False)
-    metrics = recorded(models.JSONField(null=True))
-    accumulators = recorded(models.JSONField(null=True))
-    logs = recorded(models.JSONField(null=True))
+    exit_class = recorded(models.CharField(max_length=20, null=True), reported=True, reused=False)
+    exit_code = recorded(models.IntegerField(null=True), reported=True)
+    error = recorded(models.TextField(null=True), reported=True, reused=False)
+    metrics = recorded(models.JSONField(null=True), reported=True)
+    accumulators = recorded(models.JSONField(null=True), reported=True)
+    logs = recorded(models.JSONField(null=True), reported=True)
     #: The digest of what it was handed of other tasks' results (switchyard.scheduling.inputs); nothing if it needed none.
     #: It names stages of its own job.
-    inputs = recorded(models.BigIntegerField(null=True), shown=False, reused=False)
+    inputs = recorded(models.BigIntegerField(null=True), reported=True, shown=False, reused=False)
 
     class Meta:
         abstract = True
@@ -212,8 +212,8 @@ class Task(AttemptRecord):
     failures = models.SmallIntegerField(default=0)
     losses = models.SmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
-    result = recorded(ExactJSONField(null=True))
-    result_digest = recorded(models.CharField(max_length=64, null=True))
+    result = recorded(ExactJSONField(null=True), reported=True)
+    result_digest = recorded(models.CharField(max_length=64, null=True), reported=True)
 
 
 class Attempt(AttemptRecord):

@@ -1,7 +1,7 @@
 """Metrics and accumulators of running tasks, written a bounded number of bytes at a time."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from database import rows
@@ -17,10 +17,11 @@ def write_updates(reports: Iterable[Report]) -> None:
     told = [
         (
             report.node,
-            update["stage"],
-            update["attempt"],
-            update["index"],
-            *texts(update, "metrics", "accumulators"),
+            update.stage,
+            update.attempt,
+            update.index,
+            json_text(update.metrics),
+            json_text(update.accumulators),
         )
         for report in reports
         for update in report.updates
@@ -51,6 +52,6 @@ def _by_size(told: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]
         yield part
 
 
-def texts(data: Mapping[str, Any], *names: str) -> list[str | None]:
-    """Return what these names hold as JSON texts, None for what is missing."""
-    return [None if data.get(name) is None else exact.with_points(json.dumps(data[name])) for name in names]
+def json_text(value: object) -> str | None:
+    """Return a value as JSON, in which floats have points; None for nothing."""
+    return None if value is None else exact.with_points(json.dumps(value))

@@ -7,13 +7,32 @@ from artifacts.kinds import Kind
 from artifacts.references import refer
 from database import rows
 from jobs.store import exact
-from jobs.store.live import texts
+from jobs.store.columns import REPORTED
+from jobs.store.live import json_text
 from jobs.store.transitions import ATTEMPT_GUARD, ONE, RANGE, move
 from switchyard.scheduling.lifecycle.ends import Judged
 from switchyard.scheduling.lifecycle.records import Current, Part
 from switchyard.scheduling.lifecycle.reports import Finished
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.transitions import NOT_BEGUN, STARTABLE, Move, live_before
+
+#: When a task started and ended, by how many microseconds ago its agent says.
+_TIMES = """started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
+    ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')"""
+#: What travels of an end that was judged, and as which SQL type.
+_ENDING = {
+    "node_id": "bigint",
+    "stage_id": "bigint",
+    "index": "int",
+    "attempt": "int",
+    "after": "smallint",
+    "failures": "int",
+    "losses": "int",
+    "begun": "bigint",
+    "ended": "bigint",
+    "due": "float8",
+    **{column.name: column.type for column in REPORTED},
+}
 
 
 def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
@@ -44,8 +63,7 @@ def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
         f"{ONE} AND {ATTEMPT_GUARD}",
         f"""state = %(after)s, result = {exact.RESULT}, metrics = coalesce(found.metrics::jsonb, t.metrics),
             inputs = nullif(found.inputs, 0),
-            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
-            ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')""",
+            {_TIMES}""",
         live_before(TaskState.FINISHED),
         {**alike, **dict(zip(names, map(rows.array, columns), strict=True)), "after": int(TaskState.FINISHED)},
     )
@@ -54,50 +72,19 @@ def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
 def end(judged: Sequence[Judged]) -> list[Move]:
     """End attempts of which more is to be recorded than a result."""
     _keep_results(judged)
-    names = [
-        "nodes",
-        "stages",
-        "indexes",
-        "attempts",
-        "afters",
-        "failures",
-        "losses",
-        "begun",
-        "ended",
-        "due",
-        "results",
-        "digests",
-        "classes",
-        "codes",
-        "errors",
-        "metrics",
-        "accumulators",
-        "logs",
-        "inputs",
-    ]
     return move(
-        """unnest(%(nodes)s::bigint[], %(stages)s::bigint[], %(indexes)s::int[], %(attempts)s::int[], %(afters)s::smallint[],
-            %(failures)s::int[], %(losses)s::int[], %(begun)s::bigint[], %(ended)s::bigint[], %(due)s::float8[],
-            %(results)s::text[], %(digests)s::text[], %(classes)s::text[], %(codes)s::int[], %(errors)s::text[],
-            %(metrics)s::text[], %(accumulators)s::text[], %(logs)s::text[], %(inputs)s::bigint[])
-            AS told(node_id, stage_id, index, attempt, after, failures, losses, begun, ended, due, result, digest, exit_class,
-                exit_code, error, metrics, accumulators, logs, inputs)""",
+        f"unnest({', '.join(f'%({name})s::{kind}[]' for name, kind in _ENDING.items())}) AS told({', '.join(_ENDING)})",
         f"{ONE} AND {ATTEMPT_GUARD}",
         f"""state = found.after, failures = found.failures, losses = found.losses, not_before = to_timestamp(found.due),
-            started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
-            ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond'),
-            result = {exact.RESULT}, result_digest = found.digest, exit_class = found.exit_class,
-            exit_code = found.exit_code, error = found.error, metrics = found.metrics::jsonb,
-            accumulators = found.accumulators::jsonb, logs = found.logs::jsonb,
-            inputs = nullif(found.inputs, 0)""",
+            {_TIMES}, {", ".join(f"{column.name} = {column.written}" for column in REPORTED)}""",
         live_before(TaskState.FINISHED),
-        dict(zip(names, rows.columns((_values(item) for item in judged), len(names)), strict=True)),
+        dict(zip(_ENDING, rows.columns((_values(item) for item in judged), len(_ENDING)), strict=True)),
     )
 
 
 def _keep_results(judged: Sequence[Judged]) -> None:
     """Refer, for their jobs, to results that are artifacts."""
-    told = [(item.end["stage"], item.end["result_digest"]) for item in judged if item.end.get("result_digest")]
+    told = [(item.end.stage, item.end.result_digest) for item in judged if item.end.result_digest]
     if told:
         pairs = rows.fetch(
             "SELECT DISTINCT s.job_id, told.digest FROM unnest(%s::bigint[], %s::text[]) AS told(stage_id, digest) "
@@ -109,25 +96,18 @@ def _keep_results(judged: Sequence[Judged]) -> None:
 
 def _values(item: Judged) -> tuple[Any, ...]:
     end = item.end
-    begun = end.get("begun")
     return (
         item.node,
-        end["stage"],
-        end["index"],
-        end["attempt"],
+        end.stage,
+        end.index,
+        end.attempt,
         int(item.after),
         item.failures,
         item.losses,
-        None if begun is None else item.sent - begun,
-        item.sent - end["ended"],
+        None if end.begun is None else item.sent - end.begun,
+        item.sent - end.ended,
         item.due,
-        end.get("result"),
-        end.get("result_digest"),
-        end.get("class"),
-        end.get("exit_code"),
-        end.get("error"),
-        *texts(end, "metrics", "accumulators", "logs"),
-        end.get("inputs"),
+        *(json_text(getattr(end, name)) if is_json else getattr(end, name) for name, _, _, is_json in REPORTED),
     )
 
 

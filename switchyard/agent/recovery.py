@@ -40,7 +40,7 @@ def last_session(path: Path, boot: str) -> str:
 
 def paths(recovered: Recovered) -> set[Path]:
     """Return the files with results that have yet to be stored, and the folders of workers with output to ship."""
-    files = {Path(end["file"]) for end in recovered.rest.ends.values() if "file" in end}
+    files = {Path(end.file) for end in recovered.rest.ends.values() if end.file}
     return files | {Path(log.path).parent for log in recovered.logs}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from switchyard.messaging.messages import Finished, Report
+from switchyard.scheduling.lifecycle.ends import End
 from switchyard.scheduling.retry import ExitClass
 
 LOST_END = "what it told at its end could not be recorded"
@@ -14,10 +15,10 @@ def limited(report: Report, stages: Set[int]) -> Report:
     return replace(
         report,
         finished=[group for group in report.finished if group.stage in stages],
-        others=[end for end in report.others if end["stage"] in stages],
+        others=[end for end in report.others if end.stage in stages],
         starts=[start for start in report.starts if start[0] in stages],
         returns=[returned for returned in report.returns if returned[0] in stages],
-        updates=[update for update in report.updates if update["stage"] in stages],
+        updates=[update for update in report.updates if update.stage in stages],
     )
 
 
@@ -39,9 +40,7 @@ def failed(piece: Report) -> Report:
     """Return a piece that tells of an end, as a failure without what was told of it; any other becomes empty."""
     ends = [
         *((group.stage, group.attempt, group.indexes[0], group.begun[0], group.ended[0]) for group in piece.finished),
-        *((end["stage"], end["attempt"], end["index"], end["begun"], end["ended"]) for end in piece.others),
+        *((end.stage, end.attempt, end.index, end.begun, end.ended) for end in piece.others),
     ]
-    names = ("stage", "attempt", "index", "begun", "ended")
-    more = {"outcome": "FAILED", "class": ExitClass.USER_ERROR, "error": LOST_END}
-    others = [dict(zip(names, end, strict=True)) | more for end in ends]
+    others = [End(*end, exit_class=ExitClass.USER_ERROR, error=LOST_END) for end in ends]
     return replace(piece, finished=[], others=others, starts=[], returns=[], updates=[])

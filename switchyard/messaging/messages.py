@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Self
 
+import msgspec
+
+from switchyard.scheduling.lifecycle.ends import End
+from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
+
 #: The header in which an agent says who it is: the id of its node, and the secret of its registration.
 IDENTITY = "Switchyard-Agent"
 COMMAND_TASK = "agent.command"
@@ -81,8 +86,7 @@ class Command:
         return command
 
 
-@dataclass(slots=True)
-class Finished:
+class Finished(msgspec.Struct, array_like=True):
     """Tasks of one stage and attempt that ended FINISHED; columns of equal length. Results and metrics are JSON texts.
 
     `inputs` are digests of what each was handed (scheduling.inputs), 0 for nothing; it is empty if all are 0. `metrics` is
@@ -91,12 +95,12 @@ class Finished:
 
     stage: int
     attempt: int
-    indexes: list[int] = field(default_factory=list)
-    begun: list[int] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
-    results: list[str | None] = field(default_factory=list)
-    inputs: list[int] = field(default_factory=list)
-    metrics: list[str | None] = field(default_factory=list)
+    indexes: list[int] = []
+    begun: list[int] = []
+    ended: list[int] = []
+    results: list[str | None] = []
+    inputs: list[int] = []
+    metrics: list[str | None] = []
 
     def add(self, index: int, begun: int, ended: int, result: str | None, inputs: int, metrics: str | None) -> None:
         if inputs or self.inputs:
@@ -121,9 +125,7 @@ class Report:
     """What an agent tells the scheduler.
 
     `seen` are the numbers of the commands obeyed since the last report, `pause` the epoch of the pause that it has
-    settled. `starts` are [stage, attempt, indexes, begun]; `returns`, never started, are [stage, attempt, ranges].
-    `others` are ends with more to tell than a result and `updates` what running tasks tell meanwhile, one dictionary
-    each (see docs/agent.md).
+    settled. `others` are ends of which there is more to say than a result.
     """
 
     node: int
@@ -133,21 +135,21 @@ class Report:
     pause: int = 0
     sent: int = 0
     finished: list[Finished] = field(default_factory=list)
-    others: list[dict[str, Any]] = field(default_factory=list)
-    starts: list[list[Any]] = field(default_factory=list)
-    returns: list[list[Any]] = field(default_factory=list)
-    updates: list[dict[str, Any]] = field(default_factory=list)
+    others: list[End] = field(default_factory=list)
+    starts: list[Started] = field(default_factory=list)
+    returns: list[Returned] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
 
     def encode(self) -> dict[str, Any]:
         data = {name: getattr(self, name) for name in self.__slots__}
-        data["finished"] = [[getattr(group, name) for name in group.__slots__] for group in self.finished]
+        for name in ("finished", "others", "updates"):
+            data[name] = [msgspec.structs.astuple(part) for part in data[name]]
         return data
 
     @classmethod
     def decode(cls, data: dict[str, Any]) -> Self:
-        report = cls(**data)
-        report.finished = [Finished(*group) for group in data["finished"]]
-        return report
+        """Read a report; raise msgspec.ValidationError if it is none."""
+        return msgspec.convert(data, cls)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from switchyard.agent.core.machine import Machine, Ports
 from switchyard.agent.core.monitor import LONG
 from switchyard.agent.core.records import Status
 from switchyard.agent.core.workers import Worker
-from switchyard.messaging.messages import REPORT_QUEUE, Command, queue_of
+from switchyard.messaging.messages import REPORT_QUEUE, Command, Report, queue_of
 from switchyard.simulation import story
 from switchyard.simulation.broker import Message
 from switchyard.simulation.disks import Journal
@@ -117,7 +117,8 @@ class Session:
 
     def _send(self, report: dict[str, Any], again: bool) -> None:  # noqa: FBT001 - as the port has it
         taken = self._agent.broker.send(self._agent.name, REPORT_QUEUE, report)
-        self._hardware.note(f"{'reports' if taken else 'cannot report'} {story.report(report)}{' again' if again else ''}")
+        said = story.report(Report.decode(report))
+        self._hardware.note(f"{'reports' if taken else 'cannot report'} {said}{' again' if again else ''}")
 
     def _fail(self, fault: str) -> None:
         self._fault, self._fault_until = fault, self._hardware.timeline.now + STANDS

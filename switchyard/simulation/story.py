@@ -1,11 +1,9 @@
 """The story of a run: one line an event. The last lines explain a failure, and the digest of all of them tells runs apart."""
 
 from collections import deque
-from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
 
-from switchyard.messaging.messages import Command
+from switchyard.messaging.messages import Command, Report
 from switchyard.simulation.timeline import Timeline
 
 #: Lines that are kept.
@@ -54,11 +52,11 @@ def command(command: Command) -> str:
     return ", ".join([*parts, f"reports up to {command.acknowledged}"])
 
 
-def report(report: Mapping[str, Any]) -> str:
-    """Return an encoded report in a line."""
-    parts = [f"report {report['number']}"]
-    parts += [f"finished {stage}{indexes} attempt {attempt}" for stage, attempt, indexes, *_ in report["finished"]]
-    parts += [f"{end['outcome']} {end['stage']}[{end['index']}] attempt {end['attempt']}" for end in report["others"]]
-    parts += [f"started {stage}{indexes} attempt {attempt}" for stage, attempt, indexes, _ in report["starts"]]
-    parts += [f"returned {stage}{ranges} attempt {attempt}" for stage, attempt, ranges in report["returns"]]
+def report(report: Report) -> str:
+    """Return a report in a line."""
+    parts = [f"report {report.number}"]
+    parts += [f"finished {each.stage}{each.indexes} attempt {each.attempt}" for each in report.finished]
+    parts += [f"{end.outcome} {end.stage}[{end.index}] attempt {end.attempt}" for end in report.others]
+    parts += [f"started {each.stage}{each.indexes} attempt {each.attempt}" for each in report.starts]
+    parts += [f"returned {each.stage}{each.ranges} attempt {each.attempt}" for each in report.returns]
     return ", ".join(parts)

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from typing import Any
 
+import msgspec
 import redis
 from celery import Celery
 
 from switchyard.messaging import transport
 from switchyard.messaging.messages import COMMAND_TASK, Command, Launch, Report, queue_of
+from switchyard.scheduling.lifecycle.ends import End
 from tests.agent.answers import handler_of
 from tests.agent.process import SECONDS, Agent
 
@@ -163,7 +165,10 @@ class Server:
         return value
 
     def others(self) -> list[dict[str, Any]]:
-        return [end for report in self.reports for end in report.others]
+        """Return the ends with more to tell than a result as they were sent, by the names that workers use."""
+        names = End.__struct_encode_fields__
+        sent = [json.loads(msgspec.json.encode(end)) for report in self.reports for end in report.others]
+        return [dict(zip(names, values, strict=True)) for values in sent]
 
     def ends(self) -> dict[tuple[int, int, int], str | None]:
         """Return the results, or else the classes, of all tasks that have ended."""
@@ -174,8 +179,8 @@ class Server:
                     assert (group.stage, group.attempt, index) not in ends
                     ends[group.stage, group.attempt, index] = result
             for end in report.others:
-                assert (end["stage"], end["attempt"], end["index"]) not in ends
-                ends[end["stage"], end["attempt"], end["index"]] = end["result"] or end["class"] or end["outcome"]
+                assert (end.stage, end.attempt, end.index) not in ends
+                ends[end.stage, end.attempt, end.index] = end.result or end.exit_class or end.outcome
         return ends
 
     def returned(self) -> set[tuple[int, int, int]]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from switchyard.agent.core.outcomes import BLANK
 from switchyard.agent.core.reports import FULL, LONGEST, RESEND, Reports
 from switchyard.messaging.encoding import encode
+from switchyard.scheduling.lifecycle.ends import End
 
 
 def test_only_the_oldest_report_is_sent_again_and_ever_more_rarely() -> None:
@@ -35,7 +35,7 @@ def test_what_tasks_have_added_up_counts_for_the_length_of_a_report() -> None:
     reports = Reports(1, "session", lambda report, again: sent.append(report))
     histogram = {"kind": "histogram", "value": {str(number): 1 for number in range(6_000)}}
     for index in range(100):
-        reports.other(BLANK | {"stage": 1, "index": index, "accumulators": {"h": histogram}})
+        reports.other(End(1, 0, index, accumulators={"h": histogram}))
     reports.flush(0, more=False)
     assert max(len(encode(report)) for report in sent) < FULL + 200_000
     assert len(sent) > 8

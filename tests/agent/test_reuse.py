@@ -158,4 +158,4 @@ def test_children_do_not_tell_for_their_task(agent: Agent, server: Server, tmp_p
     server.launch(1, python="careless_tasks:forks_and_tells", args=[str(tmp_path)])
     updates = server.until(lambda: [update for report in server.reports for update in report.updates])
     (tmp_path / "go").touch()
-    assert updates[0]["metrics"] == {"mine": 1}
+    assert updates[0].metrics == {"mine": 1}

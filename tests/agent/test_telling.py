@@ -85,8 +85,8 @@ def test_a_running_task_is_heard(agent: Agent, server: Server, tmp_path: Path) -
     running(tmp_path)
     server.until(lambda: any(report.updates for report in server.reports))
     (update,) = [update for report in server.reports for update in report.updates]
-    assert update["metrics"] == {"progress": 0.25, "rows": 3}
-    assert update["accumulators"] == {"sum": 5}
+    assert update.metrics == {"progress": 0.25, "rows": 3}
+    assert update.accumulators == {"sum": 5}
     (tmp_path / "go").touch()
     assert server.end(1)["metrics"] == {"progress": 1, "rows": 3}
 

@@ -71,7 +71,7 @@ def test_what_has_begun_is_told_only_while_it_runs() -> None:
     ended, running = begun(simulated)
     simulated.begun += [ended, running]
     simulated.end(ended, 10)
-    assert sent(simulated, 1.0).starts == [[STAGE, 0, [1], [0]]]
+    assert sent(simulated, 1.0).starts == [(STAGE, 0, [1], [0])]
 
 
 def test_what_waits_too_long_is_given_back_and_does_not_begin() -> None:
@@ -81,7 +81,7 @@ def test_what_waits_too_long_is_given_back_and_does_not_begin() -> None:
     simulated.give_back(PATIENCE + 0.1)
     simulated.end(running, 10)
     assert begun(simulated) == []
-    assert sent(simulated, 1.2).returns == [[STAGE, 0, [[1, 4]]]]
+    assert sent(simulated, 1.2).returns == [(STAGE, 0, [[1, 4]])]
 
 
 def test_a_launch_is_confirmed_even_without_news() -> None:

@@ -108,9 +108,9 @@ class ServerModel:
 
     def apply(self, data: dict[str, Any]) -> None:
         """Apply a report if it is the next one. What one number tells never changes."""
-        report = Report.decode({**data, "finished": [list(group) for group in data["finished"]]})
+        report = Report.decode(data)
         ends = [(group.stage, group.attempt, index) for group in report.finished for index in group.indexes]
-        ends += [(end["stage"], end["attempt"], end["index"]) for end in report.others]
+        ends += [(end.stage, end.attempt, end.index) for end in report.others]
         returns = [(stage, attempt, index) for stage, attempt, ranges in report.returns for index in IndexSet.of(ranges)]
         told = [sorted(ends), sorted(returns)]
         assert self.reports.setdefault(report.number, told) == told, "a report was sent again with other contents"
@@ -122,7 +122,7 @@ class ServerModel:
                 sent.confirmed = True
         self._resolve(ends, returns)
         good = [(group.stage, index) for group in report.finished for index in group.indexes]
-        good += [(end["stage"], end["index"]) for end in report.others if end["outcome"] == "FINISHED"]
+        good += [(end.stage, end.index) for end in report.others if end.outcome == "FINISHED"]
         for stage, index in good:
             self.results[stage].add(index)
         self.settled = max(self.settled, report.pause)

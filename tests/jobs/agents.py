@@ -13,6 +13,9 @@ from jobs.leader.loop import Leader
 from nodes import services
 from switchyard.messaging.messages import Command, Finished, Launch, Report, queue_of
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import End, Outcome
+from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
+from switchyard.scheduling.retry import ExitClass
 
 
 class ListAgent:
@@ -74,8 +77,9 @@ class ListAgent:
         ]
 
     def report(self, **content: Any) -> Report:
-        """Make the next report."""
+        """Make the next report; updates are given by name."""
         self.number += 1
+        content["updates"] = [Update(**update) for update in content.get("updates", ())]
         return Report(self.node, self.session, self.number, [self.seen], self.pause, sent=_now(), **content)
 
     def finish(self, tasks: list[tuple[int, int, int]], result: str = "null") -> Report:
@@ -96,20 +100,21 @@ class ListAgent:
         self.forget(tasks)
         return self.report(others=[self.end(task, outcome="FAILED", **{"class": exit_class}, **more) for task in tasks])
 
-    def end(self, task: tuple[int, int, int], **more: Any) -> dict[str, Any]:
+    def end(self, task: tuple[int, int, int], *, outcome: str, **more: Any) -> End:
         """Return one end with more to tell."""
-        stage, attempt, index = task
+        exit_class = more.pop("class", None)
+        more["exit_class"] = exit_class and ExitClass(exit_class)
         now = _now()
-        return {"stage": stage, "attempt": attempt, "index": index, "begun": now - 1000, "ended": now, **more}
+        return End(*task, now - 1000, now, Outcome(outcome), **more)
 
     def start(self, tasks: list[tuple[int, int, int]]) -> Report:
         """Make a report that these tasks run."""
-        return self.report(starts=[[stage, attempt, [index], [_now()]] for stage, attempt, index in tasks])
+        return self.report(starts=[Started(stage, attempt, [index], [_now()]) for stage, attempt, index in tasks])
 
     def give_back(self, tasks: list[tuple[int, int, int]]) -> Report:
         """Make a report that these tasks have not begun and will not."""
         self.forget(tasks)
-        return self.report(returns=[[stage, attempt, [[index, index + 1]]] for stage, attempt, index in tasks])
+        return self.report(returns=[Returned(stage, attempt, [[index, index + 1]]) for stage, attempt, index in tasks])
 
     def forget(self, tasks: list[tuple[int, int, int]]) -> None:
         """Take tasks off the list."""

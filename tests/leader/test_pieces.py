@@ -4,6 +4,8 @@ from typing import Any
 
 from switchyard.leader.pieces import LOST_END, failed, limited, pieces
 from switchyard.messaging.messages import Finished, Report
+from switchyard.scheduling.lifecycle.ends import End, Outcome
+from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
 
 
 def report() -> Report:
@@ -13,10 +15,10 @@ def report() -> Report:
         group.add(0, 10, 20, "1", 5, None)
         group.add(1, 11, 21, "2", 0, '{"m":1}')
         whole.finished.append(group)
-        whole.others.append({"stage": stage, "attempt": 1, "index": 2, "begun": 5, "ended": 9, "outcome": "FAILED"})
-        whole.starts.append([stage, 0, [3], [12]])
-        whole.returns.append([stage, 0, [[4, 6]]])
-        whole.updates.append({"stage": stage, "attempt": 0, "index": 3, "metrics": {}})
+        whole.others.append(End(stage, 1, 2, 5, 9, Outcome.FAILED))
+        whole.starts.append(Started(stage, 0, [3], [12]))
+        whole.returns.append(Returned(stage, 0, [[4, 6]]))
+        whole.updates.append(Update(stage, 0, 3, {}))
     return whole
 
 
@@ -46,7 +48,7 @@ def test_a_report_limited_to_stages_tells_of_no_other() -> None:
 def test_an_end_that_cannot_be_recorded_is_a_failure_that_says_so() -> None:
     ends = [failed(part) for part in pieces(report()) if part.finished or part.others]
     others = [end for each in ends for end in each.others]
-    assert {(end["stage"], end["index"]) for end in others} == {(stage, index) for stage in (1, 2) for index in range(3)}
-    assert {(end["outcome"], end["error"]) for end in others} == {("FAILED", LOST_END)}
+    assert {(end.stage, end.index) for end in others} == {(stage, index) for stage in (1, 2) for index in range(3)}
+    assert {(end.outcome, end.error) for end in others} == {("FAILED", LOST_END)}
     rest = [failed(part) for part in pieces(report()) if not (part.finished or part.others)]
     assert contents(rest) == []

@@ -18,10 +18,13 @@ from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.ends import End, Outcome
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost, Records
+from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
 from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
+from switchyard.scheduling.retry import ExitClass
 from switchyard.scheduling.spec import from_data
 from switchyard.scheduling.spec.types import JobSpec
 from switchyard.simulation.memory.rows import TypeRecord
@@ -33,6 +36,7 @@ KIND = "limited"
 BROKEN = "Traceback:\n" + '  File "a.py", line 1, in f\n' * 100 + "ValueError: " + "broken " * 10
 #: Jobs that are live at once.
 LIVE = 4
+Task = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -235,46 +239,45 @@ class History:
 
     def _tell(self, report: Report, listed: AssignmentRow, index: int) -> None:
         """Let an agent tell what became of a task on its list."""
-        task = {"stage": listed.stage, "attempt": listed.attempt, "index": index}
+        task = (listed.stage, listed.attempt, index)
         character, draw = self.character, self.rng.random()
         if listed.recalled and draw < 0.7:
-            report.others.append(self._end(task, outcome="CANCELED", **{"class": None}))
+            report.others.append(self._end(task, outcome=Outcome.CANCELED))
         elif draw < character.finished:
             self._finish(report, listed, index)
         elif draw < character.finished + character.failed:
             report.others.append(self._failure(task))
         elif draw < character.finished + character.failed + character.started and index not in listed.started:
-            report.starts.append([listed.stage, listed.attempt, [index], [97 * SECOND]])
-            report.updates.append({**task, "metrics": {"loss": 0.5}})
+            report.starts.append(Started(listed.stage, listed.attempt, [index], [97 * SECOND]))
+            report.updates.append(Update(*task, {"loss": 0.5}))
         else:
-            report.returns.append([listed.stage, listed.attempt, [[index, index + 1]]])
+            report.returns.append(Returned(listed.stage, listed.attempt, [[index, index + 1]]))
 
     def _finish(self, report: Report, listed: AssignmentRow, index: int) -> None:
         """Let a task end with its result, or also with more to tell."""
         ended, result = 99 * SECOND, self.rng.choice(self.character.results)
         begun = ended - int(self.character.seconds * SECOND)
         if self.rng.random() < 0.2:
-            task = {"stage": listed.stage, "attempt": listed.attempt, "index": index, "begun": begun, "ended": ended}
-            report.others.append({**task, "outcome": "FINISHED", "class": None, "exit_code": 0, "result": result})
+            task = (listed.stage, listed.attempt, index)
+            report.others.append(End(*task, begun, ended, Outcome.FINISHED, exit_code=0, result=result))
             return
         group = Finished(listed.stage, listed.attempt)
         group.add(index, begun, ended, result, self.rng.choice([0, 5]), None)
         report.finished.append(group)
 
-    def _failure(self, task: dict[str, Any]) -> dict[str, Any]:
+    def _failure(self, task: Task) -> End:
         if self.rng.random() < self.character.unfit:
-            return self._end(task, outcome="FAILED", unfit="no interpreter", error="unfit", **{"class": "user_error"})
+            return self._end(task, unfit="no interpreter", error="unfit", exit_class=ExitClass.USER_ERROR)
         kind = self.rng.choice(self.character.classes)
         return self._end(
             task,
-            outcome="FAILED",
             error=self.rng.choice(["it broke", BROKEN]),
             exit_code=self.rng.choice([None, 1]),
-            **{"class": kind},
+            exit_class=ExitClass(kind),
         )
 
-    def _end(self, task: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return {**task, "begun": self.rng.choice([None, 98 * SECOND]), "ended": 99 * SECOND, **more}
+    def _end(self, task: Task, **more: Any) -> End:
+        return End(*task, begun=self.rng.choice([None, 98 * SECOND]), ended=99 * SECOND, **more)
 
     def _tell_nonsense(self, report: Report) -> None:
         """Tell of tasks that stand elsewhere, of other attempts, and of none that there are."""

@@ -1,13 +1,17 @@
 """Check that a worker's lines are ends of its tasks. Tasks share the worker's process and can write anything."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from switchyard.agent.core.ends import Written, read_end
 from switchyard.agent.core.workers import Worker
 from switchyard.messaging import encoding
+from switchyard.scheduling.lifecycle.ends import Outcome
 
 Task = tuple[int, int, int]
+#: An end: a list has a result and little else; {"skipped": task} is of a task that the worker passed over.
+Ended = list[Any] | dict[str, Any] | Written
 #: Types of what follows stage, attempt and index in an end that is a list (switchyard.agent.worker.pipes.plain_end).
 PLAIN = (int, int, str, int, str)
 #: What an end has that is a list with nothing beside the result.
@@ -16,27 +20,11 @@ SHORT = 6
 SHOWN = 80
 
 
-class Told(msgspec.Struct):
-    """An end that is an object; what is not listed here is not looked at."""
-
-    begun: int
-    ended: int
-    inputs: int
-    outcome: Literal["FINISHED", "FAILED"]
-    result: str | None = None
-    result_digest: str | None = None
-    file: str | None = None
-    error: str | None = None
-    exit_code: int | None = None
-    exceptions: list[str] = []
-    fault: str = ""
-    metrics: dict[str, float] | None = None
-    accumulators: dict[str, Any] | None = None
-    stdout: tuple[int, int] = (0, 0)
-    stderr: tuple[int, int] = (0, 0)
+#: What an end says that is an object, whatever else; workers cancel nothing.
+SAID = {"begun", "ended", "inputs", "outcome"}
 
 
-def take(lines: bytes, worker: Worker) -> tuple[list[Any], bytes, str]:
+def take(lines: bytes, worker: Worker) -> tuple[list[Ended], bytes, str]:
     """Return the ends that whole lines tell, these lines, and the first line that tells none ("": there is no such line).
 
     What comes after such a line is not read: which task it is of cannot be known.
@@ -47,8 +35,12 @@ def take(lines: bytes, worker: Worker) -> tuple[list[Any], bytes, str]:
         ends = encoding.decode(b"[" + b",".join(each) + b"]")
     except (ValueError, RecursionError):
         ends = []
-    if len(ends) == len(each) == len(due) and (_are_plain(ends, due) or all(map(_is_end, ends, due))):
-        return ends, lines, ""
+    if len(ends) == len(each) == len(due):
+        if _are_plain(ends, due):
+            return ends, lines, ""
+        read = [end for each in zip(ends, due, strict=True) if (end := _read(*each)) is not None]
+        if len(read) == len(due):
+            return read, lines, ""
     return _until_wrong(each, due)
 
 
@@ -61,33 +53,35 @@ def _are_plain(ends: list[Any], due: list[Task]) -> bool:
     return is_due and {*map(type, begun), *map(type, ended)} == {int} and set(map(type, results)) == {str}
 
 
-def _until_wrong(lines: list[bytes], due: list[Task]) -> tuple[list[Any], bytes, str]:
-    ends: list[Any] = []
+def _until_wrong(lines: list[bytes], due: list[Task]) -> tuple[list[Ended], bytes, str]:
+    ends: list[Ended] = []
     for line, task in zip(lines, [*due, None], strict=False):
         try:
             end = encoding.decode(line)
         except (ValueError, RecursionError):
             break
-        if task is None or not _is_end(end, task):
+        read = None if task is None else _read(end, task)
+        if read is None:
             break
-        ends.append(end)
+        ends.append(read)
     good = b"".join(line + b"\n" for line in lines[: len(ends)])
     return ends, good, repr(lines[len(ends)][:SHOWN].decode(errors="replace"))
 
 
-def _is_end(end: Any, task: Task) -> bool:
-    """Say whether a value is the end of this task."""
+def _read(end: Any, task: Task) -> Ended | None:
+    """Return the end of this task; None if the value is none."""
     if type(end) is list:
         types = tuple(map(type, end[3:]))
-        return tuple(end[:3]) == task and len(end) >= SHORT and types == PLAIN[: len(types)]
+        return end if tuple(end[:3]) == task and len(end) >= SHORT and types == PLAIN[: len(types)] else None
     if type(end) is not dict:
-        return False
+        return None
     if "skipped" in end:
-        return bool(end["skipped"] == list(task))
-    if (end.get("stage"), end.get("attempt"), end.get("index")) != task:
-        return False
+        return end if end["skipped"] == list(task) else None
+    if not end.keys() >= SAID:
+        return None
     try:
-        msgspec.convert(end, Told)
+        written = read_end(end)
     except msgspec.ValidationError:
-        return False
-    return True
+        return None
+    is_due = (written.stage, written.attempt, written.index) == task
+    return written if is_due and written.begun is not None and written.outcome is not Outcome.CANCELED else None

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from switchyard.agent.core import logs
+from switchyard.agent.core.ends import Written, accounted, output, plain_end, read_end
 from switchyard.agent.core.logs import Log, Name
-from switchyard.agent.core.records import Status, plain_end
+from switchyard.agent.core.records import Status
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.retry import ExitClass
 
@@ -22,7 +25,7 @@ Task = tuple[int, int, int]
 class Told(Protocol):
     """Where to tell it."""
 
-    def take(self, told: dict[str, Any]) -> None:
+    def take(self, told: Written) -> None:
         """Report an end."""
 
     def give_back(self, tasks: list[tuple[int, int, IndexSet]]) -> None:
@@ -33,7 +36,7 @@ class Told(Protocol):
 class Part:
     """What went into one report."""
 
-    ends: dict[Task, dict[str, Any]] = field(default_factory=dict)
+    ends: dict[Task, Written] = field(default_factory=dict)
     returned: list[Task] = field(default_factory=list)
 
     def tell(self, told: Told) -> None:
@@ -103,7 +106,7 @@ class _History:
         self._open: dict[Task, None] = {}
         self._handed: dict[int, list[Task]] = defaultdict(list)
         self._bases: dict[int, int] = defaultdict(int)
-        self._storing: dict[Task, dict[str, Any]] = {}
+        self._storing: dict[Task, Written] = {}
         self._skipped: set[Task] = set()
         self._part = Part()
 
@@ -143,7 +146,7 @@ class _History:
             case {"shipped": [*name]}:
                 self._logs.pop(tuple(name), None)
             case {"stage": _}:
-                self._end(line)
+                self._end(read_end(line))
 
     def close(self, pages: Mapping[int, Status]) -> None:
         """Sort what is left: ended, begun, or not. Where a worker's page is gone, all that it was handed may have begun."""
@@ -161,28 +164,25 @@ class _History:
                 rest.returned.append(task)
         self._recovered.logs = list(self._logs.values())
 
-    def _lost(self, task: Task, page: Status | None) -> dict[str, Any]:
-        stage, attempt, index = task
-        end = {"stage": stage, "attempt": attempt, "index": index, "class": ExitClass.LOST, "error": "its agent ended"}
-        if page and page.claimed == page.again and (page.stage, page.attempt, page.index) == task:
+    def _lost(self, task: Task, page: Status | None) -> Written:
+        end = Written(*task, exit_class=ExitClass.LOST, error="its agent ended")
+        if page and page.claimed == page.again and page.task == task:
             folder = f"{self._folder}/{self._worker_of[task]}"
-            starts = {"stdout": page.stdout, "stderr": page.stderr}
-            end |= {stream: [start, self._size(f"{folder}/{stream}")] for stream, start in starts.items()}
-            self._note_output(task, end)
+            out, err = (self._size(f"{folder}/{stream}") for stream in logs.STREAMS)
+            end = self._note_output(task, replace(end, stdout=(page.stdout, out), stderr=(page.stderr, err)))
         return end
 
-    def _note_output(self, task: Task, end: dict[str, Any]) -> None:
-        """Note what a task wrote, and in its end how much that is, if its worker told."""
-        written = logs.written(end, f"{self._folder}/{self._worker_of.get(task)}")
-        if written:
-            end["logs"] = logs.accounts(written, self._cap)
-            self._logs |= {log.name: log for log in written}
+    def _note_output(self, task: Task, end: Written) -> Written:
+        """Note what a task wrote; return its end with how much that is, if its worker told."""
+        written = output(end, f"{self._folder}/{self._worker_of.get(task)}")
+        self._logs |= {log.name: log for log in written}
+        return accounted(end, written, self._cap) if written else end
 
-    def _end(self, end: dict[str, Any]) -> None:
-        task = (end["stage"], end["attempt"], end["index"])
+    def _end(self, written: Written) -> None:
+        task = (written.stage, written.attempt, written.index)
         self._open.pop(task, None)
-        self._note_output(task, end)
-        if end.get("file"):
+        end = self._note_output(task, written)
+        if end.file:
             self._storing[task] = end
         else:
             self._storing.pop(task, None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 STREAMS = ("stdout", "stderr")
 #: Stage, index, attempt and stream.
@@ -25,17 +24,6 @@ class Log:
     @property
     def name(self) -> Name:
         return self.stage, self.index, self.attempt, self.stream
-
-
-def written(end: dict[str, Any], folder: str) -> list[Log]:
-    """Take the positions of a task's output out of its end; return the output as logs in its worker's folder."""
-    logs = []
-    for stream in STREAMS:
-        start, stop = end.pop(stream, None) or (0, 0)
-        start = start if stop >= start else 0
-        if stop > start:
-            logs.append(Log(end["stage"], end["index"], end["attempt"], stream, f"{folder}/{stream}", start, stop))
-    return logs
 
 
 def accounts(logs: Iterable[Log], cap: int) -> dict[str, dict[str, int]] | None:

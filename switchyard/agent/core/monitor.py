@@ -12,6 +12,7 @@ from switchyard.agent.core.records import Status
 from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
+from switchyard.scheduling.lifecycle.reports import Update
 
 #: Seconds that a task runs before its start is reported without its end, and what waits behind it goes elsewhere.
 LONG = 0.02
@@ -111,5 +112,4 @@ class Watch:
         worker.updated, worker.updated_at = number, now
         claimed, metrics, accumulators = json.loads(text)
         if claimed == status.claimed:
-            task = {"stage": status.stage, "attempt": status.attempt, "index": status.index}
-            self._reports.updated({**task, "metrics": metrics, "accumulators": accumulators})
+            self._reports.updated(Update(*status.task, metrics, accumulators))

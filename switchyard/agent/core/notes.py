@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+from switchyard.agent.core.ends import Written, noted
 from switchyard.agent.core.logs import Log, Name
 from switchyard.scheduling.indexes import IndexSet
 
@@ -24,9 +25,9 @@ class Notes(ABC):
     def write(self, lines: bytes) -> None:
         """Append whole lines that a worker wrote: ends of its tasks."""
 
-    def ended(self, end: dict[str, Any]) -> None:
+    def ended(self, end: Written) -> None:
         """Note an end that no worker has written."""
-        self.note(end)
+        self.note(noted(end))
 
     def launched(self, command: int, entries: Iterable[tuple[int, int, int, IndexSet]]) -> None:
         """Note the entries of a command, each as number of the entry, stage, attempt and indexes."""

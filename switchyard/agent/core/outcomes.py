@@ -2,27 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
-from switchyard.agent.core import checking, logs, stops
+from msgspec.structs import replace
+
+from switchyard.agent.core import checking, stops
+from switchyard.agent.core.checking import Ended
+from switchyard.agent.core.ends import Cause, Written, accounted, output, plain_end
 from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
-from switchyard.agent.core.records import Death, plain_end
+from switchyard.agent.core.records import Death
 from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import Outcome
 from switchyard.scheduling.retry import ExitClass
-
-#: Every field of an end that is more than a result, with what it is if nobody says.
-BLANK: dict[str, Any] = {
-    "stage": 0, "attempt": 0, "index": 0, "begun": None, "ended": 0, "outcome": "FAILED", "result": None,
-    "result_digest": None, "inputs": 0, "class": None, "unfit": None, "exit_code": None, "exceptions": [], "error": None,
-    "metrics": None, "accumulators": None, "logs": None,
-}  # fmt: skip
 
 NO_MEMORY = "the machine ran out of memory"
 #: What a task counts as that the kernel has ended for want of memory, if nobody looks further.
@@ -56,15 +53,15 @@ class Ends:
         self._log = log
         self._moment = moment
         self._fault = fault
-        self._storing: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._storing: dict[tuple[int, int, int], Written] = {}
 
     @property
     def settled(self) -> bool:
         """Say whether every end that was read is in a report."""
         return not self._storing
 
-    def storing(self) -> list[dict[str, Any]]:
-        """Return the ends that wait until their result is at the server, as a worker tells them."""
+    def storing(self) -> list[Written]:
+        """Return the ends that wait until their result is at the server."""
         return list(self._storing.values())
 
     def all_storing(self) -> list[tuple[int, int, IndexSet]]:
@@ -86,7 +83,7 @@ class Ends:
             self._journal.write(lines)
             self._read(worker, ends)
 
-    def _read(self, worker: Worker, ends: list[Any]) -> None:
+    def _read(self, worker: Worker, ends: list[Ended]) -> None:
         worker.finish(len(ends), self._moment.now)
         finished, followers = self._reports.finished, self._list.followers
         results: dict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -96,10 +93,10 @@ class Ends:
                 finished(*end)
                 if end[0] in followers:
                     results[end[0]].append((end[2], end[5]))
-            elif type(end) is dict and "skipped" in end:
+            elif type(end) is dict:
                 self._skip(worker, *end["skipped"])
             else:
-                self._take(worker, end)
+                self._take(worker, end if isinstance(end, Written) else plain_end(*end))
         for stage, values in results.items():
             self._list.ended(stage, values)
         self._measure(ends[-1])
@@ -108,11 +105,17 @@ class Ends:
     def died(self, worker: Worker, death: Death) -> None:
         """Take the end of a worker process, and of the task that it had begun; all that it wrote was read before."""
         page, why = death.page, _garbled(worker) or _classify(death)
-        for stage, attempt, index in self._floor.lose(worker):
-            end = {"stage": stage, "attempt": attempt, "index": index, "begun": page.begun, **why}
-            end["ended"] = self._moment.microseconds
-            if (stage, attempt, index) == page.task:
-                end |= death.written
+        for task in self._floor.lose(worker):
+            end = Written(
+                *task,
+                begun=page.begun,
+                ended=self._moment.microseconds,
+                exit_class=why.exit_class,
+                exit_code=why.exit_code,
+                error=why.error,
+            )
+            if task == page.task:
+                end = replace(end, stdout=death.stdout, stderr=death.stderr)
             self._journal.ended(end)
             self._take(worker, end)
         # What it had read and not begun is on the list again, and may be older than a pause that was confirmed.
@@ -123,20 +126,22 @@ class Ends:
         """Tell of a stage, by one of its tasks, that no task of it can be run on this machine."""
         first, entry.pending = entry.pending.take(1)
         for index in first:
-            end = BLANK | {
-                "stage": entry.stage.id,
-                "attempt": entry.attempt,
-                "index": index,
-                "ended": self._moment.microseconds,
-            }
-            end |= {"class": ExitClass.LOST, "error": f"the node could not run the task: {why}", "unfit": why}
+            end = Written(
+                entry.stage.id,
+                entry.attempt,
+                index,
+                ended=self._moment.microseconds,
+                exit_class=ExitClass.LOST,
+                error=f"the node could not run the task: {why}",
+                unfit=why,
+            )
             self._journal.ended(end)
             self._report(end)
 
-    def take(self, told: dict[str, Any]) -> None:
+    def take(self, told: Written) -> None:
         """Take an end that a predecessor has journaled and not reported."""
         self._journal.ended(told)
-        self._finish(BLANK | told)
+        self._finish(told)
 
     def _skip(self, worker: Worker, stage: int, attempt: int, index: int) -> None:
         """Give back what a worker has read and not run, as what it comes after gave nothing."""
@@ -144,21 +149,18 @@ class Ends:
             worker.clear()
         self.give_back([(stage, attempt, IndexSet.span(index, index + 1)), *self._list.take_dependents(stage, index)])
 
-    def _take(self, worker: Worker, told: dict[str, Any] | list[Any]) -> None:
-        if isinstance(told, list):
-            told = plain_end(*told)
-        end = BLANK | told
-        if end.get("fault"):
-            self._fault(end["fault"])
-        end["logs"] = self._ship(worker, end)
-        if end["class"] in MAYBE_MEMORY and worker.ran_out(killed=end["class"] == ExitClass.KILLED):
+    def _take(self, worker: Worker, told: Written) -> None:
+        if told.fault:
+            self._fault(told.fault)
+        end = self._ship(worker, told)
+        if end.exit_class in MAYBE_MEMORY and worker.ran_out(killed=end.exit_class is ExitClass.KILLED):
             why = Reason.MEMORY if worker.mem else NO_MEMORY
-            end |= {"class": ExitClass.OUT_OF_MEMORY, "error": f"{why}: {end['error']}"}
+            end = replace(end, exit_class=ExitClass.OUT_OF_MEMORY, error=f"{why}: {end.error}")
             self._journal.ended(end)
-        stop, task = worker.stop, (end["stage"], end["attempt"], end["index"])
+        stop, task = worker.stop, (end.stage, end.attempt, end.index)
         if stop and stop.task == task:
             if stop.asked:
-                stops.overrule(stop, end)
+                end = stops.overrule(stop, end)
                 self._journal.ended(end)
             if worker.key[0] == "command" or not stop.asked:
                 worker.stop = None
@@ -166,39 +168,35 @@ class Ends:
                 worker.clear()
         self._finish(end)
 
-    def _finish(self, end: dict[str, Any]) -> None:
-        path = end.pop("file", None)
-        if path and end["result_digest"]:
-            self._store(end, path)
-            return
-        self._report(end)
+    def _finish(self, end: Written) -> None:
+        if end.file and end.result_digest:
+            self._store(end, end.file, end.result_digest)
+        else:
+            self._report(end)
 
-    def _report(self, end: dict[str, Any]) -> None:
-        stage, index = end["stage"], end["index"]
-        self._reports.other({name: end[name] for name in BLANK})
-        if stage in self._list.followers:
-            if end["outcome"] == "FINISHED" and end["result"] is not None:
-                self._list.ended(stage, [(index, end["result"])])
+    def _report(self, end: Written) -> None:
+        self._reports.other(end.reported())
+        if end.stage in self._list.followers:
+            if end.outcome is Outcome.FINISHED and end.result is not None:
+                self._list.ended(end.stage, [(end.index, end.result)])
             else:
-                self.give_back(self._list.take_dependents(stage, index))
-        if end["class"] == ExitClass.UNLOADABLE or end["unfit"]:
-            self._spare(stage, end["attempt"])
+                self.give_back(self._list.take_dependents(end.stage, end.index))
+        if end.exit_class is ExitClass.UNLOADABLE or end.unfit:
+            self._spare(end.stage, end.attempt)
 
-    def _store(self, end: dict[str, Any], path: str) -> None:
+    def _store(self, end: Written, path: str, digest: str) -> None:
         """Keep an end to ourselves until its result, which is large, is at the server."""
-        task = (end["stage"], end["attempt"], end["index"])
-        self._storing[task] = {**end, "file": path}
+        task = (end.stage, end.attempt, end.index)
+        self._storing[task] = end
 
         def stored(done: object) -> None:
             del self._storing[task]
-            if not done:
-                end.update(outcome="FAILED", result_digest=None, error="its result could not be stored at the server")
-                end["class"] = ExitClass.USER_ERROR
-            self._journal.ended(end)
+            told = replace(end, file=None) if done else _not_stored(end)
+            self._journal.ended(told)
             self._output.discard(path)
-            self._report(end)
+            self._report(told)
 
-        self._fetcher.store(end["result_digest"], path, stored)
+        self._fetcher.store(digest, path, stored)
 
     def _spare(self, stage: int, attempt: int) -> None:
         """Give back the other tasks of a stage that cannot be run here: one says it all."""
@@ -212,36 +210,47 @@ class Ends:
                 self._journal.returned(stage, attempt, indexes)
                 self._reports.returned(stage, attempt, indexes)
 
-    def _ship(self, worker: Worker, end: dict[str, Any]) -> dict[str, dict[str, int]] | None:
-        """Ship what a task wrote; return how much that is."""
-        written = logs.written(end, worker.folder)
+    def _ship(self, worker: Worker, end: Written) -> Written:
+        """Ship what a task wrote; return its end with how much that is."""
+        written = output(end, worker.folder)
         for log in written:
             self._output.finish(log)
-        return logs.accounts(written, self._output.cap)
+        return accounted(end, written, self._output.cap)
 
-    def _measure(self, end: Any) -> None:
-        if type(end) is dict and "skipped" in end:
+    def _measure(self, end: Ended) -> None:
+        if isinstance(end, dict):
             return
-        stage, begun, ended = (end[0], end[3], end[4]) if type(end) is list else (end["stage"], end["begun"], end["ended"])
+        stage, begun, ended = (end[0], end[3], end[4]) if isinstance(end, list) else (end.stage, end.begun, end.ended)
         known = self._list.stages.get(stage)
-        if known:
+        if known and begun is not None:
             known.pace = (ended - begun) / 1e6
 
 
-def _garbled(worker: Worker) -> dict[str, Any]:
-    """Return why the task of a worker failed whose process did not write what it should; {} if it did."""
+def _not_stored(end: Written) -> Written:
+    """Return as a failure the end of a task whose result could not be stored."""
+    return replace(
+        end,
+        file=None,
+        outcome=Outcome.FAILED,
+        result_digest=None,
+        error="its result could not be stored at the server",
+        exit_class=ExitClass.USER_ERROR,
+    )
+
+
+def _garbled(worker: Worker) -> Cause | None:
+    """Return why the task of a worker failed whose process did not write what it should; None if it did."""
     if not worker.garbage:
-        return {}
+        return None
     error = f"its process wrote {worker.garbage} to the agent, which is no end of a task; the process was ended"
-    return {"class": ExitClass.USER_ERROR, "error": error}
+    return Cause(ExitClass.USER_ERROR, error)
 
 
-def _classify(death: Death) -> dict[str, Any]:
+def _classify(death: Death) -> Cause:
     """Return what the end of its worker's process says about a task."""
     status = death.status
     if death.out_of_memory:
-        return {"class": ExitClass.OUT_OF_MEMORY, "exit_code": status, "error": NO_MEMORY}
+        return Cause(ExitClass.OUT_OF_MEMORY, NO_MEMORY, status)
     exit_class = ExitClass.KILLED if status < 0 else ExitClass.USER_ERROR
     said = f"was ended by {death.signal}" if status < 0 else f"exited with {status} in the middle of the task"
-    error = f"its process {said}: {death.last_line}" if death.last_line else f"its process {said}"
-    return {"class": exit_class, "exit_code": status, "error": error}
+    return Cause(exit_class, f"its process {said}: {death.last_line}" if death.last_line else f"its process {said}", status)

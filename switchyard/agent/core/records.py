@@ -1,8 +1,6 @@
-"""Records of a worker about its tasks, independent of the transport."""
+"""Records of a worker about its tasks, independent of the transport. Workers import this: it needs nothing but Python."""
 
-import json
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 #: Stands for the JSON text of a result: the task ended without one and the job tolerates that, or the job drains and the
 #: task never began, so that it is no input of other tasks.
@@ -33,7 +31,7 @@ class Status:
 class Death:
     """The end of a worker process: its wait status, negative for a signal, and what its last task left behind.
 
-    `written` are the ends of the last task's streams, by stream: [start, end].
+    `stdout` and `stderr` are the positions of the last task's output.
     """
 
     status: int
@@ -41,19 +39,5 @@ class Death:
     signal: str = ""
     out_of_memory: bool = False
     last_line: str = ""
-    written: dict[str, list[int]] = field(default_factory=dict)
-
-
-def plain_end(
-    stage: int,
-    attempt: int,
-    index: int,
-    begun: int,
-    ended: int,
-    result: str | None,
-    inputs: int = 0,
-    metrics: str | None = None,
-) -> dict[str, Any]:
-    """Return an end as an object that a worker wrote as a list."""
-    end = {"stage": stage, "attempt": attempt, "index": index, "begun": begun, "ended": ended, "result": result}
-    return {**end, "inputs": inputs, "outcome": "FINISHED", **({"metrics": json.loads(metrics)} if metrics else {})}
+    stdout: tuple[int, int] = (0, 0)
+    stderr: tuple[int, int] = (0, 0)

@@ -8,6 +8,8 @@ from typing import Any
 from switchyard.agent.core.moment import Moment
 from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import End, Outcome
+from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
 
 #: Seconds after which the oldest unacknowledged report is sent again; doubled each time, up to the longest.
 RESEND = 1.0
@@ -87,24 +89,24 @@ class Reports:
         if self._size > self._full:
             self._close()
 
-    def other(self, end: dict[str, Any]) -> None:
+    def other(self, end: End) -> None:
         """Note an end that has more to tell."""
         self._next.others.append(end)
-        told = len(str(end["accumulators"])) if end["accumulators"] else 0
-        self._grow(500 + len(end["result"] or "") + len(end["error"] or "") + told)
+        told = len(str(end.accumulators)) if end.accumulators else 0
+        self._grow(500 + len(end.result or "") + len(end.error or "") + told)
 
     def started(self, stage: int, attempt: int, index: int, begun: int) -> None:
         """Note that a task runs."""
-        self._next.starts.append([stage, attempt, [index], [begun]])
+        self._next.starts.append(Started(stage, attempt, [index], [begun]))
         self._grow(TASK)
 
     def returned(self, stage: int, attempt: int, indexes: IndexSet) -> None:
         """Note tasks that were never started and will not be."""
         if indexes:
-            self._next.returns.append([stage, attempt, indexes.to_json()])
+            self._next.returns.append(Returned(stage, attempt, indexes.to_json()))
             self._grow(TASK + 20 * len(indexes.ranges))
 
-    def updated(self, update: dict[str, Any]) -> None:
+    def updated(self, update: Update) -> None:
         """Note what a running task tells of itself."""
         self._next.updates.append(update)
         self._grow(TASK + len(str(update)))
@@ -139,8 +141,8 @@ class Reports:
                 if group.stage == stage:
                     yield from ((index, text) for index, text in zip(group.indexes, group.results, strict=True) if text)
             for end in report.others:
-                if end["stage"] == stage and end["outcome"] == "FINISHED" and end["result"] is not None:
-                    yield end["index"], end["result"]
+                if end.stage == stage and end.outcome is Outcome.FINISHED and end.result is not None:
+                    yield end.index, end.result
 
     def told(self, stage: int, attempt: int) -> IndexSet:
         """Return the tasks that ended or were returned in what is not acknowledged."""
@@ -153,7 +155,7 @@ class Reports:
             for group in report.finished:
                 yield group.stage, group.attempt, IndexSet.from_indexes(group.indexes)
             for end in report.others:
-                yield end["stage"], end["attempt"], IndexSet.span(end["index"], end["index"] + 1)
+                yield end.stage, end.attempt, IndexSet.span(end.index, end.index + 1)
             for stage, attempt, ranges in report.returns:
                 yield stage, attempt, IndexSet.of(ranges)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from switchyard.agent.core.ends import noted
 from switchyard.agent.core.entries import Entries, Entry
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.notes import note_of_log
@@ -19,7 +20,7 @@ def rest(entries: Entries, floor: Floor, reports: Reports, ends: Ends, logs: Ite
     yield {"entries": entries.numbers.to_json()}
     for report in reports.pending():
         yield from _told(report)
-    yield from ends.storing()
+    yield from map(noted, ends.storing())
     for entry in entries.entries:
         yield {"launched": _launched(entry, entry.pending)}
     for worker in floor.workers.values():
@@ -32,7 +33,7 @@ def _told(report: Report) -> Iterator[Any]:
     for group in report.finished:
         for told in group.ends():
             yield [group.stage, group.attempt, *told]
-    yield from report.others
+    yield from map(noted, report.others)
     for returned in report.returns:
         yield {"returned": returned}
     if report.number:

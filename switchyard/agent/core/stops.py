@@ -2,8 +2,12 @@
 
 from enum import StrEnum
 
+from msgspec.structs import replace
+
+from switchyard.agent.core.ends import Written
 from switchyard.agent.core.records import Status
 from switchyard.agent.core.workers import Stop, Worker
+from switchyard.scheduling.lifecycle.ends import Outcome
 from switchyard.scheduling.retry import ExitClass
 
 
@@ -45,10 +49,14 @@ def go_on(worker: Worker, status: Status, now: float) -> None:
         stop.killed = stop.asked = True
 
 
-def overrule(stop: Stop, end: dict[str, object]) -> None:
-    """Tell an end as what it is: brought about by us."""
+def overrule(stop: Stop, end: Written) -> Written:
+    """Return an end as what it is: brought about by us."""
     reason = Reason(stop.reason)
-    end["result"] = end["result_digest"] = None
-    end["error"] = str(reason) if end["outcome"] == "FINISHED" or not end["error"] else f"{reason}: {end['error']}"
-    end["outcome"] = "CANCELED" if reason is Reason.CANCELED else "FAILED"
-    end["class"] = CLASSES.get(reason)
+    return replace(
+        end,
+        result=None,
+        result_digest=None,
+        error=str(reason) if end.outcome is Outcome.FINISHED or not end.error else f"{reason}: {end.error}",
+        outcome=Outcome.CANCELED if reason is Reason.CANCELED else Outcome.FAILED,
+        exit_class=CLASSES.get(reason),
+    )

@@ -141,9 +141,8 @@ class WorkerProcess(Worker):
         page, folder = self.status(), Path(self.folder)
         name = trees.signal_name(-status) if status < 0 else ""
         last_line = output.last_line(folder / "stderr", page.stderr)
-        starts = {"stdout": page.stdout, "stderr": page.stderr}
-        written = {stream: [start, output.size(folder / stream)] for stream, start in starts.items()}
-        return Death(status, page, name, out_of_memory, last_line, written)
+        stdout, stderr = output.size(folder / "stdout"), output.size(folder / "stderr")
+        return Death(status, page, name, out_of_memory, last_line, (page.stdout, stdout), (page.stderr, stderr))
 
     def dismiss(self) -> None:
         if self._items >= 0:

@@ -7,11 +7,11 @@ Older attempts, other nodes and ended tasks are ignored by the records themselve
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from switchyard.scheduling.lifecycle import buffering, gangs, outcomes, settling, start_times
 from switchyard.scheduling.lifecycle.durations import Measures
-from switchyard.scheduling.lifecycle.ends import Ends
+from switchyard.scheduling.lifecycle.ends import End, Ends
 from switchyard.scheduling.lifecycle.records import Part, Records
 from switchyard.scheduling.lifecycle.reports import Losses, Report
 from switchyard.scheduling.lifecycle.states import TaskState
@@ -152,7 +152,7 @@ def stages_in(reports: Iterable[Report]) -> set[int]:
     stages: set[int] = set()
     for report in reports:
         stages.update(group.stage for group in report.finished)
-        stages.update(end["stage"] for end in report.others)
+        stages.update(end.stage for end in report.others)
         stages.update(stage for stage, *_ in report.starts)
         stages.update(stage for stage, *_ in report.returns)
     return stages
@@ -194,9 +194,8 @@ def _lost(work: UnitOfWork, reports: Iterable[Report]) -> list[Losses]:
     return lost
 
 
-def _loss(report: Report, part: Part, index: int) -> dict[str, Any]:
-    task = {"stage": part.stage, "attempt": part.attempt, "index": index, "ended": report.sent}
-    return {**task, "outcome": "FAILED", "class": ExitClass.LOST, "error": GIVEN_BACK}
+def _loss(report: Report, part: Part, index: int) -> End:
+    return End(part.stage, part.attempt, index, ended=report.sent, exit_class=ExitClass.LOST, error=GIVEN_BACK)
 
 
 def _after_return(work: UnitOfWork, stage: int) -> TaskState:

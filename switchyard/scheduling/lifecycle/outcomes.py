@@ -3,11 +3,12 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+
+from msgspec.structs import replace
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import avoidance, events, quarantine
-from switchyard.scheduling.lifecycle.ends import Judged
+from switchyard.scheduling.lifecycle.ends import End, Judged, Outcome
 from switchyard.scheduling.lifecycle.records import Current
 from switchyard.scheduling.lifecycle.reports import Ending
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
@@ -29,7 +30,7 @@ def end_others(work: UnitOfWork, reports: Iterable[Ending], *, blaming: bool) ->
 
     `blaming` says whether losses may be the tasks' fault: not after an outage of the control plane.
     """
-    told = [(report, end) for report in reports for end in report.others if end["stage"] in work.stages]
+    told = [(report, end) for report in reports for end in report.others if end.stage in work.stages]
     if not told:
         return []
     judged = list(_judge(work, told, _current(work, told), _poison(work, told) if blaming else None))
@@ -40,42 +41,38 @@ def end_others(work: UnitOfWork, reports: Iterable[Ending], *, blaming: bool) ->
     return work.records.end(judged) if judged else []
 
 
-def _poison(work: UnitOfWork, told: Sequence[tuple[Ending, Mapping[str, Any]]]) -> Mapping[int, IndexSet]:
-    lost = [
-        (report.node, end["stage"], end["index"], end["index"] + 1) for report, end in told if end["class"] == ExitClass.LOST
-    ]
+def _poison(work: UnitOfWork, told: Sequence[tuple[Ending, End]]) -> Mapping[int, IndexSet]:
+    lost = [(report.node, end.stage, end.index, end.index + 1) for report, end in told if end.exit_class == ExitClass.LOST]
     return quarantine.last_chances(work.records, lost) if lost else {}
 
 
-def _current(work: UnitOfWork, told: Sequence[tuple[Ending, Mapping[str, Any]]]) -> dict[tuple[int, int], Current]:
+def _current(work: UnitOfWork, told: Sequence[tuple[Ending, End]]) -> dict[tuple[int, int], Current]:
     """Return the tasks whose current attempt has really ended now."""
-    ends = [(report.node, end["stage"], end["attempt"], end["index"]) for report, end in told]
+    ends = [(report.node, end.stage, end.attempt, end.index) for report, end in told]
     return work.records.current(ends, live_before(TaskState.FINISHED))
 
 
 def _judge(
     work: UnitOfWork,
-    told: Sequence[tuple[Ending, Mapping[str, Any]]],
+    told: Sequence[tuple[Ending, End]],
     current: dict[tuple[int, int], Current],
     poison: Mapping[int, IndexSet] | None,
 ) -> Iterable[Judged]:
     broken = {id_ for id_, stage in work.stages.items() if stage.broken}
     unloadable: set[int] = set()
     for report, end in told:
-        known = current.pop((end["stage"], end["index"]), None)
+        known = current.pop((end.stage, end.index), None)
         if known:
-            stage = work.stages[end["stage"]]
-            judged = Judged(
-                end, report.node, report.sent, known.state, TaskState[end["outcome"]], known.failures, known.losses
-            )
+            stage = work.stages[end.stage]
+            judged = Judged(end, report.node, report.sent, known.state, TaskState[end.outcome], known.failures, known.losses)
             if judged.after == TaskState.FAILED and stage.id in broken:
                 # It fell with the member that failed first, by which alone the gang is judged.
                 judged.after = TaskState.CANCELED
-            elif judged.after == TaskState.FAILED and end.get("unfit"):
-                _decide_unfit(work, stage, judged, unloadable)
-            elif judged.after == TaskState.FAILED and end["class"] == ExitClass.UNLOADABLE:
+            elif judged.after == TaskState.FAILED and end.unfit:
+                _decide_unfit(work, stage, judged, end.unfit, unloadable)
+            elif judged.after == TaskState.FAILED and end.exit_class == ExitClass.UNLOADABLE:
                 _decide_unloadable(stage, work.job_of(stage.id), judged, unloadable)
-            elif judged.after == TaskState.FAILED and end["class"] == ExitClass.LOST:
+            elif judged.after == TaskState.FAILED and end.exit_class == ExitClass.LOST:
                 _decide_lost(work.job_of(stage.id), judged, poison)
             elif judged.after == TaskState.FAILED:
                 _decide(work, stage, judged)
@@ -84,12 +81,12 @@ def _judge(
             yield judged
 
 
-def _decide_unfit(work: UnitOfWork, stage: StageRow, judged: Judged, told: set[int]) -> None:
+def _decide_unfit(work: UnitOfWork, stage: StageRow, judged: Judged, why: str, told: set[int]) -> None:
     """Place a task elsewhere that its node cannot run; where no other node can, the stage cannot be run at all."""
     job = work.job_of(stage.id)
-    hopeless = not job.stopping and avoidance.avoid(work, stage, judged.node, judged.end["unfit"])
+    hopeless = not job.stopping and avoidance.avoid(work, stage, judged.node, why)
     if hopeless:
-        judged.end = {**judged.end, "class": ExitClass.UNLOADABLE, "error": hopeless}
+        judged.end = replace(judged.end, exit_class=ExitClass.UNLOADABLE, error=hopeless)
         _decide_unloadable(stage, job, judged, told)
     else:
         judged.after = TaskState.CANCELED if job.stopping else TaskState.CREATED
@@ -107,7 +104,7 @@ def _decide_unloadable(stage: StageRow, job: JobRow, judged: Judged, told: set[i
 def _decide_lost(job: JobRow, judged: Judged, poison: Mapping[int, IndexSet] | None) -> None:
     """Count a loss that may be the task's fault, and try it again unless it is quarantined."""
     judged.losses += poison is not None
-    quarantined = judged.end["index"] in (poison or {}).get(judged.end["stage"], IndexSet())
+    quarantined = judged.end.index in (poison or {}).get(judged.end.stage, IndexSet())
     if not quarantined and not job.stopping:
         judged.after = TaskState.CREATED
 
@@ -117,7 +114,7 @@ def _decide(work: UnitOfWork, stage: StageRow, judged: Judged) -> None:
     job = work.job_of(stage.id)
     judged.failures += 1
     failure = _failure(judged.end)
-    task = stage.id << 20 | judged.end["index"]
+    task = stage.id << 20 | judged.end.index
     verdict = decide(retry_from_json(job.retry), failure, failures=judged.failures, task=task, seed=job.number)
     if isinstance(verdict, Retry) and not job.stopping:
         judged.after, judged.due = TaskState.CREATED, work.now + verdict.delay
@@ -125,7 +122,7 @@ def _decide(work: UnitOfWork, stage: StageRow, judged: Judged) -> None:
 
 def _note(work: UnitOfWork, judged: Judged) -> None:
     """Note on stage and job what became of a failed task."""
-    stage, index = work.stages[judged.end["stage"]], judged.end["index"]
+    stage, index = work.stages[judged.end.stage], judged.end.index
     job = work.job_of(stage.id)
     if judged.after == TaskState.CREATED:
         stage.spend(IndexSet.span(index, index + 1))
@@ -134,44 +131,44 @@ def _note(work: UnitOfWork, judged: Judged) -> None:
     if judged.after == TaskState.FAILED:
         job.failures += 1
         job.changed = True
-        if job.failures > job.max_failures or judged.end["class"] == ExitClass.UNLOADABLE:
+        if job.failures > job.max_failures or judged.end.exit_class == ExitClass.UNLOADABLE:
             job.fail(_reason(stage, index, judged.end))
 
 
 def _tally(work: UnitOfWork, judged: Judged) -> None:
     """Count an end, unless its task was canceled, or fell with another member of its gang."""
     if judged.after != TaskState.CANCELED:
-        failure = None if judged.end["outcome"] == TaskState.FINISHED.name else _failure(judged.end)
-        work.ends[judged.node, judged.end["stage"], failure] += 1
+        failure = None if judged.end.outcome is Outcome.FINISHED else _failure(judged.end)
+        work.ends[judged.node, judged.end.stage, failure] += 1
 
 
-def _failure(end: Mapping[str, Any]) -> Failure:
-    return Failure(ExitClass(end["class"]), end.get("exit_code"), tuple(end.get("exceptions") or ()))
+def _failure(end: End) -> Failure:
+    return Failure(end.exit_class or ExitClass.USER_ERROR, end.exit_code, end.exceptions)
 
 
 def _tell(work: UnitOfWork, judged: Iterable[Judged]) -> None:
     """Tell of failures by stage and class."""
     kinds: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
     for item in judged:
-        elsewhere = item.after == TaskState.CREATED and item.end.get("unfit")
-        if item.end["outcome"] == TaskState.FAILED.name and item.after != TaskState.CANCELED and not elsewhere:
-            kinds[_kind(item)][item.end["stage"], item.end["class"] or ""] += 1
+        elsewhere = item.after == TaskState.CREATED and item.end.unfit
+        if item.end.outcome is Outcome.FAILED and item.after != TaskState.CANCELED and not elsewhere:
+            kinds[_kind(item)][item.end.stage, item.end.exit_class or ""] += 1
     for kind, counted in kinds.items():
         work.told += events.of_tasks(kind, {(work.stages[id_], cause): n for (id_, cause), n in counted.items()})
 
 
 def _kind(item: Judged) -> str:
-    lost = item.end["class"] == ExitClass.LOST
+    lost = item.end.exit_class == ExitClass.LOST
     if item.after == TaskState.CREATED:
         return events.LOST if lost else events.RETRIED
     return events.QUARANTINED if lost else events.FAILED
 
 
-def _reason(stage: StageRow, index: int, end: Mapping[str, Any]) -> str:
-    if end["class"] == ExitClass.LOST:
-        last = f"; at last: {_shortened(end['error'])}" if end.get("error") else ""
+def _reason(stage: StageRow, index: int, end: End) -> str:
+    if end.exit_class == ExitClass.LOST:
+        last = f"; at last: {_shortened(end.error)}" if end.error else ""
         return quarantine.reason(stage.name, IndexSet.span(index, index + 1)) + last
-    error = (end.get("error") or end["class"] or "").strip()
+    error = (end.error or end.exit_class or "").strip()
     return f"task {index} of stage {stage.name} failed: {_shortened(error)}"
 
 

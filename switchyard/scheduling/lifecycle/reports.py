@@ -1,8 +1,39 @@
-"""What rules read of an agent's report. switchyard.messaging.messages has the classes; these are their shapes."""
+"""What rules read of an agent's report: its parts, and the shape of the whole (the class is in switchyard.messaging)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from switchyard.scheduling.lifecycle.ends import End
+
+
+class Started(NamedTuple):
+    """Tasks of one stage and attempt that run, and since when."""
+
+    stage: int
+    attempt: int
+    indexes: list[int]
+    begun: list[int]
+
+
+class Returned(NamedTuple):
+    """Tasks of one stage and attempt that never started and will not."""
+
+    stage: int
+    attempt: int
+    ranges: list[list[int]]
+
+
+class Update(msgspec.Struct, frozen=True, array_like=True):
+    """What a running task says of itself."""
+
+    stage: int
+    attempt: int
+    index: int
+    metrics: dict[str, Any] | None = None
+    accumulators: dict[str, Any] | None = None
 
 
 class Finished(Protocol):
@@ -34,7 +65,7 @@ class Ending(Protocol):
     @property
     def sent(self) -> int: ...
     @property
-    def others(self) -> Sequence[Mapping[str, Any]]: ...
+    def others(self) -> Sequence[End]: ...
 
 
 class Report(Ending, Protocol):
@@ -49,11 +80,11 @@ class Report(Ending, Protocol):
     @property
     def finished(self) -> Sequence[Finished]: ...
     @property
-    def starts(self) -> Sequence[Sequence[Any]]: ...
+    def starts(self) -> Sequence[Started]: ...
     @property
-    def returns(self) -> Sequence[Sequence[Any]]: ...
+    def returns(self) -> Sequence[Returned]: ...
     @property
-    def updates(self) -> Sequence[Mapping[str, Any]]: ...
+    def updates(self) -> Sequence[Update]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +93,4 @@ class Losses:
 
     node: int
     sent: int
-    others: list[dict[str, Any]] = field(default_factory=list)
+    others: list[End] = field(default_factory=list)

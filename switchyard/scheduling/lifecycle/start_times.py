@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from switchyard.scheduling.lifecycle import settling
 from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.ends import Outcome
 from switchyard.scheduling.lifecycle.reports import Report
-from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.work import UnitOfWork
 
 
@@ -14,7 +14,7 @@ def note_beginnings(work: UnitOfWork, reports: Iterable[Report]) -> None:
     for report in reports:
         begun = [(group.stage, min(group.begun, default=None)) for group in report.finished]
         begun += [(stage, min(begins, default=None)) for stage, _, _, begins in report.starts]
-        begun += [(end["stage"], end["begun"]) for end in report.others]
+        begun += [(end.stage, end.begun) for end in report.others]
         for stage, first in begun:
             if first is not None and stage in work.stages:
                 settling.mark_started(work, work.stages[stage])
@@ -32,9 +32,9 @@ def add_run_time(work: UnitOfWork, reports: Iterable[Report], measures: Measures
                 stage.run_seconds += seconds
                 measures.of_kind(stage.kind, stage.id).add(len(group.indexes), seconds)
         for end in report.others:
-            stage = work.stages.get(end["stage"])
-            if stage and end["begun"] is not None:
-                seconds = (end["ended"] - end["begun"]) / 1e6
+            stage = work.stages.get(end.stage)
+            if stage and end.begun is not None:
+                seconds = (end.ended - end.begun) / 1e6
                 stage.run_seconds += seconds
-                if end["outcome"] == TaskState.FINISHED.name:
+                if end.outcome is Outcome.FINISHED:
                     measures.of_kind(stage.kind, stage.id).add(1, seconds)

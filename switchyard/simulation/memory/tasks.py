@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.ends import Judged
+from switchyard.scheduling.lifecycle.ends import End, Judged
 from switchyard.scheduling.lifecycle.records import Current, Exposed, Part
 from switchyard.scheduling.lifecycle.reports import Finished, Report
 from switchyard.scheduling.lifecycle.states import TaskState, sources
@@ -18,6 +18,8 @@ from switchyard.simulation.memory.store import Store
 OF_TASK = ("stage", "index", "state", "attempt", "failures", "losses", "not_before")
 #: What the next attempt begins with.
 BLANK: dict[str, Any] = {field.name: field.default for field in fields(TaskRecord) if field.name not in OF_TASK}
+#: What an end has of it.
+REPORTED = tuple(name for name in BLANK if name in End.__struct_fields__)
 
 
 class Tasks:
@@ -50,25 +52,16 @@ class Tasks:
         moved = Moved(self.store)
         for item in judged:
             end = item.end
-            task = self._attempt(item.node, end["stage"], end["attempt"], end["index"], live_before(TaskState.FINISHED))
+            task = self._attempt(item.node, end.stage, end.attempt, end.index, live_before(TaskState.FINISHED))
             if task:
-                begun = end.get("begun")
                 moved.move(
                     task,
                     item.after,
-                    **self._times(task, None if begun is None else item.sent - begun, item.sent - end["ended"]),
+                    **self._times(task, None if end.begun is None else item.sent - end.begun, item.sent - end.ended),
                     failures=item.failures,
                     losses=item.losses,
                     not_before=item.due,
-                    result=end.get("result"),
-                    result_digest=end.get("result_digest"),
-                    exit_class=end.get("class"),
-                    exit_code=end.get("exit_code"),
-                    error=end.get("error"),
-                    metrics=end.get("metrics"),
-                    accumulators=end.get("accumulators"),
-                    logs=end.get("logs"),
-                    inputs=end.get("inputs") or None,
+                    **{name: getattr(end, name) for name in REPORTED} | {"inputs": end.inputs or None},
                 )
         return moved.moves()
 
@@ -96,10 +89,12 @@ class Tasks:
         """Write metrics and accumulators of running tasks."""
         for report in reports:
             for told in report.updates:
-                task = self._attempt(report.node, told["stage"], told["attempt"], told["index"], frozenset(TaskState))
+                task = self._attempt(report.node, told.stage, told.attempt, told.index, frozenset(TaskState))
                 if task and task.ended_at is None:
-                    changes = {name: told[name] for name in ("metrics", "accumulators") if told.get(name) is not None}
-                    self.store.tasks[task.stage, task.index] = replace(task, **changes)
+                    metrics = task.metrics if told.metrics is None else told.metrics
+                    accumulators = task.accumulators if told.accumulators is None else told.accumulators
+                    changed = replace(task, metrics=metrics, accumulators=accumulators)
+                    self.store.tasks[task.stage, task.index] = changed
 
     def current(
         self, ends: Sequence[tuple[int, int, int, int]], states: frozenset[TaskState]
