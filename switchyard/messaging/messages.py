@@ -5,7 +5,7 @@ and come in groups of alike ones, as columns. Times in reports are microseconds 
 report says what that clock shows when it is sent, so that the receiver can turn them into ages.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Self
@@ -147,9 +147,36 @@ class Report:
         return data
 
     @classmethod
-    def decode(cls, data: dict[str, Any]) -> Self:
-        """Read a report; raise msgspec.ValidationError if it is none."""
-        return msgspec.convert(data, cls)
+    def decode(cls, data: dict[str, Any], refuse: Callable[[str], None] | None = None) -> Self:
+        """Read a report; raise msgspec.ValidationError if it is none.
+
+        With `refuse`, that is called with why a part of it cannot be read, and the rest is returned. What the server does
+        not hear of a task that way it finds out by the next heartbeats: the agent no longer has it.
+        """
+        try:
+            return msgspec.convert(data, cls)
+        except msgspec.ValidationError:
+            if refuse is None or not isinstance(data, dict):
+                raise
+        whole = {name: list(_readable(data.get(name), name, kind, refuse)) for name, kind in PARTS.items()}
+        return msgspec.convert(data | whole, cls)
+
+
+#: What a report has several of.
+PARTS: Mapping[str, type] = {"finished": Finished, "others": End, "starts": Started, "returns": Returned, "updates": Update}
+
+
+def _readable(parts: Any, name: str, kind: type, refuse: Callable[[str], None]) -> Iterator[Any]:
+    if parts is not None and not isinstance(parts, list):
+        refuse(f"{name} is no list")
+        return
+    for part in parts or ():
+        try:
+            msgspec.convert(part, kind)
+        except msgspec.ValidationError as error:
+            refuse(f"{name}: {error}")
+        else:
+            yield part
 
 
 @dataclass(slots=True)
