@@ -12,6 +12,7 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.records import Namesakes
 from switchyard.scheduling.lifecycle.states import TaskState
 
+
 def namesakes(old: UUID, new: UUID) -> list[Namesakes]:
     """Return the stages of two jobs that have the same names, in their order."""
     found = rows.fetch(

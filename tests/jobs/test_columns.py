@@ -16,6 +16,7 @@ from jobs.store import tasks as store
 from jobs.store.columns import declared
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.simulation.memory.jobs import COPIED
 from switchyard.simulation.memory.tasks import BLANK
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,11 @@ def test_each_column_of_the_tables_is_declared() -> None:
 
 def test_memory_resets_the_same_columns() -> None:
     assert {"node_id" if name == "node" else name for name in BLANK} == set(FRESH) - {"attempt"}
+
+
+def test_memory_reuses_the_same_columns() -> None:
+    named = {"node_id" if name == "node" else name for name in COPIED}
+    assert named == {name for name, how in declared(Task).items() if how.reused}
 
 
 @pytest.mark.parametrize("anew", [lambda id_: store.archive(id_, IndexSet.span(0, 1)), store.renew], ids=["one", "gang"])

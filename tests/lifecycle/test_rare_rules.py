@@ -10,6 +10,7 @@ from jobs.models import Job, Stage
 from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.lifecycle import abandonment, apply_reports, placing, reuse, stopping, timeouts
 from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.ends import End, Outcome
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.spec import from_data
@@ -125,8 +126,7 @@ def test_a_retry_takes_over_what_had_finished(
     if both.store.jobs[old].ended_at is None:
         (record,) = both.store.nodes.values()
         ends = [
-            {"stage": row.stage, "attempt": row.attempt, "index": index, "begun": None, "ended": 1, "outcome": "CANCELED"}
-            | {"class": None}
+            End(row.stage, row.attempt, index, ended=1, outcome=Outcome.CANCELED)
             for row in both.store.assignments.values()
             for index in row.listed
         ]
