@@ -101,9 +101,8 @@ def _request(stage: int, count: int, *, more: int = 0, first: bool = False) -> R
         pool="default",
         count=count,
         demand=DEMAND + {"cpus": more},
-        priority=0 if first else 100,
-        submitted=stage,
         waiting_since=0.0,
+        turn=(0 if first else 100, stage),
     )
 
 

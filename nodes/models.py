@@ -16,7 +16,9 @@ class Scheduler(models.Model):
     pause_reason = models.CharField(max_length=250, blank=True)
     pause_epoch = models.BigIntegerField(default=0)
     strategy = models.CharField(max_length=40, default="bias")
+    #: The algorithm that serves pools, but for those that have one of their own: {pool: algorithm}.
     allocation = models.CharField(max_length=40, default="fifo")
+    allocation_of = models.JSONField(default=dict, db_default={})
     #: How many processes should take messages (one leads and takes them all, so that this is only remembered).
     message_handlers = models.PositiveSmallIntegerField(default=1)
     #: What the leader logs from (jobs.leader.snapshot); the environment says what holds until this is changed.

@@ -35,6 +35,7 @@ _SWITCHES = (
     "pause_reason",
     "strategy",
     "allocation",
+    "allocation_of",
     "message_handlers",
     "log_level",
     "installation",

@@ -27,12 +27,12 @@ _UNAVAILABLE = (
 
 def ask_switches() -> rows.Answer[Switches]:
     """Ask for the cluster-wide switches, and keep them from changing for the rest of the transaction."""
-    asked = rows.execute("SELECT paused, strategy, allocation FROM nodes_scheduler FOR SHARE")
+    asked = rows.execute("SELECT paused, strategy, allocation, allocation_of::text FROM nodes_scheduler FOR SHARE")
 
     def answer() -> Switches:
         found = asked.fetchall()
         # The row is made again by whoever shows it or surveys (nodes.reading); until then all is as at first.
-        return Switches(*found[0]) if found else _switches_at_first()
+        return _switches(*found[0]) if found else _switches_at_first()
 
     return answer
 
@@ -102,7 +102,11 @@ def ask_views() -> rows.Answer[list[NodeView]]:
 
 def _switches_at_first() -> Switches:
     made = Scheduler()
-    return Switches(made.paused, made.strategy, made.allocation)
+    return Switches(made.paused, made.strategy, made.allocation, made.allocation_of)
+
+
+def _switches(paused: bool, strategy: str, allocation: str, named: str) -> Switches:  # noqa: FBT001 - a column of the row
+    return Switches(paused, strategy, allocation, json.loads(named))
 
 
 def _node_row(id_: int, name: str, pool: str, labels: str, *rest: Any) -> NodeRow:

@@ -1,6 +1,7 @@
 """Commands on the cluster: registration of agents, and changes of nodes and the scheduler by operators."""
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from nodes.trust import TRUSTED
 from switchyard.messaging.messages import kept_figures
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle.events import Told
+from switchyard.scheduling.spec.fields import NAME_PATTERN
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: As many as the column can say.
@@ -174,12 +176,12 @@ def delete(by: Identity, id_: int, reason: str = "") -> Done[None]:
 
 @command("scheduler.change")
 def change_scheduler(
-    by: Identity, /, *, paused: bool | None = None, pause_reason: str | None = None, **policy: str | int
+    by: Identity, /, *, paused: bool | None = None, pause_reason: str | None = None, **policy: str | int | dict[str, str]
 ) -> Done[Scheduler]:
     """Pause the scheduler or let it go on, and choose how it works.
 
     Paused, it starts nothing more anywhere; what runs goes on. `policy` says how tasks are placed (`strategy`), how room is
-    divided among jobs (`allocation`), what is logged, and so on.
+    divided among jobs (`allocation`, and `allocation_of` for pools by name), what is logged, and so on.
     """
     scheduler = Scheduler.objects.select_for_update().get_or_create(id=1)[0]
     if paused:
@@ -192,6 +194,11 @@ def change_scheduler(
     asked = {"paused": paused, "pause_reason": pause_reason}
     changes = {name: value for name, value in asked.items() if value is not None} | policy
     return Done(scheduler, "scheduler" if changes else None, changes)
+
+
+def is_pool_name(text: str) -> bool:
+    """Return whether a pool may have this name."""
+    return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def _changed(id_: int, did: str, reason: str = "", **fields: Any) -> tuple[Node, str]:

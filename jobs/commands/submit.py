@@ -212,7 +212,6 @@ def _refused(spec: JobSpec, stages: list[StageSpec], nodes: list[NodeView]) -> M
             pool=spec.pool,
             count=stage.tasks or 1,
             demand=Resources(stage.resources),
-            submitted=0,
             waiting_since=0,
             constraints=spec.constraints,
             gang_size=(stage.tasks or 1) if stage.gang else 0,

@@ -9,9 +9,14 @@ from django.db.models import Q
 from database import rows
 from jobs.models import Edge, Job, JobType, Stage
 from jobs.reading.backpressure import Held, held_back
+from jobs.store.records import RECORDS
 from nodes.reading import scheduler
+from switchyard.scheduling.allocation.base import ALGORITHMS, Order
 from switchyard.scheduling.explain import Facts, Listed, explain
+from switchyard.scheduling.lifecycle import targets
+from switchyard.scheduling.lifecycle.rows import Switches
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, JobState, TaskState
+from switchyard.scheduling.lifecycle.work import UnitOfWork
 from switchyard.scheduling.refusals import Refusal
 
 #: Jobs of a type that count toward its limit.
@@ -44,13 +49,16 @@ def explain_job(job: UUID, *, now: datetime) -> dict[str, Any] | None:
 def _shared(job: Job) -> dict[str, Any]:
     switches = scheduler()
     kind = job.job_type
+    chosen = Switches(switches["paused"], switches["strategy"], switches["allocation"], switches["allocation_of"])
+    order = ALGORITHMS[chosen.algorithm(job.pool)].order
     return {
         "job_type": str(kind),
         "scheduler_paused": switches["pause_reason"] if switches["paused"] else None,
         "job_type_paused": kind.pause_reason if kind.paused else None,
         "job_type_limit": _limit_reached(job, kind),
         "job_held": job.held_reason or None,
-        "jobs_ahead": _jobs_ahead(job),
+        "jobs_ahead": _jobs_ahead(job, order) if order else 0,
+        "target": _target_reached(job, chosen) if order is None else None,
     }
 
 
@@ -61,13 +69,25 @@ def _limit_reached(job: Job, kind: JobType) -> int | None:
     return kind.max_running if running >= kind.max_running else None
 
 
-def _jobs_ahead(job: Job) -> int:
+def _jobs_ahead(job: Job, order: Order) -> int:
     """Count the live jobs of the pool that come first and have tasks which wait for room that there may be."""
-    before = Q(priority__lt=job.priority) | Q(priority=job.priority, number__lt=job.number)
+    earlier = Q(number__lt=job.number) if order is Order.OLDEST_FIRST else Q(number__gt=job.number)
+    before = Q(priority__lt=job.priority) | Q(priority=job.priority) & earlier
     waiting = Stage.objects.filter(ended_at=None, open_needs=0, **{f"counts__{int(TaskState.CREATED)}__gt": 0})
     waiting = waiting.exclude(refusal__infeasible=True)
     live = Job.objects.filter(before, pool=job.pool, ended_at=None, held_reason="", job_type__paused=False)
     return live.filter(id__in=waiting.values("job_id")).count()
+
+
+def _target_reached(job: Job, switches: Switches) -> str | None:
+    """Return what the algorithm of its pool grants a job now, if it has as much."""
+    work = UnitOfWork(RECORDS, now=0)
+    work.take_rooms(RECORDS.ask_resources()())
+    nodes = RECORDS.ask_nodes()()
+    if job.pool not in targets.limiting_pools(nodes, switches):
+        return None
+    granted = targets.limited(RECORDS, [job.pool], switches, targets.capacities(nodes, work.rooms)).exhausted(job.id)
+    return str(granted) if granted else None
 
 
 def _unfinished_needs(job: UUID) -> dict[int, list[str]]:

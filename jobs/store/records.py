@@ -67,6 +67,7 @@ class SqlRecords:
     ask_resources = staticmethod(rounds.ask_resources)
     ask_waiting = staticmethod(rounds.ask_waiting)
     candidates = staticmethod(rounds.candidates)
+    shares = staticmethod(rounds.shares)
     live_jobs = staticmethod(rounds.live_jobs)
     ask_unready = staticmethod(rounds.ask_unready)
     ask_edges = staticmethod(rounds.ask_edges)

@@ -1,17 +1,22 @@
 """Queries and writes of a placement round: one statement each, whatever the number of stages."""
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from database import rows
-from jobs.store.tables import STAGE_COLUMNS, STAGE_WIDTH, read_constraints, read_stage
+from jobs.store.tables import STAGE_COLUMNS, STAGE_WIDTH, read_constraints, read_demand, read_stage
 from nodes import selectors
 from switchyard.scheduling.lifecycle.records import Answer, Resource
-from switchyard.scheduling.lifecycle.rows import Candidate, NodeRow, Running, StageRow
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE
+from switchyard.scheduling.lifecycle.rows import Candidate, Front, NodeRow, Running, Share, StageRow
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, TaskState
+from switchyard.scheduling.resources import most_of_each
 
 _STARTABLE = [int(state) for state in JOB_STARTABLE]
+#: How many tasks of a stage are on nodes.
+_ON_NODES = " + ".join(f"s.counts[{state + 1}]" for state in sorted(LISTED))
 
 
 def ask_resources() -> Answer[list[Resource]]:
@@ -34,25 +39,53 @@ def ask_waiting() -> Answer[dict[int, dict[int, int]]]:
 
 
 def candidates(
-    jobs: Collection[UUID] | None, limit: int, *, newest_first: bool, without: Collection[UUID]
+    jobs: Collection[UUID] | None,
+    limit: int,
+    *,
+    fronts: Sequence[Front],
+    turns: Mapping[UUID, int],
+    without: Collection[UUID],
 ) -> list[Candidate]:
-    """Return stages with unplaced tasks that need no other any more: by priority, submission, and place in their jobs."""
-    turn = f"j.priority, j.number{' DESC' if newest_first else ''}, s.position"
-    found = rows.fetch(
-        f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
-            extract(epoch FROM coalesce(s.refused_at, now()))::float8, j.stages_total = 1, j.job_type_id, first.most
-        FROM (
-            SELECT s.id, j.id AS job, t.max_running AS most FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
+    """Return stages with unplaced tasks that need no other any more, the first `limit` of each front."""
+    others = [front.pool for front in fronts if front.pool]
+    given = json.dumps({str(job): turn for job, turn in turns.items()})
+    turn = "(%s::jsonb -> j.id::text)::int, " if turns else ""
+    parts, values = [], []
+    for front in fronts:
+        pool = "= %s" if front.pool else "<> ALL(%s)"
+        parts.append(
+            f"""(SELECT s.id, j.id AS job, t.max_running AS most FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id
                 JOIN jobs_jobtype t ON t.id = j.job_type_id
             WHERE s.ended_at IS NULL AND s.open_needs = 0 AND NOT isempty(s.unplaced)
                 AND j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused AND (%s OR j.id = ANY(%s))
-                AND j.id <> ALL(%s)
-            ORDER BY {turn} LIMIT %s
-        ) first JOIN jobs_stage s ON s.id = first.id JOIN jobs_job j ON j.id = first.job
-        ORDER BY {turn}""",
-        [_STARTABLE, jobs is None, list(jobs or ()), list(without), limit],
+                AND j.id <> ALL(%s) AND j.pool {pool}
+            ORDER BY {turn} j.priority, j.number {"DESC" if front.newest_first else ""}, s.position LIMIT %s)"""
+        )
+        values += [_STARTABLE, jobs is None, list(jobs or ()), list(without), front.pool or others]
+        values += [given, limit] if turns else [limit]
+    found = rows.fetch(
+        f"""SELECT {STAGE_COLUMNS}, j.pool, j.priority, j.number, j.spec -> 'constraints',
+            extract(epoch FROM coalesce(s.refused_at, now()))::float8, j.stages_total = 1, j.job_type_id, first.most
+        FROM ({" UNION ALL ".join(parts)}) first JOIN jobs_stage s ON s.id = first.id JOIN jobs_job j ON j.id = first.job
+        ORDER BY j.number, s.position""",
+        values,
     )
     return [_candidate(read_stage(row), *row[STAGE_WIDTH:]) for row in found]
+
+
+def shares(pools: Collection[str]) -> list[Share]:
+    """Return the jobs of pools that have not ended."""
+    found = rows.fetch(
+        f"""SELECT j.id, j.number, j.pool, j.priority, j.job_type_id, t.max_running,
+            j.state = ANY(%s) AND j.held_reason = '' AND NOT t.paused,
+            sum({_ON_NODES})::int, sum({_ON_NODES} + s.counts[{TaskState.CREATED + 1}])::int,
+            max(CASE WHEN s.spec ->> 'gang' = 'true' AND s.open_needs = 0 THEN s.parallelism ELSE 1 END),
+            array_agg(DISTINCT s.demand::text)
+        FROM jobs_job j JOIN jobs_jobtype t ON t.id = j.job_type_id JOIN jobs_stage s ON s.job_id = j.id
+        WHERE j.ended_at IS NULL AND s.ended_at IS NULL AND j.pool = ANY(%s) GROUP BY j.id, t.id ORDER BY j.number""",
+        [_STARTABLE, list(pools)],
+    )
+    return [_share(row) for row in found]
 
 
 def live_jobs(kinds: Collection[int]) -> list[Running]:
@@ -109,6 +142,12 @@ def write_refusals(refusals: Sequence[tuple[int, str | None]]) -> None:
         FROM unnest(%s::bigint[], %s::text[]) AS c(id, refusal) WHERE s.id = c.id""",
         rows.columns(refusals, 2),
     )
+
+
+def _share(row: Sequence[Any]) -> Share:
+    values = list(row)
+    values[-1] = most_of_each(map(read_demand, values[-1]))
+    return Share(*values)
 
 
 def _candidate(

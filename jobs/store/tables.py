@@ -26,7 +26,7 @@ def read_stage(row: Sequence[Any]) -> StageRow:
     """Make a StageRow of STAGE_COLUMNS."""
     values = list(row[:STAGE_WIDTH])
     values[5:10] = map(IndexSet.from_multirange, values[5:10])
-    values[12] = _read_demand(values[12])
+    values[12] = read_demand(values[12])
     return StageRow(*values)
 
 
@@ -40,7 +40,7 @@ def read_job(row: Sequence[Any]) -> JobRow:
 def read_assignment(row: Sequence[Any]) -> AssignmentRow:
     """Make an AssignmentRow of ASSIGNMENT_COLUMNS."""
     values = list(row)
-    values[6] = _read_demand(values[6])
+    values[6] = read_demand(values[6])
     values[7] = json.loads(values[7]) if values[7] != "[]" else []
     values[8:11] = map(IndexSet.from_multirange, values[8:11])
     return AssignmentRow(*values)
@@ -53,7 +53,7 @@ def read_constraints(stored: str | list[dict[str, Any]] | None) -> tuple[Constra
 
 
 @lru_cache(maxsize=1024)
-def _read_demand(text: str) -> dict[str, int]:
+def read_demand(text: str) -> dict[str, int]:
     """Read a demand. All rows that say the same share it, so nobody may change it."""
     demand: dict[str, int] = json.loads(text)
     return demand

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from switchyard.scheduling.refusals import Refusal, sentences
+from switchyard.scheduling.refusals import Refusal, Why, sentences
 
 SHOWN_STAGES = SHOWN_NODES = 5
 #: Within so long an agent begins what it may, and a round passes.
@@ -48,6 +48,7 @@ class Facts:
     gang_ending: int = 0  #: members that still run of a gang of which one did not go on
     retry_at: datetime | None = None  #: when the first of the tasks that wait for another attempt is due
     jobs_ahead: int = 0  #: waiting jobs of the pool that are served first
+    target: str | None = None  #: what the algorithm of its pool grants its job, if it has as much
     listed: tuple[Listed, ...] = ()
     refusal: Refusal | None = None
 
@@ -59,6 +60,7 @@ def explain(facts: Facts, *, now: datetime) -> list[str]:
         *_waits(facts, now),
         *_lists(facts, now),
         *(sentences(facts.refusal) if facts.refusal else ()),
+        *_target(facts),
         *_queue(facts),
     ] or [NOTHING]
 
@@ -107,6 +109,11 @@ def _lists(facts: Facts, now: datetime) -> Iterator[str]:
             yield f"{stand}, behind what runs there."
     if len(facts.listed) > SHOWN_NODES:
         yield f"So do others on {len(facts.listed) - SHOWN_NODES:,} more {_plural('node', len(facts.listed) - SHOWN_NODES)}."
+
+
+def _target(facts: Facts) -> Iterator[str]:
+    if facts.target and not (facts.refusal and any(reason.why is Why.TARGET for reason in facts.refusal.reasons)):
+        yield f"The algorithm {facts.target}."
 
 
 def _queue(facts: Facts) -> Iterator[str]:

@@ -6,17 +6,17 @@ Sets, not tasks: each request is one vectorised step, whatever its count. Nothin
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
-from switchyard.scheduling.allocation.base import ALGORITHMS
-from switchyard.scheduling.allocation.request import Request
 from switchyard.scheduling.allocation.reserving import Reservation, choose, closed_to_others, still_valid
 from switchyard.scheduling.cluster import BoolArray, Cluster
 from switchyard.scheduling.placement import refusing
 from switchyard.scheduling.placement.ask import Ask, Start
 from switchyard.scheduling.placement.base import STRATEGIES
 from switchyard.scheduling.placement.eligibility import Eligibility, Eligible
+from switchyard.scheduling.placement.request import Request
 from switchyard.scheduling.refusals import Reason, Refusal, Why
 from switchyard.scheduling.resources import Resources
 
@@ -25,9 +25,8 @@ __all__ = ["Placement", "Plan", "Policy", "Request", "Reservation", "infeasible"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Names of an algorithm and a strategy, and after how many seconds of refusal a request reserves room."""
+    """The name of a strategy, and after how many seconds of refusal a request reserves room."""
 
-    allocation: str = "fifo"
     placement: str = "bias"
     reserve_after: float = 10.0
 
@@ -44,7 +43,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one round decided. `refusals` holds, by id, every stage of which some tasks found no place."""
+    """What one round decided. `refusals` holds, by id, every stage of which tasks that were granted found no place."""
 
     placements: tuple[Placement, ...]
     refusals: Mapping[int, Refusal]
@@ -59,17 +58,18 @@ def plan(
     now: float,
     seed: int,
     reserved: Sequence[Reservation] = (),
+    granted: Mapping[int, int] = MappingProxyType({}),
 ) -> Plan:
     """Place as many tasks as there is room for, pool by pool, and use up the room in `cluster`.
 
-    `reserved` are the reservations of the round before. The result depends on nothing but the arguments, and
-    not on the order of the requests.
+    `reserved` are the reservations of the round before. Of a job in `granted`, at most so many tasks are placed. The result
+    depends on nothing but the arguments, and not on the order of the requests.
     """
     eligibility = Eligibility(cluster)
     before = {reservation.pool: reservation for reservation in reserved}
     turns = []
     for pool, wanting in sorted(_by_pool(requests).items()):
-        turns.append(_Turn(cluster, eligibility, policy, now=now, seed=seed))
+        turns.append(_Turn(cluster, eligibility, policy, granted, now=now, seed=seed))
         turns[-1].serve_all(wanting, before.get(pool))
     return Plan(
         placements=tuple(placement for turn in turns for placement in turn.placements),
@@ -107,13 +107,23 @@ class _Turn:
     `_closed` marks the nodes reserved, `_claimed` those for which a request already served still waits.
     """
 
-    def __init__(self, cluster: Cluster, eligibility: Eligibility, policy: Policy, *, now: float, seed: int) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        eligibility: Eligibility,
+        policy: Policy,
+        granted: Mapping[int, int],
+        *,
+        now: float,
+        seed: int,
+    ) -> None:
         self.placements: list[Placement] = []
         self.refusals: dict[int, Refusal] = {}
         self.reservation: Reservation | None = None
         self._cluster = cluster
         self._eligibility = eligibility
         self._policy = policy
+        self._granted = dict(granted)
         self._now = now
         self._strategy = STRATEGIES[policy.placement](Start(cluster, seed))
         self._nowhere: BoolArray = np.zeros(len(cluster), dtype=np.bool_)
@@ -122,10 +132,20 @@ class _Turn:
 
     def serve_all(self, requests: Sequence[Request], reserved: Reservation | None) -> None:
         holder = next((request for request in requests if reserved and request.stage == reserved.stage), None)
-        if reserved and holder and still_valid(self._cluster, reserved, holder, self._eligibility.of(holder).now):
+        if (
+            reserved
+            and holder
+            and self._count(holder)
+            and still_valid(self._cluster, reserved, holder, self._eligibility.of(holder).now)
+        ):
             self._reserve(reserved)
-        for allowance in ALGORITHMS[self._policy.allocation](requests):
-            self._serve(allowance.request, allowance.count)
+        for request in sorted(requests, key=_turn):
+            self._serve(request, self._count(request))
+
+    def _count(self, request: Request) -> int:
+        """Return how many of the tasks may be placed, of a gang only whole ones."""
+        count = min(request.count, self._granted.get(request.job, request.count))
+        return count - count % request.together
 
     def _reserve(self, reservation: Reservation | None) -> None:
         self.reservation = reservation
@@ -133,6 +153,9 @@ class _Turn:
         self._refused.clear()
 
     def _serve(self, request: Request, count: int) -> None:
+        if not count:
+            self._refuse_infeasible(request)
+            return
         holds = self.reservation is not None and self.reservation.stage == request.stage
         alike = (request.demand, request.gang_size, request.constraints, request.excluded)
         if alike in self._refused and not holds:
@@ -142,6 +165,8 @@ class _Turn:
         eligible = self._eligibility.of(request)
         closed = self._nowhere if holds else self._closed
         placed = self._place(request, count, eligible.now & ~closed)
+        if request.job in self._granted:
+            self._granted[request.job] -= placed
         if placed and holds:
             self._reserve(None)
         if placed < count:
@@ -159,6 +184,12 @@ class _Turn:
                 node = self._cluster.nodes[position].id
                 self.placements.append(Placement(request.stage, node, part, devices))
         return total
+
+    def _refuse_infeasible(self, request: Request) -> None:
+        """Say of a request that is granted nothing whether it could ever be met."""
+        able = self._eligibility.of(request)
+        if refusal := refusing.infeasible(self._cluster, able, request.demand, gang_size=request.gang_size):
+            self.refusals[request.stage] = refusal
 
     def _long_refused(self, request: Request) -> bool:
         return self._now - request.waiting_since >= self._policy.reserve_after
@@ -183,3 +214,7 @@ class _Turn:
         if self.reservation and self.reservation.stage == request.stage:
             kept = Reason(Why.RESERVING, len(self.reservation.nodes))
             self.refusals[request.stage] = replace(refusal, reasons=(*refusal.reasons, kept))
+
+
+def _turn(request: Request) -> tuple[tuple[float, ...], int]:
+    return request.turn, request.stage

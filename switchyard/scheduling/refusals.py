@@ -25,6 +25,21 @@ class Why(StrEnum):
     SHORT = "short"  #: not enough free now; detail: the resource
     GANG = "gang"  #: has room, but not for all members at once; detail: how many of how many
     RESERVING = "reserving"  #: being kept free for this very stage
+    TARGET = "target"  #: its job has as many tasks as it is granted; detail: the algorithm, how many, and how many it has
+
+
+_SENTENCES = {
+    Why.POOL_EMPTY: "The pool {detail} has no nodes.",
+    Why.LABELS: "{nodes} {have} labels that do not meet {detail}.",
+    Why.EXCLUDED: "{nodes} cannot run these tasks{because}.",
+    Why.UNAVAILABLE: "{nodes} {are} {detail}.",
+    Why.TOO_SMALL: "{nodes} {are} too small: not enough {detail} even when empty.",
+    Why.RESERVED: "{nodes} {are} reserved for another job.",
+    Why.SHORT: "{nodes} {have} not enough free {detail}.",
+    Why.GANG: "All members must start at once: there is room for {detail} on {nodes}.",
+    Why.RESERVING: "{nodes} {are} being kept free for it.",
+    Why.TARGET: "The algorithm {detail}.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +95,14 @@ def sentences(refusal: Refusal) -> list[str]:
 
 
 def _sentence(reason: Reason) -> str:
-    nodes = "1 node" if reason.nodes == 1 else f"{reason.nodes:,} nodes"
-    verb = "is" if reason.nodes == 1 else "are"
-    have = "has" if reason.nodes == 1 else "have"
-    match reason.why:
-        case Why.POOL_EMPTY:
-            return f"The pool {reason.detail} has no nodes."
-        case Why.LABELS:
-            return f"{nodes} {have} labels that do not meet {reason.detail}."
-        case Why.EXCLUDED:
-            return f"{nodes} cannot run these tasks{': ' if reason.detail else ''}{reason.detail}."
-        case Why.UNAVAILABLE:
-            return f"{nodes} {verb} {reason.detail}."
-        case Why.TOO_SMALL:
-            return f"{nodes} {verb} too small: not enough {reason.detail} even when empty."
-        case Why.RESERVED:
-            return f"{nodes} {verb} reserved for another job."
-        case Why.SHORT:
-            return f"{nodes} {have} not enough free {reason.detail}."
-        case Why.GANG:
-            return f"All members must start at once: there is room for {reason.detail} on {nodes}."
-        case Why.RESERVING:
-            return f"{nodes} {verb} being kept free for it."
+    one = reason.nodes == 1
+    return _SENTENCES[reason.why].format(
+        nodes="1 node" if one else f"{reason.nodes:,} nodes",
+        are="is" if one else "are",
+        have="has" if one else "have",
+        detail=reason.detail,
+        because=f": {reason.detail}" if reason.detail else "",
+    )
 
 
 def _nearest(nearest: NearMiss | None) -> list[str]:

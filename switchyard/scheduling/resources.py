@@ -89,6 +89,14 @@ def devices_in(amounts: Mapping[str, int]) -> list[str]:
     return sorted(filter(is_device, amounts), key=device_number)
 
 
+def most_of_each(demands: Iterable[Mapping[str, int]]) -> Resources:
+    """Return of each resource the most that any of these asks for."""
+    found: dict[str, int] = {}
+    for demand in demands:
+        found |= {name: max(amount, found.get(name, 0)) for name, amount in demand.items()}
+    return Resources(found)
+
+
 def describe(amounts: Mapping[str, int]) -> str:
     """Format for people: `2.5 cpus, 4 GiB memory`; a node's devices are counted together."""
     devices = devices_in(amounts)

@@ -22,7 +22,8 @@ def node(id: int, cpus: int = 4, *, free: dict[str, int] | None = None, **rest: 
 def request(stage: int, count: int = 1, **rest: Any) -> Request:
     """Build a request for tasks of one cpu, submitted in the order of the stage's number."""
     values: dict[str, Any] = {"stage": stage, "job": stage, "pool": "default", "count": count, "demand": CPU}
-    return Request(**values | {"submitted": stage, "waiting_since": 0.0} | rest)
+    turn = rest.pop("priority", 100), rest.pop("submitted", stage), rest.get("job", stage)
+    return Request(**values | {"turn": turn, "waiting_since": 0.0} | rest)
 
 
 def left_over(nodes: list[NodeView], demands: dict[int, Resources], placements: Any) -> dict[int, Resources]:

@@ -5,52 +5,92 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchyard.scheduling.allocation.base import ALGORITHMS
+from switchyard.scheduling.allocation.base import ALGORITHMS, Order
 from switchyard.scheduling.allocation.fifo import fifo
 from switchyard.scheduling.allocation.lifo import lifo
-from switchyard.scheduling.allocation.request import Request
+from switchyard.scheduling.allocation.request import JobRequest, Target
 from switchyard.scheduling.allocation.reserving import Reservation, choose, still_valid
 from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.placement.request import Request
 from switchyard.scheduling.resources import Resources
 from tests.scheduling.clusters import CPU, node, nodes, request, requests
 
+CAPACITY = Resources(cpus=16_000)
 every_algorithm = pytest.mark.parametrize("name", sorted(ALGORITHMS))
 
 
-@every_algorithm
-@given(requests())
-def test_algorithm_serves_each_request_once_and_with_no_more_than_it_asks(name: str, wanted: list[Request]) -> None:
-    served = ALGORITHMS[name](wanted)
-    stages = [allowance.request.stage for allowance in served]
-    assert len(stages) == len(set(stages))
-    assert all(0 <= allowance.count <= allowance.request.count for allowance in served)
+@st.composite
+def jobs(draw: st.DrawFn) -> list[JobRequest]:
+    """Make jobs of which some run."""
+    numbers = draw(st.lists(st.integers(1, 20), max_size=8, unique=True))
+    return [draw(_job(number)) for number in numbers]
+
+
+@st.composite
+def _job(draw: st.DrawFn, number: int) -> JobRequest:
+    least = draw(st.integers(1, 4))
+    return JobRequest(
+        job=number,
+        submitted=draw(st.integers(0, 3)),
+        priority=draw(st.sampled_from([50, 100])),
+        running=draw(st.integers(0, 8)),
+        at_least=least,
+        at_most=least + draw(st.integers(0, 8)),
+        demand=Resources(cpus=draw(st.sampled_from([500, 1000]))),
+    )
 
 
 @every_algorithm
-@given(requests(), st.randoms(use_true_random=False))
+@given(jobs())
+def test_algorithm_serves_each_job_once_and_with_no_more_than_it_asks(name: str, wanted: list[JobRequest]) -> None:
+    served = ALGORITHMS[name].allocate(wanted, CAPACITY)
+    numbers = [target.job for target in served]
+    assert len(numbers) == len(set(numbers))
+    asked = {request.job: request for request in wanted}
+    assert all(0 <= target.count <= asked[target.job].at_most for target in served)
+    assert all(target.count >= asked[target.job].at_least for target in served if target.count)
+
+
+@every_algorithm
+@given(jobs())
+def test_algorithm_with_an_order_grants_all_in_this_order(name: str, wanted: list[JobRequest]) -> None:
+    order = ALGORITHMS[name].order
+    sign = -1 if order is Order.NEWEST_FIRST else 1
+    if order:
+        turns = sorted(wanted, key=lambda request: (request.priority, sign * request.submitted, request.job))
+        assert ALGORITHMS[name].allocate(wanted, CAPACITY) == [Target(request.job, request.at_most) for request in turns]
+
+
+@every_algorithm
+@given(jobs(), st.randoms(use_true_random=False))
 def test_algorithm_does_not_depend_on_the_order_in_which_requests_come(
-    name: str, wanted: list[Request], random: st.DataObject
+    name: str, wanted: list[JobRequest], random: st.DataObject
 ) -> None:
     shuffled = list(wanted)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert ALGORITHMS[name](shuffled) == ALGORITHMS[name](wanted)
+    algorithm = ALGORITHMS[name].allocate
+    assert algorithm(shuffled, CAPACITY) == algorithm(wanted, CAPACITY)
 
 
 def test_fifo_serves_by_priority_then_submission_then_ids_and_allows_all() -> None:
     wanted = [
-        request(1, 5, submitted=2),
-        request(2, 5, submitted=1, job=9),
-        request(3, 5, submitted=1, job=8),
-        request(4, 5, submitted=3, priority=1),
+        JobRequest(job=1, submitted=2, at_most=5),
+        JobRequest(job=3, submitted=1, at_most=5),
+        JobRequest(job=2, submitted=1, at_most=5),
+        JobRequest(job=4, submitted=3, at_most=5, priority=1),
     ]
-    served = fifo(wanted)
-    assert [allowance.request.stage for allowance in served] == [4, 3, 2, 1]
-    assert [allowance.count for allowance in served] == [5, 5, 5, 5]
+    served = fifo(wanted, CAPACITY)
+    assert [target.job for target in served] == [4, 2, 3, 1]
+    assert [target.count for target in served] == [5, 5, 5, 5]
 
 
 def test_lifo_serves_by_priority_then_the_latest_submission() -> None:
-    wanted = [request(1, 5, submitted=2), request(2, 5, submitted=1), request(4, 5, submitted=0, priority=1)]
-    assert [allowance.request.stage for allowance in lifo(wanted)] == [4, 1, 2]
+    wanted = [
+        JobRequest(job=1, submitted=2, at_most=5),
+        JobRequest(job=2, submitted=1, at_most=5),
+        JobRequest(job=4, submitted=0, at_most=5, priority=1),
+    ]
+    assert [target.job for target in lifo(wanted, CAPACITY)] == [4, 1, 2]
 
 
 def test_node_with_the_largest_share_already_free_is_reserved() -> None:

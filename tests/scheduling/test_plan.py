@@ -309,7 +309,7 @@ def _one_by_one(views: list[NodeView], wanted: list[Request]) -> list[tuple[int,
     free = {view.id: view.free for view in views}
     order = sorted(views, key=lambda view: -max(0, view.free["cpus"] // view.slot_cpus))
     placed: list[tuple[int, int, Resources]] = []
-    for asked in sorted(wanted, key=lambda asked: (asked.priority, asked.submitted, asked.stage)):
+    for asked in sorted(wanted, key=lambda asked: (asked.turn, asked.stage)):
         tasks, after = _one_stage(order, asked, free)
         size = asked.gang_size or 1
         if len(tasks) % size:

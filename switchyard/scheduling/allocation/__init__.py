@@ -1,1 +1,1 @@
-"""Allocation: who is served first, and how many tasks each may run. `base` lists the algorithms."""
+"""Allocation: in which order the jobs of a pool are served, and how many tasks each may have. `base` lists the algorithms."""

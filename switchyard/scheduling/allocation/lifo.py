@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from switchyard.scheduling.allocation.request import Allowance, Request
+from switchyard.scheduling.allocation.request import JobRequest, Target
+from switchyard.scheduling.resources import Resources
 
 
-def lifo(requests: Sequence[Request]) -> list[Allowance]:
-    """Allow all, in order; ids settle ties, so the order in which the requests come in does not matter."""
-    return [Allowance(request, request.count) for request in sorted(requests, key=_turn)]
+def lifo(requests: Sequence[JobRequest], capacity: Resources) -> list[Target]:
+    """Grant all, in order; numbers settle ties, so the order in which the requests come in does not matter."""
+    return [Target(request.job, request.at_most) for request in sorted(requests, key=_turn)]
 
 
-def _turn(request: Request) -> tuple[int, float, int, int]:
-    return request.priority, -request.submitted, request.job, request.stage
+def _turn(request: JobRequest) -> tuple[int, float, int]:
+    return request.priority, -request.submitted, request.job

@@ -1,42 +1,31 @@
-"""What asks for room: a request per stage, and how much of it an algorithm allows."""
+"""A job's request for tasks, and the target that an algorithm grants it."""
 
 from dataclasses import dataclass
 
-from switchyard.scheduling.resources import Resources
-from switchyard.scheduling.spec.types import Constraint
+from switchyard.scheduling.resources import NOTHING, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A stage that wants `count` alike ready tasks placed.
+class JobRequest:
+    """A job of a pool.
 
-    A lower `priority` goes first, then a lower `submitted` (any number that grows). `waiting_since` is since
-    when, in the seconds of `now`, none of its ready tasks has found a place. With a `gang_size`, that many
-    are placed together or none, and `count` is a multiple of it. `excluded` are ids of nodes that these tasks
-    shun.
+    A lower `priority` goes first; `submitted` is any number that grows. `running` tasks are on nodes now, whether they have
+    begun or wait there. The job can use no task or `at_least` up to `at_most`. One task takes `demand`; where tasks of a job
+    differ, the most that any takes of each resource.
     """
 
-    stage: int
     job: int
-    pool: str
-    count: int
-    demand: Resources
-    waiting_since: float
     submitted: float
     priority: int = 100
-    gang_size: int = 0
-    constraints: tuple[Constraint, ...] = ()
-    excluded: frozenset[int] = frozenset()
-
-    @property
-    def together(self) -> int:
-        """The number of tasks below which nothing can be placed."""
-        return self.gang_size or 1
+    running: int = 0
+    at_least: int = 1
+    at_most: int = 1
+    demand: Resources = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """A request and how many of its tasks may be placed in this round."""
+class Target:
+    """How many tasks a job may have on nodes, those included that it has."""
 
-    request: Request
+    job: int
     count: int

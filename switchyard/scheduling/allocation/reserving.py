@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from switchyard.scheduling.allocation.request import Request
 from switchyard.scheduling.cluster import BoolArray, Cluster, IntArray
+from switchyard.scheduling.placement.request import Request
 
 
 @dataclass(frozen=True, slots=True)

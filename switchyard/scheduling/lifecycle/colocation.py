@@ -13,6 +13,7 @@ from switchyard.scheduling import backlog
 from switchyard.scheduling.backlog import Queue
 from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.rows import StageRow
+from switchyard.scheduling.lifecycle.targets import Targets
 from switchyard.scheduling.lifecycle.work import UnitOfWork
 from switchyard.scheduling.spec.types import Exchange
 
@@ -23,6 +24,7 @@ class Lists(Protocol):
     work: UnitOfWork
     lists: defaultdict[int, dict[int, int]]
     queues: dict[int, Queue]
+    targets: Targets
     measures: Measures
 
     def add(
@@ -73,11 +75,11 @@ def follow(lists: Lists, jobs: set[UUID]) -> set[UUID]:
 
 
 def _follow_one(lists: Lists, stage: StageRow, producers: list[tuple[int, str]], node: int) -> bool:
-    """Put what the list allows of one stage after its producers; say whether it is now wholly placed."""
+    """Put what list and target allow of one stage after its producers; say whether it is now wholly placed."""
     stages, queue = lists.work.stages, lists.queues[node]
     measure = lists.measures.of_kind(stage.kind, stage.id)
     allowed = backlog.allowance(queue, stage.demand, measure, lists.waiting(node, stage.id))
-    count = min(len(stage.unplaced), allowed)
+    count = min(len(stage.unplaced), allowed, lists.targets.left(stage.job_id))
     if count:
         after = [[id_, 0, stages[id_].parallelism] for id_, _ in producers if not stages[id_].ended]
         lists.add(node, stage, count, stage.demand, 0, after)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from switchyard.scheduling.lifecycle.durations import Measures
+from switchyard.scheduling.lifecycle.rows import Front
 from switchyard.scheduling.plan import Reservation
 
 #: Stages that a round looks at, in their order, while all room is taken; and at the most, of those that have their turn.
@@ -22,8 +23,8 @@ class Memo:
         self.refusals: dict[int, str] = {}
         #: Jobs of which more could follow than the last round placed.
         self.followed: set[UUID] = set()
-        #: Whether the last round took the newest jobs first.
-        self.newest_first = False
+        #: What the last round looked at first.
+        self.fronts: tuple[Front, ...] = (Front(),)
         self._seed = 0
         self._refusals_written = self._all_seen = 0.0
         self._spare = False

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from switchyard.scheduling.lifecycle import candidates
+from switchyard.scheduling.lifecycle import candidates, targets
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import Answer, Records
 from switchyard.scheduling.lifecycle.rounds import Filling, Round
@@ -15,7 +15,6 @@ from switchyard.scheduling.plan import Policy
 
 #: Asks what the nodes of new assignments must be told of their stages.
 Ask = Callable[[Sequence[AssignmentRow]], Answer[dict[int, Any]]]
-NEWEST_FIRST = "lifo"
 
 
 def place(records: Records, memo: Memo, *, epoch: int, at: float, ask: Ask, jobs: Sequence[UUID] | None = None) -> Round:
@@ -23,7 +22,7 @@ def place(records: Records, memo: Memo, *, epoch: int, at: float, ask: Ask, jobs
     done = Round()
     limit = memo.stages_to_look_at(at)
     # Read before the transaction, which most turns then do without: from CREATED, only this leader moves tasks.
-    found = candidates.read(records, jobs, limit, newest_first=memo.newest_first)
+    found = candidates.read(records, jobs, limit, memo.fronts)
     if not found and not memo.followed:
         return done
     with records.transaction():
@@ -35,12 +34,16 @@ def place(records: Records, memo: Memo, *, epoch: int, at: float, ask: Ask, jobs
                 return done
             nodes, lists = asked(), waiting()
             work.take_rooms(resources())
-        newest_first = switches.allocation == NEWEST_FIRST
-        if newest_first is not memo.newest_first:
-            memo.newest_first = newest_first
-            found = candidates.read(records, jobs, limit, newest_first=newest_first)
-        policy = Policy(allocation=switches.allocation, placement=switches.strategy)
-        filling = Filling(work, nodes, lists, policy, memo, done)
+        fronts = targets.fronts(nodes, switches)
+        if fronts != memo.fronts:
+            memo.fronts = fronts
+            found = candidates.read(records, jobs, limit, fronts)
+        granted = targets.NO_TARGETS
+        if pools := targets.limiting_pools(nodes, switches):
+            granted = targets.limited(records, pools, switches, targets.capacities(nodes, work.rooms))
+            found = candidates.read(records, jobs, limit, fronts, granted.turns)
+        found = targets.in_turn(found, granted, switches)
+        filling = Filling(work, nodes, lists, granted, Policy(placement=switches.strategy), memo, done)
         filling.run(found)
         with records.together():
             records.schedule(done.assignments)

@@ -15,7 +15,18 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import Ends, Judged
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.reports import Finished, Report
-from switchyard.scheduling.lifecycle.rows import AssignmentRow, Candidate, JobRow, NodeRow, Room, Running, StageRow, Switches
+from switchyard.scheduling.lifecycle.rows import (
+    AssignmentRow,
+    Candidate,
+    Front,
+    JobRow,
+    NodeRow,
+    Room,
+    Running,
+    Share,
+    StageRow,
+    Switches,
+)
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.transitions import Move
 from switchyard.scheduling.spec.types import Constraint
@@ -280,12 +291,22 @@ class Records(Protocol):
         """Return how many tasks wait on lists, by node and stage; of stages that stand there with none waiting, 0."""
 
     def candidates(
-        self, jobs: Collection[UUID] | None, limit: int, *, newest_first: bool, without: Collection[UUID]
+        self,
+        jobs: Collection[UUID] | None,
+        limit: int,
+        *,
+        fronts: Sequence[Front],
+        turns: Mapping[UUID, int],
+        without: Collection[UUID],
     ) -> list[Candidate]:
-        """Return stages with unplaced tasks that need no other any more: by priority, submission, and place in their jobs.
+        """Return stages with unplaced tasks that need no other any more, the first `limit` of each front.
 
+        The first are those by the turns of their jobs, if any are given, by priority, submission, and place in their jobs.
         They are of jobs that may run and are not held, whose types are not paused; of these `jobs` alone, if any are given.
         """
+
+    def shares(self, pools: Collection[str]) -> list[Share]:
+        """Return the jobs of pools that have not ended."""
 
     def live_jobs(self, kinds: Collection[int]) -> list[Running]:
         """Return the jobs of types that have not ended."""

@@ -1,6 +1,7 @@
 """One round of placement: holds for what fits now, places on lists for what fits soon, then what follows.
 
-Where and how many is decided by switchyard.scheduling.plan and switchyard.scheduling.backlog; placing reads and writes.
+How many at the most is decided by the pool's algorithm (targets), where and how many of these by switchyard.scheduling.plan
+and switchyard.scheduling.backlog; placing reads and writes.
 """
 
 import json
@@ -20,9 +21,10 @@ from switchyard.scheduling.lifecycle.attempts import number
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, Candidate, NodeRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.targets import Targets
 from switchyard.scheduling.lifecycle.work import UnitOfWork
 from switchyard.scheduling.plan import Policy, Request, plan
-from switchyard.scheduling.refusals import Refusal, Why
+from switchyard.scheduling.refusals import Reason, Refusal, Why
 from switchyard.scheduling.resources import Resources, hold
 from switchyard.scheduling.spec.types import Constraint
 
@@ -53,6 +55,7 @@ class Filling:
         work: UnitOfWork,
         nodes: list[NodeRow],
         lists: dict[int, dict[int, int]],
+        targets: Targets,
         policy: Policy,
         memo: Memo,
         done: Round,
@@ -61,6 +64,7 @@ class Filling:
         self.nodes = {node.id: node for node in nodes}
         #: How many tasks wait, by node and stage that stands on its list.
         self.lists = defaultdict(dict, lists)
+        self.targets = targets
         self.policy = policy
         self.memo = memo
         self.measures = memo.measures
@@ -85,6 +89,8 @@ class Filling:
                 break
             if candidate.stage.id in self.done.refused and not candidate.stage.gang:
                 self._queue(candidate)
+        for candidate in candidates:
+            self._explain_target(candidate.stage)
         whole = [candidate for candidate in candidates if not candidate.stage.unplaced]
         placed = {candidate.stage.job_id for candidate in whole if not candidate.alone}
         self.memo.followed = colocation.follow(self, placed | self.memo.followed)
@@ -105,6 +111,7 @@ class Filling:
         after: list[list[int]],
     ) -> None:
         """Put the lowest unplaced tasks of a stage on a node's list, the first `held` of them with a hold."""
+        self.targets.take(stage.job_id, count)
         source = stage.unplaced if after else stage.ready
         indexes = source.take(count)[0]
         stage.move(TaskState.CREATED, TaskState.SCHEDULED, indexes)
@@ -166,7 +173,8 @@ class Filling:
             stage = candidate.stage
             mean = self.measures.of_kind(stage.kind, stage.id).mean
             room = {node: how_many(stage.demand, self.work.rooms[node].free) for node in self._admitting(candidate)}
-            if stage.gang or mean is None or mean * len(stage.ready) > BRIEF or not any(room.values()):
+            brief = mean is not None and mean * len(stage.ready) <= BRIEF
+            if stage.gang or not brief or not any(room.values()) or self.targets.left(stage.job_id) < len(stage.ready):
                 return position
             node = max(room, key=lambda node: room[node])
             waiting = max(0, len(stage.ready) - room[node])
@@ -176,7 +184,7 @@ class Filling:
 
     def _grant(self, candidates: Sequence[Candidate]) -> None:
         views = [_view(node, self.work) for node in self.nodes.values()]
-        requests = [_request(candidate) for candidate in candidates]
+        requests = [_request(candidate, turn) for turn, candidate in enumerate(candidates)]
         planned = plan(
             Cluster(views),
             requests,
@@ -184,6 +192,7 @@ class Filling:
             now=self.work.now,
             seed=self.memo.next_seed(),
             reserved=self.memo.reservations,
+            granted=self.targets.of(candidates),
         )
         self.memo.reservations = planned.reservations
         for placement in planned.placements:
@@ -195,7 +204,7 @@ class Filling:
     def _queue(self, candidate: Candidate) -> None:
         """Let ready tasks that found no room wait on the lists of nodes where they will fit soon."""
         stage = candidate.stage
-        if stage.id in self.measures.returned:
+        if stage.id in self.measures.returned or not self.targets.left(stage.job_id):
             return
         measure = self.measures.of_kind(stage.kind, stage.id)
         kind, mean = tuple(sorted(stage.demand.items())), measure.mean or 0.0
@@ -205,12 +214,19 @@ class Filling:
         queues = [self.queues[node] for node in self._admitting(candidate)]
         queues.sort(key=lambda queue: queue.entries if known else queue.unmeasured)
         lists = ((queue, self._allowance(queue, stage, measure), queue.slots(stage.demand)) for queue in queues)
-        shares = backlog.spread(min(len(stage.ready), TASKS), lists)
+        shares = backlog.spread(min(len(stage.ready), TASKS, self.targets.left(stage.job_id)), lists)
         if not shares:
             self._full[kind] = mean
         for queue, count in shares:
             self.add(queue.node, stage, count, stage.demand, 0, [])
             queue.add(count, measure.mean)
+
+    def _explain_target(self, stage: StageRow) -> None:
+        """Say that more ready tasks of a stage are not granted, if that is so."""
+        if granted := self.targets.keeping(stage):
+            reason = Reason(Why.TARGET, 0, str(granted))
+            refusal = self.done.refused.get(stage.id, Refusal(()))
+            self.done.refused[stage.id] = replace(refusal, reasons=(*refusal.reasons, reason))
 
     def _allowance(self, queue: Queue, stage: StageRow, measure: Measure) -> int:
         """Return how many more tasks of a stage may wait on a list; what is unmeasured counts as one stage."""
@@ -260,16 +276,15 @@ def _explained(refusal: Refusal, stage: StageRow) -> Refusal:
     return replace(refusal, reasons=tuple(replace(r, detail=why) if r.why is Why.EXCLUDED else r for r in refusal.reasons))
 
 
-def _request(candidate: Candidate) -> Request:
+def _request(candidate: Candidate, turn: int) -> Request:
     return Request(
         stage=candidate.stage.id,
         job=candidate.number,
         pool=candidate.pool,
         count=len(candidate.stage.ready) if candidate.stage.gang else min(len(candidate.stage.ready), TASKS),
         demand=_resources(tuple(candidate.stage.demand.items())),
-        priority=candidate.priority,
-        submitted=candidate.number,
         waiting_since=candidate.waiting_since,
+        turn=(turn,),
         constraints=candidate.constraints,
         gang_size=len(candidate.stage.ready) if candidate.stage.gang else 0,
         excluded=candidate.stage.excluded,

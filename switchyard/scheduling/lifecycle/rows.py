@@ -1,6 +1,7 @@
 """Rows as values: what a transaction of the leader reads, changes and writes back."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -228,11 +229,24 @@ class NodeRow:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What operators have set for the whole cluster."""
+    """What operators have set for the whole cluster, and which algorithm serves pools that are named."""
 
     paused: bool
     strategy: str
     allocation: str
+    allocation_of: Mapping[str, str]
+
+    def algorithm(self, pool: str) -> str:
+        """Return the name of the algorithm that serves a pool."""
+        return self.allocation_of.get(pool, self.allocation)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The stages of a pool that rounds look at first; without a pool, those of all pools that no other front has."""
+
+    pool: str | None = None
+    newest_first: bool = False
 
 
 @dataclass(slots=True)
@@ -250,6 +264,25 @@ class Candidate:
     #: The type of its job, and how many jobs of it may run at once.
     kind: int
     most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A job that has not ended, and the tasks that it has on nodes (`listed`) and that have not ended (`open`)."""
+
+    id: UUID
+    number: int
+    pool: str
+    priority: int
+    kind: int
+    most: int | None
+    #: Whether more of it may be placed.
+    startable: bool
+    listed: int
+    open: int
+    #: The fewest tasks with which it can go on.
+    least: int
+    demand: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from switchyard.scheduling.allocation.request import Request
 from switchyard.scheduling.cluster import BoolArray, Cluster, NodeView
+from switchyard.scheduling.placement.request import Request
 from switchyard.scheduling.refusals import Reason, Why
 from switchyard.scheduling.spec.types import Constraint, Op
 

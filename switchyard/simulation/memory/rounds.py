@@ -1,15 +1,26 @@
 """What a round of placing asks of a store in memory, and writes there."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.records import Answer, Resource
-from switchyard.scheduling.lifecycle.rows import AssignmentRow, Candidate, NodeRow, Running, StageRow, Switches
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, TaskState
-from switchyard.simulation.memory.rows import StageRecord
+from switchyard.scheduling.lifecycle.rows import (
+    AssignmentRow,
+    Candidate,
+    Front,
+    NodeRow,
+    Running,
+    Share,
+    StageRow,
+    Switches,
+)
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, TaskState
+from switchyard.scheduling.resources import most_of_each
+from switchyard.simulation.memory.rows import JobRecord, StageRecord
 from switchyard.simulation.memory.store import Store, copy_of
 from switchyard.simulation.memory.tasks import BLANK
 
@@ -21,7 +32,7 @@ class Rounds:
 
     def ask_switches(self) -> Answer[Switches]:
         """Return what operators have set for the whole cluster."""
-        switches = Switches(self.store.paused, self.store.strategy, self.store.allocation)
+        switches = Switches(self.store.paused, self.store.strategy, self.store.allocation, dict(self.store.allocation_of))
         return lambda: switches
 
     def ask_nodes(self) -> Answer[list[NodeRow]]:
@@ -56,9 +67,15 @@ class Rounds:
         return lambda: {node: dict(stages) for node, stages in lists.items()}
 
     def candidates(
-        self, jobs: Collection[UUID] | None, limit: int, *, newest_first: bool, without: Collection[UUID]
+        self,
+        jobs: Collection[UUID] | None,
+        limit: int,
+        *,
+        fronts: Sequence[Front],
+        turns: Mapping[UUID, int],
+        without: Collection[UUID],
     ) -> list[Candidate]:
-        """Return stages with unplaced tasks that need no other any more: by priority, submission, and place in their jobs."""
+        """Return stages with unplaced tasks that need no other any more, the first `limit` of each front."""
         found = [
             self._candidate(record)
             for record in self.store.stages.values()
@@ -66,9 +83,24 @@ class Rounds:
             if (jobs is None or record.row.job_id in jobs) and record.row.job_id not in without
             if self._may_run(record.row.job_id) and not self.store.types[self.store.jobs[record.row.job_id].kind].paused
         ]
-        sign = -1 if newest_first else 1
-        found.sort(key=lambda each: (each.priority, sign * each.number, self.store.stages[each.stage.id].position))
-        return found[:limit]
+        pools = {front.pool for front in fronts}
+        chosen = []
+        for front in fronts:
+            sign = -1 if front.newest_first else 1
+
+            def turn(each: Candidate, sign: int = sign) -> tuple[float, ...]:
+                place = each.priority, sign * each.number, self.store.stages[each.stage.id].position
+                return turns.get(each.stage.job_id, inf), *place
+
+            of_pool = [each for each in found if (each.pool if each.pool in pools else None) == front.pool]
+            chosen += sorted(of_pool, key=turn)[:limit]
+        return sorted(chosen, key=lambda each: (each.number, self.store.stages[each.stage.id].position))
+
+    def shares(self, pools: Collection[str]) -> list[Share]:
+        """Return the jobs of pools that have not ended."""
+        jobs = [job for job in self.store.jobs.values() if job.ended_at is None and job.pool in pools]
+        found = [self._share(job) for job in jobs]
+        return sorted((share for share in found if share is not None), key=lambda share: share.number)
 
     def live_jobs(self, kinds: Collection[int]) -> list[Running]:
         """Return the jobs of types that have not ended."""
@@ -135,6 +167,26 @@ class Rounds:
 
     def _kind(self, kind: tuple[str, str]) -> int:
         return list(self.store.types).index(kind)
+
+    def _share(self, job: JobRecord) -> Share | None:
+        stages = [s.row for s in self.store.stages.values() if s.row.job_id == job.row.id and not s.row.ended]
+        if not stages:
+            return None
+        kind = self.store.types[job.kind]
+        listed = sum(stage.counts[state] for stage in stages for state in LISTED)
+        return Share(
+            job.row.id,
+            job.row.number,
+            job.pool,
+            job.priority,
+            self._kind(job.kind),
+            kind.max_running,
+            self._may_run(job.row.id) and not kind.paused,
+            listed,
+            listed + sum(stage.counts[TaskState.CREATED] for stage in stages),
+            max(stage.parallelism if stage.gang and not stage.open_needs else 1 for stage in stages),
+            most_of_each(stage.demand for stage in stages),
+        )
 
     def _candidate(self, record: StageRecord) -> Candidate:
         job = self.store.jobs[record.row.job_id]

@@ -28,6 +28,7 @@ class Store:
         self.epoch = 0
         self.paused = False
         self.strategy, self.allocation = "bias", "fifo"
+        self.allocation_of: dict[str, str] = {}
         self.jobs: dict[UUID, JobRecord] = {}
         self.types: dict[tuple[str, str], TypeRecord] = {}
         self.stages: dict[int, StageRecord] = {}
