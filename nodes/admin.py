@@ -17,11 +17,28 @@ from switchyard.scheduling.placement.base import STRATEGIES
 from switchyard.scheduling.resources import describe
 
 
+class AllocationOfField(forms.JSONField):
+    """The algorithm of each pool that has one of its own."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value) or {}
+
+    def validate(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise forms.ValidationError('Give pools and algorithms, as in {"gpu": "lifo"}.')
+        for pool, algorithm in value.items():
+            if not services.is_pool_name(pool) or algorithm not in ALGORITHMS:
+                raise forms.ValidationError(f"{pool}: {algorithm} is no pool with an algorithm.")
+
+
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     """How tasks are placed, and how room is divided among jobs."""
 
     strategy = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(STRATEGIES)])
     allocation = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(ALGORITHMS)])
+    allocation_of = AllocationOfField(
+        required=False, help_text='Pools with an algorithm of their own: {"gpu": "lifo"}. All others have the one above.'
+    )
     log_level = forms.ChoiceField(choices=[(level, level) for level in services.LOG_LEVELS])
     message_handlers = forms.IntegerField(
         min_value=0,
@@ -44,7 +61,7 @@ class SchedulerAdmin(RememberedAdmin):
     """The one row of switches of the whole cluster."""
 
     form = PolicyForm
-    editable = ("strategy", "allocation", "log_level", "message_handlers")
+    editable = ("strategy", "allocation", "allocation_of", "log_level", "message_handlers")
     fields = ("paused", "pause_reason", *editable, "pause_epoch", "updated_at")
     list_display = ("name", "paused", "pause_reason", "strategy", "allocation", "updated_at")
     actions = ("pause", "resume")

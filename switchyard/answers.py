@@ -241,6 +241,7 @@ class SchedulerStatus:
     strategy: str = ""
     strategies: tuple[str, ...] = ()
     allocation: str = ""
+    allocation_of: dict[str, str] = field(default_factory=dict)
     allocations: tuple[str, ...] = ()
     leader: Leader = Leader()
 

@@ -201,7 +201,7 @@ class Client:
         return self._get(SchedulerStatus, "scheduler")
 
     def set_scheduler(self, **settings: bool | str) -> SchedulerStatus:
-        """Change the scheduler: paused, pause_reason, strategy, allocation."""
+        """Change the scheduler: paused, pause_reason, strategy, allocation, allocation_of."""
         return decode(SchedulerStatus, self._requests.send("PATCH", "scheduler", json=settings).json())
 
     def pause(self, reason: str = "") -> SchedulerStatus:

@@ -28,8 +28,14 @@ class ChangesSerializer(StrictSerializer):
     pause_reason = serializers.CharField(max_length=LONGEST, allow_blank=True, required=False)
     strategy = serializers.ChoiceField(sorted(STRATEGIES), required=False)
     allocation = serializers.ChoiceField(sorted(ALGORITHMS), required=False)
+    allocation_of = serializers.DictField(child=serializers.ChoiceField(sorted(ALGORITHMS)), required=False)
     log_level = serializers.ChoiceField(services.LOG_LEVELS, required=False)
     message_handlers = serializers.IntegerField(min_value=0, max_value=services.MOST_HANDLERS, required=False)
+
+    def validate_allocation_of(self, value: dict[str, str]) -> dict[str, str]:
+        if odd := sorted(pool for pool in value if not services.is_pool_name(pool)):
+            raise serializers.ValidationError(f"{odd[0]} is no name of a pool")
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("pause_reason") and not attrs.get("paused"):
@@ -46,6 +52,7 @@ class SchedulerSerializer(serializers.Serializer[Any]):
     strategy = serializers.CharField()
     strategies = serializers.ListField(child=serializers.CharField())
     allocation = serializers.CharField()
+    allocation_of = serializers.DictField(child=serializers.CharField())
     allocations = serializers.ListField(child=serializers.CharField())
     log_level = serializers.CharField()
     message_handlers = serializers.IntegerField()

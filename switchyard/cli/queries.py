@@ -117,7 +117,8 @@ def scheduler(ctx: typer.Context, *, as_json: AsJson = False) -> None:
         return
     leader = f"{told.leader.holder} (epoch {told.leader.epoch})" if told.leader.alive else "none"
     named = (("state", told.state), ("reason", told.pause_reason), ("leader", leader))
-    facts((*named, ("strategy", told.strategy), ("allocation", told.allocation)))
+    pools = ((f"allocation of {pool}", algorithm) for pool, algorithm in sorted(told.allocation_of.items()))
+    facts((*named, ("strategy", told.strategy), ("allocation", told.allocation), *pools))
 
 
 def _job_row(job: JobStatus) -> tuple[Any, ...]:

@@ -140,6 +140,21 @@ def test_scheduler_is_paused_and_set(operator: Client, leader: Leader) -> None:
     assert AuditEntry.objects.filter(action="scheduler.change").count() == 2
 
 
+def test_a_pool_is_given_an_algorithm_of_its_own(operator: Client, leader: Leader) -> None:
+    shown = patch(operator, SCHEDULER, {"allocation_of": {"gpu": "lifo"}}).json()
+    assert (shown["allocation"], shown["allocation_of"]) == ("fifo", {"gpu": "lifo"})
+    audited = AuditEntry.objects.get(action="scheduler.change")
+    assert audited.details == {"allocation_of": {"gpu": "lifo"}}
+    assert patch(operator, SCHEDULER, {"allocation_of": {}}).json()["allocation_of"] == {}
+
+
+@pytest.mark.parametrize("odd", [{"gpu": "best"}, {"../etc": "fifo"}, {"gpu": None}, ["gpu"], "lifo"])
+def test_odd_algorithm_of_a_pool_is_refused(operator: Client, leader: Leader, odd: Any) -> None:
+    answer = patch(operator, SCHEDULER, {"allocation_of": odd})
+    assert (answer.status_code, answer.json()["errors"][0]["attr"].split(".")[0]) == (400, "allocation_of")
+    assert operator.get(SCHEDULER).json()["allocation_of"] == {}
+
+
 @pytest.mark.parametrize(
     "change", [{"strategy": "best"}, {"allocation": ""}, {"paused": "perhaps"}, {"pause": True}, {"pause_reason": "dust"}]
 )

@@ -202,6 +202,16 @@ def test_the_way_of_placing_is_chosen_among_those_there_are(admin: Client) -> No
     assert AuditEntry.objects.get().details == {"strategy": "spread"}
 
 
+def test_pools_are_given_algorithms_of_their_own(admin: Client) -> None:
+    rest = {"strategy": "bias", "allocation": "fifo", "log_level": "INFO", "message_handlers": "1"}
+    for told in ('{"gpu": "best"}', '{"../etc": "lifo"}', '["gpu"]', "{", '{"gpu": "lifo"}'):
+        admin.post("/admin/nodes/scheduler/1/change/", {"allocation_of": told, **rest})
+    assert Scheduler.objects.get().allocation_of == {"gpu": "lifo"}
+    assert AuditEntry.objects.get().details == {"allocation_of": {"gpu": "lifo"}}
+    admin.post("/admin/nodes/scheduler/1/change/", {"allocation_of": "", **rest})
+    assert Scheduler.objects.get().allocation_of == {}
+
+
 def test_what_is_logged_is_chosen(admin: Client) -> None:
     rest = {"strategy": "bias", "allocation": "fifo", "message_handlers": "1"}
     admin.post("/admin/nodes/scheduler/1/change/", {"log_level": "DEBUG", **rest})
