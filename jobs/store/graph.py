@@ -17,7 +17,8 @@ from jobs.store.tables import (
 )
 from nodes import selectors
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.records import Answer, Buffer, Listed, Need, Resource
+from switchyard.scheduling.lifecycle.facts import Buffer, Listed, Need, Resource
+from switchyard.scheduling.lifecycle.records import Answer
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import Intent, JobState, TaskState
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.store.tables import JOB_COLUMNS, read_job
-from switchyard.scheduling.lifecycle.records import Deadline
+from switchyard.scheduling.lifecycle.facts import Deadline
 from switchyard.scheduling.lifecycle.rows import JobRow
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, TaskState
 

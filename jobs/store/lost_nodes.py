@@ -9,7 +9,7 @@ from nodes import oversold
 from nodes.conditions import BROKER_AWAY, DEAF, HEARD
 from nodes.trust import TRUSTED
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.records import Lost, Patience, Sign
+from switchyard.scheduling.lifecycle.facts import Lost, Patience, Sign
 from switchyard.scheduling.lifecycle.states import LISTED, TaskState
 from switchyard.scheduling.lifecycle.transitions import Move
 

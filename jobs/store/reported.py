@@ -11,7 +11,7 @@ from jobs.store.columns import REPORTED
 from jobs.store.live import json_text
 from jobs.store.transitions import ATTEMPT_GUARD, ONE, RANGE, move
 from switchyard.scheduling.lifecycle.ends import Judged
-from switchyard.scheduling.lifecycle.records import Current, Part
+from switchyard.scheduling.lifecycle.facts import Current, Part
 from switchyard.scheduling.lifecycle.reports import Finished
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.transitions import NOT_BEGUN, STARTABLE, Move, live_before

@@ -9,7 +9,7 @@ from jobs.store import items
 from jobs.store.columns import REUSED
 from jobs.store.expansion import insert_tasks
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.records import Namesakes
+from switchyard.scheduling.lifecycle.facts import Namesakes
 from switchyard.scheduling.lifecycle.states import TaskState
 
 

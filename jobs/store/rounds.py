@@ -9,7 +9,8 @@ from uuid import UUID
 from database import rows
 from jobs.store.tables import STAGE_COLUMNS, STAGE_WIDTH, read_constraints, read_demand, read_stage
 from nodes import selectors
-from switchyard.scheduling.lifecycle.records import Answer, Resource
+from switchyard.scheduling.lifecycle.facts import Resource
+from switchyard.scheduling.lifecycle.records import Answer
 from switchyard.scheduling.lifecycle.rows import Candidate, Front, NodeRow, Running, Share, StageRow
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, TaskState
 from switchyard.scheduling.resources import most_of_each

@@ -7,7 +7,7 @@ from jobs.store.columns import ARCHIVED, RESET
 from jobs.store.results import ended_without
 from jobs.store.transitions import RANGE, ask, move
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.records import Exposed
+from switchyard.scheduling.lifecycle.facts import Exposed
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 from switchyard.scheduling.lifecycle.states import TaskState, sources
 from switchyard.scheduling.lifecycle.transitions import Move

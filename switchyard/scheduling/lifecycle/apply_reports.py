@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 from switchyard.scheduling.lifecycle import buffering, gangs, outcomes, settling, start_times
 from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.ends import End, Ends
-from switchyard.scheduling.lifecycle.records import Part, Records
+from switchyard.scheduling.lifecycle.facts import Part
+from switchyard.scheduling.lifecycle.records import Records
 from switchyard.scheduling.lifecycle.reports import Losses, Report
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.transitions import STARTABLE, Move

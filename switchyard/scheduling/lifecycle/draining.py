@@ -11,7 +11,8 @@ from uuid import UUID
 from switchyard.scheduling.buffering import fed_alone
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import buffering, settling, stopping
-from switchyard.scheduling.lifecycle.records import Need, Records
+from switchyard.scheduling.lifecycle.facts import Need
+from switchyard.scheduling.lifecycle.records import Records
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.stopping import CHUNK, Stopped

@@ -13,7 +13,8 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import buffering, events, gangs, quarantine, settling
 from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.records import Lost, Patience, Records, Sign
+from switchyard.scheduling.lifecycle.facts import Lost, Patience, Sign
+from switchyard.scheduling.lifecycle.records import Records
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.transitions import Move

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import avoidance, events, quarantine
 from switchyard.scheduling.lifecycle.ends import End, Judged, Outcome
-from switchyard.scheduling.lifecycle.records import Current
+from switchyard.scheduling.lifecycle.facts import Current
 from switchyard.scheduling.lifecycle.reports import Ending
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState

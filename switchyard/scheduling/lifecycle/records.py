@@ -7,13 +7,27 @@ answer is. All that is asked and written in one `transaction` happens at one mom
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from switchyard.scheduling.cluster import NodeView
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import Ends, Judged
 from switchyard.scheduling.lifecycle.events import Told
+from switchyard.scheduling.lifecycle.facts import (
+    Buffer,
+    Current,
+    Deadline,
+    Exposed,
+    Listed,
+    Lost,
+    Namesakes,
+    Need,
+    Part,
+    Patience,
+    Resource,
+    Sign,
+)
 from switchyard.scheduling.lifecycle.reports import Finished, Report
 from switchyard.scheduling.lifecycle.rows import (
     AssignmentRow,
@@ -41,121 +55,6 @@ class NotItems(Exception):
 
 class LeaseLost(Exception):
     """Another worker leads by now."""
-
-
-class Part(NamedTuple):
-    """Tasks of one attempt of a stage on a node's list: the range from `low` up to `high`."""
-
-    node: int
-    stage: int
-    attempt: int
-    low: int
-    high: int
-
-
-class Resource(NamedTuple):
-    """How much of a resource a node has, may hold, and holds."""
-
-    node: int
-    name: str
-    total: int
-    capacity: int
-    held: int
-
-
-class Current(NamedTuple):
-    """Where a task's current attempt stands."""
-
-    state: TaskState
-    failures: int
-    losses: int
-
-
-class Exposed(NamedTuple):
-    """A task that was lost with nodes before: how often, whether with another node, and whether there is another node."""
-
-    stage: int
-    task: int
-    losses: int
-    elsewhere: bool
-    alone: bool
-
-
-class Buffer(NamedTuple):
-    """An edge of which at most so many results may wait."""
-
-    producer: int
-    consumer: int
-    size: int
-
-
-class Need(NamedTuple):
-    """A stage that another one needs, with how many tasks it has and how many of them were canceled."""
-
-    stage: int
-    pointwise: bool
-    tasks: int
-    canceled: int
-
-
-class Listed(NamedTuple):
-    """Tasks of a stage on a node's list."""
-
-    node: int
-    stage: int
-    listed: IndexSet
-    started: IndexSet
-
-
-class Lost(NamedTuple):
-    """Tasks that a node had and lost: how many losses more each has, and how it goes on."""
-
-    node: int
-    stage: int
-    low: int
-    high: int
-    losses: int
-    after: TaskState
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """For how many seconds a node was silent, whether it is marked so, may be heard, and whether its agent has left."""
-
-    node: int
-    session: str
-    silence: float
-    marked: bool
-    trusted: bool
-    left: bool
-
-
-class Patience(NamedTuple):
-    """A stage on a silent node's list, and for how many seconds its job waits for the node, if it does."""
-
-    node: int
-    stage: int
-    grace: float | None
-
-
-class Deadline(NamedTuple):
-    """When a job was submitted and began, and for how many seconds it may wait and run, if that is bounded."""
-
-    job: UUID
-    created_at: float
-    started_at: float | None
-    queue: float | None
-    run: float | None
-
-
-class Namesakes(NamedTuple):
-    """A stage of a job and that of its retry; of the older one its tasks, and whether it runs over another's results."""
-
-    old: int
-    new: int
-    tasks: int
-    finished: int
-    expanded: bool
 
 
 @dataclass(slots=True)

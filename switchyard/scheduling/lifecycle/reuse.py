@@ -4,7 +4,8 @@ from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import buffering, settling
-from switchyard.scheduling.lifecycle.records import Namesakes, Records
+from switchyard.scheduling.lifecycle.facts import Namesakes
+from switchyard.scheduling.lifecycle.records import Records
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.lifecycle.transitions import Move
 from switchyard.scheduling.lifecycle.work import UnitOfWork

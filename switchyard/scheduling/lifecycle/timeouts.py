@@ -4,7 +4,8 @@ from collections.abc import Collection
 from uuid import UUID
 
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.records import Changes, Deadline, Records
+from switchyard.scheduling.lifecycle.facts import Deadline
+from switchyard.scheduling.lifecycle.records import Changes, Records
 
 
 def expire(records: Records, *, epoch: int, jobs: Collection[UUID] | None = None) -> None:

@@ -13,7 +13,8 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import events
 from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.records import Answer, Changes, Records, Resource
+from switchyard.scheduling.lifecycle.facts import Resource
+from switchyard.scheduling.lifecycle.records import Answer, Changes, Records
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, StageRow
 from switchyard.scheduling.lifecycle.states import JobState
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.records import Deadline, Namesakes
+from switchyard.scheduling.lifecycle.facts import Deadline, Namesakes
 from switchyard.scheduling.lifecycle.rows import JobRow
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, TaskState
 from switchyard.simulation.memory.store import Store

@@ -9,7 +9,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from switchyard.scheduling.cluster import NodeView
-from switchyard.scheduling.lifecycle.records import Answer, Buffer, Changes, LeaseLost, Listed, Need, NotItems, Resource
+from switchyard.scheduling.lifecycle.facts import Buffer, Listed, Need, Resource
+from switchyard.scheduling.lifecycle.records import Answer, Changes, LeaseLost, NotItems
 from switchyard.scheduling.lifecycle.reports import Report
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, StageRow
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState

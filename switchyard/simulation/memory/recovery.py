@@ -6,7 +6,7 @@ from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import Ends
-from switchyard.scheduling.lifecycle.records import Lost, Patience, Sign
+from switchyard.scheduling.lifecycle.facts import Lost, Patience, Sign
 from switchyard.scheduling.lifecycle.states import LISTED, TaskState
 from switchyard.scheduling.lifecycle.transitions import Move
 from switchyard.simulation.memory.store import Store

@@ -7,7 +7,8 @@ from math import inf
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.records import Answer, Resource
+from switchyard.scheduling.lifecycle.facts import Resource
+from switchyard.scheduling.lifecycle.records import Answer
 from switchyard.scheduling.lifecycle.rows import (
     AssignmentRow,
     Candidate,

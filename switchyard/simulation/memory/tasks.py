@@ -7,7 +7,7 @@ from typing import Any
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import End, Judged
-from switchyard.scheduling.lifecycle.records import Current, Exposed, Part
+from switchyard.scheduling.lifecycle.facts import Current, Exposed, Part
 from switchyard.scheduling.lifecycle.reports import Finished, Report
 from switchyard.scheduling.lifecycle.states import TaskState, sources
 from switchyard.scheduling.lifecycle.transitions import NOT_BEGUN, STARTABLE, Move, live_before
