@@ -4,8 +4,8 @@ Builders of jobs and nodes live beside the tests that use them.
 """
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import hypothesis
@@ -38,6 +38,36 @@ def _emptying() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: emptying.empty())
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Keep the answers in pieces that a test asks for, and close them at its end, before its tables are emptied.
+
+    Each has a transaction until it is closed. The collector of garbage would end that of a forgotten one at any time, also
+    within a statement of the same connection, which then waits for itself.
+    """
+    from django.core.signals import request_finished
+    from django.db import close_old_connections
+    from django.test import Client
+
+    answers, request = list[Any](), Client.request
+
+    def kept(client: Client, **environ: Any) -> Any:
+        answer = request(client, **environ)
+        if answer.streaming:
+            answers.append(answer)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "request", kept)
+        try:
+            return (yield)
+        finally:
+            request_finished.disconnect(close_old_connections)
+            for answer in answers:
+                answer.close()
+            request_finished.connect(close_old_connections)
 
 
 @pytest.fixture(scope="session")

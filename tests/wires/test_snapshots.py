@@ -1,5 +1,6 @@
 """An answer is of one moment: what happens while it is made is told by the next one."""
 
+import gc
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -122,3 +123,14 @@ def test_a_streamed_list_that_nobody_reads_holds_nothing(
     for answer in (viewer.get("/jobs/overview"), viewer.head("/jobs/overview")):
         answer.close()
         assert not connection.in_atomic_block
+
+
+def test_a_streamed_list_that_a_test_forgets_is_not_ended_by_the_collector_of_garbage(
+    viewer: Client, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wires.answering.STREAMED", 1)
+    forgotten = [viewer.get("/jobs/overview")]
+    forgotten.append(forgotten)  # type: ignore[arg-type]  # a circle, as Django's answers are in
+    del forgotten
+    gc.collect()
+    assert connection.in_atomic_block
