@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import Broker, own_broker
-from tests.flows.conftest import stack
+from tests.flows.conftest import idle, stack
 from tests.flows.stack import Stack, Watch
 
-__all__ = ["stack"]
+__all__ = ["idle", "stack"]
 
 
 @pytest.fixture
