@@ -12,8 +12,8 @@ from database import rows
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, Intent, TaskState
 
-#: Results that are read from rows at a time.
-AT_ONCE = 250
+#: Tasks whose results are read from rows at a time; each has up to 8 KiB there.
+AT_ONCE = 1000
 #: Bytes above which a result is asked for by itself, and kept by an agent in a file.
 LARGE = 256 * 1024
 
@@ -35,12 +35,15 @@ def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> Iterator[str] | N
     tasks that ended without one, `left_out` those that a drain has kept from beginning, both as ranges. What has not
     ended is in none of them.
     """
-    draining = rows.fetch(
-        "SELECT j.intent = %s FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id "
-        "WHERE e.consumer_id = %s AND e.producer_id = %s",
+    found = rows.fetch(
+        "SELECT coalesce(p.parallelism, 0), j.intent = %s FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id "
+        "JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = %s AND e.producer_id = %s",
         [int(Intent.DRAIN), stage, producer],
     )
-    return _outcomes(producer, tasks, draining=draining[0][0]) if draining else None
+    if not found:
+        return None
+    [(count, draining)] = found
+    return _outcomes(producer, tasks & IndexSet.span(0, count), draining=draining)
 
 
 def stored_input(stage: int, producer: int, index: int) -> str | None:
@@ -74,15 +77,14 @@ def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str
 
 def _ended(stage: int, tasks: IndexSet) -> Iterator[tuple[int, int, str, str | None]]:
     """Yield those of these tasks that have ended, by index, some at a time."""
-    low = 0
-    while found := rows.fetch(
-        "SELECT index, state, coalesce(result::text, 'null'), result_digest FROM unnest(%s::int4multirange) AS asked "
-        "JOIN jobs_task ON stage_id = %s AND index >= lower(asked) AND index < upper(asked) AND state = ANY(%s) "
-        "WHERE index >= %s ORDER BY index LIMIT %s",
-        [tasks.to_multirange(), stage, [int(state) for state in TASK_ENDS], low, AT_ONCE],
-    ):
-        yield from found
-        low = found[-1][0] + 1
+    while tasks:
+        asked, tasks = tasks.take(AT_ONCE)
+        # By their indexes: as a join with ranges it is planned badly while the tasks are new to the planner's statistics.
+        yield from rows.fetch(
+            "SELECT index, state, coalesce(result::text, 'null'), result_digest FROM jobs_task "
+            "WHERE stage_id = %s AND index = ANY(%s::int[]) AND state = ANY(%s) ORDER BY index",
+            [stage, rows.array(asked), [int(state) for state in TASK_ENDS]],
+        )
 
 
 def kind_of(state: TaskState, *, draining: bool) -> str:

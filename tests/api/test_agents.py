@@ -15,8 +15,11 @@ from pytest_django import Settings
 from access.roles import Role
 from artifacts.folder import Folder
 from artifacts.storage import storage
+from database import rows
+from jobs.api.agents import LARGEST_INDEX
 from jobs.leader.loop import Leader
 from jobs.models import Stage
+from jobs.store import results
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
 from tests.jobs.agents import ListAgent, turn
@@ -216,6 +219,28 @@ def test_inputs_are_results_wherever_they_are_kept(mine: Client, placed: Submit,
     assert mine.get(f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job, 'b')}?tasks=0-1").status_code == 404
     for bad in ("", "1", "0-", "0-1,", "0-9999999999", "x-y"):
         assert mine.get(f"{inputs}?tasks={bad}").status_code == 400
+
+
+def test_inputs_are_read_some_at_a_time_and_no_further_than_there_are_tasks(
+    mine: Client, placed: Submit, leader: Leader, agent: ListAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = placed({"a": {"parallelism": 8}, "b": {"needs": ["a"]}}, max_failures=8)
+    agent.listen()
+    tasks = [task for task in agent.tasks() if task[0] == stage_of(job)]
+    turn(leader, agent.finish([*tasks[:4], tasks[6]]))
+    turn(leader, agent.fail([tasks[4]]))
+    monkeypatch.setattr(results, "AT_ONCE", 2)
+    asked, fetch = list[str](), rows.fetch
+
+    def noted(statement: str, *values: Any) -> list[Any]:
+        asked.append(statement)
+        return fetch(statement, *values)
+
+    monkeypatch.setattr(rows, "fetch", noted)
+    found = mine.get(f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job)}?tasks=0-1,2-5,6-{LARGEST_INDEX}").json()
+    assert [index for index, _ in found["given"]] == [0, 2, 3, 6]
+    assert (found["failed"], found["left_out"]) == ([[4, 5]], [])
+    assert len([statement for statement in asked if "FROM jobs_task" in statement]) == 3
 
 
 def test_files_and_items_of_a_stage_are_told(mine: Client, placed: Submit) -> None:
