@@ -5,6 +5,7 @@ Builders of jobs and nodes live beside the tests that use them.
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,9 @@ import pytest
 import redis
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
+    from artifacts.storage import Storage
     from tests.switchyard.stacks import Running
 
 # Two cores shared by all workers: the time an example takes says nothing.
@@ -77,6 +81,17 @@ def whole_stack() -> Iterator["Running"]:
 
     with running() as stack:
         yield stack
+
+
+@pytest.fixture
+def kept(settings: "Settings", tmp_path: Path) -> Iterator["Storage"]:
+    """Give a storage in a folder of the test's own."""
+    from artifacts.storage import storage
+
+    settings.DATA_DIR = tmp_path
+    storage.cache_clear()
+    yield storage()
+    storage.cache_clear()
 
 
 @pytest.fixture(scope="session")

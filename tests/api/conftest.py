@@ -1,17 +1,15 @@
 """What tests of the API share: clients in a role, jobs submitted through the API, and a leader to run them."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 
 from access.roles import Role
-from artifacts.storage import storage
+from artifacts.storage import Storage
 from database import rows
 from tests.jobs.conftest import agent, leader
 from tests.people import as_
@@ -22,12 +20,8 @@ NOOP = {"python": "bench.callables:square"}
 
 
 @pytest.fixture(autouse=True)
-def data_folder(settings: Settings, tmp_path: Path) -> Iterator[None]:
+def data_folder(kept: Storage) -> None:
     """Keep artifacts and logs in a folder of the test's own."""
-    settings.DATA_DIR = tmp_path
-    storage.cache_clear()
-    yield
-    storage.cache_clear()
 
 
 @pytest.fixture

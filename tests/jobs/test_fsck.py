@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -14,14 +14,13 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
-from pytest_django import Settings
 
 from access.models import AuditEntry
 from access.roles import Role, grant
 from artifacts import collection, references, storing
 from artifacts.kinds import Kind
 from artifacts.models import Artifact
-from artifacts.storage import Storage, storage
+from artifacts.storage import Storage
 from jobs.checks import waits
 from jobs.leader.loop import Leader
 from jobs.models import Assignment, Attempt, Job, Lease, Stage, Task
@@ -195,15 +194,6 @@ def test_what_is_only_seen_once_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(waits, "_look", lambda: next(looks))
     monkeypatch.setattr(waits, "APART", 0.0)
     assert waits.unexplained() == ["stuck"]
-
-
-@pytest.fixture
-def kept(settings: Settings, tmp_path: Path) -> Iterator[Storage]:
-    """Keep bytes in a folder of the test's own."""
-    settings.DATA_DIR = tmp_path
-    storage.cache_clear()
-    yield storage()
-    storage.cache_clear()
 
 
 def test_references_to_what_is_not_stored_are_found(ended: Job, kept: Storage) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -16,7 +16,7 @@ from pytest_django import Settings
 from artifacts import references, storing
 from artifacts.kinds import Kind
 from artifacts.models import Artifact, Reference
-from artifacts.storage import LogKey, Storage, Stream, storage
+from artifacts.storage import LogKey, Storage, Stream
 from database import rows
 from jobs.checks.invariants import violations
 from jobs.leader.loop import Leader
@@ -30,13 +30,10 @@ Submit = Callable[..., Job]
 
 
 @pytest.fixture(autouse=True)
-def kept(settings: Settings, tmp_path: Path) -> Iterator[Storage]:
+def kept(kept: Storage, settings: Settings) -> Storage:
     """Keep jobs for ten days, and bytes in a folder of the test's own."""
     settings.KEEP_DAYS = 10
-    settings.DATA_DIR = tmp_path
-    storage.cache_clear()
-    yield storage()
-    storage.cache_clear()
+    return kept
 
 
 @pytest.fixture

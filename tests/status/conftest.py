@@ -1,15 +1,12 @@
 """What tests of pages share: people of each role, a cluster, and jobs that ran some way."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django import Settings
 
 from access.roles import Role, grant
-from artifacts.storage import Storage, storage
 from tests.jobs.conftest import agent, job, leader
 
 __all__ = ["agent", "job", "leader"]
@@ -42,12 +39,3 @@ def viewer(logged_in: As) -> Client:
 def operator(logged_in: As) -> Client:
     """Give a client of an operator."""
     return logged_in(Role.OPERATOR)
-
-
-@pytest.fixture
-def kept(settings: Settings, tmp_path: Path) -> Iterator[Storage]:
-    """Give a storage of the test's own."""
-    settings.DATA_DIR = tmp_path
-    storage.cache_clear()
-    yield storage()
-    storage.cache_clear()
