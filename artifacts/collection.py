@@ -22,8 +22,6 @@ from database import rows
 
 #: What nothing refers to may belong to a report or a submission that is on its way.
 GRACE = timedelta(days=1)
-#: What is adopted counts as touched so long before what is collected.
-ADOPTED = timedelta(seconds=1)
 #: Artifacts that are looked for at once, and files deleted in one transaction: who refers to one of them waits for it.
 AT_ONCE, BATCH = 10_000, 50
 _UNUSED = "touched_at < %s AND NOT EXISTS (SELECT FROM artifacts_reference WHERE artifact_id = digest)"
