@@ -34,7 +34,9 @@ log = structlog.get_logger()
 #: Seconds between attempts at a broker that makes no users.
 AGAIN = 60.0
 #: What any user may: connect, and look at and take what is in its own queue. `queue` and `database` are filled in.
-OWN = "~{queue} +brpop +lpush +ltrim +expire +llen +ping +multi +exec +client|setinfo +select|{database}"
+OWN = "~{queue} +brpop +lpush +ltrim +expire +llen +ping +multi +exec +select|{database}"
+#: What clients also send at each connection; Redis 7.0 does not know it, and refuses a user with it.
+FROM_7_2 = "+client|setinfo"
 #: What any user may with the queues of the server: add, and of reports see how many wait; heartbeats, which are worth
 #: nothing a moment later, bound themselves.
 OF_SERVER = (
@@ -61,7 +63,12 @@ class User:
         own = OWN.format(queue=self.queue, database=_database()).split()
         digest = hashlib.sha256(self.password.encode()).hexdigest()
         rules = ("reset", "on", f"#{digest}", *own, *(f"({selector})" for selector in OF_SERVER))
-        client.execute_command("ACL SETUSER", self.name, *rules)  # type: ignore[no-untyped-call]  # untyped
+        try:
+            client.execute_command("ACL SETUSER", self.name, *rules, FROM_7_2)  # type: ignore[no-untyped-call]  # untyped
+        except ResponseError as error:
+            if FROM_7_2 not in str(error):
+                raise
+            client.execute_command("ACL SETUSER", self.name, *rules)  # type: ignore[no-untyped-call]  # untyped
 
 
 def admit(node: Node) -> User | None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from access import tokens
 from access.models import Token
 from access.roles import Role
-from nodes import services
+from nodes import broker, services
 from nodes.models import Event, Node
 from switchyard.messaging import transport
 from switchyard.messaging.messages import HEARTBEAT_QUEUE, HINT_QUEUE, IDENTITY, REPORT_QUEUE, queue_of
@@ -68,6 +68,17 @@ def user(left: Registration, own: Broker) -> Iterator["redis.Redis"]:
     with left.client(own.url) as client:
         client.ping()
         yield client
+
+
+def test_users_are_made_where_the_broker_does_not_know_what_newer_ones_do(
+    own: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "FROM_7_2", "+client|not-known")
+    broker.User("early", "secret", "early-queue").make(own.client)
+    with redis.Redis.from_url(transport.logged_in(own.url, "early", "secret")) as client:
+        assert client.lpush("early-queue", "hint") == 1
+        with pytest.raises(redis.ResponseError, match="permission"):
+            client.client_list()
 
 
 def test_a_user_takes_from_its_own_queue_and_adds_to_the_servers(
