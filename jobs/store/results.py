@@ -61,26 +61,36 @@ def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str
     stored: list[tuple[int, str]] = []
     separator = ""
     yield '{"given": ['
-    for index, state, text, digest in _ended(producer, tasks):
-        kind = kind_of(TaskState(state), draining=draining)
-        if kind != "given":
-            without[kind].append(index)
-            continue
-        if digest and storage().size(digest) > LARGE:
-            stored.append((index, digest))
-            continue
-        yield f"{separator}[{index}, {json.dumps(_read(digest) if digest else text)}]"
-        separator = ", "
+    for ended in _ended(producer, tasks):
+        given: list[tuple[int, str]] = []
+        for index, state, text, digest in ended:
+            if state != TaskState.FINISHED:
+                without[kind_of(TaskState(state), draining=draining)].append(index)
+            elif not digest:
+                given.append((index, text))
+            elif storage().size(digest) > LARGE:
+                stored.append((index, digest))
+            else:
+                yield separator + _items([*given, (index, _read(digest))])
+                separator, given = ", ", []
+        if given:
+            yield separator + _items(given)
+            separator = ", "
     ranges = (f'"{kind}": {json.dumps(IndexSet.from_indexes(indexes).to_json())}' for kind, indexes in without.items())
     yield "], " + "".join((f'"stored": {json.dumps(stored)}, ' if stored else "", ", ".join(ranges), "}"))
 
 
-def _ended(stage: int, tasks: IndexSet) -> Iterator[tuple[int, int, str, str | None]]:
+def _items(values: list[tuple[int, str]]) -> str:
+    """Return the JSON text of a list without its brackets."""
+    return json.dumps(values)[1:-1]
+
+
+def _ended(stage: int, tasks: IndexSet) -> Iterator[list[tuple[int, int, str, str | None]]]:
     """Yield those of these tasks that have ended, by index, some at a time."""
     while tasks:
         asked, tasks = tasks.take(AT_ONCE)
         # By their indexes: as a join with ranges it is planned badly while the tasks are new to the planner's statistics.
-        yield from rows.fetch(
+        yield rows.fetch(
             "SELECT index, state, coalesce(result::text, 'null'), result_digest FROM jobs_task "
             "WHERE stage_id = %s AND index = ANY(%s::int[]) AND state = ANY(%s) ORDER BY index",
             [stage, rows.array(asked), [int(state) for state in TASK_ENDS]],
