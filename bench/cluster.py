@@ -44,7 +44,7 @@ def cluster(installation: Installation) -> Iterator[Measured]:
         yield Measured(
             _ended(client.database, since, until),
             (until - since).total_seconds(),
-            (Target("per_s", "at least", 2000), Target("round_p95_ms", "at most", 50)),
+            (Target("ratio", "at least", 1.5), Target("round_p95_ms", "at most", 60, as_ratio=True)),
             {
                 "simulated_agents": AGENTS,
                 "rounds": len(took),

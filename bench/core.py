@@ -16,6 +16,8 @@ NODES = 1000
 STAGES = 1000
 ALIKE = 100_000
 ONE_BY_ONE = 1000
+#: Tasks that the reference places in the time that a round may take: 0.05 s and 1 s where it places 60,000/s.
+AT_ONCE, SOON = 3000, 60_000
 REPEATS = 3
 TOTAL = Resources(cpus=128_000, mem=512 * 1024)
 DEMAND = Resources(cpus=1000, mem=1024)
@@ -30,13 +32,13 @@ def run(strategies: tuple[str, ...] = ("bias", "round_robin", "best_fit", "sprea
 
 def _rows(strategy: str, one_by_one: float) -> Iterator[Measured]:
     policy = Policy(placement=strategy)
-    at_once, soon = Target("seconds", "at most", 0.05), Target("seconds", "at most", 1)
-    yield _measure("alike", policy, [_request(0, ALIKE)], ALIKE, ALIKE, at_once, reference=one_by_one)
+    at_once, soon = (Target("seconds", "at most", bound, as_ratio=True) for bound in (AT_ONCE, SOON))
+    yield _measure("alike", policy, [_request(0, ALIKE)], ALIKE, ALIKE, at_once, one_by_one)
     different = [_request(stage, 10, more=stage) for stage in range(STAGES)]
-    yield _measure("different", policy, different, STAGES, 10 * STAGES, soon)
+    yield _measure("different", policy, different, STAGES, 10 * STAGES, soon, one_by_one)
     huge = [_request(stage, 10, more=TOTAL["cpus"] - 1000 - stage) for stage in range(STAGES)]
     full = [_request(STAGES, NODES * 128, first=True), *huge]
-    yield _measure("refused", policy, full, STAGES, NODES * 128, soon)
+    yield _measure("refused", policy, full, STAGES, NODES * 128, soon, one_by_one)
 
 
 def _measure(
@@ -46,8 +48,7 @@ def _measure(
     n: int,
     expected: int,
     target: Target,
-    *,
-    reference: float | None = None,
+    reference: float,
 ) -> Measured:
     seconds = _best(lambda: _planned(policy, requests, expected))
     figures: dict[str, float | str] = {"what": what, "strategy": policy.placement, "nodes": NODES}

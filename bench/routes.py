@@ -1,15 +1,18 @@
-"""The routes that the `wires` workload asks, and how long each may take. Pure data."""
+"""The routes that the `wires` workload asks, and how long each may take beside its reference. Pure data."""
 
 from dataclasses import dataclass
 
 from bench.dataset import JOBS, LARGE
 
-PAGED_MS = 100.0
-FIRST_ROWS, FIRST_MS, MORE_MS = 1_000, 100.0, 15.0
+#: Plain requests that may be answered in the time of one of bounded length, of its slowest statement, and of a job's page.
+PAGED_P99, SLOWEST, WHOLE_PAGE = 60, 30, 1000
+#: Of the rate of plain rows, what that of a long list must be; plain rows in the time of its slowest statement.
+LIST_RATIO, SLOWEST_ROWS = 0.4, 5000
 #: A route that does next to nothing, for comparison.
 PLAIN = "/v6/version/"
 OVERVIEW = "/jobs/overview"
-OVERVIEW_PER_S = 200.0
+#: Of the rate of plain requests, what that of overviews must be.
+OVERVIEW_RATIO = 0.15
 
 #: Answers of bounded length; `{vertex}` is a stage in Flink's words, `{task}` its last task.
 PAGED = (
@@ -35,11 +38,6 @@ class Long:
     path: str
     rows: int
 
-    @property
-    def bound_ms(self) -> float:
-        """How long it may take."""
-        return FIRST_MS + MORE_MS * max(self.rows - FIRST_ROWS, 0) / FIRST_ROWS
-
 
 _TASKS = LARGE[0]
 UNPAGED = (
@@ -64,4 +62,3 @@ PAGE = (
     "/jobs/{id}/vertices/{vertex}/subtasktimes",
     "/jobs/{id}/vertices/{vertex}/metrics?get=0.currentInputWatermark",
 )
-PAGE_SECONDS = 1.0

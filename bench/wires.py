@@ -25,7 +25,6 @@ from bench.statements import Statements
 
 READERS, SECONDS = 8, 4.0
 REQUESTS, REPEATS = 100, 7
-SLOWEST_MS = 50.0
 #: Statements that a route costs, by its path.
 Costs = dict[str, int]
 _TASKS = """SELECT index, state, attempt, node_id, date_part('epoch', started_at), date_part('epoch', ended_at), metrics
@@ -62,20 +61,21 @@ class Reader:
         """Ask for an answer of bounded length again and again."""
         taken = [self._took(path) for _ in range(REQUESTS)]
         figures: dict[str, float | str] = {"path": path, "p50_ms": _ms(median(taken)), "p99_ms": _ms(percentile(taken, 99))}
-        measured = Measured(REQUESTS, sum(taken), (Target("p99_ms", "at most", routes.PAGED_MS),), figures, reference=plain)
-        return self._with_statements(measured, path)
+        target = Target("p99_ms", "at most", routes.PAGED_P99, as_ratio=True)
+        measured = Measured(REQUESTS, sum(taken), (target,), figures, reference=plain)
+        return self._with_statements(measured, path, routes.SLOWEST)
 
     def unpaged(self, long: Long, rows_per_s: float) -> Measured:
         """Ask for all of something some times."""
         seconds = median(self._took(long.path) for _ in range(REPEATS))
-        target = Target("ms", "at most", long.bound_ms)
+        target = Target("ratio", "at least", routes.LIST_RATIO)
         measured = Measured(long.rows, seconds, (target,), {"path": long.path, "ms": _ms(seconds)}, reference=rows_per_s)
-        return self._with_statements(measured, long.path)
+        return self._with_statements(measured, long.path, routes.SLOWEST_ROWS)
 
     def page(self, plain: float) -> Measured:
         """Ask for all that a page of Flink's dashboard shows of a job."""
         seconds = median(sum(map(self._took, routes.PAGE)) for _ in range(REPEATS))
-        target = Target("seconds", "at most", routes.PAGE_SECONDS)
+        target = Target("seconds", "at most", routes.WHOLE_PAGE, as_ratio=True)
         return Measured(len(routes.PAGE), seconds, (target,), {"path": "a job's page"}, reference=plain)
 
     def _took(self, path: str) -> float:
@@ -83,11 +83,11 @@ class Reader:
         self._client.get(path.format(**self._names))
         return time.perf_counter() - begun
 
-    def _with_statements(self, measured: Measured, path: str) -> Measured:
+    def _with_statements(self, measured: Measured, path: str, slowest: float) -> Measured:
         cost = _cost(self._log, lambda: self._took(path))
         figures = {"statements": cost.count, "slowest_ms": round(cost.slowest_ms, 1)}
         same = Target("statements", "at most", self._few[path])
-        return measured.adding(figures, same, Target("slowest_ms", "at most", SLOWEST_MS))
+        return measured.adding(figures, same, Target("slowest_ms", "at most", slowest, as_ratio=True))
 
 
 def _costs(installation: Installation, client: Client, data: Dataset) -> Costs:
@@ -116,7 +116,7 @@ def _names(job: object, stage: int, tasks: int) -> dict[str, object]:
 def _overview(installation: Installation, plain: float) -> Measured:
     """Ask for the overview of all live jobs as often as both processes of the web can answer."""
     rate = _rate(installation, routes.OVERVIEW)
-    target = Target("per_s", "at least", routes.OVERVIEW_PER_S)
+    target = Target("ratio", "at least", routes.OVERVIEW_RATIO)
     return Measured(round(rate * SECONDS), SECONDS, (target,), {"path": f"{routes.OVERVIEW} of {LIVE}"}, reference=plain)
 
 

@@ -36,12 +36,12 @@ ON_AN_INSTALLATION = {
     "layers": Workload(throughput.layers, _tasks),
     "commands": Workload(throughput.commands, _tasks),
     "manyjobs": Workload(requests.manyjobs, _tasks),
-    "single": Workload(requests.single),
+    "single": Workload(requests.single, _tasks),
     "cluster": Workload(cluster.cluster, _tasks, shapes=((0, 0),), given=rounds.TOLD_OF),
     "tail": Workload(throughput.tail),
     "submit": Workload(requests.submit, _sent),
     "idle": Workload(resting.idle),
-    "backlog": Workload(resting.backlog, given=rounds.TOLD_OF),
+    "backlog": Workload(resting.backlog, _tasks, given=rounds.TOLD_OF),
     "wires": Workload(wires.wires, shapes=((1, 2),), given=statements.TOLD_OF),
 }
 ALONE = {"core": core.run}

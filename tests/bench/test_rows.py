@@ -28,6 +28,18 @@ def test_a_figure_that_is_not_there_misses_its_target() -> None:
     assert made(Measured(10_000, 1.0, [Target("p95_ms", "at most", 100)]))["met"] is False
 
 
+def test_a_time_is_bounded_by_that_of_the_reference() -> None:
+    hop = Target("hop_ms", "at most", 0.35, as_ratio=True)
+    fast, slow = (made(Measured(200, 0.2, [hop], {"hop_ms": ms})) for ms in (0.7, 0.72))
+    assert (fast["hop_ms_ratio"], fast["met"], fast["target"]) == (0.35, True, "hop_ms_ratio at most 0.35")
+    assert (slow["hop_ms_ratio"], slow["met"]) == (0.36, False)
+    assert made(Measured(200, 0.2, [Target("seconds", "at most", 100, as_ratio=True)]))["seconds_ratio"] == 100
+
+
+def test_a_time_that_cannot_be_compared_misses_its_target() -> None:
+    assert made(Measured(1, 1.0, [Target("seconds", "at most", 1, as_ratio=True)]), reference=None)["met"] is False
+
+
 def test_a_fast_run_with_problems_is_not_good_enough() -> None:
     missed = made(Measured(10_000, 1.0, [FAST], problems=["all[1] of job x gave 2"]))
     assert missed["met"] is False
