@@ -1,4 +1,7 @@
-"""Pages about the cluster as a whole: the overview, the jobs, the nodes. One is in job_pages or node_pages."""
+"""Pages about the cluster as a whole: the overview, the jobs, the nodes. One is in job_pages or node_pages.
+
+To add a page: a view here or there, its route in page_urls, its template in templates/ui.
+"""
 
 from typing import Any
 

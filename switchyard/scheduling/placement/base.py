@@ -1,9 +1,4 @@
-"""The signature of a placement strategy, and the list of those there are.
-
-To add one: write a file here with a class that is made from a Start and called with an Ask; add it to
-STRATEGIES; tests/scheduling/test_placement.py then holds it to the rules that all obey. A strategy never sees
-a single task: it shares out a count in whole-array steps.
-"""
+"""The signature of a placement strategy, and the list of those there are (docs/adding-an-algorithm.md)."""
 
 from collections.abc import Callable
 from typing import Protocol
