@@ -98,7 +98,7 @@ class JobAdmin(ServiceAdmin):
     search_fields = ("name",)
     search_help_text = "Part of a name, a number, or an id"
     ordering = ("-number",)
-    actions = ("cancel", "retry")
+    actions = ("cancel", "suspend", "resume", "retry")
     readonly_fields = ("graph", "stages", "page")
     fieldsets = (
         (None, {"fields": ("number", "name", "state", "held_reason", "error", "graph", "stages", "page")}),
@@ -153,6 +153,14 @@ class JobAdmin(ServiceAdmin):
     def cancel(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
         self.perform(request, chosen, "job.cancel", _cancel)
 
+    @admin.action(description="Suspend: stop what runs, start nothing more until resumed")
+    def suspend(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
+        self.perform(request, chosen, "job.suspend", lambda by, job: _changed(job, control.suspend(by, job.id)))
+
+    @admin.action(description="Resume: let a suspended job go on")
+    def resume(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
+        self.perform(request, chosen, "job.resume", lambda by, job: _changed(job, control.resume(by, job.id)))
+
     @admin.action(description="Retry: run again what did not finish, as a new job")
     def retry(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
         made: list[UUID] = []
@@ -173,6 +181,12 @@ def _cancel(by: Identity, job: Job) -> None:
     after = JobState(control.cancel(by, job.id).state)
     if after in JOB_ENDS or job.state == JobState.CANCELING:
         raise control.NothingToCancel(f"it was {after.name} already, and is left as it is.")
+
+
+def _changed(before: Job, after: Job) -> None:
+    """Raise NothingToCancel where a program would only be told how the job stands."""
+    if before.state == after.state:
+        raise control.NothingToCancel(f"it is {JobState(after.state).name}, and is left as it is.")
 
 
 def _stages(job: Any) -> list[dict[str, Any]]:

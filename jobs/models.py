@@ -70,6 +70,11 @@ class Job(models.Model):
     #: What people want of it; the state is what it is.
     intent = models.SmallIntegerField(choices=Intent.choices(), default=Intent.RUN, db_default=Intent.RUN)
     held_reason = models.TextField(blank=True)
+    #: Since when, by whom and why it is suspended; and for how many seconds it was before, since it began if it has.
+    suspended_at = models.DateTimeField(null=True)
+    suspended_by = models.TextField(blank=True, db_default="")
+    suspend_reason = models.TextField(blank=True, db_default="")
+    suspended_seconds = models.FloatField(default=0, db_default=0)
     error = models.TextField(blank=True)
     max_failures = models.IntegerField(default=0)
     failures = models.IntegerField(default=0)

@@ -94,6 +94,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     jobs.NoSuchJob: exceptions.NotFound,
     jobs.StillLive: Conflict,
     jobs.Stopping: Conflict,
+    jobs.NotSuspendable: Conflict,
     jobs.NothingToRetry: Conflict,
     KeyReused: Unprocessable,
     OverQuota: Forbidden,

@@ -61,6 +61,15 @@ class StageStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """Since when, by whom and why a job is suspended."""
+
+    at: datetime
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
     """A job and where it stands; `stages`, `spec` and `infeasible` are there when one job was asked for."""
 
@@ -76,6 +85,7 @@ class JobStatus:
     priority: int = 100
     pool: str = "default"
     draining: bool = False
+    suspended: Suspended | None = None
     held_reason: str = ""
     error: str = ""
     stages_total: int = 0

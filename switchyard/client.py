@@ -109,6 +109,14 @@ class Client:
         """Let a job end early: nothing more begins at its sources, and what has begun is worked off."""
         return self._post(JobStatus, _path("jobs", job, "drain"))
 
+    def suspend(self, job: int | str, reason: str = "") -> JobStatus:
+        """Let nothing of a job run until it is resumed: what runs is ended, and is run again then."""
+        return self._post(JobStatus, _path("jobs", job, "suspend"), {"reason": reason})
+
+    def resume_job(self, job: int | str, reason: str = "") -> JobStatus:
+        """Let a suspended job go on; one that is not stays as it is."""
+        return self._post(JobStatus, _path("jobs", job, "resume"), {"reason": reason})
+
     def release(self, job: int | str) -> JobStatus:
         """Let a job go on that is held; one that is not stays as it is."""
         return self._post(JobStatus, _path("jobs", job, "release"))

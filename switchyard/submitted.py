@@ -46,6 +46,14 @@ class Submitted:
         """Let the job end early: nothing more begins at its sources."""
         return self._client.drain(self.id)
 
+    def suspend(self, reason: str = "") -> JobStatus:
+        """Let nothing of the job run until it is resumed."""
+        return self._client.suspend(self.id, reason)
+
+    def resume(self, reason: str = "") -> JobStatus:
+        """Let the job go on, if it is suspended."""
+        return self._client.resume_job(self.id, reason)
+
     def cancel(self) -> JobStatus:
         """Ask for the job to be canceled."""
         return self._client.cancel(self.id)

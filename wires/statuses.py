@@ -37,6 +37,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     artifacts.NotADigest: 404,
     jobs.StillLive: 409,
     jobs.Stopping: 409,
+    jobs.NotSuspendable: 409,
     OnLists: 409,
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,

@@ -12,9 +12,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
 from access.drf import Ruled, identity_of
+from access.reasons import ReasonSerializer, reason_of
 from access.roles import Role
 from database import rows
 from database.snapshots import one_snapshot
@@ -43,6 +45,8 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "cancel": Role.OPERATOR,
         "release": Role.OPERATOR,
         "drain": Role.OPERATOR,
+        "suspend": Role.OPERATOR,
+        "resume": Role.OPERATOR,
         "retry": Role.OPERATOR,
         "destroy": Role.OPERATOR,
         "summary": Role.VIEWER,
@@ -98,6 +102,18 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     def drain(self, request: Request, job: str) -> Response:
         """Let a job end early: nothing more begins at its sources; one that has ended is left as it is."""
         return _after(control.drain(identity_of(request), found_job(job)))
+
+    @extend_schema(request=ReasonSerializer, responses={202: JobInFullSerializer})
+    @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
+    def suspend(self, request: Request, job: str) -> Response:
+        """Let nothing of a job run until it is resumed; one that has ended is left as it is."""
+        return _after(control.suspend(identity_of(request), found_job(job), reason_of(request)))
+
+    @extend_schema(request=ReasonSerializer, responses={202: JobInFullSerializer})
+    @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
+    def resume(self, request: Request, job: str) -> Response:
+        """Let a suspended job go on; one that is not, or has ended, is left as it is."""
+        return _after(control.resume(identity_of(request), found_job(job), reason_of(request)))
 
     @extend_schema(request=None, responses={201: JobInFullSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"])

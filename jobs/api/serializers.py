@@ -29,7 +29,9 @@ def shaped(shape: Shape, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inner(shape: Shape, values: Any, *, many: bool) -> Any:
-    return [shaped(shape, each) for each in values] if many else shaped(shape, values)
+    if many:
+        return [shaped(shape, each) for each in values]
+    return None if values is None else shaped(shape, values)
 
 
 @cache
@@ -80,6 +82,14 @@ class StageInFullSerializer(StageSerializer):
     spec = serializers.JSONField()
 
 
+class SuspendedSerializer(serializers.Serializer[Any]):
+    """Since when, by whom and why a job is suspended."""
+
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+
+
 class JobSerializer(serializers.Serializer[Any]):
     """A job as lists show it."""
 
@@ -94,6 +104,7 @@ class JobSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(JOB_STATES)
     intent = serializers.ChoiceField(INTENTS)
     draining = serializers.BooleanField()
+    suspended = SuspendedSerializer(allow_null=True)
     held_reason = serializers.CharField(allow_blank=True)
     error = serializers.CharField(allow_blank=True)
     stages_total = serializers.IntegerField()

@@ -6,6 +6,8 @@ _BY_PEOPLE = {
     "job_canceling": ("job.cancel",),
     "job_released": ("job.release", "job.cancel"),
     "job_draining": ("job.drain",),
+    "job_suspending": ("job.suspend",),
+    "job_resumed": ("job.resume",),
 }
 #: What is of one transaction is of one moment.
 _OF_EVENTS = """

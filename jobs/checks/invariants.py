@@ -120,6 +120,9 @@ FORBIDDEN = {
         JOIN jobs_task t ON s.counts[{_CANCELED} + 1] > 0 AND t.stage_id = s.id AND t.state = {_CANCELED}
         WHERE j.state = {int(JobState.FINISHED)} AND s.spec ->> 'gang' IS DISTINCT FROM 'true'
             AND (j.intent <> {int(Intent.DRAIN)} OR t.started_at IS NOT NULL)""",
+    "I17 nothing of a suspended job stands on a list": f"""
+        SELECT j.id, a.node_id FROM jobs_job j JOIN jobs_stage s ON s.job_id = j.id
+        JOIN jobs_assignment a ON a.stage_id = s.id WHERE j.state = {int(JobState.SUSPENDED)}""",
     "I8 a job has ended exactly when its stages have": f"""
         SELECT j.id, j.state, j.stages_total, count(s.id) FROM jobs_job j
         LEFT JOIN jobs_stage s ON s.job_id = j.id AND s.ended_at IS NOT NULL

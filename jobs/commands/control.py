@@ -1,4 +1,4 @@
-"""Commands on jobs: cancel, release, drain, delete. Each changes one row and sends a hint; the leader does the rest."""
+"""Commands on jobs: cancel, release, drain, suspend, resume, delete. Each changes one row; the leader does the rest."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import requests
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.states import JOB_ENDS
+from switchyard.scheduling.lifecycle.states import JOB_ENDS, JOB_SUSPENDED
 
 
 class NoSuchJob(SwitchyardError):
@@ -32,7 +32,11 @@ class StillLive(SwitchyardError):
 
 
 class Stopping(SwitchyardError):
-    """The job is failing or being canceled: it cannot drain."""
+    """The job is failing, being canceled or suspended: it cannot drain."""
+
+
+class NotSuspendable(SwitchyardError):
+    """The job drains, fails or is being canceled: it cannot be suspended."""
 
 
 class NothingToCancel(SwitchyardError):
@@ -71,6 +75,30 @@ def drain(by: Identity, id_: UUID) -> Done[Job]:
     job.refresh_from_db()
     transaction.on_commit(lambda: hint(Hint.STOP))
     return Done(job, job.id)
+
+
+@command("job.suspend")
+def suspend(by: Identity, id_: UUID, reason: str = "") -> Done[Job]:
+    """Let nothing of a job run until it is resumed. One that is suspended or has ended is left as it is."""
+    job = locked(id_)
+    if job.state in JOB_ENDS or job.state in JOB_SUSPENDED:
+        return Done(job)
+    if not requests.suspend(RECORDS, id_, by.name, reason):
+        raise NotSuspendable
+    job.refresh_from_db()
+    transaction.on_commit(lambda: hint(Hint.STOP))
+    return Done(job, job.id, {"reason": reason} if reason else {})
+
+
+@command("job.resume")
+def resume(by: Identity, id_: UUID, reason: str = "") -> Done[Job]:
+    """Let a suspended job go on. One that is not suspended is left as it is."""
+    job = locked(id_)
+    if not requests.resume(RECORDS, id_, by.name, reason):
+        return Done(job)
+    job.refresh_from_db()
+    transaction.on_commit(hint)
+    return Done(job, job.id, {"reason": reason} if reason else {})
 
 
 @command("job.delete")

@@ -26,7 +26,7 @@ from jobs.leader import (
     watchdog,
 )
 from jobs.leader.agent_reports import Applied
-from jobs.leader.bisect import hold, isolate, raise_if_blameless
+from jobs.leader.bisect import raise_if_blameless
 from jobs.leader.clock import CLOCK
 from jobs.leader.descriptions import StoredDescriptions
 from jobs.leader.housekeeping import Upkeep
@@ -36,14 +36,12 @@ from jobs.leader.outbox import Broker
 from jobs.leader.snapshot import Surveyor
 from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
-from jobs.store.records import RECORDS
 from nodes import broker, selectors, trust
 from switchyard.leader.ports import Clock, Outbox, Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
-from switchyard.scheduling.lifecycle import draining
 from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.rounds import Round
@@ -156,11 +154,9 @@ class Leader(Turns):
         reconciliation.give_up(difference, epoch=self.epoch)
 
     def stop(self) -> Stopped:
-        """Stop and drain the jobs that are to."""
+        """Stop, suspend and drain the jobs that are to be."""
         stopped = stopping.stop_jobs(epoch=self.epoch)
-        if stopped.draining:
-            isolate(stopped.draining, lambda part: draining.drain(RECORDS, part, stopped, epoch=self.epoch), hold)
-            self.dispatcher.forget(stopped.deprived)
+        self.dispatcher.forget(stopped.deprived)
         if stopped.more:
             inbox.put(Hint.STOP)
         return stopped

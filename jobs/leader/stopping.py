@@ -5,17 +5,20 @@ from uuid import UUID
 
 from jobs.leader.bisect import hold, isolate
 from jobs.store.records import RECORDS
-from switchyard.scheduling.lifecycle import abandonment, stopping
+from switchyard.scheduling.lifecycle import abandonment, draining, stopping
 from switchyard.scheduling.lifecycle.stopping import Stopped
 
 
 def stop_jobs(*, epoch: int) -> Stopped:
-    """Stop the jobs that are to; one that cannot be stopped so is ended plainly, or held with the reason."""
-    jobs, draining = RECORDS.stopping_jobs()
-    stopped = Stopped(draining=draining)
+    """Stop, suspend and drain the jobs that are to be; of those to stop, one that cannot be is ended plainly, or held."""
+    jobs, stopped = RECORDS.stopping_jobs(), Stopped()
     blame = partial(end_plainly, epoch=epoch)
-    for part in isolate(jobs, lambda part: stopping.stop(RECORDS, part, epoch=epoch), blame) if jobs else []:
+    for part in isolate(jobs.ending, lambda part: stopping.stop(RECORDS, part, epoch=epoch), blame) if jobs.ending else []:
         stopped.add(part)
+    if jobs.suspending:
+        isolate(jobs.suspending, lambda part: stopping.suspend(RECORDS, part, stopped, epoch=epoch), hold)
+    if jobs.draining:
+        isolate(jobs.draining, lambda part: draining.drain(RECORDS, part, stopped, epoch=epoch), hold)
     return stopped
 
 

@@ -15,7 +15,7 @@ from switchyard.scheduling.allocation.base import ALGORITHMS, Order
 from switchyard.scheduling.explain import Facts, Listed, explain
 from switchyard.scheduling.lifecycle import targets
 from switchyard.scheduling.lifecycle.rows import Switches
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, LISTED, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_SUSPENDED, LISTED, JobState, TaskState
 from switchyard.scheduling.lifecycle.work import UnitOfWork
 from switchyard.scheduling.refusals import Refusal
 
@@ -57,9 +57,15 @@ def _shared(job: Job) -> dict[str, Any]:
         "job_type_paused": kind.pause_reason if kind.paused else None,
         "job_type_limit": _limit_reached(job, kind),
         "job_held": job.held_reason or None,
+        "job_suspended": _suspended(job) if job.state in JOB_SUSPENDED else None,
         "jobs_ahead": _jobs_ahead(job, order) if order else 0,
         "target": _target_reached(job, chosen) if order is None else None,
     }
+
+
+def _suspended(job: Job) -> str:
+    since = f"{job.suspended_at:%Y-%m-%d %H:%M:%S} UTC" if job.suspended_at else "its last change"
+    return f"by {job.suspended_by} since {since}{f': {job.suspend_reason}' if job.suspend_reason else ''}"
 
 
 def _limit_reached(job: Job, kind: JobType) -> int | None:
@@ -125,7 +131,8 @@ def _facts(
     *,
     goes_on: bool,
 ) -> Facts:
-    refusal = Refusal.from_dict(stage["refusal"]) if stage["refusal"] else None
+    # What no node had room for when it was last to be placed says nothing of a job that is suspended.
+    refusal = Refusal.from_dict(stage["refusal"]) if stage["refusal"] and not shared["job_suspended"] else None
     tasks, consumers, buffer = held.get(stage["id"], Held(0, (), 0))
     return Facts(
         **shared,

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from database import rows
 from jobs.models import Job
 from jobs.store.exact import whole_job
-from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, Intent, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import JOB_SUSPENDED, TASK_ENDS, TASK_PLACES, Intent, JobState, TaskState
 
 LARGEST_NUMBER = 2**63 - 1
 _FIELDS = (
@@ -26,6 +26,9 @@ _FIELDS = (
     "pool",
     "state",
     "intent",
+    "suspended_at",
+    "suspended_by",
+    "suspend_reason",
     "held_reason",
     "error",
     "stages_total",
@@ -130,6 +133,8 @@ def _complete(row: dict[str, Any], counts: Sequence[int]) -> dict[str, Any]:
     shown["retried_from"] = shown.pop("retried_from_id")
     shown["state"], shown["intent"] = JobState(row["state"]).name, Intent(row["intent"]).name
     shown["draining"] = row["intent"] == Intent.DRAIN
+    at, by, reason = (shown.pop(name) for name in ("suspended_at", "suspended_by", "suspend_reason"))
+    shown["suspended"] = {"at": at, "by": by, "reason": reason} if row["state"] in JOB_SUSPENDED else None
     return shown | {"tasks": named_counts(counts), "progress": progress(counts)}
 
 

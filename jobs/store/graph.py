@@ -17,7 +17,7 @@ from jobs.store.tables import (
 )
 from nodes import selectors
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.facts import Buffer, Listed, Need, Resource
+from switchyard.scheduling.lifecycle.facts import Buffer, Listed, Need, Resource, Stopping
 from switchyard.scheduling.lifecycle.records import Answer
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import Intent, JobState, TaskState
@@ -107,15 +107,16 @@ def nodes_recalled() -> list[int]:
     return [node for (node,) in rows.fetch("SELECT DISTINCT node_id FROM jobs_assignment WHERE recalled")]
 
 
-def stopping_jobs() -> tuple[list[UUID], list[UUID]]:
-    """Return the jobs that stop and those that drain, some at a time, without those that are held."""
+def stopping_jobs() -> Stopping:
+    """Return the jobs of which something is to end, some at a time, without those that are held."""
     found = rows.fetch(
-        "(SELECT id, false FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND state = ANY(%s) "
-        "ORDER BY id LIMIT 100) UNION ALL "
-        "(SELECT id, true FROM jobs_job WHERE ended_at IS NULL AND held_reason = '' AND intent = %s ORDER BY id LIMIT 100)",
-        [[int(JobState.CANCELING), int(JobState.FAILING)], int(Intent.DRAIN)],
+        """WITH live AS NOT MATERIALIZED (SELECT * FROM jobs_job WHERE ended_at IS NULL AND held_reason = '')
+        (SELECT id, 0 FROM live WHERE state = ANY(%s) ORDER BY id LIMIT 100)
+        UNION ALL (SELECT id, 1 FROM live WHERE intent = %s ORDER BY id LIMIT 100)
+        UNION ALL (SELECT id, 2 FROM live WHERE state = %s ORDER BY id LIMIT 100)""",
+        [[int(JobState.CANCELING), int(JobState.FAILING)], int(Intent.DRAIN), int(JobState.SUSPENDING)],
     )
-    return [id_ for id_, drains in found if not drains], [id_ for id_, drains in found if drains]
+    return Stopping(*([id_ for id_, kind in found if kind == which] for which in range(3)))
 
 
 def open_stages(jobs: Collection[UUID]) -> list[int]:

@@ -21,13 +21,15 @@ def lock_jobs(jobs: Collection[UUID]) -> list[JobRow]:
 
 
 def deadlines(jobs: Collection[UUID] | None) -> list[Deadline]:
-    """Return jobs of which a timeout may be over, without those that are held; of these jobs alone, if any are given."""
+    """Return jobs of which a timeout may be over, without those that are held or suspended; of these alone, if given."""
     found = rows.fetch(
-        """SELECT j.id, extract(epoch FROM j.created_at)::float8, extract(epoch FROM j.started_at)::float8, t.queue, t.run
+        """SELECT j.id, extract(epoch FROM j.created_at)::float8, extract(epoch FROM j.started_at)::float8, t.queue, t.run,
+            j.suspended_seconds
         FROM jobs_job j CROSS JOIN LATERAL (
             SELECT (j.spec -> 'timeouts' ->> 'queue')::float8 AS queue, (j.spec -> 'timeouts' ->> 'run')::float8 AS run
         ) t
-        WHERE j.ended_at IS NULL AND j.held_reason = '' AND j.spec ? 'timeouts' AND (%s OR j.id = ANY(%s))
+        WHERE j.ended_at IS NULL AND j.held_reason = '' AND j.suspended_at IS NULL AND j.spec ? 'timeouts'
+            AND (%s OR j.id = ANY(%s))
             AND j.created_at + least(t.queue, t.run) * interval '1 second' < now() ORDER BY j.id""",
         [jobs is None, list(jobs or ())],
     )
@@ -37,6 +39,23 @@ def deadlines(jobs: Collection[UUID] | None) -> list[Deadline]:
 def release(job: UUID) -> None:
     """Hold a job no more."""
     rows.execute("UPDATE jobs_job SET held_reason = '' WHERE id = %s AND held_reason <> ''", [job])
+
+
+def note_suspended(job: UUID, by: str, reason: str) -> None:
+    """Note by whom and why a job is suspended from now on."""
+    rows.execute(
+        "UPDATE jobs_job SET suspended_at = now(), suspended_by = %s, suspend_reason = %s WHERE id = %s", [by, reason, job]
+    )
+
+
+def note_resumed(job: UUID) -> None:
+    """Note that a job is suspended no more, and add up for how long it was."""
+    rows.execute(
+        """UPDATE jobs_job SET suspended_at = NULL, suspended_by = '', suspend_reason = '',
+            suspended_seconds = suspended_seconds + coalesce(extract(epoch FROM now() - suspended_at), 0)
+        WHERE id = %s""",
+        [job],
+    )
 
 
 def is_listed(job: UUID) -> bool:

@@ -56,6 +56,8 @@ class SqlRecords:
     lock_jobs = staticmethod(jobs.lock_jobs)
     deadlines = staticmethod(jobs.deadlines)
     release = staticmethod(jobs.release)
+    note_suspended = staticmethod(jobs.note_suspended)
+    note_resumed = staticmethod(jobs.note_resumed)
     is_listed = staticmethod(jobs.is_listed)
     cancel_rest = staticmethod(jobs.cancel_rest)
     namesakes = staticmethod(reuse.namesakes)

@@ -155,11 +155,11 @@ def current(ends: Sequence[tuple[int, int, int, int]], states: frozenset[TaskSta
 
 
 def running(parts: Sequence[Part]) -> list[tuple[int, int]]:
-    """Return the running tasks of these parts, as (number of the part, index)."""
+    """Return the tasks of these parts that have begun and have not ended, as (number of the part, index)."""
     return rows.fetch(
         f"""SELECT told.number - 1, o.index
         FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[])
             WITH ORDINALITY AS told(node_id, stage_id, attempt, low, high, number)
-        JOIN jobs_task o ON {RANGE} AND {ATTEMPT_GUARD} AND o.state = %s""",
-        [*rows.columns(parts, 5), int(TaskState.RUNNING)],
+        JOIN jobs_task o ON {RANGE} AND {ATTEMPT_GUARD} AND o.state = ANY(%s) AND o.started_at IS NOT NULL""",
+        [*rows.columns(parts, 5), [int(TaskState.RUNNING), int(TaskState.CANCELING)]],
     )

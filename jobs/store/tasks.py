@@ -11,8 +11,11 @@ from switchyard.scheduling.lifecycle.facts import Exposed
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 from switchyard.scheduling.lifecycle.states import TaskState, sources
 from switchyard.scheduling.lifecycle.transitions import Move
+from switchyard.scheduling.retry import ExitClass
 
 _RANGES = "unnest(%(stages)s::bigint[], %(lows)s::int[], %(highs)s::int[]) AS told(stage_id, low, high)"
+#: The state of an attempt that is over and whose task waits again: to be suspended is no failure.
+_ENDED = f"CASE WHEN exit_class = '{ExitClass.SUSPENDED}' THEN {int(TaskState.CANCELED)} ELSE {int(TaskState.FAILED)} END"
 
 
 def cancel_created(chosen: Sequence[tuple[int, IndexSet]]) -> None:
@@ -35,7 +38,7 @@ def canceled(stages: Collection[int]) -> dict[int, IndexSet]:
 
 def renew(stage: int) -> None:
     """Make all tasks of a stage CREATED under a new attempt number, each with the most failures that one has."""
-    created, ended = int(TaskState.CREATED), "CASE WHEN ended_at IS NULL THEN %(canceled)s ELSE %(failed)s END"
+    created, ended = int(TaskState.CREATED), f"CASE WHEN ended_at IS NULL THEN %(canceled)s ELSE {_ENDED} END"
     rows.execute(
         f"""WITH old AS (
             INSERT INTO jobs_attempt (stage_id, index, state, {ARCHIVED})
@@ -44,7 +47,7 @@ def renew(stage: int) -> None:
         ) UPDATE jobs_task SET state = %(created)s, {RESET},
             failures = (SELECT max(failures) FROM jobs_task WHERE stage_id = %(stage)s)
         WHERE stage_id = %(stage)s""",
-        {"stage": stage, "created": created, "canceled": int(TaskState.CANCELED), "failed": int(TaskState.FAILED)},
+        {"stage": stage, "created": created, "canceled": int(TaskState.CANCELED)},
     )
 
 
@@ -54,8 +57,8 @@ def archive(stage: int, indexes: IndexSet) -> None:
     values = [stage, list(indexes), int(TaskState.CREATED)]
     rows.execute(
         f"INSERT INTO jobs_attempt (stage_id, index, state, {ARCHIVED}) "
-        f"SELECT stage_id, index, %s, {ARCHIVED} FROM jobs_task WHERE {condition}",
-        [int(TaskState.FAILED), *values],
+        f"SELECT stage_id, index, {_ENDED}, {ARCHIVED} FROM jobs_task WHERE {condition}",
+        values,
     )
     rows.execute(f"UPDATE jobs_task SET {RESET}, not_before = NULL WHERE {condition}", values)
 

@@ -74,6 +74,7 @@ def write_jobs(jobs: list[JobRow]) -> None:
             error = CASE WHEN j.error = '' THEN c.error ELSE j.error END,
             started_at = CASE WHEN c.started THEN coalesce(j.started_at, greatest(j.created_at,
                 now() - c.since * interval '1 microsecond')) END,
+            suspended_seconds = CASE WHEN c.started AND j.started_at IS NULL THEN 0 ELSE j.suspended_seconds END,
             ended_at = CASE WHEN c.ended THEN coalesce(j.ended_at, now()) END
         FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::int[], %s::int[], %s::text[], %s::bool[],
             %s::bigint[], %s::bool[]) AS c(id, state, intent, stages_ended, failures, error, started, since, ended)

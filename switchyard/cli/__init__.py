@@ -52,6 +52,7 @@ for command in (
     queries.explain,
     jobs.cancel,
     jobs.release,
+    jobs.suspend,
     jobs.finish,
     jobs.retry,
     queries.nodes,

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from switchyard.answers import NodeStatus, SchedulerStatus
+from switchyard.answers import JobStatus, NodeStatus, SchedulerStatus
 from switchyard.cli.options import AsJson, Reason
 from switchyard.cli.outcome import client
 from switchyard.cli.screen import emit, plain
 
 NODE_HELP = "Name or id of a node; without one, the whole scheduler."
 SomeNode = Annotated[str | None, typer.Argument(metavar="[NODE]", help=NODE_HELP)]
+SomeJob = Annotated[str | None, typer.Option("--job", metavar="JOB", help="Number or id of a suspended job.")]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")]
 
 
@@ -20,10 +21,12 @@ def pause(ctx: typer.Context, node: SomeNode = None, *, reason: Reason = "", as_
         _tell(server.pause_node(node, reason) if node else server.pause(reason), as_json=as_json)
 
 
-def resume(ctx: typer.Context, node: SomeNode = None, *, as_json: AsJson = False) -> None:
-    """Start tasks again, on a node that was paused or drained, or everywhere."""
+def resume(ctx: typer.Context, node: SomeNode = None, *, job: SomeJob = None, as_json: AsJson = False) -> None:
+    """Start tasks again: of a suspended job, on a node that was paused or drained, or everywhere."""
+    if node and job:
+        raise typer.BadParameter("name a node or a job, not both")
     with client(ctx) as server:
-        _tell(server.resume_node(node) if node else server.resume(), as_json=as_json)
+        _tell(server.resume_job(job) if job else server.resume_node(node) if node else server.resume(), as_json=as_json)
 
 
 def drain(ctx: typer.Context, node: Node, *, reason: Reason = "", as_json: AsJson = False) -> None:
@@ -42,9 +45,12 @@ def remove(ctx: typer.Context, node: Node, *, as_json: AsJson = False) -> None:
         print(plain(f"Node {node} is deleted"))
 
 
-def _tell(told: NodeStatus | SchedulerStatus, *, as_json: bool) -> None:
+def _tell(told: JobStatus | NodeStatus | SchedulerStatus, *, as_json: bool) -> None:
     if as_json:
         emit(told)
         return
-    what = f"Node {told.name}" if isinstance(told, NodeStatus) else "The scheduler"
+    if isinstance(told, JobStatus):
+        what = f"Job {told.number}"
+    else:
+        what = f"Node {told.name}" if isinstance(told, NodeStatus) else "The scheduler"
     print(plain(f"{what} is {told.state}"))

@@ -1,4 +1,4 @@
-"""Commands that make jobs and end them: submit, retry, cancel, release, finish, wait."""
+"""Commands that make jobs and end them: submit, retry, cancel, release, suspend, finish, wait."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from switchyard.answers import JobStatus, encode
 from switchyard.cli import progress
 from switchyard.cli.endings import tell_end
-from switchyard.cli.options import AsJson, Job, Wait
+from switchyard.cli.options import AsJson, Job, Reason, Wait
 from switchyard.cli.outcome import INTERRUPTED, client, leave_as
 from switchyard.cli.screen import emit, plain, say
 from switchyard.client import Client
@@ -55,6 +55,16 @@ def release(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
         emit(told)
     else:
         print(f"Job {told.number} is {told.state}{' and held' if told.held_reason else ''}")
+
+
+def suspend(ctx: typer.Context, job: Job, *, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Let nothing of a job run until `resume --job`: what runs is ended as by cancel, and run again then."""
+    with client(ctx) as server:
+        told = server.suspend(job, reason)
+    if as_json:
+        emit(told)
+    else:
+        print(f"Job {told.number} is {told.state}")
 
 
 def finish(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:

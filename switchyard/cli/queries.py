@@ -136,6 +136,7 @@ def _facts(job: JobStatus) -> tuple[tuple[str, Any], ...]:
         ("state", job.state),
         ("held", job.held_reason),
         ("draining", _draining(job)),
+        ("suspended", _suspended(job)),
         ("error", job.error),
         ("type", kind),
         ("owner", job.owner),
@@ -148,6 +149,13 @@ def _facts(job: JobStatus) -> tuple[tuple[str, Any], ...]:
 
 def _draining(job: JobStatus) -> str:
     return "nothing more begins at its sources" if job.draining and not job.ended_at else ""
+
+
+def _suspended(job: JobStatus) -> str:
+    if job.suspended is None:
+        return ""
+    because = f": {job.suspended.reason}" if job.suspended.reason else ""
+    return f"by {job.suspended.by}, {ago(job.suspended.at)}{because}"
 
 
 def _stage_row(stage: StageStatus) -> tuple[Any, ...]:

@@ -25,6 +25,8 @@ _COLOURS = {
     "SILENT": "red",
     "CANCELED": "yellow",
     "CANCELING": "yellow",
+    "SUSPENDING": "yellow",
+    "SUSPENDED": "yellow",
     "PAUSED": "yellow",
 }
 _KEPT = {"\n", "\t"}

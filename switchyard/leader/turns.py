@@ -125,7 +125,7 @@ class Turns(ABC):
 
     @abstractmethod
     def stop(self) -> Stopped:
-        """Stop and drain the jobs that are to."""
+        """Stop, suspend and drain the jobs that are to be."""
 
     @abstractmethod
     def place(self) -> Round:

@@ -41,6 +41,7 @@ class Facts:
     job_type_paused: str | None = None
     job_type_limit: int | None = None  #: set only while so many jobs of the type are running
     job_held: str | None = None
+    job_suspended: str | None = None  #: by whom, since when and why
     waits_for: tuple[str, ...] = ()  #: names of unfinished stages whose results it needs
     held_back: int = 0  #: tasks that could run but for the results that wait to be taken
     held_by: tuple[str, ...] = ()  #: names of the stages that are to take them
@@ -72,6 +73,8 @@ def _pauses(facts: Facts) -> Iterator[str]:
         yield _because(f"The job type {facts.job_type} is paused", facts.job_type_paused)
     if facts.job_held is not None:
         yield _because("The job is held", facts.job_held)
+    if facts.job_suspended is not None:
+        yield f"The job is suspended {facts.job_suspended.rstrip('.')}."
     if facts.job_type_limit is not None:
         limit = facts.job_type_limit
         yield f"The job type {facts.job_type} may run {limit:,} {_plural('job', limit)} at once, and does."

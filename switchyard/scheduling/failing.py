@@ -25,6 +25,7 @@ CATEGORIES = {
     ExitClass.UNLOADABLE: Category.ALGORITHM,
     ExitClass.KILLED: Category.SYSTEM,
     ExitClass.LOST: Category.SYSTEM,
+    ExitClass.SUSPENDED: Category.SYSTEM,
 }
 
 

@@ -24,6 +24,8 @@ class ExitClass(StrEnum):
     KILLED = "killed"
     LOST = "lost"
     UNLOADABLE = "unloadable"
+    #: No failure: its job was suspended, and the task waits again.
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True)

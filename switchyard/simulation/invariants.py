@@ -102,6 +102,14 @@ def whole_gangs(store: Store) -> Iterator[str]:
             yield f"{row} is of a gang of which {stage.unplaced} wait"
 
 
+def suspended(store: Store) -> Iterator[str]:
+    """I17: nothing of a suspended job stands on a list."""
+    for row in store.assignments.values():
+        job = store.jobs[store.stages[row.stage].row.job_id].row
+        if job.state is JobState.SUSPENDED:
+            yield f"{row} is of a job that is suspended"
+
+
 def ended(store: Store) -> Iterator[str]:
     """I8: a job has ended exactly when its stages have, and a stage only when its tasks have."""
     stages: dict[object, list[bool]] = defaultdict(list)
@@ -130,6 +138,7 @@ INVARIANTS: tuple[tuple[str, Callable[[Store], Iterator[str]]], ...] = (
     ("I7", fed),
     ("I9", whole_gangs),
     ("I8", ended),
+    ("I17", suspended),
 )
 
 

@@ -57,11 +57,13 @@ class Leader(Turns):
         lost_nodes.give_up(self.records, difference.node, difference.session, difference.missing, epoch=self.epoch)
 
     def stop(self) -> Stopped:
-        jobs, drains = self.records.stopping_jobs()
-        stopped = stopping.stop(self.records, jobs, epoch=self.epoch) if jobs else Stopped()
-        if drains:
-            draining.drain(self.records, drains, stopped, epoch=self.epoch)
-            self.dispatcher.forget(stopped.deprived)
+        jobs = self.records.stopping_jobs()
+        stopped = stopping.stop(self.records, jobs.ending, epoch=self.epoch) if jobs.ending else Stopped()
+        if jobs.suspending:
+            stopping.suspend(self.records, jobs.suspending, stopped, epoch=self.epoch)
+        if jobs.draining:
+            draining.drain(self.records, jobs.draining, stopped, epoch=self.epoch)
+        self.dispatcher.forget(stopped.deprived)
         return stopped
 
     def place(self) -> Round:

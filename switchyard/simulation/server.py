@@ -113,6 +113,16 @@ class Server:
         with self._database.transaction():
             requests.drain(self._records, job, "somebody")
 
+    def suspend(self, job: UUID) -> None:
+        """Let nothing of a job run until it is resumed."""
+        with self._database.transaction():
+            requests.suspend(self._records, job, "somebody")
+
+    def resume(self, job: UUID) -> None:
+        """Let a suspended job go on."""
+        with self._database.transaction():
+            requests.resume(self._records, job, "somebody")
+
     def pause(self, id_: int, *, paused: bool) -> None:
         """Have nothing more begin on a node, or let it go on."""
         with self._database.transaction():

@@ -1,6 +1,6 @@
 """Random jobs as they are submitted: small graphs of gangs, pointwise, buffered and foreach stages with rules of retry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from switchyard.scheduling.spec import checks
@@ -14,18 +14,22 @@ CPUS = (500, 1000, 1000, 1000, 2000)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job, and the seconds from the start at which it is submitted, and canceled or drained if it is."""
+    """A job, and the seconds from the start at which it is submitted, and canceled, drained or suspended if it is."""
 
     at: float
     job: JobSpec
     canceled_at: float | None = None
     drained_at: float | None = None
+    suspended_at: float | None = None
+    #: Never without `suspended_at`.
+    resumed_at: float | None = None
 
 
 def draw(random: Random, *, jobs: int, within: float) -> list[Submission]:
     """Draw jobs that are submitted within so many seconds, in that order."""
     times = sorted(random.uniform(0, within) for _ in range(jobs))
-    return [_submission(random, number, at) for number, at in enumerate(times)]
+    submissions = [_submission(random, number, at) for number, at in enumerate(times)]
+    return [_suspended(random, submission) for submission in submissions]
 
 
 def _submission(random: Random, number: int, at: float) -> Submission:
@@ -33,7 +37,16 @@ def _submission(random: Random, number: int, at: float) -> Submission:
     fate, later = random.random(), at + random.expovariate(1 / 20)
     while any(checks.faults(job, LIMITS)):
         job = _job(random, number)
-    return Submission(at, job, later if fate < 0.15 else None, later if 0.15 <= fate < 0.3 else None)
+    canceled, drained = later if fate < 0.15 else None, later if 0.15 <= fate < 0.3 else None
+    return Submission(at, job, canceled, drained)
+
+
+def _suspended(random: Random, submission: Submission) -> Submission:
+    """Have one of five jobs suspended and resumed."""
+    if random.random() >= 0.2:
+        return submission
+    suspended_at = submission.at + random.expovariate(1 / 20)
+    return replace(submission, suspended_at=suspended_at, resumed_at=suspended_at + random.expovariate(1 / 10))
 
 
 def _job(random: Random, number: int) -> JobSpec:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from random import Random
+from uuid import UUID
 
 from switchyard.leader.reconciliation import Difference
 from switchyard.messaging.messages import Command
@@ -23,6 +24,8 @@ from switchyard.simulation.truth import Execution, Truth
 
 #: Seconds until a killed process is started again.
 RESTART = 2.0
+#: Seconds after which a user looks again whether a job that was resumed still is.
+RESUMED_EVERY = 30.0
 CANDIDATES = ("leader-a", "leader-b")
 
 
@@ -128,8 +131,19 @@ class World:
                 self.timeline.at(submission.canceled_at, lambda: self._ask("cancels", self.server.cancel, job))
             if submission.drained_at is not None:
                 self.timeline.at(submission.drained_at, lambda: self._ask("drains", self.server.drain, job))
+            if submission.suspended_at is not None and submission.resumed_at is not None:
+                self.timeline.at(submission.suspended_at, lambda: self._ask("suspends", self.server.suspend, job))
+                self.timeline.at(submission.resumed_at, lambda: self._resume(job))
 
         return submit
+
+    def _resume(self, job: UUID) -> None:
+        """Resume a job, and see to it that it stays so: the database may forget it."""
+        known = self.database.store.jobs.get(job)
+        if known and known.row.suspended:
+            self._ask("resumes", self.server.resume, job)
+        if known is None or known.ended_at is None:
+            self.timeline.after(RESUMED_EVERY, lambda: self._resume(job))
 
     def _ask(self, verb: str, what: Callable[..., None], job: object) -> None:
         self.story.note("user", f"{verb} job {job}")

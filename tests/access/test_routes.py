@@ -48,6 +48,8 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/jobs": {"GET": V, "POST": O},
     JOB: {"GET": V, "DELETE": O},
     f"{JOB}/cancel": {"POST": O},
+    f"{JOB}/suspend": {"POST": O},
+    f"{JOB}/resume": {"POST": O},
     f"{JOB}/release": {"POST": O},
     f"{JOB}/drain": {"POST": O},
     f"{JOB}/retry": {"POST": O},

@@ -58,6 +58,36 @@ def test_live_job_drains_and_ends_finished(operator: Client, viewer: Client, sub
     assert operator.post(f"{path}/drain").status_code == 200
 
 
+def test_live_job_is_suspended_and_resumed(operator: Client, viewer: Client, submit: Submit, leader: Leader) -> None:
+    job = submit({"a": {}})
+    path = f"/api/v1/jobs/{job['id']}"
+    assert job["suspended"] is None
+    assert viewer.post(f"{path}/suspend").status_code == viewer.post(f"{path}/resume").status_code == 403
+    for reason in ("for the night", "again"):
+        answer = operator.post(f"{path}/suspend", {"reason": reason}, content_type="application/json")
+        assert (answer.status_code, answer.json()["state"]) == (202, "SUSPENDING")
+    turn(leader)
+    shown = operator.get(f"{path}/summary").json()
+    assert (shown["state"], shown["intent"]) == ("SUSPENDED", "SUSPEND")
+    assert (shown["suspended"]["by"], shown["suspended"]["reason"]) == ("operator", "for the night")
+    (reason,) = operator.get(f"{path}/explain").json()["stages"][0]["reasons"][:1]
+    assert reason.startswith("The job is suspended by operator since ")
+    assert reason.endswith(" UTC: for the night.")
+    for _ in range(2):
+        answer = operator.post(f"{path}/resume", content_type="application/json")
+        assert (answer.status_code, answer.json()["state"], answer.json()["suspended"]) == (202, "CREATED", None)
+    entries = AuditEntry.objects.order_by("id").values_list("action", "details")
+    assert list(entries)[1:] == [("job.suspend", {"reason": "for the night"}), ("job.resume", {})]
+
+
+def test_job_that_drains_or_stops_is_not_suspended(operator: Client, submit: Submit) -> None:
+    for first in ("drain", "cancel"):
+        path = f"/api/v1/jobs/{submit({'a': {}})['id']}"
+        operator.post(f"{path}/{first}")
+        answer = operator.post(f"{path}/suspend", content_type="application/json")
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "conflict")
+
+
 def test_job_that_is_being_canceled_does_not_drain(
     operator: Client, submit: Submit, leader: Leader, agent: ListAgent
 ) -> None:

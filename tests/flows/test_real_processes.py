@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jobs.checks.invariants import violations
 from jobs.commands import control
-from jobs.models import Task
+from jobs.models import Assignment, Attempt, Job, Task
 from nodes.models import Event, Node
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack, Watch
@@ -79,6 +79,33 @@ def test_a_job_drains_and_ends_with_what_had_begun(stack: Stack, tmp_path: Path)
     (tmp_path / "go").touch()
     assert stack.wait(job).state == JobState.FINISHED
     assert source.filter(state=TaskState.FINISHED).count() == 2
+    assert violations() == []
+
+
+def test_a_job_is_suspended_and_goes_on_where_it_was(stack: Stack, tmp_path: Path) -> None:
+    stack.start_agent("only", slots=2)
+    slow = f"until test -e {tmp_path}/go; do sleep 0.05; done"
+    job = stack.submit(
+        {
+            "a": {"command": ["true"], "parallelism": 5},
+            "b": {"command": slow, "shell": True, "parallelism": 5, "needs": ["a"]},
+        }
+    )
+    first, second = (Task.objects.filter(stage__name=name) for name in "ab")
+    stack.until(lambda: second.filter(state=TaskState.RUNNING).count() == 2, "two tasks run")
+    control.suspend(ADA, job.id)
+    stack.until(lambda: Job.objects.get(id=job.id).state == JobState.SUSPENDED, "the job is suspended")
+    assert not Assignment.objects.exists()
+    assert second.filter(state=TaskState.CREATED).count() == 5
+    assert violations() == []
+    other = stack.submit({"a": {"command": ["true"], "parallelism": 4}})
+    assert stack.wait(other).state == JobState.FINISHED
+    (tmp_path / "go").touch()
+    control.resume(ADA, job.id)
+    assert stack.wait(job).state == JobState.FINISHED
+    assert set(first.values_list("attempt", flat=True)) == {0}
+    assert sorted(second.values_list("attempt", flat=True)) == [0, 0, 0, 1, 1]
+    assert set(Attempt.objects.values_list("exit_class", flat=True)) == {"suspended"}
     assert violations() == []
 
 

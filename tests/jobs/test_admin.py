@@ -130,6 +130,16 @@ def test_jobs_are_canceled_and_retried(admin: Client, leader: Leader, agent: Lis
     assert AuditEntry.objects.earliest("id").target == str(made.pk)
 
 
+def test_jobs_are_suspended_and_resumed(admin: Client, leader: Leader, job: Submit) -> None:
+    made = job({"a": {}})
+    assert "it is CREATED, and is left as it is" in act(admin, "jobs/job", "resume", made.pk)
+    assert "Done: job.suspend of 1." in act(admin, "jobs/job", "suspend", made.pk)
+    assert "it is SUSPENDING, and is left as it is" in act(admin, "jobs/job", "suspend", made.pk)
+    turn(leader)
+    assert "Done: job.resume of 1." in act(admin, "jobs/job", "resume", made.pk)
+    assert audited() == ["job.suspend", "job.resume"]
+
+
 def test_canceling_what_has_ended_or_is_being_canceled_says_so(admin: Client, leader: Leader, job: Submit) -> None:
     made = job({"a": {}})
     assert "Done: job.cancel of 1." in act(admin, "jobs/job", "cancel", made.pk)

@@ -95,6 +95,14 @@ class Both:
         if requests.drain(self.memory, id_, ANN.name):
             control.drain(ANN, id_)
 
+    def suspend(self, id_: UUID) -> None:
+        if requests.suspend(self.memory, id_, ANN.name, "for a while"):
+            control.suspend(ANN, id_, "for a while")
+
+    def resume(self, id_: UUID) -> None:
+        if requests.resume(self.memory, id_, ANN.name):
+            control.resume(ANN, id_)
+
 
 def stored_in_sql() -> dict[str, Any]:
     """Return what PostgreSQL has, by table and key."""
@@ -103,7 +111,15 @@ def stored_in_sql() -> dict[str, Any]:
         resources.setdefault(node, {})[name] = tuple(amounts)
     return {
         "jobs": {
-            job.id: (JobState(job.state), job.stages_ended, job.failures, job.error, job.intent, *_times(job)[1:])
+            job.id: (
+                JobState(job.state),
+                job.stages_ended,
+                job.failures,
+                job.error,
+                job.intent,
+                _suspended(job),
+                *_times(job)[1:],
+            )
             for job in Job.objects.all()
         },
         "stages": {stage.id: _stage_in_sql(stage) for stage in Stage.objects.all()},
@@ -129,7 +145,15 @@ def stored_in_memory(store: Store) -> dict[str, Any]:
     """Return what memory has, in the same shape."""
     return {
         "jobs": {
-            id_: (job.row.state, job.row.stages_ended, job.row.failures, job.error, job.row.intent, *_times(job)[1:])
+            id_: (
+                job.row.state,
+                job.row.stages_ended,
+                job.row.failures,
+                job.error,
+                job.row.intent,
+                _suspended(job),
+                *_times(job)[1:],
+            )
             for id_, job in store.jobs.items()
         },
         "stages": {
@@ -192,6 +216,10 @@ def _stage_in_sql(stage: Stage) -> tuple[Any, ...]:
 def _of_stage(stage: Any) -> tuple[Any, ...]:
     sets = (stage.unplaced, stage.blocked, stage.delayed, stage.spent, stage.done)
     return (stage.parallelism, stage.open_needs, *(each.to_multirange() for each in sets))
+
+
+def _suspended(job: Any) -> tuple[bool, str, str]:
+    return job.suspended_at is not None, job.suspended_by, job.suspend_reason
 
 
 def _ranges(assignment: Any) -> tuple[str, ...]:

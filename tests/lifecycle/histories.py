@@ -19,6 +19,7 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.ends import End, Outcome
+from switchyard.scheduling.lifecycle.facts import Stopping
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost, Records
 from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
@@ -51,6 +52,7 @@ class Character:
     unfit: float = 0.05
     silences: int = 1
     stops: int = 1
+    suspends: int = 0
     results: tuple[str, ...] = ("[1, 2, 3]", "[]", "[1]")
     #: The shapes of jobs: how often stages are gangs, need others task by task, or through a buffer.
     gangs: float = 0.2
@@ -67,6 +69,7 @@ CHARACTERS = {
     "failing": Character(finished=0.2, failed=0.4, unfit=0.5, gangs=0.5, results=("7", "[1]"), sizes=(1, 2)),
     "buffered": Character(finished=0.4, failed=0.05, started=0.5, gangs=0, pointwise=0.1, buffered=0.8, sizes=(6,)),
     "stopped": Character(failed=0.1, stops=5, gangs=0.1, pointwise=0.7, buffered=0.1),
+    "suspended": Character(failed=0.1, suspends=3, gangs=0.3, pointwise=0.5, buffered=0),
     "brief": Character(
         finished=0.8,
         failed=0.05,
@@ -108,6 +111,8 @@ class History:
             self.give_up: 1,
             self.cancel: self.character.stops,
             self.drain: self.character.stops,
+            self.suspend: self.character.suspends,
+            self.resume: 2 * self.character.suspends,
             self.switch: 1,
             self.forget: 1,
             self.lead: 1,
@@ -143,17 +148,18 @@ class History:
         self.both.run(apply, lambda a: (a.acknowledged, a.accepted, a.gaps, a.recalled, a.stopping, dict(a.ends), a.begun))
 
     def stop(self) -> None:
-        """Stop and drain the jobs that are to."""
+        """Stop, suspend and drain the jobs that are to be."""
 
-        def stop(records: Records) -> stopping.Stopped:
-            stops, drains = records.stopping_jobs()
-            stopped = stopping.stop(records, stops, epoch=self.both.epoch) if stops else stopping.Stopped()
-            if drains:
-                draining.drain(records, drains, stopped, epoch=self.both.epoch)
-            stopped.draining = drains
-            return stopped
+        def stop(records: Records) -> tuple[Stopping, stopping.Stopped]:
+            jobs, epoch = records.stopping_jobs(), self.both.epoch
+            stopped = stopping.stop(records, jobs.ending, epoch=epoch) if jobs.ending else stopping.Stopped()
+            if jobs.suspending:
+                stopping.suspend(records, jobs.suspending, stopped, epoch=epoch)
+            if jobs.draining:
+                draining.drain(records, jobs.draining, stopped, epoch=epoch)
+            return jobs, stopped
 
-        self.both.run(stop, lambda told: (told.cancels, told.recalls, told.draining, told.deprived, told.more))
+        self.both.run(stop, lambda told: (told[0], told[1].cancels, told[1].recalls, told[1].deprived, told[1].more))
         self.both.run(stopping.unconfirmed_cancels, lambda told: told.cancels)
 
     def wait(self) -> None:
@@ -203,6 +209,14 @@ class History:
     def drain(self) -> None:
         if self.jobs:
             self.both.drain(self.rng.choice(self.jobs))
+
+    def suspend(self) -> None:
+        if self.jobs:
+            self.both.suspend(self.rng.choice(self.jobs))
+
+    def resume(self) -> None:
+        if self.jobs:
+            self.both.resume(self.rng.choice(self.jobs))
 
     def switch(self) -> None:
         """Let operators change how jobs are chosen."""

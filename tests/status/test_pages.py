@@ -270,7 +270,7 @@ def test_only_operators_get_buttons(leader: Leader, agent: ListAgent, job: Submi
         assert "data-api" not in text(viewer, path)
     assert 'data-api="/api/v1/scheduler"' in text(operator, "/ui/")
     assert f'data-api="/api/v1/nodes/{agent.node}/pause"' in text(operator, "/ui/nodes")
-    for action in ("cancel", "drain"):
+    for action in ("cancel", "drain", "suspend"):
         assert f'data-api="/api/v1/jobs/{made.number}/{action}"' in text(operator, f"/ui/jobs/{made.number}")
 
 
@@ -279,6 +279,18 @@ def test_a_job_that_drains_says_so(leader: Leader, job: Submit, viewer: Client) 
     assert "DRAINING" not in text(viewer, f"/ui/jobs/{made.number}")
     job_services.drain(ADA, made.id)
     assert "DRAINING" in text(viewer, f"/ui/jobs/{made.number}")
+
+
+def test_a_suspended_job_says_by_whom_and_why_and_can_be_resumed(leader: Leader, job: Submit, operator: Client) -> None:
+    made = job({"a": {}})
+    job_services.suspend(ADA, made.id, NASTY)
+    turn(leader)
+    shown = text(operator, f"/ui/jobs/{made.number}")
+    assert f"</strong> by {ADA.name} since" in shown
+    assert "&lt;script&gt;" in shown
+    assert NASTY not in shown
+    assert f'data-api="/api/v1/jobs/{made.number}/resume"' in shown
+    assert f'data-api="/api/v1/jobs/{made.number}/suspend"' not in shown
 
 
 def test_a_paused_node_tells_why_and_can_be_resumed(leader: Leader, agent: ListAgent, operator: Client) -> None:

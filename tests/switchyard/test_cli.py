@@ -55,6 +55,17 @@ def test_canceled_job_ends_with_3(stack: Running, job: Path) -> None:
     stack.switchyard("wait", number, status=3)
 
 
+def test_a_job_is_suspended_and_resumed(stack: Running, job: Path) -> None:
+    job.write_text(LONG)
+    number = stack.switchyard("submit", job).strip()
+    assert stack.switchyard("suspend", number, "--reason", "for the night") == f"Job {number} is SUSPENDING\n"
+    assert ": for the night" in stack.switchyard("show", number)
+    assert read(stack, "show", number)["suspended"]["reason"] == "for the night"
+    assert stack.switchyard("resume", "--job", number) in (f"Job {number} is CREATED\n", f"Job {number} is RUNNING\n")
+    assert read(stack, "show", number)["suspended"] is None
+    stack.switchyard("cancel", number)
+
+
 def test_a_job_is_finished_early(stack: Running, job: Path) -> None:
     job.write_text(LONG)
     number = stack.switchyard("submit", job).strip()
@@ -263,7 +274,7 @@ def test_log_is_followed_while_the_task_writes(stack: Running, job: Path, tmp_pa
 
 COMMANDS = [
     *("submit", "wait", "jobs", "show", "results", "logs", "explain"),
-    *("cancel", "finish", "retry", "nodes", "scheduler", "pause", "resume", "drain"),
+    *("cancel", "suspend", "finish", "retry", "nodes", "scheduler", "pause", "resume", "drain"),
 ]
 
 

@@ -24,6 +24,8 @@ JOBS = {
     JobState.CANCELING: Status.RUNNING,
     JobState.CANCELED: Status.FAILED,
     JobState.FINISHED: Status.COMPLETED,
+    JobState.SUSPENDING: Status.RUNNING,
+    JobState.SUSPENDED: Status.QUEUED,
 }
 
 STAGES = {
@@ -55,6 +57,7 @@ REASONS = {
     ExitClass.OUT_OF_MEMORY: "TaskKilled",
     ExitClass.KILLED: "TaskKilled",
     ExitClass.LOST: "ExecutorLost",
+    ExitClass.SUSPENDED: "TaskKilled",
     ExitClass.UNLOADABLE: "ExecutionError",
 }
 KILLED, UNKNOWN = "TaskKilled", "Failed"

@@ -6,8 +6,8 @@ from switchyard.scheduling.accumulators import Kind
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.retry import ExitClass
 
-#: All but one are Flink's own words: its jobs are CANCELLING with two L, its tasks CANCELING with one.
-JOBS = {state: "CANCELLING" if state is JobState.CANCELING else state.name for state in JobState}
+#: Flink's jobs are CANCELLING with two L, its tasks CANCELING with one. A job of which tasks are still to end is RUNNING.
+JOBS = {state: state.name for state in JobState} | {JobState.CANCELING: "CANCELLING", JobState.SUSPENDING: "RUNNING"}
 #: What Flink's jobs can be, but for SUSPENDING: 1.9 has it no more, and its classes refuse an object with this key.
 JOB_WORDS = (
     *("CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"),
@@ -58,6 +58,7 @@ EXITS: Mapping[str, str] = {
     ExitClass.OUT_OF_MEMORY: "OutOfMemoryError",
     ExitClass.KILLED: "TaskKilledException",
     ExitClass.LOST: "TaskManagerLostException",
+    ExitClass.SUSPENDED: "TaskKilledException",
     ExitClass.UNLOADABLE: "ClassNotFoundException",
 }
 

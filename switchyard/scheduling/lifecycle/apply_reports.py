@@ -28,8 +28,8 @@ R = TypeVar("R", bound=Report)
 class Applied(Generic[R]):
     """What came of a batch: the last report number of each node, the reports applied, whether tasks were recalled.
 
-    `gaps` are the nodes whose reports lack some before them. `stopping` says whether a job that it touched stops or drains.
-    `ends` are those of attempts, `begun` is how many have begun.
+    `gaps` are the nodes whose reports lack some before them. `stopping` says whether a job that it touched stops, drains
+    or is suspended. `ends` are those of attempts, `begun` is how many have begun.
     """
 
     acknowledged: dict[int, int] = field(default_factory=dict)
@@ -74,7 +74,9 @@ def apply(
             applied.recalled = contents(applied.accepted, now)
         applied.ends = changing.work.ends if changing else Ends()
         applied.begun = changing.work.begun if changing else 0
-        applied.stopping = changing is None or any(job.stopping or job.draining for job in changing.work.jobs.values())
+        applied.stopping = changing is None or any(
+            job.stopping or job.draining or job.suspended for job in changing.work.jobs.values()
+        )
     return applied
 
 
@@ -184,7 +186,7 @@ def _lost(work: UnitOfWork, reports: Iterable[Report]) -> list[Losses]:
         for report in reports
         for stage, attempt, ranges in report.returns
         for low, high in ranges
-        if stage in work.stages and work.stages[stage].counts[TaskState.RUNNING]
+        if stage in work.stages and _may_have_begun(work, stage)
     ]
     if not told:
         return []
@@ -193,6 +195,12 @@ def _lost(work: UnitOfWork, reports: Iterable[Report]) -> list[Losses]:
         report, part = told[number]
         lost.append(Losses(part.node, report.sent, [_loss(report, part, index)]))
     return lost
+
+
+def _may_have_begun(work: UnitOfWork, stage: int) -> bool:
+    """Say whether tasks of a stage run, or are ended and are to be tried again."""
+    counts = work.stages[stage].counts
+    return counts[TaskState.RUNNING] > 0 or (counts[TaskState.CANCELING] > 0 and not work.job_of(stage).stopping)
 
 
 def _loss(report: Report, part: Part, index: int) -> End:

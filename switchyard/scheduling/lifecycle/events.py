@@ -38,6 +38,8 @@ def of_job(job: JobRow, state: JobState, *, started: bool) -> list[Told]:
     if job.state in JOB_ENDS and state not in JOB_ENDS:
         name = job.state.name.lower()
         told.append(Told(f"job_{name}", f"The job is {name}.", job.id))
+    if job.state is JobState.SUSPENDED and state is not JobState.SUSPENDED:
+        told.append(Told("job_suspended", "Nothing of the job runs any more: it is suspended.", job.id))
     return told
 
 

@@ -104,13 +104,25 @@ class Patience(NamedTuple):
 
 
 class Deadline(NamedTuple):
-    """When a job was submitted and began, and for how many seconds it may wait and run, if that is bounded."""
+    """When a job was submitted and began, and for how many seconds it may wait and run, if that is bounded.
+
+    `suspended` is for how many seconds it was suspended, since it began if it has.
+    """
 
     job: UUID
     created_at: float
     started_at: float | None
     queue: float | None
     run: float | None
+    suspended: float
+
+
+class Stopping(NamedTuple):
+    """Jobs of which something is to end: for good, at their sources alone, or until they are resumed."""
+
+    ending: list[UUID]
+    draining: list[UUID]
+    suspending: list[UUID]
 
 
 class Namesakes(NamedTuple):

@@ -25,8 +25,9 @@ def mend(work: UnitOfWork) -> bool:
             stopping.cancel_unplaced(work, [(stage, stage.unplaced)])
         elif not any(stage.counts[state] for state in LISTED):
             _renew(work, stage)
-            text = f"Stage {stage.name} is tried again as a whole, since not all members of the gang went on."
-            work.told.append(Told("gang_retried", text, stage.job_id))
+            if not work.job_of(stage.id).suspended:
+                text = f"Stage {stage.name} is tried again as a whole, since not all members of the gang went on."
+                work.told.append(Told("gang_retried", text, stage.job_id))
     return told
 
 

@@ -20,6 +20,7 @@ from switchyard.scheduling.spec.parsing import retry_from_json
 
 #: Characters of an error that a job repeats of the task that failed it.
 SHOWN = 500
+SUSPENDED = "its job was suspended"
 #: What the last frame of a traceback begins with, and a line that is no part of it.
 FRAME = "\n  File "
 UNINDENTED = re.compile(r"\n(?=\S)")
@@ -65,7 +66,9 @@ def _judge(
         if known:
             stage = work.stages[end.stage]
             judged = Judged(end, report.node, report.sent, known.state, TaskState[end.outcome], known.failures, known.losses)
-            if judged.after == TaskState.FAILED and stage.id in broken:
+            if judged.after == TaskState.CANCELED and not work.job_of(stage.id).stopping:
+                _decide_suspended(work.job_of(stage.id), judged, gang_is_broken=stage.id in broken)
+            elif judged.after == TaskState.FAILED and stage.id in broken:
                 # It fell with the member that failed first, by which alone the gang is judged.
                 judged.after = TaskState.CANCELED
             elif judged.after == TaskState.FAILED and end.unfit:
@@ -79,6 +82,17 @@ def _judge(
             if stage.gang and judged.after in (TaskState.FAILED, TaskState.CREATED):
                 broken.add(stage.id)
             yield judged
+
+
+def _decide_suspended(job: JobRow, judged: Judged, *, gang_is_broken: bool) -> None:
+    """Let a task wait again that was ended though its job does not end: it was suspended, and may be resumed by now.
+
+    The members of a gang wait again all at once, when all of them have ended.
+    """
+    if job.suspended or not gang_is_broken:
+        judged.end = replace(judged.end, exit_class=ExitClass.SUSPENDED, error=SUSPENDED)
+    if not gang_is_broken:
+        judged.after = TaskState.CREATED
 
 
 def _decide_unfit(work: UnitOfWork, stage: StageRow, judged: Judged, why: str, told: set[int]) -> None:
@@ -137,7 +151,7 @@ def _note(work: UnitOfWork, judged: Judged) -> None:
 
 def _tally(work: UnitOfWork, judged: Judged) -> None:
     """Count an end, unless its task was canceled, or fell with another member of its gang."""
-    if judged.after != TaskState.CANCELED:
+    if judged.after != TaskState.CANCELED and judged.end.exit_class is not ExitClass.SUSPENDED:
         failure = None if judged.end.outcome is Outcome.FINISHED else _failure(judged.end)
         work.ends[judged.node, judged.end.stage, failure] += 1
 

@@ -27,6 +27,7 @@ from switchyard.scheduling.lifecycle.facts import (
     Patience,
     Resource,
     Sign,
+    Stopping,
 )
 from switchyard.scheduling.lifecycle.reports import Finished, Report
 from switchyard.scheduling.lifecycle.rows import (
@@ -115,8 +116,8 @@ class Records(Protocol):
     def nodes_recalled(self) -> list[int]:
         """Return the nodes on whose lists entries stand that are to end."""
 
-    def stopping_jobs(self) -> tuple[list[UUID], list[UUID]]:
-        """Return the jobs that stop and those that drain, some at a time, without those that are held."""
+    def stopping_jobs(self) -> Stopping:
+        """Return the jobs of which something is to end, some at a time, without those that are held."""
 
     def open_stages(self, jobs: Collection[UUID]) -> list[int]:
         """Return the stages of jobs that have not ended, in their order."""
@@ -136,7 +137,7 @@ class Records(Protocol):
         """Return the tasks, named as (node, stage, attempt, index), whose attempt this is now, if in one of `states`."""
 
     def running(self, parts: Sequence[Part]) -> list[tuple[int, int]]:
-        """Return the running tasks of these parts, as (number of the part, index)."""
+        """Return the tasks of these parts that have begun and have not ended, as (number of the part, index)."""
 
     def exposed(self, parts: Iterable[tuple[int, int, int, int]], least: int) -> list[Exposed]:
         """Return the tasks, of those named as (node, stage, low, high), that were lost at least so often."""
@@ -157,10 +158,19 @@ class Records(Protocol):
         """Lock jobs, in the order of their ids, and return them."""
 
     def deadlines(self, jobs: Collection[UUID] | None) -> list[Deadline]:
-        """Return jobs of which a timeout may be over, without those that are held; of these jobs alone, if any are given."""
+        """Return jobs of which a timeout may be over, without those that are held or suspended.
+
+        Of these jobs alone, if any are given.
+        """
 
     def release(self, job: UUID) -> None:
         """Hold a job no more."""
+
+    def note_suspended(self, job: UUID, by: str, reason: str) -> None:
+        """Note by whom and why a job is suspended from now on."""
+
+    def note_resumed(self, job: UUID) -> None:
+        """Note that a job is suspended no more, and add up for how long it was."""
 
     def is_listed(self, job: UUID) -> bool:
         """Return whether tasks of a job stand on lists."""

@@ -11,8 +11,11 @@ def cancel(records: Records, id_: UUID, by: str) -> bool:
     """Stop a job, also one that is held, and return whether that is new."""
     with records.transaction():
         (job,) = records.lock_jobs([id_])
+        suspended = job.suspended
         if not job.want(Intent.CANCEL):
             return False
+        if suspended:
+            records.note_resumed(id_)
         job.error = f"canceled by {by}"
         records.write(Changes(jobs=[job], events=[Told("job_canceling", f"The job was canceled by {by}.", id_)]))
         records.release(id_)
@@ -27,4 +30,29 @@ def drain(records: Records, id_: UUID, by: str) -> bool:
             return False
         told = f"The job drains, as {by} asked: nothing more begins at its sources."
         records.write(Changes(jobs=[job], events=[Told("job_draining", told, id_)]))
+        return True
+
+
+def suspend(records: Records, id_: UUID, by: str, reason: str = "") -> bool:
+    """Let nothing of a job run until it is resumed, also of one that is held, and return whether that is new."""
+    with records.transaction():
+        (job,) = records.lock_jobs([id_])
+        if not job.want(Intent.SUSPEND):
+            return False
+        told = f"The job is suspended by {by}{f': {reason}' if reason else ''}."
+        records.write(Changes(jobs=[job], events=[Told("job_suspending", told, id_)]))
+        records.note_suspended(id_, by, reason)
+        records.release(id_)
+        return True
+
+
+def resume(records: Records, id_: UUID, by: str, reason: str = "") -> bool:
+    """Let a suspended job go on, also one of which something has still to end, and return whether that is new."""
+    with records.transaction():
+        (job,) = records.lock_jobs([id_])
+        if not job.want(Intent.RUN):
+            return False
+        told = f"The job is resumed by {by}{f': {reason}' if reason else ''}."
+        records.write(Changes(jobs=[job], events=[Told("job_resumed", told, id_)]))
+        records.note_resumed(id_)
         return True

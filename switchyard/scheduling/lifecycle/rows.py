@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JOB_TRANSITIONS, TASK_ENDS, Intent, JobState, TaskState
+from switchyard.scheduling.lifecycle.states import (
+    JOB_STARTABLE,
+    JOB_SUSPENDED,
+    JOB_TRANSITIONS,
+    TASK_ENDS,
+    Intent,
+    JobState,
+    TaskState,
+)
 from switchyard.scheduling.spec.types import Constraint
 
 NOWHERE: frozenset[int] = frozenset()
@@ -33,8 +41,13 @@ class JobRow:
 
     @property
     def stopping(self) -> bool:
-        """Say whether nothing more of it may start."""
-        return self.state not in JOB_STARTABLE
+        """Say whether nothing more of it may start, ever."""
+        return self.state not in JOB_STARTABLE | JOB_SUSPENDED
+
+    @property
+    def suspended(self) -> bool:
+        """Say whether nothing more of it may start until it is resumed."""
+        return self.state in JOB_SUSPENDED
 
     @property
     def draining(self) -> bool:
@@ -42,18 +55,32 @@ class JobRow:
         return self.intent is Intent.DRAIN
 
     def want(self, intent: Intent) -> bool:
-        """Note what people want of it, and return whether that is new; what stops can no more drain, nor run on."""
-        possible = JobState.CANCELING in JOB_TRANSITIONS[self.state] if intent is Intent.CANCEL else not self.stopping
-        if intent is self.intent or not possible:
+        """Note what people want of it, and return whether that is new and possible.
+
+        Only what may start can drain or be suspended, a job that drains cannot be suspended, and only what is suspended
+        can be resumed.
+        """
+        if intent is self.intent or not self._can(intent):
             return False
         self.intent, self.changed = intent, True
         if intent is Intent.CANCEL:
             self.become(JobState.CANCELING)
+        elif intent is Intent.SUSPEND:
+            self.become(JobState.SUSPENDING)
+        elif intent is Intent.RUN:
+            self.become(JobState.RUNNING if self.started else JobState.CREATED)
         return True
+
+    def _can(self, intent: Intent) -> bool:
+        if intent is Intent.CANCEL:
+            return JobState.CANCELING in JOB_TRANSITIONS[self.state]
+        if intent is Intent.RUN:
+            return self.suspended
+        return self.state in JOB_STARTABLE and not (intent is Intent.SUSPEND and self.draining)
 
     def fail(self, error: str) -> None:
         """Begin to fail, for this reason; the first reason stays."""
-        if self.state in JOB_STARTABLE:
+        if not self.stopping:
             self.become(JobState.FAILING)
             self.error = error
 

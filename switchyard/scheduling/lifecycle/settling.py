@@ -17,6 +17,7 @@ ENDS = {
     JobState.RUNNING: JobState.FINISHED,
     JobState.FAILING: JobState.FAILED,
     JobState.CANCELING: JobState.CANCELED,
+    JobState.SUSPENDING: JobState.FINISHED,
 }
 
 

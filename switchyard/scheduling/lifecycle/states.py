@@ -28,7 +28,10 @@ class TaskState(State):
 
 
 class JobState(State):
-    """Where a job stands as a whole. The numbers are stored: 7 to 10 were states once and are not given again."""
+    """Where a job stands as a whole. The numbers are stored: 7 to 10 were states once and are not given again.
+
+    SUSPENDING has tasks that are still to end for it; of SUSPENDED nothing is on any node.
+    """
 
     CREATED = 0
     RUNNING = 1
@@ -37,6 +40,8 @@ class JobState(State):
     CANCELING = 4
     CANCELED = 5
     FINISHED = 6
+    SUSPENDING = 11
+    SUSPENDED = 12
 
 
 class Intent(State):
@@ -46,10 +51,13 @@ class Intent(State):
     #: That it ends early: no task of its sources begins any more, and what has begun is worked off.
     DRAIN = 1
     CANCEL = 2
+    #: That nothing of it runs until it is resumed.
+    SUSPEND = 3
 
 
 #: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return;
-#: FINISHED and CANCELED → CREATED happen to members of a gang that is tried again as one, and to no other task.
+#: CANCELING → CREATED a task of a job that is suspended; FINISHED and CANCELED → CREATED happen to members of a gang that is
+#: tried again as one, and to no other task.
 TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
     TaskState.CREATED: frozenset({TaskState.SCHEDULED, TaskState.CANCELED, TaskState.FINISHED}),
     TaskState.SCHEDULED: frozenset(
@@ -84,7 +92,7 @@ TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
             TaskState.CANCELED,
         }
     ),
-    TaskState.CANCELING: frozenset({TaskState.CANCELED, TaskState.FINISHED, TaskState.FAILED}),
+    TaskState.CANCELING: frozenset({TaskState.CREATED, TaskState.CANCELED, TaskState.FINISHED, TaskState.FAILED}),
     TaskState.FAILED: frozenset({TaskState.CREATED}),
     TaskState.FINISHED: frozenset({TaskState.CREATED}),
     TaskState.CANCELED: frozenset({TaskState.CREATED}),
@@ -92,8 +100,30 @@ TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
 
 #: From each job state, the states that may follow.
 JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.CREATED: frozenset({JobState.RUNNING, JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}),
-    JobState.RUNNING: frozenset({JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING}),
+    JobState.CREATED: frozenset(
+        {
+            JobState.RUNNING,
+            JobState.FINISHED,
+            JobState.FAILING,
+            JobState.FAILED,
+            JobState.CANCELING,
+            JobState.SUSPENDING,
+        }
+    ),
+    JobState.RUNNING: frozenset(
+        {JobState.FINISHED, JobState.FAILING, JobState.FAILED, JobState.CANCELING, JobState.SUSPENDING}
+    ),
+    JobState.SUSPENDING: frozenset(
+        {
+            JobState.SUSPENDED,
+            JobState.CREATED,
+            JobState.RUNNING,
+            JobState.FINISHED,
+            JobState.FAILING,
+            JobState.CANCELING,
+        }
+    ),
+    JobState.SUSPENDED: frozenset({JobState.CREATED, JobState.RUNNING, JobState.CANCELING}),
     JobState.FAILING: frozenset({JobState.FAILED, JobState.CANCELING}),
     JobState.CANCELING: frozenset({JobState.CANCELED}),
     JobState.FAILED: frozenset(),
@@ -109,6 +139,8 @@ TASK_ENDS = frozenset({TaskState.FINISHED, TaskState.CANCELED, TaskState.FAILED}
 JOB_ENDS = frozenset({JobState.FINISHED, JobState.CANCELED, JobState.FAILED})
 #: Jobs whose tasks may be placed.
 JOB_STARTABLE = frozenset({JobState.CREATED, JobState.RUNNING})
+#: Jobs of which nothing is placed until somebody resumes them.
+JOB_SUSPENDED = frozenset({JobState.SUSPENDING, JobState.SUSPENDED})
 
 
 def sources(state: TaskState) -> frozenset[TaskState]:

@@ -1,4 +1,4 @@
-"""End what a cancel or a failure says must not go on, and ask again until agents confirm."""
+"""End what a cancel, a failure or a suspension says must not go on, and ask again until agents confirm."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import settling
 from switchyard.scheduling.lifecycle.records import Records
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, StageRow
-from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.states import LISTED, JobState, TaskState
 from switchyard.scheduling.lifecycle.work import UnitOfWork
 
 #: Tasks that one transaction ends at the most.
@@ -20,13 +20,12 @@ CHUNK = 5000
 class Stopped:
     """What agents must be told, by session, as [stage, attempt, ranges]; and whether there is more to do.
 
-    `cancels` are entries to end, `recalls` those to give back unless they have begun. `draining` are the jobs that drain,
-    which is seen to in draining; `deprived` are the stages that get less than they were told of.
+    `cancels` are entries to end, `recalls` those to give back unless they have begun. `deprived` are the stages that get
+    less than they were told of.
     """
 
     cancels: dict[str, list[list[Any]]] = field(default_factory=dict)
     recalls: dict[str, list[list[Any]]] = field(default_factory=dict)
-    draining: list[UUID] = field(default_factory=list)
     deprived: set[int] = field(default_factory=set)
     more: bool = False
 
@@ -59,6 +58,22 @@ def stop(records: Records, jobs: Sequence[UUID], *, epoch: int) -> Stopped:
         settling.end_stages(work, stages, settling.Consumers(records))
         work.write()
     return stopped
+
+
+def suspend(records: Records, jobs: Sequence[UUID], stopped: Stopped, *, epoch: int) -> None:
+    """Take back all that agents have of jobs that are being suspended; one of which nothing is left on lists is SUSPENDED.
+
+    The tasks wait again as their agents confirm: see outcomes, and apply_reports for those that never began.
+    """
+    with records.transaction():
+        work = UnitOfWork(records, records.ask_lease(epoch)())
+        stages = [stage for stage in open_stages(work, jobs) if work.job_of(stage.id).state is JobState.SUSPENDING]
+        work.read_lists(nodes_of(work, [stage.id for stage in stages]))
+        cancel_listed(work, {stage.id for stage in stages}, stopped)
+        busy = {stage.job_id for stage in stages if any(stage.counts[state] for state in LISTED)}
+        for id_ in {stage.job_id for stage in stages} - busy:
+            work.jobs[id_].become(JobState.SUSPENDED)
+        work.write()
 
 
 def unconfirmed_cancels(records: Records) -> Stopped:

@@ -1,4 +1,4 @@
-"""Jobs that waited or ran for longer than they may."""
+"""Jobs that waited or ran for longer than they may; the time for which they were suspended does not count."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -13,7 +13,7 @@ def expire(records: Records, *, epoch: int, jobs: Collection[UUID] | None = None
     with records.transaction():
         now = records.ask_lease(epoch)()
         late = {each.job: reason for each in records.deadlines(jobs) if (reason := _lateness(each, now))}
-        failing = [job for job in records.lock_jobs(late) if not job.stopping] if late else []
+        failing = [job for job in records.lock_jobs(late) if not (job.stopping or job.suspended)] if late else []
         for job in failing:
             job.fail(f"the job {late[job.id]}")
         told = [Told("job_failing", f"The job {late[job.id]}.", job.id) for job in failing]
@@ -21,6 +21,7 @@ def expire(records: Records, *, epoch: int, jobs: Collection[UUID] | None = None
 
 
 def _lateness(deadline: Deadline, now: float) -> str:
+    now -= deadline.suspended
     if deadline.started_at is None:
         waited = deadline.queue is not None and deadline.created_at + deadline.queue < now
         return "waited longer than its queue timeout" if waited else ""

@@ -28,16 +28,31 @@ class Jobs:
         return [replace(self.store.jobs[id_].row) for id_ in sorted(jobs)]
 
     def deadlines(self, jobs: Collection[UUID] | None) -> list[Deadline]:
-        """Return jobs of which a timeout may be over, without those that are held; of these jobs alone, if any are given."""
+        """Return jobs of which a timeout may be over, without those that are held or suspended; of these alone, if given."""
+        live = [(id_, job) for id_, job in sorted(self.store.jobs.items()) if job.ended_at is None and not job.held_reason]
         return [
-            Deadline(id_, job.created_at, job.started_at, job.timeouts.queue, job.timeouts.run)
-            for id_, job in sorted(self.store.jobs.items())
-            if job.ended_at is None and not job.held_reason and (jobs is None or id_ in jobs)
+            Deadline(id_, job.created_at, job.started_at, job.timeouts.queue, job.timeouts.run, job.suspended_seconds)
+            for id_, job in live
+            if job.suspended_at is None and (jobs is None or id_ in jobs)
         ]
 
     def release(self, job: UUID) -> None:
         """Hold a job no more."""
         self.store.jobs[job] = replace(self.store.jobs[job], held_reason="")
+
+    def note_suspended(self, job: UUID, by: str, reason: str) -> None:
+        """Note by whom and why a job is suspended from now on."""
+        noted = {"suspended_at": self.store.now, "suspended_by": by, "suspend_reason": reason}
+        self.store.jobs[job] = replace(self.store.jobs[job], **noted)  # type: ignore[arg-type]
+
+    def note_resumed(self, job: UUID) -> None:
+        """Note that a job is suspended no more, and add up for how long it was."""
+        record = self.store.jobs[job]
+        since = self.store.now if record.suspended_at is None else record.suspended_at
+        seconds = record.suspended_seconds + self.store.now - since
+        self.store.jobs[job] = replace(
+            record, suspended_at=None, suspended_by="", suspend_reason="", suspended_seconds=seconds
+        )
 
     def is_listed(self, job: UUID) -> bool:
         """Return whether tasks of a job stand on lists."""

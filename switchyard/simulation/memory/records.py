@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from switchyard.scheduling.cluster import NodeView
-from switchyard.scheduling.lifecycle.facts import Buffer, Listed, Need, Resource
+from switchyard.scheduling.lifecycle.facts import Buffer, Listed, Need, Resource, Stopping
 from switchyard.scheduling.lifecycle.records import Answer, Changes, LeaseLost, NotItems
 from switchyard.scheduling.lifecycle.reports import Report
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, StageRow
@@ -111,12 +111,13 @@ class MemoryRecords(Tasks, Rounds, Recovery, Jobs):
         """Return the nodes on whose lists entries stand that are to end."""
         return sorted({a.node for a in self.store.assignments.values() if a.recalled})
 
-    def stopping_jobs(self) -> tuple[list[UUID], list[UUID]]:
-        """Return the jobs that stop and those that drain, some at a time, without those that are held."""
+    def stopping_jobs(self) -> Stopping:
+        """Return the jobs of which something is to end, some at a time, without those that are held."""
         live = sorted(job.row.id for job in self.store.jobs.values() if job.ended_at is None and not job.held_reason)
         rows = [self.store.jobs[id_].row for id_ in live]
-        stopping = [row.id for row in rows if row.state in (JobState.CANCELING, JobState.FAILING)]
-        return stopping[:SOME], [row.id for row in rows if row.draining][:SOME]
+        ending = [row.id for row in rows if row.state in (JobState.CANCELING, JobState.FAILING)]
+        suspending = [row.id for row in rows if row.state is JobState.SUSPENDING]
+        return Stopping(ending[:SOME], [row.id for row in rows if row.draining][:SOME], suspending[:SOME])
 
     def open_stages(self, jobs: Collection[UUID]) -> list[int]:
         """Return the stages of jobs that have not ended, in their order."""
@@ -241,6 +242,7 @@ class MemoryRecords(Tasks, Rounds, Recovery, Jobs):
             row=replace(job, error="", since=0, changed=False),
             error=record.error or job.error,
             started_at=(record.started_at or began) if job.started else None,
+            suspended_seconds=0.0 if job.started and record.started_at is None else record.suspended_seconds,
             ended_at=(record.ended_at or now) if job.state in JOB_ENDS else None,
         )
 

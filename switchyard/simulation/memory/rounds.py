@@ -138,7 +138,7 @@ class Rounds:
         for index in indexes:
             task = self.store.tasks[stage, index]
             if task.state == TaskState.CREATED and task.ended_at is not None:
-                self.store.attempts.append(replace(task, state=TaskState.FAILED))
+                self.store.attempts.append(replace(task, state=task.state_when_over))
                 self.store.tasks[stage, index] = replace(task, attempt=task.attempt + 1, not_before=None, **BLANK)
 
     def schedule(self, assignments: Sequence[AssignmentRow]) -> None:

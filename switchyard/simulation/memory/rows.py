@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.retry import ExitClass
 from switchyard.scheduling.spec.types import Constraint, Exchange, Timeouts
 
 
@@ -32,6 +33,11 @@ class TaskRecord:
     logs: object = None
     inputs: int | None = None
 
+    @property
+    def state_when_over(self) -> TaskState:
+        """The state of this attempt once its task waits again: to be suspended is no failure."""
+        return TaskState.CANCELED if self.exit_class == ExitClass.SUSPENDED else TaskState.FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
@@ -47,6 +53,10 @@ class JobRecord:
     ended_at: float | None = None
     error: str = ""
     held_reason: str = ""
+    suspended_at: float | None = None
+    suspended_by: str = ""
+    suspend_reason: str = ""
+    suspended_seconds: float = 0.0
     disconnect_grace: float | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
 

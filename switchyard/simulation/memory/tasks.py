@@ -104,9 +104,10 @@ class Tasks:
         return {(task.stage, task.index): Current(task.state, task.failures, task.losses) for task in found if task}
 
     def running(self, parts: Sequence[Part]) -> list[tuple[int, int]]:
-        """Return the running tasks of these parts, as (number of the part, index)."""
-        running = frozenset({TaskState.RUNNING})
-        return [(number, task.index) for number, part in enumerate(parts) for task in self._attempts(part, running)]
+        """Return the tasks of these parts that have begun and have not ended, as (number of the part, index)."""
+        live = frozenset({TaskState.RUNNING, TaskState.CANCELING})
+        found = [(number, task) for number, part in enumerate(parts) for task in self._attempts(part, live)]
+        return [(number, task.index) for number, task in found if task.started_at is not None]
 
     def exposed(self, parts: Iterable[tuple[int, int, int, int]], least: int) -> list[Exposed]:
         """Return the tasks, of those named as (node, stage, low, high), that were lost at least so often."""
@@ -142,7 +143,7 @@ class Tasks:
         tasks = [task for task in self.store.tasks.values() if task.stage == stage]
         most = max(task.failures for task in tasks)
         for task in tasks:
-            ended = TaskState.CANCELED if task.ended_at is None else TaskState.FAILED
+            ended = TaskState.CANCELED if task.ended_at is None else task.state_when_over
             self.store.attempts.append(replace(task, state=ended if task.state == TaskState.CREATED else task.state))
             blank = {**BLANK, "failures": most}
             fresh = replace(task, state=TaskState.CREATED, attempt=task.attempt + 1, **blank)

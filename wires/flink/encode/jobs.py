@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json import dumps
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from switchyard.scheduling.lifecycle.states import JOB_STARTABLE, JobState, TaskState
@@ -110,5 +111,6 @@ def _timestamps(tally: "Tally", entered: Mapping[JobState, int]) -> dict[str, in
         known[JobState.RUNNING] = tally.started
     if tally.ended is not None:
         known[tally.state] = tally.ended
-    words = {states.JOBS[state]: at for state, at in known.items()}
+    # Of two states that are one word, the time of the first.
+    words = {states.JOBS[state]: at for state, at in sorted(known.items(), key=itemgetter(1), reverse=True)}
     return {word: words.get(word, 0) for word in states.JOB_WORDS}
