@@ -1,5 +1,6 @@
 """Commands that arrive again, or after later ones: an entry is taken once, and what was asked back stays away."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,3 +68,17 @@ def test_a_successor_does_not_obey_a_launch_that_is_older_than_what_asked_it_bac
     successor.command(launch(1))
     assert returns(successor) == [[1, 0, [[0, 1]]]]
     assert not successor.workers
+
+
+def test_a_launch_of_what_was_returned_is_taken_only_when_the_leader_knows_of_that(node: MemoryNode) -> None:
+    node.command(command(1, cancels=[[1, 0, [[0, 1]]]]))
+    assert returns(node) == [[1, 0, [[0, 1]]]]
+    node.command(launch(2))
+    node.turn()
+    assert not node.workers
+    node.command(replace(launch(3), acknowledged=1))
+    node.turn()
+    assert len(node.workers) == 1
+    node.now += CONFIRM
+    node.turn()
+    assert [command for report, _ in node.sent for command in report["seen"]] == [3]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from switchyard.agent.core import stops
-from switchyard.agent.core.entries import Entries, Entry
+from switchyard.agent.core.entries import Entries, Entry, Tasks
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.outcomes import Ends
@@ -55,8 +55,9 @@ class Orders:
 
         First what a pause asks back, so that a command may end a pause and launch; last what recalls and cancels ask
         back, so that they win over a launch in the same command. A command that launches tasks of a stage which is
-        not known (any more) is not confirmed, so that it comes again with a description. Nor is one that launches
-        nothing: nobody waits for that, and its acknowledgement would ask for the next, for ever.
+        not known (any more) is not confirmed, so that it comes again with a description; nor is one that launches what was
+        returned, and was sent before the leader knew. Nor is one that launches nothing: nobody waits for that, and its
+        acknowledgement would ask for the next, for ever.
         """
         if command.session != self._session or command.number <= self._highest:
             return
@@ -69,7 +70,8 @@ class Orders:
         fresh = [stage for id_, told in command.stages.items() if (stage := self._list.learn(id_, told))]
         for stage in fresh:
             self._prepare(stage)
-        known = [launch for launch in command.launches if launch.stage in self._list.stages]
+        returned = self._reports.returned_beyond(command.acknowledged) if command.launches else []
+        known = [launch for launch in command.launches if self._may_take(launch, returned)]
         new = [entry for launch in known if (entry := self._launch(launch, now))]
         for stage in {entry.stage.id: entry.stage for entry in new if entry.remote}.values():
             self._ask(stage)
@@ -129,6 +131,17 @@ class Orders:
         for producer in stage.known:
             if stage in self._list.followers.get(producer, ()):
                 stage.give(producer, self._reports.results_of(producer))
+
+    def _may_take(self, launch: Launch, returned: list[Tasks]) -> bool:
+        """Say whether the stage of a launch is known, and the leader knew of all that was returned of its tasks."""
+        if launch.stage not in self._list.stages:
+            return False
+        if launch.entry in self._list.numbers or not returned:
+            return True
+        tasks = IndexSet.of(launch.ranges)
+        return not any(
+            tasks & back for stage, attempt, back in returned if (stage, attempt) == (launch.stage, launch.attempt)
+        )
 
     def _launch(self, launch: Launch, now: float) -> Entry | None:
         """Put an entry on the list and return it, if it is new, the agent stays, and no pause has settled since.

@@ -159,6 +159,11 @@ class Reports:
             for stage, attempt, ranges in report.returns:
                 yield stage, attempt, IndexSet.of(ranges)
 
+    def returned_beyond(self, acknowledged: int) -> list[tuple[int, int, IndexSet]]:
+        """Return the tasks that were returned in what is later than a report, as stage, attempt and indexes."""
+        later = [report for report in (*self._unacknowledged, self._next) if not 0 < report.number <= acknowledged]
+        return [(stage, attempt, IndexSet.of(ranges)) for report in later for stage, attempt, ranges in report.returns]
+
     def replay(self, tell: Callable[[], None]) -> None:
         """Number what is told meanwhile as one report, whatever its size: as a predecessor may have sent it."""
         self._full = float("inf")
