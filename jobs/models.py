@@ -148,6 +148,11 @@ class Stage(models.Model):
     refused_at = models.DateTimeField(null=True)
     #: Which nodes cannot run it, and why, as {node's id: text} (lifecycle_rules.avoiding).
     avoided = models.JSONField(null=True)
+    #: Which tasks stand from jobs that this one is a retry of; where they ran, as
+    #: [[number of the job, stage, [[low, high], …]], …]; and why others that had finished run again, as texts.
+    reused = IndexSetField(db_default="{}")
+    origins = models.JSONField(null=True)
+    rerun = models.JSONField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 

@@ -8,7 +8,7 @@ from django.utils.safestring import mark_safe
 
 from database import rows
 from jobs.drawing import job_graph
-from jobs.reading import jobs
+from jobs.reading import jobs, retries
 from jobs.reading import stages as stage_reading
 from jobs.reading import tasks as task_reading
 from jobs.reading.explanations import explain_job
@@ -37,6 +37,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     stages = stage_reading.stages(id_)
     context = {
         "job": shown,
+        "links": retries.links(id_),
         "stages": stages,
         # Made by jobs.drawing.svg, which escapes whatever users wrote.
         "graph": mark_safe(job_graph.picture(stages)),
@@ -71,8 +72,7 @@ def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse
     attempt = _attempt(shown, request.GET.get("attempt", ""))
     result, cut = shown_result(stage_id, number, SHOWN_RESULT)
     context = {
-        "job": (of := jobs.job(id_)),
-        "reused": bool(of and of["retried_from"] and shown["ended_at"] and shown["ended_at"] < of["created_at"]),
+        "job": jobs.job(id_),
         "stage": stage,
         "task": shown,
         "attempt": attempt,

@@ -46,6 +46,8 @@ class StageStatus:
     needs: tuple[Need, ...] = ()
     run_seconds: float = 0.0
     refusal: tuple[str, ...] = ()
+    reused: int = 0
+    rerun: tuple[str, ...] = ()
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -70,8 +72,46 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
+class RetriedStage:
+    """What a retry would have of a stage: its tasks (None: not known yet), how many are reused, why others are not."""
+
+    name: str
+    parallelism: int | None
+    reused: int
+    rerun: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retrial:
+    """What a retry of a job would reuse."""
+
+    retried_from: str
+    retried_from_number: int
+    stages: tuple[RetriedStage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStatus:
+    """A job that is a retry of another."""
+
+    id: str
+    number: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The attempt that made a reused result; its number is None once its job is deleted."""
+
+    job: int
+    stage: str
+    index: int
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job and where it stands; `stages`, `spec` and `infeasible` are there when one job was asked for."""
+    """A job and where it stands; `stages`, `spec`, `infeasible` and `retries` are there when one job was asked for."""
 
     id: str
     number: int
@@ -94,6 +134,8 @@ class JobStatus:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     retried_from: str | None = None
+    retried_from_number: int | None = None
+    retries: tuple[RetryStatus, ...] = ()
     failures: int = 0
     max_failures: int = 0
     planning_ms: float = 0.0
@@ -155,6 +197,8 @@ class TaskStatus:
     progress: float | None = None
     metrics: Mapping[str, Any] | None = None
     accumulators: Mapping[str, Any] | None = None
+    reused: bool = False
+    reused_from: Origin | None = None
     result: Any = None
     attempts: tuple[AttemptStatus, ...] = ()
 

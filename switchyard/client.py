@@ -20,6 +20,7 @@ from switchyard.answers import (
     LogPart,
     NodeStatus,
     Results,
+    Retrial,
     SchedulerStatus,
     StageResults,
     StageStatus,
@@ -125,15 +126,34 @@ class Client:
         """Ask for a job to be canceled; one that has ended stays as it is."""
         return self._post(JobStatus, _path("jobs", job, "cancel"))
 
-    def retry(self, job: int | str, *, idempotency_key: str | None = None) -> JobStatus:
+    def retry(
+        self,
+        job: int | str,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        description: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobStatus:
         """Submit what failed of a job as a new job, in which the finished tasks stand; return the new one.
 
+        `changes` are values by paths, such as {"stages.train.resources.mem": "8GiB"}; a whole description may be given, too.
         The same key never makes a second job; without one, the request is not repeated when an answer is lost.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
-        path = _path("jobs", job, "retry")
-        answer = self._requests.send("POST", path, headers=headers, repeatable=headers is not None)
+        path, edit = _path("jobs", job, "retry"), _edit(changes, description)
+        answer = self._requests.send("POST", path, json=edit, headers=headers, repeatable=headers is not None)
         return decode(JobStatus, answer.json())
+
+    def preview_retry(
+        self,
+        job: int | str,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        description: Mapping[str, Any] | None = None,
+    ) -> Retrial:
+        """Return what `retry` would reuse and run again, and submit nothing."""
+        path, edit = _path("jobs", job, "retry"), _edit(changes, description)
+        return decode(Retrial, self._requests.send("POST", path, json=edit, params={"dry_run": "true"}).json())
 
     def delete(self, job: int | str) -> None:
         """Delete a job that has ended, with its logs and results."""
@@ -254,6 +274,10 @@ class Client:
             if not page["next"]:
                 return
             params["cursor"] = parse_qs(urlsplit(page["next"]).query)["cursor"][0]
+
+
+def _edit(changes: Mapping[str, Any] | None, description: Mapping[str, Any] | None) -> dict[str, Any]:
+    return ({"set": changes} if changes else {}) | ({"description": description} if description is not None else {})
 
 
 def _path(*parts: int | str) -> str:

@@ -7,7 +7,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import exceptions, status
+from rest_framework import exceptions, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,16 +23,31 @@ from database.snapshots import one_snapshot
 from jobs.api import parsers
 from jobs.api.filters import JobFilter
 from jobs.api.finding import found_job
-from jobs.api.serializers import ExplanationSerializer, JobInFullSerializer, JobResultsSerializer, JobSerializer, shaped
+from jobs.api.serializers import (
+    ExplanationSerializer,
+    JobInFullSerializer,
+    JobResultsSerializer,
+    JobSerializer,
+    RetrialSerializer,
+    shaped,
+)
 from jobs.commands import admission, control
+from jobs.commands.retry import Retrial
 from jobs.drawing import job_graph
 from jobs.models import Job
 from jobs.reading import jobs
 from jobs.reading.explanations import explain_job
 from jobs.reading.results import results_by_stage
+from jobs.reading.retries import ask_links
 from jobs.reading.stages import ask_stages, infeasible, last_stages
 
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
+
+
+class DryRunSerializer(serializers.Serializer[Any]):
+    """Whether only an answer is wanted."""
+
+    dry_run = serializers.BooleanField(default=False)
 
 
 class JobViewSet(Ruled, GenericViewSet[Any]):
@@ -55,6 +70,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "dag_dot": Role.VIEWER,
         "dag_svg": Role.VIEWER,
     }
+    parameters = {"retry": ("dry_run",)}
     single = ("summary",)
     parser_classes = parsers.DESCRIPTIONS
     serializer_class = JobSerializer
@@ -115,12 +131,22 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Let a suspended job go on; one that is not, or has ended, is left as it is."""
         return _after(control.resume(identity_of(request), found_job(job), reason_of(request)))
 
-    @extend_schema(request=None, responses={201: JobInFullSerializer}, parameters=[KEY])
-    @action(detail=True, methods=["post"])
+    @extend_schema(
+        request=OpenApiTypes.OBJECT,
+        responses={200: RetrialSerializer, 201: JobInFullSerializer},
+        parameters=[KEY, OpenApiParameter("dry_run", bool)],
+    )
+    @action(detail=True, methods=["post"], parser_classes=(*parsers.DESCRIPTIONS, parsers.EmptyForm))
     def retry(self, request: Request, job: str) -> Response:
-        """Submit the part of a job that did not finish as a new job; the same Idempotency-Key gives the same job."""
-        old = found_job(job)
-        return _answer(request, admission.retry(identity_of(request), old, _ask_in_full, key=_key(request)))
+        """Submit the part of a job that did not finish as a new job, edited if wanted; or say what that would reuse."""
+        by, old = identity_of(request), found_job(job)
+        edit: Any = request.data or b""
+        format_ = parsers.format_of(request.content_type) if edit else None
+        asked = DryRunSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        if asked.validated_data["dry_run"]:
+            return Response(_shown(admission.consider_retry(by, old, text=edit, format=format_)))
+        return _answer(request, admission.retry(by, old, _ask_in_full, text=edit, format=format_, key=_key(request)))
 
     def destroy(self, request: Request, job: str) -> Response:
         """Delete a job that has ended."""
@@ -162,6 +188,17 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         return job_graph.svg_response(found_job(job))
 
 
+def _shown(retrial: Retrial) -> dict[str, Any]:
+    return {
+        "retried_from": retrial.job.id,
+        "retried_from_number": retrial.job.number,
+        "stages": [
+            {"name": stage.stage, "parallelism": stage.tasks, "reused": len(stage.stands), "rerun": stage.reasons}
+            for stage in retrial.stages
+        ],
+    }
+
+
 def _key(request: Request) -> str | None:
     return request.headers.get("Idempotency-Key")
 
@@ -183,12 +220,12 @@ def _in_full(id_: UUID) -> dict[str, Any]:
 
 
 def _ask_in_full(id_: UUID) -> rows.Answer[dict[str, Any]]:
-    job, its_stages = jobs.ask_job(id_), ask_stages(id_)
+    job, its_stages, links = jobs.ask_job(id_), ask_stages(id_), ask_links(id_)
 
     def answer() -> dict[str, Any]:
-        shown, found = job(), its_stages()
+        shown, found, linked = job(), its_stages(), links()
         if shown is None:
             raise exceptions.NotFound(f"There is no job {id_}.")
-        return shaped(JobInFullSerializer, shown | {"stages": found, "infeasible": infeasible(found)})
+        return shaped(JobInFullSerializer, shown | linked | {"stages": found, "infeasible": infeasible(found)})
 
     return answer

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import IO, Any, Literal
 
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 
@@ -32,6 +33,17 @@ class TextYamlDescription(JsonDescription):
     """Pass on a YAML text under its oldest name."""
 
     media_type = "text/yaml"
+
+
+class EmptyForm(BaseParser):
+    """Take a form without fields for no body at all: some clients send one with each POST."""
+
+    media_type = "multipart/form-data"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        if b"\n" in stream.read().strip():
+            raise UnsupportedMediaType(self.media_type)
+        return b""
 
 
 DESCRIPTIONS = (JsonDescription, YamlDescription, OtherYamlDescription, TextYamlDescription)

@@ -29,9 +29,9 @@ def shaped(shape: Shape, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inner(shape: Shape, values: Any, *, many: bool) -> Any:
-    if many:
-        return [shaped(shape, each) for each in values]
-    return None if values is None else shaped(shape, values)
+    if values is None:
+        return None
+    return [shaped(shape, each) for each in values] if many else shaped(shape, values)
 
 
 @cache
@@ -72,6 +72,8 @@ class StageSerializer(serializers.Serializer[Any]):
     needs = NeedSerializer(many=True)
     run_seconds = serializers.FloatField()
     refusal = serializers.ListField(child=serializers.CharField())
+    reused = serializers.IntegerField()
+    rerun = serializers.ListField(child=serializers.CharField())
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
 
@@ -124,8 +126,19 @@ class InfeasibleSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
+class RetrySerializer(serializers.Serializer[Any]):
+    """A job that is a retry of another."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(JOB_STATES)
+
+
 class JobInFullSerializer(JobSerializer):
-    """A job with its description and its stages."""
+    """A job with its description, its stages and its retries."""
+
+    retried_from_number = serializers.IntegerField(allow_null=True)
+    retries = RetrySerializer(many=True)
 
     failures = serializers.IntegerField()
     max_failures = serializers.IntegerField()
@@ -133,6 +146,32 @@ class JobInFullSerializer(JobSerializer):
     spec = serializers.JSONField()
     stages = StageSerializer(many=True)
     infeasible = InfeasibleSerializer(many=True)
+
+
+class RetriedStageSerializer(serializers.Serializer[Any]):
+    """What a retry would have of a stage: its tasks if known, how many are reused, and why others that finished are not."""
+
+    name = serializers.CharField()
+    parallelism = serializers.IntegerField(allow_null=True)
+    reused = serializers.IntegerField()
+    rerun = serializers.ListField(child=serializers.CharField())
+
+
+class RetrialSerializer(serializers.Serializer[Any]):
+    """What a retry would reuse."""
+
+    retried_from = serializers.UUIDField()
+    retried_from_number = serializers.IntegerField()
+    stages = RetriedStageSerializer(many=True)
+
+
+class OriginSerializer(serializers.Serializer[Any]):
+    """The attempt that made a result; its number is not known any more once its job is deleted."""
+
+    job = serializers.IntegerField()
+    stage = serializers.CharField()
+    index = serializers.IntegerField()
+    attempt = serializers.IntegerField(allow_null=True)
 
 
 class RecordSerializer(serializers.Serializer[Any]):
@@ -162,6 +201,7 @@ class TaskSerializer(RecordSerializer):
     losses = serializers.IntegerField()
     not_before = serializers.DateTimeField(allow_null=True)
     progress = serializers.JSONField(allow_null=True)
+    reused = serializers.BooleanField()
 
 
 class TaskInFullSerializer(TaskSerializer):
@@ -169,6 +209,7 @@ class TaskInFullSerializer(TaskSerializer):
 
     result = serializers.JSONField(allow_null=True)
     result_digest = serializers.CharField(allow_null=True)
+    reused_from = OriginSerializer(allow_null=True)
     attempts = RecordSerializer(many=True)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -16,12 +16,11 @@ from database import rows
 from database.snapshots import one_snapshot
 from jobs.commands import control
 from jobs.commands.idempotency import Repeat, digest, made_before
-from jobs.commands.retry import reuse
+from jobs.commands.retry import Retrial, consider, reuse
 from jobs.commands.submit import plan, store
 from jobs.store.quotas import require_room
 from switchyard.scheduling.errors import Fault, InvalidSpec
-from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
-from switchyard.scheduling.spec import Format, Limits, from_json, parse, require_within, to_json
+from switchyard.scheduling.spec import Edit, Format, Limits, parse, read_edit, to_json
 from switchyard.scheduling.spec.limits import over
 
 LONGEST_KEY = 200
@@ -68,21 +67,43 @@ def submit(
     return _once(by, repeat, make, show)
 
 
-def retry(by: Identity, old: UUID, show: Show[T], *, key: str | None = None) -> Admitted[T]:
+def retry(
+    by: Identity,
+    old: UUID,
+    show: Show[T],
+    *,
+    text: bytes | str = b"",
+    format: Format | None = None,
+    key: str | None = None,
+) -> Admitted[T]:
     """Make a new job of a job that failed or was canceled, in which what had finished stands as reused.
 
+    The text says what is edited, if anything (switchyard.scheduling.spec.editing).
     Raises NoSuchJob, StillLive or NothingToRetry, and what `submit` raises.
     """
     _check(key)
-    repeat = Repeat(key, digest({"retry": str(old)})) if key else None
+    edit = read_edit(text, format, _limits())
+    repeat = Repeat(key, digest({"retry": str(old)} | _told(edit))) if key else None
 
     def make() -> rows.Answer[T]:
-        new = _stored_again(by, old, repeat)
-        audit.record(by, "job.retry", old, new=str(new))
+        new = _stored_again(by, old, edit, repeat)
+        audit.record(by, "job.retry", old, new=str(new), set=sorted(edit.changes), described=edit.description is not None)
         with rows.together():
             return show(new)
 
     return _once(by, repeat, make, show)
+
+
+def consider_retry(by: Identity, old: UUID, *, text: bytes | str = b"", format: Format | None = None) -> Retrial:
+    """Return what `retry` would reuse and run again, and make nothing; raises what it raises."""
+    edit = read_edit(text, format, _limits())
+    with transaction.atomic():
+        retrial = consider(control.locked(old), edit)
+        if (owner := _owner(by)) is not None:
+            require_room(owner, jobs=1, tasks=retrial.known - retrial.reused)
+    if retrial.known > _limits().tasks:
+        raise _too_many(retrial.known)
+    return retrial
 
 
 def _once(by: Identity, repeat: Repeat | None, make: Callable[[], rows.Answer[T]], show: Show[T]) -> Admitted[T]:
@@ -106,16 +127,12 @@ def _again(id_: UUID, show: Show[T]) -> Admitted[T]:
         return Admitted(show(id_)(), is_new=False)
 
 
-def _stored_again(by: Identity, id_: UUID, repeat: Repeat | None) -> UUID:
-    old, owner = control.locked(id_), _owner(by)
-    if old.state not in JOB_ENDS:
-        raise control.StillLive
-    if old.state == JobState.FINISHED:
-        raise control.NothingToRetry
-    spec = from_json(control.stored_spec(old))
-    require_within(spec, _limits())
-    new = store(plan(spec), owner=owner, repeat=repeat, retried_from=old.id)
-    reuse(old.id, new)
+def _stored_again(by: Identity, id_: UUID, edit: Edit, repeat: Repeat | None) -> UUID:
+    retrial, owner = consider(control.locked(id_), edit), _owner(by)
+    if owner is not None:
+        require_room(owner, jobs=1, tasks=retrial.known - retrial.reused)
+    new = store(plan(retrial.spec), owner=owner, repeat=repeat, retried_from=id_)
+    reuse(retrial, new)
     _require_tasks(new)
     if owner is not None:
         # Again, since tasks made from items are there only now.
@@ -123,11 +140,21 @@ def _stored_again(by: Identity, id_: UUID, repeat: Repeat | None) -> UUID:
     return new
 
 
+def _told(edit: Edit) -> dict[str, Any]:
+    """Return what an edit says, for the digest; nothing for none, so that older keys give the same jobs."""
+    told = {"set": dict(edit.changes), "description": edit.description}
+    return {name: value for name, value in told.items() if value}
+
+
 def _require_tasks(job: UUID) -> None:
     """Raise InvalidSpec if a job has more tasks than it may have, now that those made from items are there."""
     ((tasks,),) = rows.fetch("SELECT sum(parallelism) FROM jobs_stage WHERE job_id = %s", [job])
     if tasks > _limits().tasks:
-        raise InvalidSpec([over("stages", f"{tasks:,} tasks in all", "tasks", _limits())])
+        raise _too_many(tasks)
+
+
+def _too_many(tasks: int) -> InvalidSpec:
+    return InvalidSpec([over("stages", f"{tasks:,} tasks in all", "tasks", _limits())])
 
 
 def _check(key: str | None) -> None:

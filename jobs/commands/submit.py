@@ -80,7 +80,8 @@ def store(
     """
     id_, stored = uuid.uuid4(), to_json(planned.spec)
     specs = {stage["name"]: stage for stage in stored.pop("stages")}
-    if owner is not None:
+    # Who retries has asked for the room of what runs again.
+    if owner is not None and retried_from is None:
         require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for _, stage in planned.stages))
     key, digest = (repeat.key, repeat.digest) if repeat else (None, "")
     values = {"id": id_, "owner": owner, "key": key, "digest": digest, "retried_from": retried_from}

@@ -11,6 +11,7 @@ from database import rows
 from jobs.models import Stage
 from jobs.reading.jobs import named_counts
 from jobs.store.exact import whole_stage
+from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.refusals import Refusal, sentences
 
@@ -23,9 +24,12 @@ _FIELDS = (
     "open_needs",
     "run_seconds",
     "refusal",
+    "reused",
+    "rerun",
     "started_at",
     "ended_at",
 )
+_LISTED = ", ".join(f"{name}::text" if name == "reused" else name for name in _FIELDS)
 
 
 def stages(job: UUID) -> list[dict[str, Any]]:
@@ -36,7 +40,7 @@ def stages(job: UUID) -> list[dict[str, Any]]:
 
 def ask_stages(job: UUID) -> rows.Answer[list[dict[str, Any]]]:
     """Ask for what is shown of each stage of a job, by position."""
-    asked = rows.execute(f"SELECT {', '.join(_FIELDS)} FROM jobs_stage WHERE job_id = %s ORDER BY position", [job])
+    asked = rows.execute(f"SELECT {_LISTED} FROM jobs_stage WHERE job_id = %s ORDER BY position", [job])
     needs = _ask_needs(job)
 
     def answer() -> list[dict[str, Any]]:
@@ -105,7 +109,8 @@ def _ask_needs(job: UUID) -> rows.Answer[dict[int, list[dict[str, Any]]]]:
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"refusal": json.loads(row["refusal"])} if row["refusal"] else row
+    read = {name: json.loads(row[name]) for name in ("refusal", "rerun") if row[name]}
+    return row | read | {"reused": IndexSet.from_multirange(row["reused"])}
 
 
 def _shown(row: dict[str, Any], needs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -116,6 +121,8 @@ def _shown(row: dict[str, Any], needs: list[dict[str, Any]]) -> dict[str, Any]:
         "tasks": named_counts(row["counts"]),
         "needs": needs,
         "refusal": sentences(refusal) if waits and refusal else [],
+        "reused": len(row["reused"]),
+        "rerun": row["rerun"] or [],
         "infeasible": bool(waits and refusal and refusal.infeasible),
     }
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from database import rows
 from jobs.models import Attempt, Task
+from jobs.reading.retries import origin
 from jobs.store.columns import JSON, SHOWN, SHOWN_IN_FULL
 from nodes.reading import names_of
 from switchyard.scheduling.lifecycle.states import TaskState
@@ -13,6 +14,7 @@ from switchyard.scheduling.lifecycle.states import TaskState
 _RECORD = ("state", *SHOWN)
 _FIELDS = ("stage_id", "index", *_RECORD, "failures", "losses", "not_before")
 _LISTED = ", ".join(f'"{name}"' for name in _FIELDS)
+_REUSED = "(SELECT s.reused @> jobs_task.index FROM jobs_stage s WHERE s.id = jobs_task.stage_id)"
 
 
 class Place(NamedTuple):
@@ -31,11 +33,11 @@ def tasks(
     """Return what lists show of the tasks of some stages, by stage and index, beginning after a place."""
     wanted = states or tuple(TaskState)
     found = rows.fetch(
-        f"SELECT {_LISTED} FROM jobs_task WHERE stage_id = ANY(%s) AND (stage_id, index) > (%s, %s) "
+        f"SELECT {_LISTED}, {_REUSED} FROM jobs_task WHERE stage_id = ANY(%s) AND (stage_id, index) > (%s, %s) "
         "AND state = ANY(%s) ORDER BY stage_id, index LIMIT %s",
         [list(stages), *after, [int(state) for state in wanted], limit],
     )
-    return _named([_decoded(dict(zip(_FIELDS, row, strict=True))) for row in found])
+    return _named([_decoded(dict(zip((*_FIELDS, "reused"), row, strict=True))) for row in found])
 
 
 def task(stage: int, index: int) -> dict[str, Any] | None:
@@ -47,7 +49,8 @@ def task(stage: int, index: int) -> dict[str, Any] | None:
     older = Attempt.objects.filter(stage_id=stage, index=index).order_by("attempt").values(*_RECORD)
     current, *attempts = _named([row, *older])
     attempts.append({name: current[name] for name in (*_RECORD, "node")})
-    return current | {"attempts": attempts}
+    made_by = origin(stage, index)
+    return current | {"attempts": attempts, "reused": made_by is not None, "reused_from": made_by}
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

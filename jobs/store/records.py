@@ -60,9 +60,11 @@ class SqlRecords:
     note_resumed = staticmethod(jobs.note_resumed)
     is_listed = staticmethod(jobs.is_listed)
     cancel_rest = staticmethod(jobs.cancel_rest)
-    namesakes = staticmethod(reuse.namesakes)
+    before = staticmethod(reuse.before)
+    stage_ids = staticmethod(reuse.stage_ids)
     copy_items = staticmethod(reuse.copy_items)
     copy_finished = staticmethod(reuse.copy_finished)
+    write_reused = staticmethod(reuse.write_reused)
 
     ask_switches = staticmethod(selectors.ask_switches)
     ask_nodes = staticmethod(selectors.ask_nodes)

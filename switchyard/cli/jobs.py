@@ -1,11 +1,11 @@
 """Commands that make jobs and end them: submit, retry, cancel, release, suspend, finish, wait."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from switchyard.answers import JobStatus, encode
-from switchyard.cli import progress
+from switchyard.cli import progress, retrying
 from switchyard.cli.endings import tell_end
 from switchyard.cli.options import AsJson, Job, Reason, Wait
 from switchyard.cli.outcome import INTERRUPTED, client, leave_as
@@ -16,6 +16,19 @@ from switchyard.descriptions import described
 Description = Annotated[str, typer.Argument(metavar="FILE", help="Job description, YAML or JSON; - reads standard input.")]
 Key = Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key never makes a second job.")]
 
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change the description, as stages.train.resources.mem=8GiB; a value is JSON, else text. May be repeated.",
+    ),
+]
+NewDescription = Annotated[
+    str | None, typer.Option("--file", metavar="FILE", help="Another job description; stages whose work is the same stand.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be reused and what would run; submit nothing.")]
+
 
 def submit(ctx: typer.Context, file: Description, *, wait: Wait = False, key: Key = None, as_json: AsJson = False) -> None:
     """Submit a job. Local files that it names under `files` go along with it (docs/cli.md)."""
@@ -25,10 +38,28 @@ def submit(ctx: typer.Context, file: Description, *, wait: Wait = False, key: Ke
         _announce(server, job, wait=wait, as_json=as_json)
 
 
-def retry(ctx: typer.Context, job: Job, *, wait: Wait = False, key: Key = None, as_json: AsJson = False) -> None:
-    """Submit what failed of a job again, as a new job in which the finished tasks stand."""
+def retry(
+    ctx: typer.Context,
+    job: Job,
+    *,
+    changes: Changes = None,
+    file: NewDescription = None,
+    dry_run: DryRun = False,
+    wait: Wait = False,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit what failed of a job again, edited if wanted, as a new job in which the finished tasks stand."""
+    edit: dict[str, Any] = {"changes": retrying.read(changes or ()), "description": described(file) if file else None}
     with client(ctx) as server:
-        _announce(server, server.retry(job, idempotency_key=key), wait=wait, as_json=as_json)
+        if dry_run:
+            retrial = server.preview_retry(job, **edit)
+            emit(retrial) if as_json else print("\n".join(retrying.preview(retrial)))
+            return
+        made = server.retry(job, **edit, idempotency_key=key)
+        for line in retrying.reuse(made):
+            say(line)
+        _announce(server, made, wait=wait, as_json=as_json)
 
 
 def wait(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:

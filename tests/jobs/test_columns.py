@@ -1,5 +1,6 @@
 """Columns of attempts: all are declared, and each is archived, reset, reused and shown as it is declared."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, models
 
+from artifacts.storage import Storage
 from database import rows
 from jobs.api.serializers import RecordSerializer, TaskInFullSerializer
 from jobs.commands import retry
@@ -15,7 +17,8 @@ from jobs.reading import tasks as reading
 from jobs.store import tasks as store
 from jobs.store.columns import declared
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import TaskState
+from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from switchyard.scheduling.spec.editing import NO_EDIT
 from switchyard.simulation.memory.jobs import COPIED
 from switchyard.simulation.memory.tasks import BLANK
 
@@ -78,12 +81,14 @@ def test_an_attempt_that_is_over_is_kept_and_the_next_begins_without(stage: Stag
     assert recorded(Task.objects.get()) == FRESH
 
 
-def test_a_retried_job_takes_along_what_is_declared_to_be_reused(stage: Stage, job: Submit) -> None:
-    Task.objects.update(state=TaskState.FINISHED)
+def test_a_retried_job_takes_along_what_is_declared_to_be_reused(stage: Stage, job: Submit, kept: Storage) -> None:
+    kept.write(digest := hashlib.sha256(b"5").hexdigest(), [b"5"])
+    Task.objects.update(state=TaskState.FINISHED, result_digest=digest)
     rows.execute("UPDATE jobs_stage SET counts[%s] = 1, counts[%s] = 0", [TaskState.FINISHED + 1, TaskState.CREATED + 1])
     again = job({"a": {}})
-    retry.reuse(stage.job_id, again.id)
-    reused = {name: FULL[name] for name, how in declared(Task).items() if how.reused}
+    Job.objects.filter(id=stage.job_id).update(state=JobState.FAILED)
+    retry.reuse(retry.consider(Job.objects.get(id=stage.job_id), NO_EDIT), again.id)
+    reused = {name: FULL[name] for name, how in declared(Task).items() if how.reused} | {"result_digest": digest}
     assert recorded(Task.objects.get(stage__job=again)) == FRESH | {"attempt": 0} | reused
 
 
@@ -93,7 +98,7 @@ def test_what_is_shown_is_what_the_interface_describes(stage: Stage) -> None:
     whole = reading.task(stage.id, 0)
     assert whole is not None
     assert set(whole) == {*TaskInFullSerializer().fields, "stage_id"} - {"stage"}
-    assert set(listed) == set(whole) - {"attempts", "result", "result_digest"}
+    assert set(listed) == set(whole) - {"attempts", "result", "result_digest", "reused_from"}
     shown = {name: FULL[name] for name, how in declared(Attempt).items() if how.shown}
     old, current = whole["attempts"]
     assert {name: old[name] for name in shown} == shown

@@ -10,6 +10,7 @@ from jobs.commands import control
 from jobs.leader import lease
 from jobs.models import Assignment, Attempt, Edge, Job, Stage, Task
 from jobs.store.records import SqlRecords
+from jobs.store.reuse import read_origins
 from nodes import services as node_services
 from nodes.models import Event, Node
 from switchyard.scheduling.lifecycle import requests
@@ -24,7 +25,7 @@ from tests.people import ANN
 
 T = TypeVar("T")
 #: Events of what people do, which the rules do not write.
-BY_PEOPLE = {"job_submitted", "node_registered", "lease_taken"}
+BY_PEOPLE = {"job_submitted", "job_reused", "node_registered", "lease_taken"}
 #: Seconds, or parts of them, by which the same time may differ.
 TOLERANCE = 1e-3
 OF_ATTEMPT = ("attempt", "exit_class", "exit_code", "error", "inputs")
@@ -166,6 +167,7 @@ def stored_in_memory(store: Store) -> dict[str, Any]:
                 stage.row.avoided and json.loads(stage.row.avoided),
                 [list(mark) for mark in stage.let_through],
                 stage.refusal is not None,
+                stage.reused and _reused(stage.reused.origins, stage.reused.reasons),
             )
             for id_, stage in store.stages.items()
         },
@@ -210,7 +212,12 @@ def _stage_in_sql(stage: Stage) -> tuple[Any, ...]:
         stage.avoided,
         stage.let_through or [],
         stage.refusal is not None,
+        None if stage.origins is None else _reused(read_origins(json.dumps(stage.origins)), stage.rerun),
     )
+
+
+def _reused(origins: Any, reasons: Any) -> tuple[Any, ...]:
+    return ([(job, stage, tasks.to_multirange()) for job, stage, tasks in origins], list(reasons))
 
 
 def _of_stage(stage: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.lifecycle import abandonment, apply_reports, placing, reuse, stopping, timeouts
 from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.ends import End, Outcome
+from switchyard.scheduling.lifecycle.frontier import frontier
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.spec import from_data
@@ -134,6 +135,9 @@ def test_a_retry_takes_over_what_had_finished(
         both.run(lambda records: apply_reports.apply(records, [told], Measures(), epoch=both.epoch, blaming=True).accepted)
     new = submissions.retry(old)
     both.store.submit(new, Job.objects.get(id=new).number, spec(described), stages(new))
-    copied = reuse.reuse(both.memory, old, new, both.store.now)
+    before = both.memory.before(old)
+    assert before == both.sql.before(old)
+    number, standing = both.store.jobs[old].row.number, frontier(spec(described), spec(described), before)
+    copied = reuse.reuse(both.memory, number, before, new, standing, both.store.now)
     both.compare()
     assert len(copied) == reused

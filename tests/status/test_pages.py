@@ -174,7 +174,11 @@ def test_a_reused_task_leads_to_the_one_that_made_its_result(
     turn(leader)
     new = Job.objects.get(id=submissions.retry(old.id))
     shown = [text(viewer, f"/ui/jobs/{new.number}/stages/load/tasks/{index}") for index in (0, 1)]
-    assert [f'id="reused-from" href="/ui/jobs/{old.id}/stages/load/tasks/0"' in page for page in shown] == [True, False]
+    made = f'id="reused-from" href="/ui/jobs/{old.number}/stages/load/tasks/0?attempt=0"'
+    assert [made in page for page in shown] == [True, False]
+    assert f'id="retried-from" href="/ui/jobs/{old.number}"' in (page := text(viewer, f"/ui/jobs/{new.number}"))
+    assert 'id="reused-load">1 reused' in page
+    assert f'id="retry-{new.number}" href="/ui/jobs/{new.number}"' in text(viewer, f"/ui/jobs/{old.number}")
 
 
 def test_a_job_is_shown_with_its_graph_stages_and_tasks(

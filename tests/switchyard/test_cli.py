@@ -22,6 +22,10 @@ pytestmark = pytest.mark.timeout(240)
 
 GOOD = "name: Good\nstages:\n- {name: first, python: 'os.path:basename', args: [a/b], parallelism: 2}\n"
 BAD = "name: Bad\nstages:\n- {name: first, command: [sh, -c, 'echo seen; echo lost >&2; exit 9']}\n"
+SOME_BAD = (
+    "name: Some\nstages:\n- {name: first, command: ['true'], parallelism: 2}\n"
+    "- {name: second, command: 'test -n \"$GOOD\"', shell: true, needs: [first]}\n"
+)
 LONG = "name: Long\nstages:\n- {name: first, command: [sleep, '1000'], grace: 0.5}\n"
 
 
@@ -243,6 +247,29 @@ def test_failed_job_is_tried_again_as_a_new_one(stack: Running, job: Path) -> No
     assert (again["retried_from"], again["state"]) == (first["id"], "FAILED")
     once, twice = (read(stack, "retry", str(first["number"]), "--key", "the retry") for _ in range(2))
     assert once["id"] == twice["id"] != again["id"]
+
+
+def test_a_retry_says_what_is_reused_and_takes_edits(stack: Running, job: Path) -> None:
+    job.write_text(SOME_BAD)
+    number = str(read(stack, "submit", job, "--wait", status=1)["number"])
+    edit = ("--set", 'stages.second.env={"GOOD": "1"}', "--set", "stages.first.timeout=60")
+    shown = stack.switchyard("retry", number, *edit, "--dry-run")
+    assert shown.splitlines() == [
+        f"A retry of job {number} reuses 2 of 3 tasks:",
+        "  first: 2 tasks reused",
+        "  second: 1 task to run",
+    ]
+    first = {"name": "first", "parallelism": 2, "reused": 2, "rerun": []}
+    assert read(stack, "retry", number, "--dry-run")["stages"][0] == first
+    said = stack.command("retry", number, *edit, "--wait")
+    assert (said.returncode, "reuses 2 of 3 tasks:\n  first: 2 tasks reused" in said.stderr) == (0, True)
+    refused = stack.command("retry", number, "--set", "stages.frist.timeout=60")
+    assert refused.returncode == 2
+    assert "stages.frist.timeout: there is no such stage; did you mean 'first'? There is first, second" in refused.stderr
+    wrong = stack.command("retry", number, "--set", "stages.first.timeout")
+    assert (wrong.returncode, "is not PATH=VALUE" in wrong.stderr) == (2, True)
+    again = stack.command("retry", number, "--file", str(job))
+    assert "  second: 1 task to run" in again.stderr
 
 
 def test_log_of_the_task_that_failed_comes_by_itself(stack: Running, job: Path) -> None:

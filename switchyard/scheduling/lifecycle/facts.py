@@ -125,11 +125,38 @@ class Stopping(NamedTuple):
     suspending: list[UUID]
 
 
-class Namesakes(NamedTuple):
-    """A stage of a job and that of its retry; of the older one its tasks, and whether it runs over another's results."""
+class Origin(NamedTuple):
+    """Where results that stand in a retry were made: the number of the job, its stage, and the tasks, by the same indexes."""
+
+    job: int
+    stage: int
+    tasks: IndexSet
+
+
+class Before(NamedTuple):
+    """How a stage stood when its job had ended.
+
+    It has so many tasks. Of those that finished, the results of some may be gone, and some may stand from earlier jobs.
+    """
+
+    stage: int
+    tasks: int
+    finished: IndexSet
+    gone: IndexSet = IndexSet()
+    origins: tuple[Origin, ...] = ()
+
+
+class Copied(NamedTuple):
+    """Finished tasks that one stage takes over from another."""
 
     old: int
     new: int
-    tasks: int
-    finished: int
-    expanded: bool
+    tasks: IndexSet
+
+
+class Reused(NamedTuple):
+    """What is kept of a retried stage: where the results that stand were made, and why other finished tasks run again."""
+
+    stage: int
+    origins: tuple[Origin, ...]
+    reasons: tuple[str, ...]

@@ -15,17 +15,19 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import Ends, Judged
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.facts import (
+    Before,
     Buffer,
+    Copied,
     Current,
     Deadline,
     Exposed,
     Listed,
     Lost,
-    Namesakes,
     Need,
     Part,
     Patience,
     Resource,
+    Reused,
     Sign,
     Stopping,
 )
@@ -178,14 +180,20 @@ class Records(Protocol):
     def cancel_rest(self, job: UUID) -> None:
         """Move all tasks of a job that have not ended to CANCELED, and end its stages, with counters as their tasks say."""
 
-    def namesakes(self, old: UUID, new: UUID) -> list[Namesakes]:
-        """Return the stages of two jobs that have the same names, in their order."""
+    def before(self, job: UUID) -> dict[str, Before]:
+        """Return how the stages of a job stand, by name."""
+
+    def stage_ids(self, job: UUID) -> dict[str, int]:
+        """Return the stages of a job by name."""
 
     def copy_items(self, old: int, new: int, count: int) -> None:
         """Give a stage the items of another, and a task for each."""
 
-    def copy_finished(self, old: int, new: int) -> IndexSet:
-        """Copy the finished tasks of a stage over those of another, and return which they are."""
+    def copy_finished(self, copies: Sequence[Copied]) -> None:
+        """Copy finished tasks of stages over the CREATED ones of others."""
+
+    def write_reused(self, reused: Sequence[Reused]) -> None:
+        """Write which tasks of stages stand from other jobs, and why others do not."""
 
     def ask_switches(self) -> Answer[Switches]:
         """Return what operators have set for the whole cluster, and keep it from changing in this transaction."""

@@ -1,5 +1,6 @@
 """Job descriptions: what a user may ask for, checked once and then trusted."""
 
+from switchyard.scheduling.spec.editing import Edit, edited, read_edit
 from switchyard.scheduling.spec.limits import Limits
 from switchyard.scheduling.spec.parsing import from_data, from_json, parse, require_within, stage_from_json, to_json
 from switchyard.scheduling.spec.publishing import json_schema
@@ -22,6 +23,7 @@ from switchyard.scheduling.spec.types import (
 __all__ = [
     "Backoff",
     "Constraint",
+    "Edit",
     "Exchange",
     "ForeachFrom",
     "Format",
@@ -34,10 +36,12 @@ __all__ = [
     "StageSpec",
     "Timeouts",
     "TypeRef",
+    "edited",
     "from_data",
     "from_json",
     "json_schema",
     "parse",
+    "read_edit",
     "require_within",
     "stage_from_json",
     "to_json",

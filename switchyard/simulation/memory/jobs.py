@@ -1,13 +1,14 @@
 """Jobs in memory, as the rules ask for them: without their stages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.facts import Deadline, Namesakes
+from switchyard.scheduling.lifecycle.facts import Before, Copied, Deadline, Reused
 from switchyard.scheduling.lifecycle.rows import JobRow
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TASK_PLACES, TaskState
+from switchyard.simulation.memory.rows import StageRecord
 from switchyard.simulation.memory.store import Store
 from switchyard.simulation.memory.tasks import Moved
 
@@ -72,16 +73,20 @@ class Jobs:
                 row = replace(stage.row, ended=True, open_needs=0, counts=counts, **none)  # type: ignore[arg-type]
                 self.store.stages[id_] = replace(stage, row=row, ended_at=stage.ended_at or now)
 
-    def namesakes(self, old: UUID, new: UUID) -> list[Namesakes]:
-        """Return the stages of two jobs that have the same names, in their order."""
-        stages = self.store.stages.values()
-        before = {stage.row.name: stage for stage in stages if stage.row.job_id == old}
-        after = sorted((stage for stage in stages if stage.row.job_id == new), key=lambda stage: stage.position)
-        return [
-            Namesakes(one.row.id, stage.row.id, one.row.parallelism, one.row.counts[TaskState.FINISHED], bool(one.source))
-            for stage in after
-            if (one := before.get(stage.row.name))
-        ]
+    def before(self, job: UUID) -> dict[str, Before]:
+        """Return how the stages of a job stand, by name."""
+        found = {}
+        for stage in self._stages_of(job):
+            tasks = [self.store.tasks[stage.row.id, index] for index in range(stage.row.parallelism)]
+            finished = IndexSet.from_indexes(task.index for task in tasks if task.state == TaskState.FINISHED)
+            found[stage.row.name] = Before(
+                stage.row.id, stage.row.parallelism, finished, origins=stage.reused.origins if stage.reused else ()
+            )
+        return found
+
+    def stage_ids(self, job: UUID) -> dict[str, int]:
+        """Return the stages of a job by name."""
+        return {stage.row.name: stage.row.id for stage in self._stages_of(job)}
 
     def copy_items(self, old: int, new: int, count: int) -> None:
         """Give a stage the items of another, and a task for each."""
@@ -89,10 +94,18 @@ class Jobs:
             self.store.items[new] = self.store.items[old]
         self.store.make_tasks(new, count)
 
-    def copy_finished(self, old: int, new: int) -> IndexSet:
-        """Copy the finished tasks of a stage over those of another, and return which they are."""
-        found = [t for t in self.store.tasks.values() if t.stage == old and t.state == TaskState.FINISHED]
-        for task in found:
-            copied = {name: getattr(task, name) for name in COPIED}
-            Moved(self.store).move(self.store.tasks[new, task.index], TaskState.FINISHED, **copied)
-        return IndexSet.from_indexes(sorted(task.index for task in found))
+    def copy_finished(self, copies: Sequence[Copied]) -> None:
+        """Copy finished tasks of stages over the CREATED ones of others."""
+        for old, new, indexes in copies:
+            for index in indexes:
+                copied = {name: getattr(self.store.tasks[old, index], name) for name in COPIED}
+                Moved(self.store).move(self.store.tasks[new, index], TaskState.FINISHED, **copied)
+
+    def write_reused(self, reused: Sequence[Reused]) -> None:
+        """Write which tasks of stages stand from other jobs, and why others do not."""
+        for each in reused:
+            self.store.stages[each.stage] = replace(self.store.stages[each.stage], reused=each)
+
+    def _stages_of(self, job: UUID) -> list[StageRecord]:
+        found = [stage for stage in self.store.stages.values() if stage.row.job_id == job]
+        return sorted(found, key=lambda stage: stage.position)

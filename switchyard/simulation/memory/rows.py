@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from switchyard.scheduling.lifecycle.facts import Reused
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.retry import ExitClass
@@ -72,6 +73,7 @@ class StageRecord:
     started_at: float | None = None
     ended_at: float | None = None
     let_through: tuple[tuple[float, int], ...] = ()
+    reused: Reused | None = None
     refusal: str | None = None
     refused_at: float | None = None
 
