@@ -15,6 +15,10 @@ _FIELDS = ("stage_id", "index", *_RECORD, "failures", "losses", "not_before")
 _LISTED = ", ".join(f'"{name}"' for name in _FIELDS)
 
 
+#: What is recorded of a file that a task hands on, in its order.
+FILE = ("output", "path", "digest", "size", "executable")
+
+
 class Place(NamedTuple):
     """A task's place in the order of lists: the id of its stage, and its index."""
 
@@ -47,7 +51,17 @@ def task(stage: int, index: int) -> dict[str, Any] | None:
     older = Attempt.objects.filter(stage_id=stage, index=index).order_by("attempt").values(*_RECORD)
     current, *attempts = _named([row, *older])
     attempts.append({name: current[name] for name in (*_RECORD, "node")})
-    return current | {"attempts": attempts}
+    return current | {"attempts": attempts, "files": _files(current["files"])}
+
+
+def files(stage: int, index: int) -> list[dict[str, Any]] | None:
+    """Return what a task hands on; None if there is no such task."""
+    found = rows.fetch("SELECT files::text FROM jobs_task WHERE stage_id = %s AND index = %s", [stage, index])
+    return _files(found[0][0] and json.loads(found[0][0])) if found else None
+
+
+def _files(told: list[list[Any]] | None) -> list[dict[str, Any]]:
+    return [dict(zip(FILE, file, strict=True)) for file in told or ()]
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

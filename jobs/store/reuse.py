@@ -36,9 +36,10 @@ def copy_finished(old: int, new: int) -> IndexSet:
         f"""WITH moved AS (
             UPDATE jobs_task n SET state = o.state, {assignments} FROM jobs_task o
             WHERE o.stage_id = %s AND o.state = %s AND n.stage_id = %s AND n.index = o.index
-            RETURNING n.index, n.result_digest
+            RETURNING n.index, n.result_digest, n.files
         ) SELECT range_agg(int4range(index, index + 1))::text, (SELECT job_id FROM jobs_stage WHERE id = %s),
             array_remove(array_agg(DISTINCT result_digest), NULL)
+                || ARRAY(SELECT DISTINCT file ->> 2 FROM moved, jsonb_array_elements(moved.files) file)
         FROM moved""",
         [old, int(TaskState.FINISHED), new, new],
     )

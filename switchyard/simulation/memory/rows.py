@@ -31,6 +31,7 @@ class TaskRecord:
     accumulators: object = None
     logs: object = None
     inputs: int | None = None
+    files: object = None
 
 
 @dataclass(frozen=True, slots=True)
