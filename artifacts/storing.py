@@ -19,3 +19,11 @@ def store(digest: str, chunks: Iterable[bytes]) -> bool:
         return False
     storage().write(digest, chunks)
     return True
+
+
+def keep(digest: str) -> bool:
+    """Say whether an artifact is stored, which then stays for another day."""
+    if not storage().has(digest):
+        return False
+    references.touch(digest)
+    return storage().has(digest)

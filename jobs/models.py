@@ -224,6 +224,8 @@ class Task(AttemptRecord):
     not_before = models.DateTimeField(null=True)
     result = recorded(ExactJSONField(null=True), reported=True)
     result_digest = recorded(models.CharField(max_length=64, null=True), reported=True)
+    #: The files that it hands on, as [output, path, digest, bytes, whether executable] each (lifecycle.ends.File).
+    files = recorded(models.JSONField(null=True), reported=True)
 
 
 class Attempt(AttemptRecord):

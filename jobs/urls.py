@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from access.routing import BothFormsRouter
 from jobs.api import agents
 from jobs.api.events import EventViewSet
+from jobs.api.files import FilesView, FileView
 from jobs.api.jobs import JobViewSet
 from jobs.api.logs import LogView
 from jobs.api.scheduler import SchedulerView
@@ -28,6 +29,7 @@ urlpatterns = [
     path("agent/stages/<int:stage>", agents.DescriptionView.as_view()),
     path("agent/inputs/<int:stage>/<int:producer>", agents.InputsView.as_view()),
     path("agent/inputs/<int:stage>/<int:producer>/<int:index>", agents.StoredInputView.as_view()),
+    path("agent/inputs/<int:stage>/<int:producer>/<int:index>/files/<slug:digest>", agents.HandedFileView.as_view()),
     path("agent/files/<int:stage>", agents.FilesView.as_view()),
     path("agent/items/<int:stage>", agents.ItemsView.as_view()),
     re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agents.ArtifactView.as_view()),
@@ -37,5 +39,7 @@ urlpatterns = [
     ),
     re_path("^scheduler/?$", SchedulerView.as_view(), name="scheduler"),
     re_path(rf"^{TASKS}/(?P<index>[0-9]+)/logs/(?P<stream>stdout|stderr)/?$", LogView.as_view(), name="log"),
+    re_path(rf"^{TASKS}/(?P<index>[0-9]+)/files/?$", FilesView.as_view(), name="files"),
+    re_path(rf"^{TASKS}/(?P<index>[0-9]+)/files/(?P<output>[^/]+)/(?P<path>[^?]+)$", FileView.as_view(), name="file"),
     path("", include(router.urls)),
 ]

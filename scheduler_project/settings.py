@@ -149,7 +149,7 @@ DESCRIPTION_LIMITS = {
 QUOTA_JOBS = env.int("SWITCHYARD_QUOTA_JOBS", default=0)
 QUOTA_TASKS = env.int("SWITCHYARD_QUOTA_TASKS", default=0)
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
-LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=64 * MIB)
+LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=2048 * MIB)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
 #: Days that jobs are kept after their end, with their logs and results (jobs.upkeep.retention).
 KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)

@@ -59,6 +59,7 @@ class StageFields(TypedDict, total=False):
     kwargs: Mapping[str, Any]
     interpreter: str
     files: Sequence[str | Path] | Mapping[str, str | Path | Mapping[str, Any]]
+    outputs: Mapping[str, str]
     env: Mapping[str, str]
     parallelism: int
     foreach: Stage | Sequence[Any]

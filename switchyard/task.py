@@ -7,6 +7,7 @@ Nothing here knows how what is told travels.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, SupportsFloat
 
 from switchyard import accumulators
@@ -40,11 +41,13 @@ class Task:
 
     `index` of `parallelism`, at this `attempt` (from 0). `inputs` holds the results of the stages that it needs, by
     their names and in the order of their tasks; with `foreach`, `item` is its own item. What a task changes of them
-    no other task sees.
+    no other task sees. `inputs_files` has the paths of the files that these stages hand on, by stage and output, in the
+    order of their tasks; nobody may change these files.
     """
 
     __slots__ = (
-        "_tell", "accumulators", "attempt", "canceled", "index", "inputs", "item", "metrics", "parallelism",
+        "_place", "_tell", "accumulators", "attempt", "canceled", "handed_on", "index", "inputs", "inputs_files", "item",
+        "metrics", "parallelism",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +67,24 @@ class Task:
         self.canceled = False
         self.metrics: dict[str, float] | None = None
         self.accumulators: dict[str, Any] | None = None
+        self.inputs_files: dict[str, dict[str, list[Path]]] = {}
+        #: What it hands on, once it has succeeded: as switchyard.scheduling.lifecycle.ends.File has it.
+        self.handed_on: list[list[Any]] = []
         self._tell = tell
+        self._place: Callable[[str], Path] | None = None
+
+    def output(self, name: str) -> Path:
+        """Return where to write an output of the stage: the path of its file, or for a pattern the folder of its files.
+
+        The folder is there. Raises KeyError for a name that the stage does not have.
+        """
+        if self._place is None:
+            raise KeyError(f"{name!r} is no output of this stage")
+        return self._place(name)
+
+    def place_outputs(self, place: Callable[[str], Path]) -> None:
+        """Say where outputs are written. Called by the worker alone."""
+        self._place = place
 
     def progress(self, share: float) -> None:
         """Tell how much is done, from 0 to 1."""

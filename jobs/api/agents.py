@@ -14,10 +14,10 @@ from access.roles import Role
 from artifacts import storing
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
-from jobs.api.pieces import in_pieces
+from jobs.api.pieces import as_file, in_pieces
 from jobs.leader import descriptions
 from jobs.reading import reach, selectors
-from jobs.store import items, results
+from jobs.store import files, items, results
 from nodes.agent_api import AgentView
 from switchyard.scheduling.indexes import IndexSet
 
@@ -99,6 +99,19 @@ class StoredInputView(AgentView):
         )
 
 
+class HandedFileView(AgentView):
+    """Files that tasks of other stages hand on."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int, producer: int, index: int, digest: str) -> HttpResponseBase:
+        """Return, in pieces, a file of a task that a stage needs."""
+        reach.require_stage(self.node, _sane(stage))
+        if index > LARGEST_INDEX or not files.is_handed(stage, _sane(producer), index, digest):
+            raise NotFound
+        return as_file(digest)
+
+
 class FilesView(AgentView):
     """The files of stages."""
 
@@ -107,10 +120,10 @@ class FilesView(AgentView):
     def get(self, request: Request, stage: int) -> Response:
         """Return the text files that a stage brings along, by path."""
         reach.require_stage(self.node, _sane(stage))
-        files = selectors.files_of(stage)
-        if files is None:
+        brought = selectors.files_of(stage)
+        if brought is None:
             raise NotFound
-        return Response(files)
+        return Response(brought)
 
 
 class ItemsView(AgentView):
@@ -130,8 +143,12 @@ class ItemsView(AgentView):
 class ArtifactView(AgentView):
     """Artifacts by digest."""
 
-    rules = {"put": Role.AGENT}
+    rules = {"get": Role.AGENT, "put": Role.AGENT}
     streamed = {"put": "LARGEST_ARTIFACT"}
+
+    def get(self, request: Request, digest: str) -> Response:
+        """Say whether an artifact is stored; it stays for a day then."""
+        return Response({"stored": storing.keep(digest)})
 
     def put(self, request: Request, digest: str) -> Response:
         """Keep bytes under their SHA-256 digest."""

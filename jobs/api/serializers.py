@@ -204,12 +204,23 @@ class TaskSerializer(RecordSerializer):
     reused = serializers.BooleanField()
 
 
+class FileSerializer(serializers.Serializer[Any]):
+    """A file that a task hands on."""
+
+    output = serializers.CharField()
+    path = serializers.CharField()
+    digest = serializers.CharField()
+    size = serializers.IntegerField()
+    executable = serializers.BooleanField()
+
+
 class TaskInFullSerializer(TaskSerializer):
     """A task with its result and all its attempts."""
 
     result = serializers.JSONField(allow_null=True)
     result_digest = serializers.CharField(allow_null=True)
     reused_from = OriginSerializer(allow_null=True)
+    files = FileSerializer(many=True)
     attempts = RecordSerializer(many=True)
 
 

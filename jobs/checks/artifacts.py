@@ -17,10 +17,12 @@ def wrongly_kept(now: datetime) -> Iterator[str]:
         yield f"the artifact {digest} is not stored, and the {kind} {referrer} refers to it"
     results = rows.fetch(
         "SELECT DISTINCT s.job_id, t.result_digest FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id "
-        "WHERE t.result_digest IS NOT NULL"
+        "WHERE t.result_digest IS NOT NULL UNION "
+        "SELECT s.job_id, file ->> 2 FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id "
+        "CROSS JOIN jsonb_array_elements(t.files) file WHERE t.files IS NOT NULL"
     )
     for job, digest in references.missing(Kind.JOB, results):
-        yield f"the artifact {digest} is a result of the job {job}, and no reference says so"
+        yield f"the artifact {digest} is a result or a file of the job {job}, and no reference says so"
     jobs = {str(id_) for (id_,) in rows.fetch("SELECT id FROM jobs_job")}
     for job in sorted({*references.referrers(Kind.JOB)} - jobs):
         yield f"artifacts are kept for the job {job}, which is gone"

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
+
 from database import rows
 from jobs.store.results import ended_without, kind_of
 from switchyard.leader.descriptions import STAGE, Described, Description
@@ -104,6 +106,7 @@ def _spec(
             "spec": {**whole, **left_out},
             "items": {str(index): item for index, item in enumerate(json.loads(short))} if short else {},
             **({"disconnect_grace": grace} if grace else {}),
+            **({"largest_file": settings.LARGEST_ARTIFACT} if whole.get("outputs") else {}),
         },
         size,
     )
@@ -116,7 +119,7 @@ def _ask_inputs(stages: Iterable[int]) -> rows.Answer[Described]:
     asked = rows.execute(
         """SELECT e.consumer_id, e.producer_id, p.name, p.parallelism, e.exchange, p.counts[%s],
             p.counts[%s] + p.counts[%s] > 0, (SELECT j.intent = %s FROM jobs_job j WHERE j.id = p.job_id),
-            coalesce((p.spec ->> 'gang')::bool, false)
+            coalesce((p.spec ->> 'gang')::bool, false), p.spec -> 'outputs'
         FROM jobs_edge e JOIN jobs_stage p ON p.id = e.producer_id WHERE e.consumer_id = ANY(%s) ORDER BY p.position""",
         [
             int(TaskState.FINISHED) + 1,
@@ -126,22 +129,23 @@ def _ask_inputs(stages: Iterable[int]) -> rows.Answer[Described]:
             consumers,
         ],
     )
-    return lambda: _inputs(consumers, asked.fetchall())
+    return lambda: _inputs(consumers, [(*edge[:-1], list(json.loads(edge[-1] or "{}"))) for edge in asked.fetchall()])
 
 
 def _inputs(consumers: Iterable[int], edges: list[Any]) -> Described:
-    given = _results({edge[1] for edge in edges if 0 < edge[5] <= INLINE // 2})
-    without = ended_without({edge[1] for edge in edges if edge[6]})
+    # What hands on files is asked for, so that the files are fetched with it.
+    given = _results({edge[1] for edge in edges if 0 < edge[5] <= INLINE // 2 and not edge[9]})
+    without = ended_without({edge[1] for edge in edges if edge[6] and not edge[9]})
     inputs: dict[int, list[dict[str, Any]]] = {consumer: [] for consumer in consumers}
     sizes, left = dict.fromkeys(inputs, 0), dict.fromkeys(inputs, RESULTS)
-    for consumer, producer, name, parallelism, exchange, _, _, draining, gang in edges:
+    for consumer, producer, name, parallelism, exchange, _, _, draining, gang, outputs in edges:
         told = {"stage": producer, "name": name, "parallelism": parallelism, "exchange": exchange, "given": []}
         outcomes, size = _outcomes(given.get(producer, []), without.get(producer, {}), draining=draining)
         if size <= left[consumer]:
             left[consumer] -= size
             told |= outcomes
-        inputs[consumer].append({**told, **({"gang": True} if gang else {})})
-        sizes[consumer] += INPUT + len(json.dumps(name))
+        inputs[consumer].append({**told, **({"gang": True} if gang else {}), **({"files": outputs} if outputs else {})})
+        sizes[consumer] += INPUT + len(json.dumps([name, *outputs]))
     return {
         consumer: Description({"inputs": told}, sizes[consumer] + RESULTS - left[consumer])
         for consumer, told in inputs.items()

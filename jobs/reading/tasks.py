@@ -17,6 +17,10 @@ _LISTED = ", ".join(f'"{name}"' for name in _FIELDS)
 _REUSED = "(SELECT s.reused @> jobs_task.index FROM jobs_stage s WHERE s.id = jobs_task.stage_id)"
 
 
+#: What is recorded of a file that a task hands on, in its order.
+FILE = ("output", "path", "digest", "size", "executable")
+
+
 class Place(NamedTuple):
     """A task's place in the order of lists: the id of its stage, and its index."""
 
@@ -50,7 +54,18 @@ def task(stage: int, index: int) -> dict[str, Any] | None:
     current, *attempts = _named([row, *older])
     attempts.append({name: current[name] for name in (*_RECORD, "node")})
     made_by = origin(stage, index)
-    return current | {"attempts": attempts, "reused": made_by is not None, "reused_from": made_by}
+    whole = {"attempts": attempts, "files": _files(current["files"])}
+    return current | whole | {"reused": made_by is not None, "reused_from": made_by}
+
+
+def files(stage: int, index: int) -> list[dict[str, Any]] | None:
+    """Return what a task hands on; None if there is no such task."""
+    found = rows.fetch("SELECT files::text FROM jobs_task WHERE stage_id = %s AND index = %s", [stage, index])
+    return _files(found[0][0] and json.loads(found[0][0])) if found else None
+
+
+def _files(told: list[list[Any]] | None) -> list[dict[str, Any]]:
+    return [dict(zip(FILE, file, strict=True)) for file in told or ()]
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

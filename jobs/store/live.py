@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from database import rows
 from jobs.store import exact
 from switchyard.scheduling.lifecycle.reports import Report
@@ -54,4 +56,4 @@ def _by_size(told: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]
 
 def json_text(value: object) -> str | None:
     """Return a value as JSON, in which floats have points; None for nothing."""
-    return None if value is None else exact.with_points(json.dumps(value))
+    return None if value is None else exact.with_points(json.dumps(value, default=msgspec.to_builtins))

@@ -83,8 +83,9 @@ def end(judged: Sequence[Judged]) -> list[Move]:
 
 
 def _keep_results(judged: Sequence[Judged]) -> None:
-    """Refer, for their jobs, to results that are artifacts."""
+    """Refer, for their jobs, to results and files that are artifacts."""
     told = [(item.end.stage, item.end.result_digest) for item in judged if item.end.result_digest]
+    told += [(item.end.stage, file.digest) for item in judged for file in item.end.files or ()]
     if told:
         pairs = rows.fetch(
             "SELECT DISTINCT s.job_id, told.digest FROM unnest(%s::bigint[], %s::text[]) AS told(stage_id, digest) "

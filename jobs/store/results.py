@@ -6,9 +6,11 @@ And which tasks will never give any.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from artifacts.storage import storage
 from database import rows
+from jobs.store import files
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, Intent, TaskState
 
@@ -31,9 +33,9 @@ def result_texts(stage: int) -> list[str | None]:
 def outcomes_of(stage: int, producer: int, tasks: IndexSet) -> Iterator[str] | None:
     """Return as a JSON text what is known of some tasks of a stage that another needs; None if that one needs no such stage.
 
-    `given` are results as [index, JSON text], `stored` those that are asked for one by one, as [index, digest]. `failed` are
-    tasks that ended without one, `left_out` those that a drain has kept from beginning, both as ranges. What has not
-    ended is in none of them.
+    `given` are results as [index, JSON text], `stored` those that are asked for one by one, as [index, digest]; `files` are
+    what tasks hand on, as [index, files]. `failed` are tasks that ended without one, `left_out` those that a drain has kept
+    from beginning, both as ranges. What has not ended is in none of them.
     """
     found = rows.fetch(
         "SELECT coalesce(p.parallelism, 0), j.intent = %s FROM jobs_edge e JOIN jobs_job j ON j.id = e.job_id "
@@ -58,11 +60,13 @@ def stored_input(stage: int, producer: int, index: int) -> str | None:
 
 def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str]:
     without: dict[str, list[int]] = {"failed": [], "left_out": []}
+    handed: list[tuple[int, Any]] = []
     stored: list[tuple[int, str]] = []
     separator = ""
     yield '{"given": ['
     for ended in _ended(producer, tasks):
         given: list[tuple[int, str]] = []
+        handed += files.of_tasks(producer, [index for index, *_ in ended])
         for index, state, text, digest in ended:
             if state != TaskState.FINISHED:
                 without[kind_of(TaskState(state), draining=draining)].append(index)
@@ -77,7 +81,11 @@ def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str
             yield separator + _items(given)
             separator = ", "
     ranges = (f'"{kind}": {json.dumps(IndexSet.from_indexes(indexes).to_json())}' for kind, indexes in without.items())
-    yield "], " + "".join((f'"stored": {json.dumps(stored)}, ' if stored else "", ", ".join(ranges), "}"))
+    yield "], " + "".join((*_optional(stored=stored, files=handed), ", ".join(ranges), "}"))
+
+
+def _optional(**parts: list[Any]) -> Iterator[str]:
+    return (f'"{name}": {json.dumps(part)}, ' for name, part in parts.items() if part)
 
 
 def _items(values: list[tuple[int, str]]) -> str:

@@ -14,8 +14,9 @@ STAGE_COLUMNS = """s.id, s.job_id, s.parallelism, s.open_needs, s.feeds_pointwis
     s.delayed::text, s.spent::text, s.done::text, s.counts, s.run_seconds, s.demand::text, s.started_at IS NOT NULL,
     s.ended_at IS NOT NULL,
     coalesce(s.spec ->> 'python', s.spec ->> 'command'), s.name, extract(epoch FROM s.next_due)::float8,
-    coalesce((s.spec ->> 'gang')::bool, false), s.buffered, s.avoided::text"""
-STAGE_WIDTH = 21
+    coalesce((s.spec ->> 'gang')::bool, false), s.buffered, s.avoided::text,
+    coalesce(s.spec -> 'outputs', '{}') <> '{}'"""
+STAGE_WIDTH = 22
 JOB_COLUMNS = """j.id, j.state, j.stages_total, j.stages_ended, j.failures, j.max_failures, j.started_at IS NOT NULL,
     (j.spec -> 'retry')::text, j.number, j.intent"""
 ASSIGNMENT_COLUMNS = """id, node_id, session, entry, stage_id, attempt, demand::text, after::text, listed::text, held::text,

@@ -43,6 +43,7 @@ class Settings:
     labels: dict[str, str]
     pool: str
     log_cap: int
+    cache: int
     cgroups: bool
     heartbeat: float
     fence: Fence
@@ -79,7 +80,7 @@ class Session:
             registered=registered,
             journal=self.journal,
             send=lambda report, again: self._outbox.put((report, again)),
-            fetcher=lambda call, fault: Fetcher(server, settings.folder, call, fault),
+            fetcher=lambda call, fault: Fetcher(server, settings.folder, call, fault, settings.cache << 20),
             shipper=self.shipper,
             recovered=recovered,
             fitness=fitness,

@@ -142,8 +142,9 @@ class Report:
 
     def encode(self) -> dict[str, Any]:
         data = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("finished", "others", "updates"):
+        for name in ("finished", "updates"):
             data[name] = [msgspec.structs.astuple(part) for part in data[name]]
+        data["others"] = [_encoded(end) for end in data["others"]]
         return data
 
     @classmethod
@@ -160,6 +161,10 @@ class Report:
                 raise
         whole = {name: list(_readable(data.get(name), name, kind, refuse)) for name, kind in PARTS.items()}
         return msgspec.convert(data | whole, cls)
+
+
+def _encoded(end: End) -> Any:
+    return msgspec.to_builtins(end) if end.files else msgspec.structs.astuple(end)
 
 
 #: What a report has several of.

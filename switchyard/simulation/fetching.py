@@ -1,9 +1,11 @@
 """What an agent asks the server for while its tasks wait, again until there is an answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from switchyard.agent.core.workers import Task
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import File
 from switchyard.simulation.network import Answer, Refused, SessionEnded, Unreachable
 from switchyard.simulation.server import Registered
 
@@ -39,6 +41,15 @@ class Fetching:
 
     def files(self, stage: int, digest: str, done: Callable[[str | None], None], /) -> None:
         self._ask(lambda: digest, done)
+
+    def forget_files(self, stage: int, /) -> None:
+        pass
+
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
+        self._ask(lambda: True, done)
+
+    def abandon(self, task: Task, /) -> None:
+        pass
 
     def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
         self._ask(lambda: True, done)

@@ -49,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             return 401, {}
         if part == "heartbeat":
             return self.heartbeat_refusal(body)
+        if part == "artifacts" and self.command == "PUT" and server.full:
+            return 503, {}
         if part in server.refused_parts:
             return 403, {"errors": [{"code": "not_yours", "detail": "Nothing of that is placed here."}]}
         return None
@@ -63,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = answer  # noqa: N815
 
     def reply(self, status: int, value: Any) -> None:
-        data = json.dumps(value).encode()
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -98,16 +100,20 @@ class Handler(BaseHTTPRequestHandler):
         return self.server_side.descriptions[int(parts[0])]
 
     def on_inputs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+        if len(parts) == 5:
+            return self.server_side.artifacts[parts[4]]
         if len(parts) == 3:
             return self.stored(int(parts[2]))
         texts = self.server_side.inputs[int(parts[0])][parts[1]]
         spans = [span.split("-") for span in query["tasks"].split(",")]
         asked = [index for low, high in spans for index in range(int(low), int(high))]
-        given = [[index, texts[index]] for index in asked if texts[index] not in (None, "failed")]
+        given: list[list[Any]] = [[index, texts[index]] for index in asked if texts[index] not in (None, "failed")]
         values = self.server_side.stored
         stored = [[i, hashlib.sha256(json.dumps(values[i]).encode()).hexdigest()] for i in asked if i in values]
         failed = [[i, i + 1] for i in asked if texts[i] == "failed"]
-        return {"given": given, "failed": failed, "left_out": [], **({"stored": stored} if stored else {})}
+        files = [[i, told] for i, told in self.server_side.handed.items() if i in asked]
+        given += [[i, "null"] for i, _ in files]
+        return {"given": given, "failed": failed, "left_out": [], "files": files, **({"stored": stored} if stored else {})}
 
     def stored(self, index: int) -> Any:
         """Return a stored result, or something else as often as the test wants."""
@@ -121,6 +127,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.server_side.files[int(parts[0])]
 
     def on_artifacts(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+        if self.command == "GET":
+            return {"stored": parts[0] in self.server_side.artifacts}
         self.server_side.artifacts[parts[0]] = body
         return {}
 

@@ -45,6 +45,9 @@ class Server:
         self.refused_parts: set[str] = set()
         self.requests: Counter[str] = Counter()
         self.artifacts: dict[str, bytes] = {}
+        #: What tasks hand on, by index; and whether nothing more can be stored.
+        self.handed: dict[int, list[Any]] = {}
+        self.full = False
         self.logs: dict[str, bytes] = {}
         self.http_heartbeats: list[dict[str, Any]] = []
         self.pause = 0
@@ -126,7 +129,7 @@ class Server:
         launch.pause = 1000 if pause is None else pause
         described: dict[str, Any] = {
             "job": job, "name": f"s{stage}", "parallelism": parallelism or first + count, "spec": spec,
-            "inputs": inputs or [], **({"items": items} if items else {}),
+            "inputs": inputs or [], "largest_file": 1 << 20, **({"items": items} if items else {}),
             **({"disconnect_grace": disconnect_grace} if disconnect_grace else {}),
         }  # fmt: skip
         if left_out:

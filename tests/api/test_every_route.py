@@ -1,6 +1,7 @@
 """What holds for every route that reads: a page for browsers, and a cost that does not grow with what there is."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
+from artifacts.storage import storage
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes.models import Event
@@ -17,6 +19,7 @@ from tests.jobs.agents import ListAgent, turn
 from tests.people import user_in
 
 Submit = Callable[..., dict[str, Any]]
+DIGEST = sha256(b"a").hexdigest()
 READ = [
     each for each in routes() if each.pattern.startswith("/api/v1") and "GET" in each.methods and "agent" not in each.pattern
 ]
@@ -29,12 +32,15 @@ def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     job = submit({"a": {}})
     turn(leader)
     agent.listen()
-    turn(leader, agent.finish(agent.tasks(), result="7"))
+    files = [["out", "a.txt", DIGEST, 1, False]]
+    storage().write(DIGEST, [b"a"])
+    turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
     return job
 
 
 def path_of(route: Route, job: dict[str, Any]) -> str:
     known = {"job": job["id"], "stage": "a", "index": "0", "stream": "stdout", "node": "n1", "type": "job:1"}
+    known |= {"output": "out", "path": "a.txt"}
     return route.pattern.format_map(known)
 
 

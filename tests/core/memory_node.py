@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from switchyard.agent.core.reports import RESEND
 from switchyard.agent.core.workers import Task, Worker
 from switchyard.messaging.messages import Command
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import File
 from switchyard.simulation.memory.worker import Item, MemoryWorker, new_worker
 
 
@@ -54,6 +55,8 @@ class MemoryFetcher:
 
     def __init__(self) -> None:
         self.questions: list[Question] = []
+        #: Stages whose files of others were forgotten.
+        self.forgotten: list[int] = []
 
     def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None], /) -> None:
         self.questions.append(Question("description", stage, (), done))
@@ -71,6 +74,15 @@ class MemoryFetcher:
 
     def files(self, stage: int, digest: str, done: Callable[[str | None], None], /) -> None:
         self.questions.append(Question("files", stage, (digest,), done))
+
+    def forget_files(self, stage: int, /) -> None:
+        self.forgotten.append(stage)
+
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
+        self.questions.append(Question("store_files", task[0], (task, tuple(files)), done))
+
+    def abandon(self, task: Task, /) -> None:
+        self.questions = [each for each in self.questions if each.kind != "store_files" or each.asked[0] != task]
 
     def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
         self.questions.append(Question("store", 0, (digest, path), done))

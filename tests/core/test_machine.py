@@ -33,6 +33,7 @@ ENDS = st.sampled_from([
     {"outcome": "FAILED", "fault": "disk full", "error": "no"},
     {"outcome": "FINISHED", "result": "1", "accumulators": {"a": {"kind": "sum", "value": 1}}},
     {"outcome": "FINISHED", "result_digest": "d" * 64, "file": "results/d"},
+    {"outcome": "FINISHED", "result": "1", "files": [["m", "a", "d" * 64, 1, False]], "unstored": True},
 ])  # fmt: skip
 
 

@@ -73,10 +73,10 @@ class Stack:
         """Start a scheduler worker."""
         return self.start(name, "manage.py", "scheduler")
 
-    def start_agent(self, name: str, slots: int = 2) -> subprocess.Popen[bytes]:
+    def start_agent(self, name: str, slots: int = 2, *more: str) -> subprocess.Popen[bytes]:
         """Start an agent, whose folder outlives it."""
         self._agents.add(name)
-        options = ("--name", name, "--data", str(self.folder / name), "--server", self.url, "--slots", str(slots))
+        options = ("--name", name, "--data", str(self.folder / name), "--server", self.url, "--slots", str(slots), *more)
         return self.start(name, "-m", "switchyard.agent", *options, SWITCHYARD_NODE_TOKEN=self.credentials["node_token"])
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:

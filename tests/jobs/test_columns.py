@@ -41,6 +41,8 @@ def example(field: "models.Field[Any, Any]") -> Any:
         return 0 if field.column == "attempt" else 7
     if isinstance(field, models.DateTimeField):
         return datetime(2020, 1, 1, tzinfo=UTC)
+    if field.column == "files":
+        return [["model", "model.bin", "f" * 64, 5, False]]
     return {"a": 1} if isinstance(field, models.JSONField) else "text"
 
 
@@ -98,7 +100,7 @@ def test_what_is_shown_is_what_the_interface_describes(stage: Stage) -> None:
     whole = reading.task(stage.id, 0)
     assert whole is not None
     assert set(whole) == {*TaskInFullSerializer().fields, "stage_id"} - {"stage"}
-    assert set(listed) == set(whole) - {"attempts", "result", "result_digest", "reused_from"}
+    assert set(listed) == set(whole) - {"attempts", "result", "result_digest", "reused_from", "files"}
     shown = {name: FULL[name] for name, how in declared(Attempt).items() if how.shown}
     old, current = whole["attempts"]
     assert {name: old[name] for name in shown} == shown

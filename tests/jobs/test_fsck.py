@@ -208,7 +208,7 @@ def test_results_without_a_reference_and_references_without_a_job_are_found(ende
     digest = hashlib.sha256(b"large").hexdigest()
     storing.store(digest, [b"large"])
     Task.objects.update(result_digest=digest)
-    assert f"the artifact {digest} is a result of the job {ended.id}, and no reference says so" in fsck()
+    assert f"the artifact {digest} is a result or a file of the job {ended.id}, and no reference says so" in fsck()
     references.refer(Kind.JOB, [(ended.id, digest)])
     call_command("fsck", stdout=StringIO())
     references.refer(Kind.JOB, [(gone := uuid4(), digest)])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from switchyard import Job, typed_functions
+from switchyard.agent.worker.files import Files
 from switchyard.agent.worker.python_task import Failure, PythonStage
 from switchyard.errors import Unpackable
 from switchyard.scheduling.errors import InvalidSpec
@@ -160,8 +161,12 @@ def test_a_script_that_submits_where_its_tasks_are_loaded_is_told_so(tmp_path: P
     (tmp_path / "unguarded_script.py").write_text(script)
     monkeypatch.syspath_prepend(tmp_path)
     told = {
+        "id": 1,
         "parallelism": 1,
         "inputs": [],
+        "outputs": {},
+        "largest_file": 0,
+        "file_inputs": {},
         "python": "unguarded_script:work",
         "args": [],
         "kwargs": {},
@@ -169,6 +174,6 @@ def test_a_script_that_submits_where_its_tasks_are_loaded_is_told_so(tmp_path: P
         "disk": 0,
         "env": {"SWITCHYARD_JOB": "job"},
     }
-    failed = PythonStage(told, tmp_path, tmp_path).run(Task(0, 1))
+    failed = PythonStage(told, tmp_path, tmp_path, tmp_path, Files(None)).run(Task(0, 1))
     assert isinstance(failed, Failure)
     assert 'below `if __name__ == "__main__":` alone' in failed.error

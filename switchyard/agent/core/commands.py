@@ -205,6 +205,7 @@ class Orders:
 
     def _cancel(self, stage: int, attempt: int, wanted: IndexSet) -> None:
         begun = self._recall(stage, attempt, wanted)
+        self._ends.cancel(stage, attempt, wanted)
         if begun:
             self._canceled[stage, attempt] = self._canceled.get((stage, attempt), IndexSet()) | begun
 

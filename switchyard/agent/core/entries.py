@@ -13,6 +13,9 @@ REMEMBERED = 1024
 #: Of these, stages that are remembered with a long description.
 LONG = 16
 
+#: Seconds for which the files of other stages are kept for one that has nothing here.
+KEEP_FILES = 10.0
+
 Tasks = tuple[int, int, IndexSet]
 
 
@@ -58,7 +61,7 @@ class Entry:
     @property
     def only_after(self) -> int | None:
         """Return the one stage that it waits for, if it is a single task and nothing else is in its way."""
-        if len(self.open) != 1 or self.waiting != 1 or self.stage.wanted:
+        if len(self.open) != 1 or self.waiting != 1 or self.stage.wanted or self.stage.needs_files:
             return None
         return next(iter(self.open))
 
@@ -74,6 +77,8 @@ class Entries:
         #: The numbers of all entries that were ever launched.
         self.numbers = numbers
         self._gpus = gpus
+        #: Stages that are handed on files of others, and until when these are kept though nothing of the stage is here.
+        self._with_files: dict[int, float] = {}
         #: Stages whose long description was fetched.
         self._long: list[Stage] = []
 
@@ -122,6 +127,8 @@ class Entries:
             pause=launch.pause,
         )
         self.entries.append(entry)
+        if stage.id in self._with_files:
+            self._with_files[stage.id] = now + KEEP_FILES
         return entry
 
     def ended(self, stage: int, results: Iterable[tuple[int, str]]) -> None:
@@ -134,6 +141,8 @@ class Entries:
         self._open(stage, indexes, followers)
 
     def _follow(self, stage: Stage) -> None:
+        if stage.needs_files:
+            self._with_files[stage.id] = float("inf")
         for producer in _sources(stage):
             followers = self.followers.setdefault(producer, [])
             if not any(known is stage for known in followers):
@@ -222,11 +231,26 @@ class Entries:
         old = [stage for id_, stage in list(self.stages.items())[:-REMEMBERED] if id_ not in needed]
         for stage in old:
             del self.stages[stage.id]
+            self._with_files.pop(stage.id, None)
             for producer in _sources(stage):
                 self.followers[producer].remove(stage)
                 if not self.followers[producer]:
                     del self.followers[producer]
         return old
+
+    def release_files(self, busy: set[int], now: float) -> list[Stage]:
+        """Give up the files that are handed on to stages which have had nothing here for a while; return these stages."""
+        needed = busy | {entry.stage.id for entry in self.entries} if self._with_files else busy
+        released = []
+        for id_, until in list(self._with_files.items()):
+            stage = self.stages[id_]
+            if id_ in needed or stage.asking:
+                self._with_files[id_] = now + KEEP_FILES
+            elif until <= now:
+                self._with_files[id_] = float("inf")
+                stage.give_up_files()
+                released.append(stage)
+        return released
 
     def _shorten(self, needed: set[int]) -> None:
         """Drop long descriptions of stages that have nothing here, but for the last."""
@@ -243,8 +267,11 @@ class Entries:
 
 
 def _sources(stage: Stage) -> list[int]:
-    """Return the stages whose results it may take as they end here: of a gang none counts before the gang is whole."""
-    return [item["stage"] for item in stage.described["inputs"] if not item.get("gang")]
+    """Return the stages whose results it may take as they end here.
+
+    Of a gang none counts before the gang is whole. Those that hand on files are asked for at the server, with their files.
+    """
+    return [item["stage"] for item in stage.described["inputs"] if not (item.get("gang") or item.get("files"))]
 
 
 def _may_go(stage: Stage, before: float) -> bool:

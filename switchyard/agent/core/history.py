@@ -182,7 +182,7 @@ class _History:
         task = (written.stage, written.attempt, written.index)
         self._open.pop(task, None)
         end = self._note_output(task, written)
-        if end.file:
+        if end.waits:
             self._storing[task] = end
         else:
             self._storing.pop(task, None)

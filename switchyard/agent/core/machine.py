@@ -122,6 +122,8 @@ class Machine:
         self.at(now)
         self._orders.stop_canceled(now)
         self._watch.look(now)
+        for stage in self.list.release_files(self.floor.stages(), now):
+            self._fetcher.forget_files(stage.id)
         for stage in self.list.forget(self.floor.stages()):
             self._fetcher.forget(stage.id)
 

@@ -61,7 +61,7 @@ class Ends:
         return not self._storing
 
     def storing(self) -> list[Written]:
-        """Return the ends that wait until their result is at the server."""
+        """Return the ends that wait until their result or files are at the server."""
         return list(self._storing.values())
 
     def all_storing(self) -> list[tuple[int, int, IndexSet]]:
@@ -138,6 +138,16 @@ class Ends:
             self._journal.ended(end)
             self._report(end)
 
+    def cancel(self, stage: int, attempt: int, wanted: IndexSet) -> None:
+        """Report tasks as canceled whose files are on their way to the server: nobody waits for these any more."""
+        for task, end in list(self._storing.items()):
+            if end.unstored and task[:2] == (stage, attempt) and task[2] in wanted:
+                del self._storing[task]
+                self._fetcher.abandon(task)
+                told = stops.canceled(end)
+                self._journal.ended(told)
+                self._report(told)
+
     def take(self, told: Written) -> None:
         """Take an end that a predecessor has journaled and not reported."""
         self._journal.ended(told)
@@ -169,7 +179,9 @@ class Ends:
         self._finish(end)
 
     def _finish(self, end: Written) -> None:
-        if end.file and end.result_digest:
+        if end.unstored:
+            self._store_files(end)
+        elif end.file and end.result_digest:
             self._store(end, end.file, end.result_digest)
         else:
             self._report(end)
@@ -197,6 +209,21 @@ class Ends:
             self._report(told)
 
         self._fetcher.store(digest, path, stored)
+
+    def _store_files(self, end: Written) -> None:
+        """Keep an end to ourselves until its files are at the server: who needs the task finds all of them there."""
+        task = (end.stage, end.attempt, end.index)
+        self._storing[task] = end
+
+        def stored(done: object) -> None:
+            if self._storing.get(task) is not end:
+                return  # It was canceled meanwhile.
+            del self._storing[task]
+            told = replace(end, unstored=False) if done else _lacking_files(end, refused=done is None)
+            self._journal.ended(told)
+            self._finish(told)
+
+        self._fetcher.store_files(task, end.files or (), stored)
 
     def _spare(self, stage: int, attempt: int) -> None:
         """Give back the other tasks of a stage that cannot be run here: one says it all."""
@@ -235,6 +262,22 @@ def _not_stored(end: Written) -> Written:
         result_digest=None,
         error="its result could not be stored at the server",
         exit_class=ExitClass.USER_ERROR,
+    )
+
+
+def _lacking_files(end: Written, *, refused: bool) -> Written:
+    """Return as a failure the end of a task whose files could not be stored, as they were refused or have gone."""
+    why = "the server does not take its files" if refused else "its files have gone from the node before they were stored"
+    return replace(
+        end,
+        unstored=False,
+        file=None,
+        files=None,
+        outcome=Outcome.FAILED,
+        result=None,
+        result_digest=None,
+        error=why,
+        exit_class=ExitClass.USER_ERROR if refused else ExitClass.LOST,
     )
 
 

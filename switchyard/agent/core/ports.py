@@ -1,13 +1,14 @@
 """Ports of the machine to its shell, beside the port of each worker (switchyard.agent.core.workers.Worker)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.records import Status
-from switchyard.agent.core.workers import Worker
+from switchyard.agent.core.workers import Task, Worker
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import File
 
 
 class Workers(Protocol):
@@ -35,7 +36,10 @@ class Fetcher(Protocol):
     def inputs(
         self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None], /
     ) -> None:
-        """Fetch inputs that a stage lacks, by producer; large ones into files."""
+        """Fetch inputs that a stage lacks, by producer; large ones, and what they hand on, into files."""
+
+    def forget_files(self, stage: int, /) -> None:
+        """Remove the files that other stages hand on to one that has nothing here for now."""
 
     def forget(self, stage: int, /) -> None:
         """Remove the files with inputs of a stage that is not known any more."""
@@ -45,6 +49,12 @@ class Fetcher(Protocol):
 
     def files(self, stage: int, digest: str, done: Callable[[str | None], None], /) -> None:
         """Fetch the files of a stage; the answer is their folder."""
+
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
+        """Store the files of a task at the server; the answer is whether all are there."""
+
+    def abandon(self, task: Task, /) -> None:
+        """Store no more of the files of a task; no answer comes."""
 
     def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
         """Store a file at the server; the answer is whether it is there."""

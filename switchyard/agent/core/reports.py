@@ -22,6 +22,8 @@ HOLD = 0.015
 FULL = 400_000
 #: Bytes counted for a task beside its result.
 TASK = 50
+#: For a file, beside its names.
+FILE = 100
 
 
 class Reports:
@@ -93,6 +95,7 @@ class Reports:
         """Note an end that has more to tell."""
         self._next.others.append(end)
         told = len(str(end.accumulators)) if end.accumulators else 0
+        told += sum(FILE + len(file.output) + 2 * len(file.path) for file in end.files or ())
         self._grow(500 + len(end.result or "") + len(end.error or "") + told)
 
     def started(self, stage: int, attempt: int, index: int, begun: int) -> None:

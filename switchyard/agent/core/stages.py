@@ -94,13 +94,20 @@ class Stage:
         return self.spec.get("interpreter") or "" if self.spec.get("python") else ""
 
     @property
+    def needs_files(self) -> bool:
+        """Whether tasks of stages that it needs hand on files."""
+        return any(item.get("files") for item in self.described["inputs"])
+
+    @property
     def lacking(self) -> str:
         """What its tasks wait for beside those before them; empty if nothing."""
         if self.left_out:
             return "its description"
         if self.wanted:
             return "its files or items"
-        return "its inputs" if self.asking else ""
+        if self.asking:
+            return "its inputs and their files" if self.needs_files else "its inputs"
+        return ""
 
     @property
     def version(self) -> int:
@@ -133,6 +140,12 @@ class Stage:
         for kind, word in (("failed", NO_RESULT), ("left_out", LEFT_OUT)):
             tasks = IndexSet.of(outcomes.get(kind, ())) - self.known[producer]
             self.give(producer, ((index, word) for index in tasks))
+
+    def give_up_files(self) -> None:
+        """Forget what stages have given that hand on files, so that it is asked for again, with the files."""
+        for item in self.described["inputs"]:
+            if item.get("files"):
+                self.known[item["stage"]] = IndexSet()
 
     def lacks(self, tasks: IndexSet) -> dict[int, IndexSet]:
         """Return what these tasks need and is not known, by producer."""
@@ -177,6 +190,9 @@ class Stage:
             "inputs": [[item.get(name) for name in TOLD_OF_INPUTS] for item in self.described["inputs"]],
             "argv": _argv(spec.get("command")),
             "files": self.files,
+            "outputs": spec.get("outputs") or {},
+            "largest_file": self.described.get("largest_file", 0),
+            "file_inputs": {item["name"]: item["files"] for item in self.described["inputs"] if item.get("files")},
             "env": {
                 **spec.get("env", {}),
                 "SWITCHYARD_JOB": str(self.described.get("job", "")),

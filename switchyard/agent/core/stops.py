@@ -49,14 +49,21 @@ def go_on(worker: Worker, status: Status, now: float) -> None:
         stop.killed = stop.asked = True
 
 
+def canceled(end: Written) -> Written:
+    """Return the end of a task that finished as that of one that was canceled before all of it was stored."""
+    return replace(_without_results(end), error=str(Reason.CANCELED), outcome=Outcome.CANCELED, exit_class=None)
+
+
 def overrule(stop: Stop, end: Written) -> Written:
     """Return an end as what it is: brought about by us."""
     reason = Reason(stop.reason)
     return replace(
-        end,
-        result=None,
-        result_digest=None,
+        _without_results(end),
         error=str(reason) if end.outcome is Outcome.FINISHED or not end.error else f"{reason}: {end.error}",
         outcome=Outcome.CANCELED if reason is Reason.CANCELED else Outcome.FAILED,
         exit_class=CLASSES.get(reason),
     )
+
+
+def _without_results(end: Written) -> Written:
+    return replace(end, result=None, result_digest=None, file=None, files=None, unstored=False)

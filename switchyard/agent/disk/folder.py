@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from switchyard.agent.disk import cached
 from switchyard.agent.disk.secret import Secret
 from switchyard.agent.processes import trees
 from switchyard.agent.worker.pipes import PROCESSES, PROCESSES_AT
@@ -89,6 +90,18 @@ class Folder:
         for name in ("workers", "files", "inputs", "results"):
             with suppress(OSError):
                 (self.path / name).mkdir(exist_ok=True)
+        self._tidy_cache()
+
+    def _tidy_cache(self) -> None:
+        """Keep the files that tasks have handed on, unless the machine has booted: not all that was written may be there."""
+        cache, note = self.path / cached.NAME, self.path / cached.NAME / ".boot"
+        if not note.exists() or note.read_text() != self.boot:
+            remove(cache)
+        with suppress(OSError):
+            cache.mkdir(mode=0o700, exist_ok=True)
+            for path in cache.glob(".*"):
+                path.unlink(missing_ok=True)
+            note.write_text(self.boot)
 
 
 def remove(folder: Path) -> None:
@@ -130,7 +143,7 @@ def _note_place(path: Path) -> None:
 def _forget(path: Path) -> None:
     for name in ("identity", "secret", "place", "journal", "journal.new"):
         (path / name).unlink(missing_ok=True)
-    for name in ("workers", "files", "inputs", "results"):
+    for name in ("workers", "files", "inputs", "results", cached.NAME):
         shutil.rmtree(path / name, ignore_errors=True)
 
 

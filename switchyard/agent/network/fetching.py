@@ -3,125 +3,103 @@
 What does not work here, such as writing to a full disk, is a fault of the machine; that too is tried until it works.
 """
 
-import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from threading import Barrier, Event, Lock
-from typing import Any, TypeVar
-
-import httpx
-import structlog
+from threading import Lock
+from typing import Any
 
 from switchyard.agent.core.records import STORED
+from switchyard.agent.core.workers import Task
 from switchyard.agent.disk.folder import remove
-from switchyard.agent.machine import faults
-from switchyard.agent.network.server import Refused, Server, SessionEnded
+from switchyard.agent.network.cache import BOUND, Cache
+from switchyard.agent.network.handing import Handing, write
+from switchyard.agent.network.repeating import Repeating
+from switchyard.agent.network.server import PIECE, Refused, Server
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.ends import File
 
-log = structlog.get_logger()
-T = TypeVar("T")
-#: Seconds between attempts, at first and at most.
-FIRST, MOST = 0.2, 5.0
 THREADS = 4
+Outcomes = Mapping[int, Mapping[str, Any]]
 
 
 class Fetcher:
     """Talks to the server in the background.
 
-    `call` runs what it is given in the supervisor's thread; `fault` tells a fault of the machine.
+    `call` runs what it is given in the supervisor's thread; `fault` tells a fault of the machine. Up to `bound` bytes of
+    files are kept that tasks hand on.
     """
 
     def __init__(
-        self, server: Server, folder: Path, call: Callable[[Callable[[], None]], None], fault: Callable[[str], None]
+        self,
+        server: Server,
+        folder: Path,
+        call: Callable[[Callable[[], None]], None],
+        fault: Callable[[str], None],
+        bound: int = BOUND,
     ) -> None:
         self._server = server
         self._files = folder / "files"
         self._inputs = folder / "inputs"
-        self._call = call
-        self._fault = fault
         self._unpacking = Lock()
-        self._closed = Event()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
-        self._begin()
+        self._asking = Repeating(THREADS, "fetch", folder, call, fault)
+        # Of their own: large files keep nothing else waiting.
+        self._moving = Repeating(THREADS, "files", folder, call, fault)
+        self._handing = Handing(server, self._inputs, Cache(folder, bound), self._moving)
 
     def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None]) -> None:
         """Fetch the description of a stage and hand it over; None if it is not to be had."""
-        self._submit(lambda: self._server.description(stage), done)
+        self._asking.submit(lambda: self._server.description(stage), done)
 
     def inputs(
         self, stage: int, lacking: Mapping[int, IndexSet], done: Callable[[Mapping[int, Mapping[str, Any]] | None], None]
     ) -> None:
         """Fetch what a stage lacks of its inputs, by producer, and hand it over; None if it is not to be had."""
-        self._submit(lambda: {each: self._outcomes(stage, each, tasks) for each, tasks in lacking.items()}, done)
+
+        def ask() -> Outcomes:
+            return {each: self._outcomes(stage, each, tasks) for each, tasks in lacking.items()}
+
+        def answered(outcomes: Outcomes | None) -> None:
+            if outcomes and any(told.get("files") for told in outcomes.values()):
+                self._moving.submit(lambda: self._handing.lay_out(stage, outcomes), done)
+            else:
+                self._asking.answer(outcomes, done)
+
+        self._asking.then(ask, answered)
 
     def forget(self, stage: int) -> None:
         """Remove the files with inputs of a stage."""
         remove(self._inputs / str(stage))
 
+    def forget_files(self, stage: int) -> None:
+        """Remove the files that other stages hand on to one."""
+        self._handing.forget(stage)
+
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None]) -> None:
         """Fetch the items of some tasks of a stage and hand them over; None if they are not to be had."""
-        self._submit(lambda: self._server.items(stage, low, high), done)
+        self._asking.submit(lambda: self._server.items(stage, low, high), done)
 
     def files(self, stage: int, digest: str, done: Callable[[str | None], None]) -> None:
         """Unpack the files of a stage, once for all with this digest, and hand over their folder."""
-        self._submit(lambda: self._unpacked(stage, digest), done)
+        self._asking.submit(lambda: self._unpacked(stage, digest), done)
 
     def store(self, digest: str, path: str, done: Callable[[bool | None], None]) -> None:
         """Store a file at the server under its digest and say so; None or false if that cannot be done."""
-        self._submit(lambda: self._store(digest, Path(path)), done)
+        self._asking.submit(lambda: self._store(digest, Path(path)), done)
+
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None]) -> None:
+        """Store what a task hands on and say so; None or false if that cannot be done."""
+        self._handing.store(task, files, done)
+
+    def abandon(self, task: Task) -> None:
+        """Store no more of what a task hands on."""
+        self._handing.abandon(task)
 
     def close(self) -> None:
         """Give up what is under way."""
-        self._closed.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _begin(self) -> None:
-        """Start all threads now: later the machine may let none begin."""
-        begun = Barrier(THREADS + 1)
-        try:
-            for _ in range(THREADS):
-                self._threads.submit(begun.wait)
-        except RuntimeError:
-            begun.abort()  # Else those that did begin would keep this process from ending.
-            raise
-        begun.wait()
-
-    def _submit(self, ask: Callable[[], T], done: Callable[[T | None], None]) -> None:
-        self._threads.submit(self._persist, ask, done)
-
-    def _persist(self, ask: Callable[[], T], done: Callable[[T | None], None]) -> None:
-        pause = FIRST
-        while not self._closed.is_set():
-            try:
-                value = self._ask(ask)
-            except httpx.HTTPError as error:
-                log.warning("server not reached, trying again", error=str(error))
-            except OSError as error:
-                fault = faults.describe(error, self._files.parent)
-                log.warning("what the server sent cannot be kept, trying again", fault=fault, error=str(error))
-                self._fault(fault)
-            except SessionEnded as error:
-                log.warning("the session has ended", error=str(error))
-                return
-            else:
-                self._call(partial(done, value))
-                return
-            self._closed.wait(pause)
-            pause = min(2 * pause, MOST)
-
-    @staticmethod
-    def _ask(ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
-        except SessionEnded:
-            raise
-        except Refused as error:
-            log.warning("refused", error=str(error))
-            return None
+        self._asking.close()
+        self._moving.close()
 
     def _outcomes(self, stage: int, producer: int, tasks: IndexSet) -> Mapping[str, Any]:
         outcomes = self._server.inputs(stage, producer, tasks)
@@ -136,7 +114,7 @@ class Fetcher:
             aside = path.with_name(f"{digest}.{secrets.token_hex(4)}")
             try:
                 with self._server.stored_input(stage, producer, index) as pieces:
-                    _write(aside, pieces, digest)
+                    write(aside, pieces, digest)
                 aside.rename(path)
             finally:
                 aside.unlink(missing_ok=True)
@@ -148,7 +126,8 @@ class Fetcher:
         except FileNotFoundError:  # The machine went down before it was on the disk.
             return False
         with file:
-            self._server.put_artifact(digest, file)
+            pieces = iter(lambda: file.read(PIECE), b"")
+            self._server.put_artifact(digest, pieces, path.stat().st_size)
         return True
 
     def _unpacked(self, stage: int, digest: str) -> str:
@@ -165,16 +144,6 @@ class Fetcher:
                     raise
                 partial.rename(folder)
         return str(folder)
-
-
-def _write(path: Path, pieces: Iterable[bytes], digest: str) -> None:
-    found = hashlib.sha256()
-    with path.open("xb") as file:
-        for piece in pieces:
-            found.update(piece)
-            file.write(piece)
-    if found.hexdigest() != digest:
-        raise httpx.ReadError(f"what came is not {digest}")
 
 
 def unpack(files: Mapping[str, Any], folder: Path) -> None:

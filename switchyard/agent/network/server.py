@@ -1,9 +1,9 @@
 """The server's HTTP interface for an agent: registration, data, and heartbeats while Redis is away."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx
 
@@ -11,6 +11,8 @@ from switchyard.messaging.messages import IDENTITY
 from switchyard.scheduling.indexes import IndexSet
 
 TIMEOUT = 30.0
+#: Seconds that the server may take to have stored what it was sent.
+STORING = 300.0
 #: Bytes of a file that are held at a time.
 PIECE = 256 * 1024
 #: Ranges of tasks that an address names; more are asked for as one.
@@ -119,9 +121,18 @@ class Server:
         files: Mapping[str, Any] = self._ask("GET", f"files/{stage}").json()
         return files
 
-    def put_artifact(self, digest: str, file: BinaryIO) -> None:
+    def has_artifact(self, digest: str) -> bool:
+        """Ask whether a file is stored; it stays for a day then."""
+        return bool(self._ask("GET", f"artifacts/{digest}").json()["stored"])
+
+    def put_artifact(self, digest: str, file: Iterable[bytes], size: int) -> None:
         """Store a file under its SHA-256 digest, piece by piece."""
-        self._ask("PUT", f"artifacts/{digest}", content=file)
+        headers = {"Content-Length": str(size)}
+        self._ask("PUT", f"artifacts/{digest}", content=file, headers=headers, timeout=STORING)
+
+    def file(self, stage: int, producer: int, index: int, digest: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Give a file that a task hands on to a stage, piece by piece."""
+        return self._stream(f"inputs/{stage}/{producer}/{index}/files/{digest}")
 
     def append_log(self, log: tuple[int, int, int, str], offset: int, data: bytes) -> None:
         """Append to the log of (stage, index, attempt, stream); what is there already from `offset` on is the same."""

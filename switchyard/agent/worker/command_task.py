@@ -16,7 +16,9 @@ from typing import Any
 from switchyard.agent.machine import faults
 from switchyard.agent.processes.trees import end_children, signal_name, transferred
 from switchyard.agent.worker import python_task, results
+from switchyard.agent.worker.exchange import VARIABLE, Exchange
 from switchyard.agent.worker.files import Files
+from switchyard.agent.worker.outputs import BadOutput
 from switchyard.agent.worker.python_task import Failure, Given
 from switchyard.agent.worker.workplace import Workplace
 from switchyard.task import Task
@@ -44,12 +46,14 @@ class CommandStage:
         self._files = Files(told["files"])
         self._place = place
         self._data = data
+        self._exchange = Exchange(told, data, place.folder)
         self._env = {**os.environ, **told["env"], "SWITCHYARD_REPORT": str(place.channel.path)}
 
     def run(self, task: Task) -> str | Failure:
         """Run the command once; return its result as JSON text, or why there is none."""
         try:
             self._place.enter(self._files)
+            self._exchange.begin(task, self.given.tasks_of(task.index), self._place.cwd)
             self._place.channel.open(task)
             pid = self._start(self._environment(task))
             status = self._attend(task, pid)
@@ -58,8 +62,9 @@ class CommandStage:
         except NotStarted as error:
             return Failure("user_error", str(error), exit_code=error.exit_code)
         else:
-            return self._outcome(os.waitstatus_to_exitcode(status))
+            return self._outcome(task, os.waitstatus_to_exitcode(status))
         finally:
+            self._exchange.end()
             self._place.leave()
 
     def _attend(self, task: Task, pid: int) -> int:
@@ -99,7 +104,7 @@ class CommandStage:
                 raise
             raise _not_started(program, error) from None
 
-    def _outcome(self, code: int) -> str | Failure:
+    def _outcome(self, task: Task, code: int) -> str | Failure:
         result, garbage = self._place.channel.close()
         if code > 0 and faults.no_space_left(self._data):
             return self._fault(OSError(errno.ENOSPC, "no space"), exit_code=code)
@@ -108,9 +113,12 @@ class CommandStage:
         if garbage:
             return Failure("user_error", garbage, exit_code=code)
         try:
+            self._exchange.take(task, self._place.cwd)
             return results.encode(result)
-        except results.BadResult as error:
+        except (BadOutput, results.BadResult) as error:
             return Failure("user_error", str(error), exit_code=code)
+        except OSError as error:
+            return self._fault(error, exit_code=code)
 
     def _fault(self, error: OSError, exit_code: int | None = None) -> Failure:
         """Return as a failure that the machine failed: that of the command if it has filled the disk, else of the node."""
@@ -135,6 +143,8 @@ class CommandStage:
             "PWD": str(place.cwd),
             "HOME": self._told["env"].get("HOME", str(place.cwd)),
         }
+        if self._exchange.hands:
+            env[VARIABLE] = str(self._exchange.folder)
         if task.inputs:
             env["SWITCHYARD_INPUTS"] = place.write("inputs", _json(task.inputs))
         if self._told["foreach"]:

@@ -190,7 +190,7 @@ class Worker:
 
     def _new_stage(self, told: dict[str, Any]) -> Stage:
         if told["python"]:
-            return PythonStage(told, self._data, self._cwd)
+            return PythonStage(told, self._data, self._cwd, self._folder, self._files)
         self._place = self._place or Workplace(self._folder, self._page, (self._ends.stdout, self._ends.stderr))
         return CommandStage(told, self._place, self._data)
 
@@ -225,6 +225,8 @@ class Worker:
             told |= {"exit_code": ended.exit_code, "exceptions": ended.exceptions, "fault": ended.fault}
         else:
             told |= {"outcome": "FINISHED", "result": ended, **stored}
+            if task.handed_on:
+                told |= {"files": task.handed_on, "unstored": True}
         told["ended"] = self._clock() // 1000
         return unpatched.encode(told).encode() + b"\n"
 
@@ -266,7 +268,7 @@ def _differs(new: dict[str, Any]) -> bool:
 
 
 def _plain(task: Task, text: str) -> bool:
-    return task.accumulators is None and len(text) <= results.INLINE
+    return task.accumulators is None and len(text) <= results.INLINE and not task.handed_on
 
 
 def _text(metrics: dict[str, float]) -> str:

@@ -16,7 +16,10 @@ from typing import Any
 from switchyard import task as tasks
 from switchyard.agent.core.records import LEFT_OUT, NO_RESULT, STORED
 from switchyard.agent.machine import faults
-from switchyard.agent.worker import coroutines, results, unpatched
+from switchyard.agent.worker import coroutines, handed, results, unpatched
+from switchyard.agent.worker.exchange import VARIABLE, Exchange
+from switchyard.agent.worker.files import Files
+from switchyard.agent.worker.outputs import BadOutput
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import digest
 from switchyard.scheduling.pointwise import overlapping
@@ -124,6 +127,10 @@ class Given:
         self._digest = self._digest or digest((stage, self._handed(name, 0)) for name, stage in self._stages.items())
         return self._digest
 
+    def tasks_of(self, index: int) -> dict[str, tuple[int, IndexSet]]:
+        """Return the tasks whose results a task is given, by the names of their stages, each with the id of the stage."""
+        return {name: (stage, self._handed(name, index)) for name, stage in self._stages.items()}
+
     def _handed(self, name: str, index: int) -> IndexSet:
         tasks = IndexSet.span(*self._range(name, index))
         without = self._without.get(name)
@@ -157,7 +164,7 @@ class Given:
 class PythonStage:
     """A stage whose tasks are calls of one callable."""
 
-    def __init__(self, told: dict[str, Any], data: Path, folder: Path) -> None:
+    def __init__(self, told: dict[str, Any], data: Path, folder: Path, top: Path, files: Files) -> None:
         self.given = Given(told)
         self.job: str = told["env"]["SWITCHYARD_JOB"]
         self._folder = folder
@@ -167,9 +174,44 @@ class PythonStage:
         self._data = data
         self._call: Callable[[Task], Any] | None = None
         self._unloadable: Unloadable | None = None
+        self._exchange = Exchange(told, data, top)
+        self._own = top / "task"
+        self._files = files
 
     def run(self, task: Task) -> str | Failure:
         """Run one task; return its result as JSON text, or why there is none."""
+        if self._exchange.is_empty:
+            return self._run(task)
+        shared = self._folder
+        try:
+            self._enter(task)
+            self._folder = self._own
+            ended = self._run(task)
+            if isinstance(ended, str):
+                self._exchange.take(task, self._own)
+        except BadOutput as error:
+            return Failure("user_error", str(error))
+        except OSError as error:
+            return fault(error, self._data)
+        else:
+            return ended
+        finally:
+            self._folder = shared
+            self._exchange.end()
+            os.chdir(shared)
+            handed.remove(self._own)
+
+    def _enter(self, task: Task) -> None:
+        """Go into a new folder, with copies of the job's files: what tasks of it have left is not handed on."""
+        handed.remove(self._own)
+        self._own.mkdir()
+        self._files.lay_out(self._own)
+        os.chdir(self._own)
+        if self._exchange.hands:
+            os.environ[VARIABLE] = str(self._exchange.folder)
+        self._exchange.begin(task, self.given.tasks_of(task.index), self._own)
+
+    def _run(self, task: Task) -> str | Failure:
         tasks.run(task)
         begun = self._clock()
         try:

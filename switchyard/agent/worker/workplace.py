@@ -33,9 +33,8 @@ class Workplace:
     """An empty working folder, the pipes that take what commands write, and the channel by which they report."""
 
     def __init__(self, folder: Path, page: Page, output: tuple[int, int]) -> None:
-        self.cwd = folder
+        self.cwd = self.folder = folder
         self.channel = Channel(folder / "report")
-        self._folder = folder
         self._page = page
         self._pipes = [_pipe(file) for file in output]
         self._numbers = itertools.count()
@@ -51,7 +50,7 @@ class Workplace:
         """Go into the folder, which is empty but for a copy of a job's files."""
         if not self._made:
             # Under a new name: what a command has made may refuse to be removed.
-            self.cwd = self._folder / f"command-{next(self._numbers)}"
+            self.cwd = self.folder / f"command-{next(self._numbers)}"
             self.cwd.mkdir()
             self._made = _nature(self.cwd)
         os.chdir(self.cwd)
@@ -59,7 +58,7 @@ class Workplace:
 
     def write(self, name: str, text: str) -> str:
         """Write a file beside the folder for this command alone; return its path."""
-        path = self._folder / f"command-{name}.json"
+        path = self.folder / f"command-{name}.json"
         path.write_text(text)
         self._written.append(path)
         return str(path)
@@ -105,12 +104,12 @@ class Workplace:
 
     def last_line(self) -> str:
         """Return the last line that the command wrote to its standard error."""
-        return last_line(self._folder / "stderr", self._page.status().stderr)
+        return last_line(self.folder / "stderr", self._page.status().stderr)
 
     def leave(self) -> None:
         """Make all as it was: the next command finds an empty folder. It is made anew unless it is as it was made."""
         with suppress(OSError):
-            os.chdir(self._folder)
+            os.chdir(self.folder)
         for path in self._written:
             with suppress(OSError):
                 path.unlink(missing_ok=True)

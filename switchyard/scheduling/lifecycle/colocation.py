@@ -108,7 +108,10 @@ def _homes(lists: Lists) -> dict[int, set[int]]:
 
 
 def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int, set[int]]) -> int | None:
-    """Return the one node on whose list all that is unfinished of these stages stands, if there is one."""
+    """Return the one node on whose list all that is unfinished of these stages stands, if there is one.
+
+    What needs files waits until they are stored: it is placed then.
+    """
     nodes: set[int] = set()
     for id_, exchange in producers:
         stage = lists.work.stages.get(id_) or _read_producer(lists.work, id_)
@@ -117,6 +120,7 @@ def _common_home(lists: Lists, producers: list[tuple[int, str]], homes: dict[int
         if (
             stage.unplaced
             or stage.gang
+            or stage.gives_files
             or not stage.parallelism
             or exchange != Exchange.ALL
             or not backlog.is_short(lists.measures.of_kind(stage.kind, id_).mean)

@@ -117,6 +117,8 @@ class StageRow:
     buffered: bool
     #: The nodes that cannot run it, as JSON text (lifecycle_rules.avoiding).
     avoided: str | None
+    #: Whether its tasks hand on files.
+    gives_files: bool
     #: As of a job.
     since: int = 0
     changed: bool = False

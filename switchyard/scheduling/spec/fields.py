@@ -54,6 +54,14 @@ def relative_path(path: str) -> str:
     return path
 
 
+def file_pattern(pattern: str) -> str:
+    """Return `pattern` if all that it matches lies inside the folder that it is relative to."""
+    relative_path(pattern)
+    if any("**" in part and part != "**" for part in pattern.split("/")) or pattern.endswith("**"):
+        raise _fault(f"{pattern[:60]!r} may have ** only as a part of its own with more behind it, such as parts/**/*.csv")
+    return pattern
+
+
 def free_variable(name: str) -> str:
     """Return `name` unless the agent sets this environment variable itself."""
     if name.startswith("SWITCHYARD_"):
@@ -191,6 +199,7 @@ LabelValue = ShortText
 Version = Annotated[str, Field(pattern=VERSION_PATTERN)]
 Variable = Annotated[str, Field(pattern=ENV_PATTERN), AfterValidator(free_variable)]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
+FilePattern = Annotated[str, AfterValidator(file_pattern)]
 Callable_ = Annotated[str, Field(pattern=CALLABLE_PATTERN, max_length=500)]
 ExceptionName = Annotated[str, Field(pattern=EXCEPTION_PATTERN, max_length=200)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=LONGEST, allow_inf_nan=False)]

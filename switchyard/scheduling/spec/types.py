@@ -19,6 +19,8 @@ from switchyard.scheduling.spec.fields import Json, Label, LabelValue, Name, Res
 
 STRICT = ConfigDict(extra="forbid")
 SHELL = "/bin/sh"
+#: Named outputs of a stage.
+OUTPUTS = 100
 
 
 class Exchange(StrEnum):
@@ -208,6 +210,7 @@ class StageSpec:
     args: tuple[Json, ...] = ()
     kwargs: Mapping[str, Json] = field(default_factory=dict)
     files: Mapping[fields.RelativePath, FileField] = field(default_factory=dict)
+    outputs: Annotated[Mapping[Name, fields.FilePattern], Field(max_length=OUTPUTS)] = field(default_factory=dict)
     env: Mapping[fields.Variable, str] = field(default_factory=dict)
     interpreter: ShortText | None = None
     parallelism: Annotated[int, Field(strict=True, ge=1)] | None = None

@@ -15,7 +15,7 @@ from switchyard.simulation.memory.tasks import Moved
 #: What a retry takes of a finished task.
 COPIED = (
     *("started_at", "ended_at", "scheduled_at", "node", "exit_code"),
-    *("metrics", "accumulators", "logs", "result", "result_digest"),
+    *("metrics", "accumulators", "logs", "result", "result_digest", "files"),
 )
 
 

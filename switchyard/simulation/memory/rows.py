@@ -33,6 +33,7 @@ class TaskRecord:
     accumulators: object = None
     logs: object = None
     inputs: int | None = None
+    files: object = None
 
     @property
     def state_when_over(self) -> TaskState:

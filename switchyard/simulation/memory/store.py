@@ -143,6 +143,7 @@ def _stage_row(id_: int, job: UUID, stage: StageSpec, buffers: Mapping[str, int]
         gang=stage.gang,
         buffered=stage.name in buffers or any(need.buffer for need in stage.needs),
         avoided=None,
+        gives_files=bool(stage.outputs),
     )
 
 

@@ -1,0 +1,124 @@
+"""Files that tasks hand on: stored at the server, and fetched for the tasks that need them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import httpx
+import msgspec
+
+from switchyard.agent.core.workers import Task
+from switchyard.agent.disk import cached
+from switchyard.agent.disk.folder import remove
+from switchyard.agent.network.cache import Cache
+from switchyard.agent.network.repeating import Repeating
+from switchyard.agent.network.server import Refused, Server
+from switchyard.scheduling.lifecycle.ends import File
+
+
+class Abandoned(Exception):
+    """Nobody waits for these files any more."""
+
+
+class Handing:
+    """Moves files between the cache and the server. Below `inputs` it makes links to those of each stage."""
+
+    def __init__(self, server: Server, inputs: Path, cache: Cache, moving: Repeating) -> None:
+        self._server = server
+        self._inputs = inputs
+        self._cache = cache
+        self._moving = moving
+        self._lock = Lock()
+        self._wanted: set[Task] = set()
+
+    def store(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None]) -> None:
+        """Store the files of a task; the answer is whether they were all here, and are all there."""
+        with self._lock:
+            self._wanted.add(task)
+
+        def ask() -> bool:
+            with self._cache.pinned(files):
+                try:
+                    return all(self._stored(task, file) for file in files)
+                except Abandoned:
+                    return False
+
+        def answered(stored: bool | None) -> None:  # noqa: FBT001
+            self.abandon(task)
+            done(stored)
+
+        self._moving.submit(ask, answered)
+
+    def abandon(self, task: Task) -> None:
+        """Store no more of the files of a task."""
+        with self._lock:
+            self._wanted.discard(task)
+
+    def lay_out(self, stage: int, outcomes: Mapping[int, Mapping[str, Any]] | None) -> Mapping[int, Mapping[str, Any]] | None:
+        """Fetch what is handed on with the outcomes of other stages, and return these; None is nothing."""
+        for producer, told in (outcomes or {}).items():
+            for index, files in told.get("files", ()):
+                for file in _read(files):
+                    target = self._folder(stage) / str(producer) / file.output / str(index) / file.path
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    fetch = partial(self._fetch, stage, producer, index, file)
+                    self._cache.link(file, target, fetch)
+        self._cache.trim()
+        return outcomes
+
+    def forget(self, stage: int) -> None:
+        """Remove what was laid out for a stage."""
+        remove(self._folder(stage))
+        self._cache.trim()
+
+    def _folder(self, stage: int) -> Path:
+        return self._inputs / str(stage) / "files"
+
+    def _stored(self, task: Task, file: File) -> bool:
+        """Store a file that is not stored yet; say whether it was here."""
+        self._require_wanted(task)
+        if self._server.has_artifact(file.digest):
+            return True
+        try:
+            opened = self._cache.place(file).open("rb", buffering=0)
+        except FileNotFoundError:
+            return False
+        with opened:
+            pieces = iter(lambda: opened.read(cached.PIECE), b"")
+            self._server.put_artifact(file.digest, self._while_wanted(task, pieces), file.size)
+        return True
+
+    def _while_wanted(self, task: Task, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._require_wanted(task)
+            yield piece
+
+    def _require_wanted(self, task: Task) -> None:
+        if task not in self._wanted or self._moving.closed.is_set():
+            raise Abandoned
+
+    def _fetch(self, stage: int, producer: int, index: int, file: File, path: Path) -> None:
+        with self._server.file(stage, producer, index, file.digest) as pieces:
+            write(path, pieces, file.digest)
+
+
+def write(path: Path, pieces: Iterable[bytes], digest: str) -> None:
+    """Write what comes into a new file; raise httpx.ReadError if it is something else."""
+    found = hashlib.sha256()
+    with path.open("xb") as file:
+        for piece in pieces:
+            found.update(piece)
+            file.write(piece)
+    if found.hexdigest() != digest:
+        raise httpx.ReadError(f"what came is not {digest}")
+
+
+def _read(files: object) -> list[File]:
+    """Read what the server says of files; it comes from another node."""
+    try:
+        return msgspec.convert(files, list[File])
+    except msgspec.ValidationError as error:
+        raise Refused(f"files of an input: {error}") from error
