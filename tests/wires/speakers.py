@@ -65,6 +65,8 @@ class Ballista:
         JobState.CANCELING: "Running",
         JobState.CANCELED: "Failed",
         JobState.FINISHED: "Completed",
+        JobState.SUSPENDING: "Running",
+        JobState.SUSPENDED: "Queued",
     }
     pages = [
         "/api/job/{id}",
@@ -118,6 +120,8 @@ class Flink:
         JobState.CANCELING: "CANCELLING",
         JobState.CANCELED: "CANCELED",
         JobState.FINISHED: "FINISHED",
+        JobState.SUSPENDING: "RUNNING",
+        JobState.SUSPENDED: "SUSPENDED",
     }
     pages = [
         "/jobs/{id}",
