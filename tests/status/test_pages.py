@@ -13,7 +13,7 @@ from artifacts.storage import LogKey, Storage, Stream
 from jobs.commands import control as job_services
 from jobs.leader import lease
 from jobs.leader.loop import Leader
-from jobs.models import Job
+from jobs.models import Job, Task
 from nodes import services
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
@@ -239,6 +239,15 @@ def test_a_task_is_shown_with_its_log_result_and_attempts(
     first = text(viewer, f"/ui/jobs/{made.number}/stages/a/tasks/0?attempt=0")
     assert "it broke\n&lt;script&gt;alert(1)&lt;/script&gt;\ufffd" in first
     assert "ValueError: no such thing" in first
+
+
+def test_a_task_page_links_the_files_that_it_hands_on(leader: Leader, agent: ListAgent, job: Submit, viewer: Client) -> None:
+    made = job({"a": {"outputs": {"parts": "*"}}})
+    run(leader, agent, finish=1)
+    Task.objects.filter(stage__job=made).update(files=[["parts", "<1> of 2.csv", "0" * 64, 2048, False]])
+    shown = text(viewer, f"/ui/jobs/{made.number}/stages/a/tasks/0")
+    assert f'/api/v1/jobs/{made.number}/stages/a/tasks/0/files/parts/%3C1%3E%20of%202.csv">&lt;1&gt; of 2.csv</a>' in shown
+    assert "<td>2 KiB</td>" in shown
 
 
 def test_of_a_long_log_the_end_is_shown_from_a_whole_line_on(
