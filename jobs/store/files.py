@@ -1,9 +1,5 @@
 """The files that tasks hand on: named on their rows, kept as artifacts."""
 
-import json
-from collections.abc import Collection, Iterable
-from typing import Any
-
 from database import rows
 from switchyard.scheduling.lifecycle.states import TaskState
 
@@ -21,13 +17,3 @@ def is_handed(stage: int, producer: int, index: int, digest: str) -> bool:
             [stage, producer, index, int(TaskState.FINISHED), digest],
         )
     )
-
-
-def of_tasks(stage: int, indexes: Collection[int]) -> Iterable[tuple[int, list[Any]]]:
-    """Return the files of those of some tasks that have finished with any, by index."""
-    found = rows.fetch(
-        "SELECT index, files::text FROM jobs_task "
-        "WHERE stage_id = %s AND index = ANY(%s::int[]) AND state = %s AND files IS NOT NULL ORDER BY index",
-        [stage, rows.array(indexes), int(TaskState.FINISHED)],
-    )
-    return [(index, json.loads(told)) for index, told in found]

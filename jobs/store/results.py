@@ -10,7 +10,6 @@ from typing import Any
 
 from artifacts.storage import storage
 from database import rows
-from jobs.store import files
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, Intent, TaskState
 
@@ -66,11 +65,13 @@ def _outcomes(producer: int, tasks: IndexSet, *, draining: bool) -> Iterator[str
     yield '{"given": ['
     for ended in _ended(producer, tasks):
         given: list[tuple[int, str]] = []
-        handed += files.of_tasks(producer, [index for index, *_ in ended])
-        for index, state, text, digest in ended:
+        for index, state, text, digest, files in ended:
             if state != TaskState.FINISHED:
                 without[kind_of(TaskState(state), draining=draining)].append(index)
-            elif not digest:
+                continue
+            if files:
+                handed.append((index, json.loads(files)))
+            if not digest:
                 given.append((index, text))
             elif storage().size(digest) > LARGE:
                 stored.append((index, digest))
@@ -93,13 +94,13 @@ def _items(values: list[tuple[int, str]]) -> str:
     return json.dumps(values)[1:-1]
 
 
-def _ended(stage: int, tasks: IndexSet) -> Iterator[list[tuple[int, int, str, str | None]]]:
+def _ended(stage: int, tasks: IndexSet) -> Iterator[list[tuple[int, int, str, str | None, str | None]]]:
     """Yield those of these tasks that have ended, by index, some at a time."""
     while tasks:
         asked, tasks = tasks.take(AT_ONCE)
         # By their indexes: as a join with ranges it is planned badly while the tasks are new to the planner's statistics.
         yield rows.fetch(
-            "SELECT index, state, coalesce(result::text, 'null'), result_digest FROM jobs_task "
+            "SELECT index, state, coalesce(result::text, 'null'), result_digest, files::text FROM jobs_task "
             "WHERE stage_id = %s AND index = ANY(%s::int[]) AND state = ANY(%s) ORDER BY index",
             [stage, rows.array(asked), [int(state) for state in TASK_ENDS]],
         )

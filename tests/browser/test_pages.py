@@ -87,7 +87,7 @@ def test_an_operator_cancels_a_job_and_runs_it_again(leader: Leader, agent: List
     expect(page.get_by_role("heading", level=1)).to_contain_text("CANCELING")
     turn(leader)
     page.get_by_role("button", name="Run the rest again").click()
-    expect(page.get_by_role("link", name="the job before")).to_be_visible()
+    expect(page.get_by_role("link", name=f"job {made.number}")).to_be_visible()
     assert Job.objects.get(retried_from=made).state == JobState.CREATED
 
 

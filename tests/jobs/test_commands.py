@@ -66,6 +66,8 @@ COMMANDS: dict[str, Callable[[Identity], object]] = {
     "jobs.commands.control.cancel": lambda by: jobs.cancel(by, made()),
     "jobs.commands.control.release": lambda by: jobs.release(by, made(held_reason="odd")),
     "jobs.commands.control.drain": lambda by: jobs.drain(by, made()),
+    "jobs.commands.control.suspend": lambda by: jobs.suspend(by, made()),
+    "jobs.commands.control.resume": lambda by: jobs.resume(by, made(state=JobState.SUSPENDED, intent=Intent.SUSPEND)),
     "jobs.commands.control.delete": lambda by: jobs.delete(by, ended()),
     "jobs.commands.control.pause_job_type": lambda by: jobs.pause_job_type(by, *kind(), "late"),
     "jobs.commands.control.resume_job_type": lambda by: jobs.resume_job_type(by, *kind()),
@@ -96,6 +98,8 @@ IDLE: dict[str, Callable[[Identity], object]] = {
     "cancel of a job that is being canceled": lambda by: jobs.cancel(by, made(state=JobState.CANCELING)),
     "release of a job that is not held": lambda by: jobs.release(by, made()),
     "drain of a job that drains": lambda by: jobs.drain(by, made(intent=Intent.DRAIN)),
+    "suspend of a job that has ended": lambda by: jobs.suspend(by, ended()),
+    "resume of a job that is not suspended": lambda by: jobs.resume(by, made()),
     "a token that there is not": lambda by: people.delete_token(by, 0),
     "a user who stays as he is": lambda by: people.change_user(by, person(), Role.VIEWER, []),
     "a scheduler that stays as it is": nodes.change_scheduler,
@@ -103,6 +107,7 @@ IDLE: dict[str, Callable[[Identity], object]] = {
 #: What is refused.
 REFUSED: dict[str, Callable[[Identity], object]] = {
     "drain of a job that is being canceled": lambda by: jobs.drain(by, made(state=JobState.CANCELING)),
+    "suspend of a job that drains": lambda by: jobs.suspend(by, made(intent=Intent.DRAIN)),
     "retry of a job that finished": lambda by: admission.retry(by, ended(JobState.FINISHED), admission.id_alone),
     "delete of a job that is live": lambda by: jobs.delete(by, made()),
     "delete of a node with a session": lambda by: nodes.delete(by, node(session="s")),
