@@ -85,12 +85,13 @@ def test_an_attempt_that_is_over_is_kept_and_the_next_begins_without(stage: Stag
 
 def test_a_retried_job_takes_along_what_is_declared_to_be_reused(stage: Stage, job: Submit, kept: Storage) -> None:
     kept.write(digest := hashlib.sha256(b"5").hexdigest(), [b"5"])
-    Task.objects.update(state=TaskState.FINISHED, result_digest=digest)
+    stored = {"result_digest": digest, "files": [["model", "model.bin", digest, 1, False]]}
+    Task.objects.update(state=TaskState.FINISHED, **stored)
     rows.execute("UPDATE jobs_stage SET counts[%s] = 1, counts[%s] = 0", [TaskState.FINISHED + 1, TaskState.CREATED + 1])
     again = job({"a": {}})
     Job.objects.filter(id=stage.job_id).update(state=JobState.FAILED)
     retry.reuse(retry.consider(Job.objects.get(id=stage.job_id), NO_EDIT), again.id)
-    reused = {name: FULL[name] for name, how in declared(Task).items() if how.reused} | {"result_digest": digest}
+    reused = {name: FULL[name] for name, how in declared(Task).items() if how.reused} | stored
     assert recorded(Task.objects.get(stage__job=again)) == FRESH | {"attempt": 0} | reused
 
 

@@ -37,6 +37,7 @@ OTHER: dict[str, Any] = {
     "needs": [{"stage": "load", "exchange": "pointwise"}],
     "timeout": 60,
     "grace": 1,
+    "outputs": {"model": "model.bin"},
 }
 
 
