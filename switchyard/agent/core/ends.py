@@ -23,9 +23,8 @@ class Cause(NamedTuple):
 class Written(End, frozen=True, array_like=False, omit_defaults=True):
     """An end as workers write it and the journal keeps it: as an object, with what the agent alone has to do with.
 
-    `file` has the result that `result_digest` names. `unstored` says that the files are on this
-    machine alone. `fault` says what of the node is the cause. `stdout` and `stderr` are
-    the positions of the task's output in the worker's.
+    `file` has the result that `result_digest` names. `unstored` says that the files are on this machine alone. `fault` says
+    what of the node is the cause. `stdout` and `stderr` are the positions of the task's output in the worker's.
     """
 
     file: str | None = None

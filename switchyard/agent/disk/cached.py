@@ -22,6 +22,11 @@ def place(data: Path, digest: str, *, executable: bool) -> Path:
     return data / NAME / (f"{digest}.x" if executable else digest)
 
 
+def handed(data: Path, stage: int) -> Path:
+    """Return where links to the files stand that a stage is handed."""
+    return data / "inputs" / str(stage) / "files"
+
+
 def mode(*, executable: bool) -> int:
     return 0o555 if executable else 0o444
 

@@ -46,7 +46,7 @@ class Fetcher:
         self._asking = Repeating(THREADS, "fetch", folder, call, fault)
         # Of their own: large files keep nothing else waiting.
         self._moving = Repeating(THREADS, "files", folder, call, fault)
-        self._handing = Handing(server, self._inputs, Cache(folder, bound), self._moving)
+        self._handing = Handing(server, folder, Cache(folder, bound), self._moving)
 
     def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None]) -> None:
         """Fetch the description of a stage and hand it over; None if it is not to be had."""

@@ -24,11 +24,11 @@ class Abandoned(Exception):
 
 
 class Handing:
-    """Moves files between the cache and the server. Below `inputs` it makes links to those of each stage."""
+    """Moves files between the cache and the server, and makes links to those that each stage is handed."""
 
-    def __init__(self, server: Server, inputs: Path, cache: Cache, moving: Repeating) -> None:
+    def __init__(self, server: Server, data: Path, cache: Cache, moving: Repeating) -> None:
         self._server = server
-        self._inputs = inputs
+        self._data = data
         self._cache = cache
         self._moving = moving
         self._lock = Lock()
@@ -57,12 +57,12 @@ class Handing:
         with self._lock:
             self._wanted.discard(task)
 
-    def lay_out(self, stage: int, outcomes: Mapping[int, Mapping[str, Any]] | None) -> Mapping[int, Mapping[str, Any]] | None:
-        """Fetch what is handed on with the outcomes of other stages, and return these; None is nothing."""
-        for producer, told in (outcomes or {}).items():
+    def lay_out(self, stage: int, outcomes: Mapping[int, Mapping[str, Any]]) -> Mapping[int, Mapping[str, Any]]:
+        """Fetch what is handed on with the outcomes of other stages, and return these."""
+        for producer, told in outcomes.items():
             for index, files in told.get("files", ()):
                 for file in _read(files):
-                    target = self._folder(stage) / str(producer) / file.output / str(index) / file.path
+                    target = cached.handed(self._data, stage) / str(producer) / file.output / str(index) / file.path
                     target.parent.mkdir(parents=True, exist_ok=True)
                     fetch = partial(self._fetch, stage, producer, index, file)
                     self._cache.link(file, target, fetch)
@@ -71,11 +71,8 @@ class Handing:
 
     def forget(self, stage: int) -> None:
         """Remove what was laid out for a stage."""
-        remove(self._folder(stage))
+        remove(cached.handed(self._data, stage))
         self._cache.trim()
-
-    def _folder(self, stage: int) -> Path:
-        return self._inputs / str(stage) / "files"
 
     def _stored(self, task: Task, file: File) -> bool:
         """Store a file that is not stored yet; say whether it was here."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from switchyard.agent.disk import cached
 from switchyard.agent.worker import handed
 from switchyard.agent.worker.handed import Share
 from switchyard.agent.worker.outputs import Outputs
@@ -20,7 +21,7 @@ class Exchange:
         self.outputs = Outputs(told["outputs"], told["largest_file"])
         self.folder = folder / "handed"
         self._inputs: dict[str, list[str]] = told["file_inputs"]
-        self._source = handed.folder_of(data, told["id"])
+        self._source = cached.handed(data, told["id"])
         self._data = data
 
     @property

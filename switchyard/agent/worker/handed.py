@@ -14,11 +14,6 @@ from pathlib import Path
 ByOutput = dict[str, list[Path]]
 
 
-def folder_of(data: Path, stage: int) -> Path:
-    """Return where the agent keeps what a stage is handed."""
-    return data / "inputs" / str(stage) / "files"
-
-
 @dataclass(frozen=True, slots=True)
 class Share:
     """The part of a stage whose files a task is handed: its outputs, and the tasks."""

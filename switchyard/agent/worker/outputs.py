@@ -88,9 +88,10 @@ def _checked(folder: Path, name: str, path: str, largest: int) -> int:
 
 
 def _put(path: Path, data: Path, name: list[str], size: int) -> list[Any]:
-    executable = bool(path.stat().st_mode & 0o111)
-    if path.is_symlink() or path.stat().st_nlink > 1 or not _own(path):
-        path = _copied(path, data)
+    found = path.stat()
+    executable = bool(found.st_mode & 0o111)
+    aside = _copied(path, data) if path.is_symlink() or found.st_nlink > 1 or not _own(path) else None
+    path = aside or path
     try:
         with path.open("rb", buffering=0) as file:
             digest = cached.digest_of(iter(lambda: file.read(cached.PIECE), b""))
@@ -98,10 +99,9 @@ def _put(path: Path, data: Path, name: list[str], size: int) -> list[Any]:
         if not cached.use(place, size, executable=executable):
             cached.seal(path, executable=executable)
             path.rename(place)
-            path = place
     finally:
-        if path.parent.name == cached.NAME and path.name.startswith("."):
-            path.unlink(missing_ok=True)
+        if aside:
+            aside.unlink(missing_ok=True)
     return [*name, digest, size, executable]
 
 
