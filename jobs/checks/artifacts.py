@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from artifacts import collection, references
 from artifacts.kinds import Kind
 from database import rows
+from jobs.store.files import KEPT
 
 #: Artifacts go some time after they may: the leader looks once an hour.
 LATE = timedelta(hours=2)
@@ -16,10 +17,8 @@ def wrongly_kept(now: datetime) -> Iterator[str]:
     for digest, kind, referrer in collection.lost():
         yield f"the artifact {digest} is not stored, and the {kind} {referrer} refers to it"
     results = rows.fetch(
-        "SELECT DISTINCT s.job_id, t.result_digest FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id "
-        "WHERE t.result_digest IS NOT NULL UNION "
-        "SELECT s.job_id, file ->> 2 FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id "
-        "CROSS JOIN jsonb_array_elements(t.files) file WHERE t.files IS NOT NULL"
+        f"SELECT DISTINCT s.job_id, kept.digest FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id {KEPT} "
+        "WHERE t.result_digest IS NOT NULL OR t.files IS NOT NULL"
     )
     for job, digest in references.missing(Kind.JOB, results):
         yield f"the artifact {digest} is a result or a file of the job {job}, and no reference says so"

@@ -98,9 +98,7 @@ def consider_retry(by: Identity, old: UUID, *, text: bytes | str = b"", format: 
     """Return what `retry` would reuse and run again, and make nothing; raises what it raises."""
     edit = read_edit(text, format, _limits())
     with transaction.atomic():
-        retrial = consider(control.locked(old), edit)
-        if (owner := _owner(by)) is not None:
-            require_room(owner, jobs=1, tasks=retrial.known - retrial.reused)
+        retrial = _considered(by, old, edit)
     if retrial.known > _limits().tasks:
         raise _too_many(retrial.known)
     return retrial
@@ -128,9 +126,7 @@ def _again(id_: UUID, show: Show[T]) -> Admitted[T]:
 
 
 def _stored_again(by: Identity, id_: UUID, edit: Edit, repeat: Repeat | None) -> UUID:
-    retrial, owner = consider(control.locked(id_), edit), _owner(by)
-    if owner is not None:
-        require_room(owner, jobs=1, tasks=retrial.known - retrial.reused)
+    retrial, owner = _considered(by, id_, edit), _owner(by)
     new = store(plan(retrial.spec), owner=owner, repeat=repeat, retried_from=id_)
     reuse(retrial, new)
     _require_tasks(new)
@@ -138,6 +134,14 @@ def _stored_again(by: Identity, id_: UUID, edit: Edit, repeat: Repeat | None) ->
         # Again, since tasks made from items are there only now.
         require_room(owner, jobs=0, tasks=0)
     return new
+
+
+def _considered(by: Identity, id_: UUID, edit: Edit) -> Retrial:
+    """Return what a retry would reuse, if its owner has room for what it would run again."""
+    retrial = consider(control.locked(id_), edit)
+    if (owner := _owner(by)) is not None:
+        require_room(owner, jobs=1, tasks=retrial.known - retrial.reused)
+    return retrial
 
 
 def _told(edit: Edit) -> dict[str, Any]:

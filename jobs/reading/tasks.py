@@ -9,16 +9,13 @@ from jobs.models import Attempt, Task
 from jobs.reading.retries import origin
 from jobs.store.columns import JSON, SHOWN, SHOWN_IN_FULL
 from nodes.reading import names_of
+from switchyard.scheduling.lifecycle.ends import File
 from switchyard.scheduling.lifecycle.states import TaskState
 
 _RECORD = ("state", *SHOWN)
 _FIELDS = ("stage_id", "index", *_RECORD, "failures", "losses", "not_before")
 _LISTED = ", ".join(f'"{name}"' for name in _FIELDS)
 _REUSED = "(SELECT s.reused @> jobs_task.index FROM jobs_stage s WHERE s.id = jobs_task.stage_id)"
-
-
-#: What is recorded of a file that a task hands on, in its order.
-FILE = ("output", "path", "digest", "size", "executable")
 
 
 class Place(NamedTuple):
@@ -65,7 +62,7 @@ def files(stage: int, index: int) -> list[dict[str, Any]] | None:
 
 
 def _files(told: list[list[Any]] | None) -> list[dict[str, Any]]:
-    return [dict(zip(FILE, file, strict=True)) for file in told or ()]
+    return [dict(zip(File.__struct_fields__, file, strict=True)) for file in told or ()]
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

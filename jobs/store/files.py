@@ -1,10 +1,13 @@
-"""The files that tasks hand on: named on their rows, kept as artifacts."""
+"""The files that tasks hand on: named on their rows, kept as artifacts as long results are."""
 
 from database import rows
 from switchyard.scheduling.lifecycle.states import TaskState
 
-#: In SQL, the digests of the files of a task.
-DIGESTS = "(SELECT file ->> 2 FROM jsonb_array_elements({task}.files) file)"
+#: In SQL, the digests of what is kept as artifacts of a task `t`.
+KEPT = """CROSS JOIN LATERAL (
+    SELECT t.result_digest WHERE t.result_digest IS NOT NULL
+    UNION ALL SELECT file ->> 2 FROM jsonb_array_elements(t.files) file
+) AS kept(digest)"""
 
 
 def is_handed(stage: int, producer: int, index: int, digest: str) -> bool:
@@ -13,7 +16,7 @@ def is_handed(stage: int, producer: int, index: int, digest: str) -> bool:
         rows.fetch(
             "SELECT 1 FROM jobs_task t JOIN jobs_edge e ON e.consumer_id = %s AND e.producer_id = t.stage_id "
             "WHERE t.stage_id = %s AND t.index = %s AND t.state = %s "
-            f"AND %s IN {DIGESTS.format(task='t')}",
+            "AND %s IN (SELECT file ->> 2 FROM jsonb_array_elements(t.files) file)",
             [stage, producer, index, int(TaskState.FINISHED), digest],
         )
     )

@@ -11,14 +11,11 @@ from database import rows
 from jobs.store import items
 from jobs.store.columns import REUSED
 from jobs.store.expansion import insert_tasks
+from jobs.store.files import KEPT
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.facts import Before, Copied, Origin, Reused
 from switchyard.scheduling.lifecycle.states import TaskState
 
-#: What is stored of finished tasks `t`.
-_KEPT = """CROSS JOIN LATERAL (
-    SELECT t.result_digest WHERE t.result_digest IS NOT NULL UNION SELECT f ->> 2 FROM jsonb_array_elements(t.files) f
-) AS kept(digest)"""
 _ASSIGNED = ", ".join(f"{name} = o.{name}" for name in REUSED)
 
 
@@ -57,7 +54,7 @@ def copy_finished(copies: Sequence[Copied]) -> None:
             JOIN jobs_task o ON o.stage_id = c.old AND o.index <@ c.tasks::int4multirange
             WHERE n.stage_id = c.new AND n.index = o.index AND o.state = %s
             RETURNING n.stage_id, n.result_digest, n.files
-        ) SELECT DISTINCT s.job_id, kept.digest FROM copied t JOIN jobs_stage s ON s.id = t.stage_id {_KEPT}""",
+        ) SELECT DISTINCT s.job_id, kept.digest FROM copied t JOIN jobs_stage s ON s.id = t.stage_id {KEPT}""",
         [*rows.columns([(old, new, tasks.to_multirange()) for old, new, tasks in copies], 3), int(TaskState.FINISHED)],
     )
     # The old job, whose references keep them so far, is locked.
@@ -96,7 +93,7 @@ def _gone(job: UUID) -> dict[int, IndexSet]:
     """Return the finished tasks of a job's stages of which a result or file is an artifact that is not stored."""
     found = rows.fetch(
         "SELECT t.stage_id, t.index, kept.digest FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id "
-        f"{_KEPT} WHERE s.job_id = %s AND t.state = %s",
+        f"{KEPT} WHERE s.job_id = %s AND t.state = %s",
         [job, int(TaskState.FINISHED)],
     )
     absent = {digest for digest in {digest for _, _, digest in found} if not storage().has(digest)}
