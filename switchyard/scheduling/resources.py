@@ -2,8 +2,8 @@
 
 Units: `cpus` in thousandths of a core, `mem` and `disk` in MiB, any other name in its own unit. A demand asks
 for `gpus` in thousandths: under 1,000 a fraction of one device, else whole devices. A node has no `gpus`:
-each of its devices is a resource of its own (`gpu0`, `gpu1` ...) of 1,000, among which
-cluster chooses. Limits are not checked here (see spec).
+each of its devices is a resource of its own (`gpu0`, `gpu1` ...) of 1,000; `cluster` chooses among them. Limits
+are not checked here (see spec).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
