@@ -7,3 +7,4 @@ class Kind(StrEnum):
     """The kind of a referrer; each has ids of its own."""
 
     JOB = "job"
+    STATE = "state"

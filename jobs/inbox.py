@@ -19,6 +19,7 @@ class Hint(StrEnum):
 
     PLACE = "place"
     STOP = "stop"
+    CHECKPOINT = "checkpoint"
 
 
 Message = Report | Heartbeat | Hint

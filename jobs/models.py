@@ -267,6 +267,52 @@ class Assignment(models.Model):
         constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
 
 
+class Checkpoint(models.Model):
+    """The states of a job's running tasks, asked for at one moment: whole once all of them have answered.
+
+    `asked` are these tasks, as [stage, attempt, [[low, high], …]] each; null until the leader asks. `answers` counts those
+    that have answered, `size` the bytes of their states. One whose states are deleted is `discarded`.
+    """
+
+    class State(models.IntegerChoices):
+        IN_PROGRESS = 0
+        COMPLETED = 1
+        FAILED = 2
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="checkpoints")
+    number = models.IntegerField()
+    state = models.SmallIntegerField(choices=State, default=State.IN_PROGRESS)
+    is_periodic = models.BooleanField(default=True)
+    asked = models.JSONField(null=True)
+    tasks = models.IntegerField(default=0)
+    answers = models.IntegerField(default=0)
+    size = models.BigIntegerField(default=0)
+    failure = models.TextField(blank=True, default="")
+    discarded = models.BooleanField(default=False)
+    triggered_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_checkpoint_per_number")]
+        indexes = [models.Index(fields=["job"], name="checkpoints_in_progress", condition=Q(state=0))]
+
+
+class SavedStates(models.Model):
+    """States that tasks of a stage have saved, in one artifact: for a checkpoint, or each for itself.
+
+    `states` are [index, attempt, offset, size, whether JSON, elements of a list or -1, µs of saving, µs since] each, in the
+    order of the artifact; a size of -1 says that a task answered and has saved none.
+    """
+
+    stage = models.ForeignKey(Stage, models.CASCADE, related_name="saved_states")
+    checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, null=True, related_name="saved_states")
+    tasks = IndexSetField()
+    digest = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    states = models.JSONField()
+    stored_at = models.DateTimeField()
+
+
 class FailedStep(models.Model):
     """A step that the leader did not get over, how often in a row, and the job if it was at one alone (jobs.leader.hangs).
 

@@ -31,6 +31,8 @@ urlpatterns = [
     path("agent/inputs/<int:stage>/<int:producer>/<int:index>", agents.StoredInputView.as_view()),
     path("agent/inputs/<int:stage>/<int:producer>/<int:index>/files/<slug:digest>", agents.HandedFileView.as_view()),
     path("agent/files/<int:stage>", agents.FilesView.as_view()),
+    path("agent/states/<int:stage>", agents.StatesView.as_view()),
+    path("agent/states/<int:stage>/<int:kept>", agents.StoredStatesView.as_view()),
     path("agent/items/<int:stage>", agents.ItemsView.as_view()),
     re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agents.ArtifactView.as_view()),
     re_path(

@@ -32,6 +32,7 @@ class JobFields(TypedDict, total=False):
     timeouts: Mapping[str, float]
     max_failures: int
     retry: Mapping[str, Any]
+    checkpoint: Mapping[str, Any]
     disconnect_grace: float
     config: Mapping[str, Any]
 

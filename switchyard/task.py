@@ -8,9 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, SupportsFloat
+from threading import current_thread, main_thread
+from typing import Any, Final, Protocol, SupportsFloat
 
 from switchyard import accumulators
+
+#: Stands for the checkpoint of a task that is to end: what it saves then is its last state.
+LAST = 1 << 62
 
 
 class Canceled(BaseException):
@@ -36,6 +40,19 @@ class Failed:
 FAILED: Final = Failed()
 
 
+class Keeper(Protocol):
+    """Keeps the states of tasks, and says for which checkpoint the running one is asked."""
+
+    def asked(self, task: "Task") -> int:
+        """Return the number of the last checkpoint that a task was asked for; 0 for none."""
+
+    def expect(self, task: "Task") -> None:
+        """Note that a task answers when it is asked."""
+
+    def save(self, task: "Task", state: Any, checkpoint: int) -> None:
+        """Keep a state, the answer to a checkpoint unless that is 0; raise ValueError if it cannot be kept."""
+
+
 class Task:
     """One task while it runs.
 
@@ -46,8 +63,8 @@ class Task:
     """
 
     __slots__ = (
-        "_place", "_tell", "accumulators", "attempt", "canceled", "handed_on", "index", "inputs", "inputs_files", "item",
-        "metrics", "parallelism",
+        "_answered", "_keeper", "_place", "_restored", "_state", "_tell", "accumulators", "attempt", "canceled", "handed_on",
+        "index", "inputs", "inputs_files", "item", "metrics", "parallelism",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +75,7 @@ class Task:
         inputs: dict[str, list[Any]] | None = None,
         item: Any = None,
         tell: Callable[["Task"], None] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.index = index
         self.parallelism = parallelism
@@ -72,6 +90,10 @@ class Task:
         self.handed_on: list[list[Any]] = []
         self._tell = tell
         self._place: Callable[[str], Path] | None = None
+        self._keeper = keeper
+        self._restored: Callable[[], Any] | None = None
+        self._state: Callable[[], Any] | None = None
+        self._answered = 0
 
     def output(self, name: str) -> Path:
         """Return where to write an output of the stage: the path of its file, or for a pattern the folder of its files.
@@ -85,6 +107,33 @@ class Task:
     def place_outputs(self, place: Callable[[str], Path]) -> None:
         """Say where outputs are written. Called by the worker alone."""
         self._place = place
+
+    def save_state(self, state: Any) -> None:
+        """Keep a state, JSON values or bytes, from which another attempt of this task goes on; it replaces the last one.
+
+        It is at the server about a second later. Raises ValueError for what is neither or takes more than 64 MiB, Canceled if
+        the job is suspended.
+        """
+        if self._keeper is not None:
+            self._save(state, self._keeper, self._keeper.asked(self))
+
+    def restored_state(self, default: Any = None) -> Any:
+        """Return the state that this attempt is to go on from, each time anew; `default` if there is none."""
+        return default if self._restored is None else self._restored()
+
+    def on_checkpoint(self, state: Callable[[], Any]) -> None:
+        """Have `state` called for each checkpoint of the job, and when the job is suspended; what it returns is saved.
+
+        It is called where the task tells something (`progress`, `metric`, `accumulate`, `check`), in the main thread: there
+        alone the task says that its values fit together.
+        """
+        self._state = state
+        if self._keeper is not None:
+            self._keeper.expect(self)
+
+    def restore(self, read: Callable[[], Any]) -> None:
+        """Say how the state is read that this attempt is to go on from. Called by the worker alone."""
+        self._restored = read
 
     def progress(self, share: float) -> None:
         """Tell how much is done, from 0 to 1."""
@@ -117,12 +166,31 @@ class Task:
 
     def check(self) -> None:
         """Raise Canceled if this task is to end."""
+        self._answer()
         if self.canceled:
             raise Canceled
 
     def _told(self) -> None:
         if self._tell is not None:
             self._tell(self)
+        self._answer()
+
+    def _answer(self) -> None:
+        """Save the state if the task was asked for it."""
+        if self._state is None or self._keeper is None or current_thread() is not main_thread():
+            return
+        asked = self._keeper.asked(self)
+        if asked > self._answered:
+            self._answered = asked  # First: what is called may tell something too.
+            self._save(self._state(), self._keeper, asked)
+
+    def _save(self, state: Any, keeper: Keeper, asked: int) -> None:
+        """Save a state; a task that was asked for its last one ends here, so that nothing that it does is lost."""
+        keeper.save(self, state, asked)
+        self._answered = asked
+        if asked == LAST:
+            self.canceled = True
+            raise Canceled
 
 
 def current() -> Task:

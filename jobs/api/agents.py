@@ -1,7 +1,8 @@
 """HTTP requests of agents while they run tasks: they fetch inputs and store output, with their node's token."""
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework import serializers, status
@@ -15,14 +16,24 @@ from artifacts import storing
 from artifacts.errors import Gap
 from artifacts.storage import LogKey, Stream, storage
 from jobs.api.pieces import as_file, in_pieces
+from jobs.commands.submit import hint
+from jobs.inbox import Hint
 from jobs.leader import descriptions
 from jobs.reading import reach, selectors
-from jobs.store import files, items, results
+from jobs.store import files, items, results, states
 from nodes.agent_api import AgentView
+from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.indexes import IndexSet
 
+T = TypeVar("T")
 LARGEST_ID = 2**63 - 1
+#: Tasks whose states are kept or read by one request.
+MOST_STATES = 10_000
 LARGEST_INDEX = 2**31 - 1
+
+
+class NotStored(SwitchyardError):
+    """The artifact with these states is not stored; upload it first."""
 
 
 class SpanSerializer(serializers.Serializer[Any]):
@@ -126,6 +137,64 @@ class FilesView(AgentView):
         return Response(brought)
 
 
+class Saved(msgspec.Struct):
+    """States of tasks of a stage."""
+
+    checkpoint: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None
+    digest: Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+    states: Annotated[list[states.State], msgspec.Meta(min_length=1, max_length=MOST_STATES)]
+
+
+class Chosen(msgspec.Struct):
+    """Some tasks of a stage."""
+
+    tasks: Annotated[list[states.Index], msgspec.Meta(max_length=MOST_STATES)]
+
+
+class StatesView(AgentView):
+    """The states that tasks of stages save, and go on from."""
+
+    rules = {"get": Role.AGENT, "post": Role.AGENT}
+    parameters = {"get": ("low", "high")}
+
+    def get(self, request: Request, stage: int) -> Response:
+        """Return the states that a range of a stage's tasks go on from, by the artifact that holds them."""
+        span = SpanSerializer(data=request.query_params)
+        span.is_valid(raise_exception=True)
+        reach.require_stage(self.node, _sane(stage))
+        last = states.last(stage, **span.validated_data)
+        return Response({"kept": [[kept.id, msgspec.to_builtins(kept.states)] for kept in last]})
+
+    def post(self, request: Request, stage: int) -> Response:
+        """Keep states of tasks that run on the node, and return of which."""
+        told = _read(request, Saved)
+        reach.require_stage(self.node, _sane(stage))
+        if told.digest and not storing.keep(told.digest):
+            raise NotStored
+        kept = states.keep(self.node, stage, told.checkpoint, told.digest, told.states)
+        if told.checkpoint is not None and kept:
+            hint(Hint.CHECKPOINT)
+        return Response({"kept": kept.to_json()})
+
+
+class StoredStatesView(AgentView):
+    """The bytes of states."""
+
+    rules = {"post": Role.AGENT}
+
+    def post(self, request: Request, stage: int, kept: int) -> HttpResponseBase:
+        """Return, in pieces, the states of some tasks that are in one artifact, one behind the other."""
+        chosen = _read(request, Chosen)
+        reach.require_stage(self.node, _sane(stage))
+        found = states.some(stage, _sane(kept), IndexSet.from_indexes(sorted(chosen.tasks)))
+        if found is None:
+            raise NotFound
+        length = sum(state.size for state in found.states)
+        pieces = states.cut(storage().pieces(found.digest), found.states) if length else iter(())
+        headers = {"Content-Length": str(length)}
+        return StreamingHttpResponse(pieces, content_type="application/octet-stream", headers=headers)
+
+
 class ItemsView(AgentView):
     """The items that a stage runs over."""
 
@@ -175,6 +244,13 @@ class AgentLogView(AgentView):
         except Gap as gap:
             return Response(_gap(gap), status.HTTP_409_CONFLICT)
         return Response({"size": size})
+
+
+def _read(request: Request, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(request.data, kind)
+    except msgspec.ValidationError as error:
+        raise serializers.ValidationError(str(error)) from None
 
 
 def _sane(id_: int) -> int:

@@ -14,6 +14,7 @@ from database import rows
 from jobs.commands.submit import hint
 from jobs.inbox import Hint
 from jobs.models import Job, JobType
+from jobs.store import states
 from jobs.store.exact import whole_job, whole_stage
 from jobs.store.records import RECORDS
 from nodes import events
@@ -116,11 +117,13 @@ def delete(by: Identity, id_: UUID) -> Done[None]:
 def delete_jobs(ids: list[UUID]) -> None:
     """Delete ended jobs and their rows, set by set."""
     stages = "stage_id IN (SELECT id FROM jobs_stage WHERE job_id = ANY(%s))"
+    states.discard_of_jobs(ids)
     for table, condition in (
         ("jobs_task", stages),
         ("jobs_attempt", stages),
         ("jobs_items", stages),
         ("jobs_edge", "job_id = ANY(%s)"),
+        ("jobs_checkpoint", "job_id = ANY(%s)"),
         ("nodes_event", "job_id = ANY(%s)"),
         ("jobs_stage", "job_id = ANY(%s)"),
     ):

@@ -36,12 +36,16 @@ from jobs.leader.outbox import Broker
 from jobs.leader.snapshot import Surveyor
 from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
+from jobs.store.checkpoints import CHECKPOINTS
+from jobs.store.records import RECORDS
 from nodes import broker, selectors, trust
 from switchyard.leader.ports import Clock, Outbox, Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
+from switchyard.scheduling.lifecycle import checkpoints
+from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.rounds import Round
@@ -105,7 +109,7 @@ class Leader(Turns):
         """Do what the arrived messages and the clock ask for."""
         reports = [item for item in arrived if isinstance(item, Report)]
         heartbeats = [item for item in arrived if isinstance(item, Heartbeat)]
-        self.handle(reports, heartbeats, asked=Hint.STOP in arrived or not arrived)
+        self.handle(reports, heartbeats, asked=Hint.STOP in arrived or not arrived, answered=Hint.CHECKPOINT in arrived)
 
     def enter(self, step: str) -> None:
         """Tell the watchdog which step is next."""
@@ -175,6 +179,15 @@ class Leader(Turns):
             self._memory.recorder.add(Figure.Name.PLACEMENTS, 0, count=tasks)
             self._memory.tally.place(len({assignment.node for assignment in placed.assignments}))
         return placed
+
+    def checkpoint(self) -> Asked:
+        """End and begin checkpoints; return which running tasks are asked for their states, by session."""
+        try:
+            return checkpoints.step(RECORDS, CHECKPOINTS, epoch=self.epoch)
+        except Exception as error:
+            raise_if_blameless(error)
+            log.exception("checkpoints can neither begin nor end")
+            return {}
 
     def unconfirmed_cancels(self) -> dict[str, list[list[Any]]]:
         """Return what agents were told to end and have not confirmed, by session."""

@@ -77,6 +77,17 @@ def gangs(stages: Collection[int]) -> set[int]:
     return {id_ for (id_,) in found}
 
 
+def suspending(stages: Collection[int]) -> set[int]:
+    """Return which of these stages are of jobs that are being suspended."""
+    if not stages:
+        return set()
+    found = rows.fetch(
+        "SELECT s.id FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%s) AND j.state = %s",
+        [list(stages), int(JobState.SUSPENDING)],
+    )
+    return {id_ for (id_,) in found}
+
+
 def buffers(stages: Collection[int]) -> list[Buffer]:
     """Return all buffers of the stages that feed a buffer at either end of which one of these stages is."""
     found = rows.fetch(

@@ -34,6 +34,7 @@ class SqlRecords:
     listed = staticmethod(graph.listed)
     nodes_listing = staticmethod(graph.nodes_listing)
     nodes_recalled = staticmethod(graph.nodes_recalled)
+    suspending = staticmethod(graph.suspending)
     stopping_jobs = staticmethod(graph.stopping_jobs)
     open_stages = staticmethod(graph.open_stages)
     needs = staticmethod(graph.needs)

@@ -81,12 +81,13 @@ class Dispatcher:
         cancels: Mapping[str, list[list[Any]]] = MappingProxyType({}),
         pauses: Mapping[str, int] = MappingProxyType({}),
         recalls: Mapping[str, list[list[Any]]] = MappingProxyType({}),
+        checkpoints: Mapping[str, list[list[Any]]] = MappingProxyType({}),
     ) -> None:
-        """Send each session its new assignments, what it must end, give back or pause, and acknowledgements.
+        """Send each session its new assignments, what it must end, give back, save or pause, and acknowledgements.
 
         That is one command each, or several if it is long. `described` is the answer to `ask` for these assignments.
         """
-        told = sorted({*acknowledge, *cancels, *pauses, *recalls})
+        told = sorted({*acknowledge, *cancels, *pauses, *recalls, *checkpoints})
         by_session: dict[str, list[AssignmentRow]] = {session: [] for session in told}
         for assignment in assignments:
             by_session.setdefault(assignment.session, []).append(assignment)
@@ -95,6 +96,7 @@ class Dispatcher:
             packer = self._pack(session, launches, described)
             packer.packed[0].command.pause = pauses.get(session, 0)
             packer.ask_back(recalls.get(session, ()), cancels.get(session, ()))
+            packer.ask_for_states(checkpoints.get(session, ()))
             commands += self._note(session, packer.packed)
         if commands and not self.mute:
             self._outbox.send(commands)

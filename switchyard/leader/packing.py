@@ -49,6 +49,11 @@ class Packer:
         for told in cancels:
             self._room(ENTRY + RANGE * len(told[2])).command.cancels.append(told)
 
+    def ask_for_states(self, checkpoints: Iterable[list[Any]]) -> None:
+        """Add the running tasks that are asked for their states, each as [stage, attempt, ranges, checkpoint]."""
+        for told in checkpoints:
+            self._room(ENTRY + RANGE * len(told[2])).command.checkpoints.append(told)
+
     def _room(self, size: int) -> Packed:
         """Return a command that takes so many bytes more."""
         last = self.packed[-1]

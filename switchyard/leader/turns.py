@@ -13,6 +13,7 @@ from switchyard.leader.ports import Ports
 from switchyard.leader.reconciliation import Difference, Reconciler, to_end
 from switchyard.messaging.messages import Heartbeat, Report
 from switchyard.scheduling.lifecycle.apply_reports import Applied
+from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.stopping import Stopped
 
@@ -51,8 +52,11 @@ class Turns(ABC):
         """For how many seconds there is nothing to do unless something arrives."""
         return self._ticked + TICK - self._clock.monotonic()
 
-    def handle(self, reports: Sequence[Report], beats: Sequence[Heartbeat], *, asked: bool) -> None:
-        """Do what arrived messages and the clock ask for; `asked` says whether jobs may have to stop."""
+    def handle(self, reports: Sequence[Report], beats: Sequence[Heartbeat], *, asked: bool, answered: bool = False) -> None:
+        """Do what arrived messages and the clock ask for.
+
+        `asked` says whether jobs may have to stop, `answered` whether tasks may have answered a checkpoint.
+        """
         self.enter(REPORTS)
         now = self._clock.monotonic()
         if now - self._turned > STALL:
@@ -67,6 +71,8 @@ class Turns(ABC):
         stopped = self.stop() if due or asked or any(part.stopping for part in applied) else Stopped()
         self.enter("place")
         placed = self.place()
+        self.enter("checkpoint")
+        checkpoints = self.checkpoint() if due or answered else {}
         self.enter("dispatch")
         cancels = self.unconfirmed_cancels() if any(part.recalled for part in applied) else stopped.cancels
         self.dispatcher.dispatch(
@@ -75,6 +81,7 @@ class Turns(ABC):
             {report.session for report in reports} | heard,
             _merged(cancels, surplus),
             recalls=stopped.recalls,
+            checkpoints=checkpoints,
         )
         if due:
             self.tick()
@@ -130,6 +137,10 @@ class Turns(ABC):
     @abstractmethod
     def place(self) -> Round:
         """Place as many tasks as there is room for."""
+
+    @abstractmethod
+    def checkpoint(self) -> Asked:
+        """End and begin checkpoints; return which running tasks are asked for their states, by session."""
 
     @abstractmethod
     def unconfirmed_cancels(self) -> Mapping[str, list[list[Any]]]:

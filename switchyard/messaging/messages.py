@@ -59,7 +59,8 @@ class Command:
     `acknowledged` is the number of the last report applied, `heartbeat` that of the last heartbeat heard (0: none).
     `pause` is an epoch: when it grows, the agent returns all that has not begun and confirms it. `stages` describes
     each stage that `launches` name, by id. `recalls` asks back what has not begun, `cancels` also ends what has, both
-    as [stage, attempt, ranges].
+    as [stage, attempt, ranges]; a cancel that ends with true lets tasks save a last state. `checkpoints` asks for the states
+    of running tasks, as [stage, attempt, ranges, checkpoint].
     """
 
     session: str
@@ -71,6 +72,7 @@ class Command:
     stages: dict[int, dict[str, Any]] = field(default_factory=dict)
     recalls: list[list[Any]] = field(default_factory=list)
     cancels: list[list[Any]] = field(default_factory=list)
+    checkpoints: list[list[Any]] = field(default_factory=list)
 
     def encode(self) -> dict[str, Any]:
         data = {name: getattr(self, name) for name in self.__slots__}

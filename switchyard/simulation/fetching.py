@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
@@ -47,6 +48,14 @@ class Fetching:
 
     def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
         self._ask(lambda: True, done)
+
+    def store_states(self, pack: Pack, done: Callable[[bool | None], None], /) -> None:
+        self._ask(lambda: True, done)
+
+    def states(
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
+    ) -> None:
+        self._ask(dict, done)
 
     def abandon(self, task: Task, /) -> None:
         pass

@@ -10,6 +10,7 @@ from switchyard.leader.turns import Turns
 from switchyard.messaging.messages import Heartbeat, Report
 from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
 from switchyard.scheduling.lifecycle.apply_reports import Applied
+from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.rounds import Round
@@ -70,6 +71,9 @@ class Leader(Turns):
         self._note_available()
         now = self._clock.monotonic()
         return placing.place(self.records, self._memo, epoch=self.epoch, at=now, ask=self.dispatcher.ask)
+
+    def checkpoint(self) -> Asked:
+        return {}
 
     def unconfirmed_cancels(self) -> Mapping[str, list[list[Any]]]:
         return stopping.unconfirmed_cancels(self.records).cancels

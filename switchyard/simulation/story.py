@@ -47,7 +47,7 @@ def command(command: Command) -> str:
     parts = [f"command {command.number >> 32}:{command.number & 0xFFFFFFFF}"]
     parts += [f"launch {each.entry}: {each.stage}{each.ranges} attempt {each.attempt}" for each in command.launches]
     parts += [f"recall {stage}{ranges} attempt {attempt}" for stage, attempt, ranges in command.recalls]
-    parts += [f"cancel {stage}{ranges} attempt {attempt}" for stage, attempt, ranges in command.cancels]
+    parts += [f"cancel {stage}{ranges} attempt {attempt}" for stage, attempt, ranges, *_ in command.cancels]
     parts += [f"pause {command.pause}"] if command.pause else []
     return ", ".join([*parts, f"reports up to {command.acknowledged}"])
 

@@ -14,6 +14,7 @@ from switchyard.agent.core.machine import Machine, Ports
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.records import Status
 from switchyard.agent.core.reports import RESEND
+from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task, Worker
 from switchyard.messaging.messages import Command
 from switchyard.scheduling.indexes import IndexSet
@@ -80,6 +81,14 @@ class MemoryFetcher:
 
     def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
         self.questions.append(Question("store_files", task[0], (task, tuple(files)), done))
+
+    def store_states(self, pack: Pack, done: Callable[[bool | None], None], /) -> None:
+        self.questions.append(Question("store_states", pack.stage, (pack,), done))
+
+    def states(
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
+    ) -> None:
+        done({})
 
     def abandon(self, task: Task, /) -> None:
         self.questions = [each for each in self.questions if each.kind != "store_files" or each.asked[0] != task]

@@ -11,6 +11,7 @@ from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import STALL, TICK, Turns
 from switchyard.messaging.messages import Heartbeat, Report
 from switchyard.scheduling.lifecycle.apply_reports import Applied
+from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.stopping import Stopped
 from tests.leader.memory_ports import Surroundings
@@ -57,6 +58,9 @@ class Recorded(Turns):
         return {}
 
     def unconfirmed_pauses(self) -> Mapping[str, int]:
+        return {}
+
+    def checkpoint(self) -> Asked:
         return {}
 
     def sessions(self) -> set[str]:

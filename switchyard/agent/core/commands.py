@@ -13,11 +13,15 @@ from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger
 from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.stages import Stage
+from switchyard.agent.core.states import States
 from switchyard.agent.core.stops import Reason
+from switchyard.agent.core.workers import Worker
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.indexes import IndexSet
 
 EVERYTHING = IndexSet.span(0, 2**31 - 1)
+#: Seconds that a task has, which is to be suspended, to come to where it saves its last state.
+SAVING = 10.0
 
 
 class Orders:
@@ -36,6 +40,7 @@ class Orders:
         highest: int,
         log: Logger,
         moment: Moment,
+        states: States,
     ) -> None:
         self._session = session
         self._list = entries
@@ -47,7 +52,10 @@ class Orders:
         self._highest = highest
         self._log = log
         self._moment = moment
+        self._states = states
         self._canceled: dict[tuple[int, int], IndexSet] = {}
+        #: Until when tasks may save a last state before they are ended, by stage and attempt.
+        self._saving: dict[tuple[int, int], float] = {}
         self.leaving = False
 
     def obey(self, command: Command, now: float) -> None:
@@ -77,13 +85,21 @@ class Orders:
             self._ask(stage)
         if new:
             self._journal.launched(command.number, ((e.number, e.stage.id, e.attempt, e.pending) for e in new))
-        for stage_id, attempt, ranges in command.recalls:
-            self._recall(stage_id, attempt, IndexSet.of(ranges))
-        for stage_id, attempt, ranges in command.cancels:
-            self._cancel(stage_id, attempt, IndexSet.of(ranges))
+        self._ask_back(command, now)
         self._reports.acknowledged(command.acknowledged)
         if command.launches and len(known) == len(command.launches):
             self._reports.seen(command.number)
+
+    def _ask_back(self, command: Command, now: float) -> None:
+        """Return, end and save what a command asks for."""
+        for stage, attempt, ranges in command.recalls:
+            self._recall(stage, attempt, IndexSet.of(ranges))
+        for stage, attempt, ranges, *save in command.cancels:
+            if any(save):
+                self._saving.setdefault((stage, attempt), now + SAVING)
+            self._cancel(stage, attempt, IndexSet.of(ranges))
+        for stage, attempt, ranges, checkpoint in command.checkpoints:
+            self._states.ask(stage, attempt, IndexSet.of(ranges), checkpoint)
 
     @property
     def highest(self) -> int:
@@ -107,6 +123,7 @@ class Orders:
                 self._canceled[stage, attempt] = left
             else:
                 del self._canceled[stage, attempt]
+                self._saving.pop((stage, attempt), None)
         for worker in self._floor.busy.values() if self._canceled else ():
             status = worker.status()
             if status.claimed > worker.ended and status.index in self._canceled.get(
@@ -114,7 +131,13 @@ class Orders:
             ):
                 grace = worker.handed[0].entry.stage.grace
                 if worker.stop is None:
-                    stops.begin(worker, status, Reason.CANCELED, now, grace=grace)
+                    stops.begin(worker, status, Reason.CANCELED, now, grace=grace, patience=self._patience(worker, now))
+
+    def _patience(self, worker: Worker, now: float) -> float:
+        """Return for how many seconds a task that is to be suspended may go on, to save its last state."""
+        status = worker.status()
+        left = self._saving.get((status.stage, status.attempt), 0.0) - now
+        return left if left > 0 and self._states.finish(worker) else 0.0
 
     def _prepare(self, stage: Stage) -> None:
         """Get what a stage's tasks need beside their inputs."""
@@ -163,6 +186,8 @@ class Orders:
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             self._want(stage, partial(self._get_items, stage, missing.ranges[0][0], missing.ranges[-1][1]))
+        if launch.attempt or stage.described.get("restores"):
+            self._want(stage, partial(self._get_states, stage, launch.attempt, indexes.ranges[0][0], indexes.ranges[-1][1]))
         refused, stage.refused = stage.refused, []
         for fetch in refused:
             fetch()
@@ -236,6 +261,13 @@ class Orders:
             self._have(stage, items, partial(self._get_items, stage, low, high))
 
         self._fetcher.items(stage.id, low, high, have)
+
+    def _get_states(self, stage: Stage, attempt: int, low: int, high: int) -> None:
+        def have(states: Mapping[int, Any] | None) -> None:
+            stage.give_states(states or {})
+            self._have(stage, states, partial(self._get_states, stage, attempt, low, high))
+
+        self._fetcher.states(stage.id, attempt, low, high, have)
 
     def _look(self, stage: Stage) -> None:
         """Find out what entries of a stage need that has just been described, and ask for what will not come from here."""

@@ -21,6 +21,7 @@ from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
 from switchyard.agent.core.records import Death
 from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.states import States
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
 from switchyard.messaging.messages import Command
@@ -66,17 +67,18 @@ class Machine:
         self.reports = Reports(node, session, ports.send, last=last_report, mark=journal.reported, pause=pause, moment=moment)
         self.list = Entries(gpus=gpus, numbers=recovered.entries)
         self.floor = Floor(room=room, entries=self.list, journal=journal, starter=ports.workers, moment=moment)
+        self._states = States(floor=self.floor, fetcher=fetcher, output=ports.output, log=log, moment=moment)
         self._ends = Ends(
             entries=self.list, floor=self.floor, reports=self.reports, journal=journal, fetcher=fetcher,
-            workers=ports.workers, output=ports.output, log=log, moment=moment, fault=ports.fault,
+            workers=ports.workers, output=ports.output, log=log, moment=moment, fault=ports.fault, states=self._states,
         )  # fmt: skip
         self._orders = Orders(
             session=session, entries=self.list, floor=self.floor, ends=self._ends, reports=self.reports,
-            journal=journal, fetcher=fetcher, highest=recovered.highest, log=log, moment=moment,
+            journal=journal, fetcher=fetcher, highest=recovered.highest, log=log, moment=moment, states=self._states,
         )  # fmt: skip
         self._watch = Watch(
             entries=self.list, floor=self.floor, ends=self._ends, reports=self.reports, workers=ports.workers,
-            output=ports.output, log=log, moment=moment,
+            output=ports.output, log=log, moment=moment, states=self._states,
         )  # fmt: skip
 
     def recover(self, recovered: Recovered, now: float) -> None:

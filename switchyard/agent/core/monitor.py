@@ -10,6 +10,7 @@ from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Logger, Output, Workers
 from switchyard.agent.core.records import Status
 from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.states import States
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
 from switchyard.scheduling.lifecycle.reports import Update
@@ -41,6 +42,7 @@ class Watch:
         output: Output,
         log: Logger,
         moment: Moment,
+        states: States,
     ) -> None:
         self._list = entries
         self._floor = floor
@@ -50,6 +52,7 @@ class Watch:
         self._output = output
         self._log = log
         self._moment = moment
+        self._states = states
         self._cared = 0.0
         #: When workers were given up, lately (monotonic seconds).
         self._given_up: list[float] = []
@@ -68,6 +71,7 @@ class Watch:
                     self._care(worker, status, now)
             elif status.claimed == worker.ended and worker.outstanding and now - worker.got_on > STUCK:
                 self._give_up(worker, now)
+        self._states.flush(now)
         self._ends.give_back(self._list.take_all(before=now - PATIENCE))
 
     @property
@@ -91,6 +95,7 @@ class Watch:
         if worker.reported != status.claimed:
             worker.reported = status.claimed
             self._reports.started(status.stage, status.attempt, status.index, status.begun)
+        self._states.look(worker)
         if worker.outstanding > 1:
             self._floor.take_back(worker)
         stage = worker.handed[0].entry.stage

@@ -15,6 +15,7 @@ from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
 from switchyard.agent.core.records import Death
 from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.states import States
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
 from switchyard.scheduling.indexes import IndexSet
@@ -42,6 +43,7 @@ class Ends:
         log: Logger,
         moment: Moment,
         fault: Callable[[str], None],
+        states: States,
     ) -> None:
         self._list = entries
         self._floor = floor
@@ -53,6 +55,7 @@ class Ends:
         self._log = log
         self._moment = moment
         self._fault = fault
+        self._states = states
         self._storing: dict[tuple[int, int, int], Written] = {}
 
     @property
@@ -169,13 +172,22 @@ class Ends:
             self._journal.ended(end)
         stop, task = worker.stop, (end.stage, end.attempt, end.index)
         if stop and stop.task == task:
-            if stop.asked:
+            ours = stops.is_ours(stop, end)
+            if ours:
                 end = stops.overrule(stop, end)
                 self._journal.ended(end)
-            if worker.key[0] == "command" or not stop.asked:
+            if worker.key[0] == "command" or not ours:
                 worker.stop = None
             else:
                 worker.clear()
+        if end.outcome is Outcome.FINISHED or not self._states.ended(worker, task, lambda: self._saved(end)):
+            self._finish(end)
+        else:
+            self._storing[task] = end
+
+    def _saved(self, end: Written) -> None:
+        """Tell the end of a task whose last state is at the server: its next attempt goes on from there."""
+        del self._storing[end.stage, end.attempt, end.index]
         self._finish(end)
 
     def _finish(self, end: Written) -> None:

@@ -1,7 +1,7 @@
 """Ports of the machine to its shell, beside the port of each worker (switchyard.agent.core.workers.Worker)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.logs import Log
@@ -9,6 +9,9 @@ from switchyard.agent.core.records import Status
 from switchyard.agent.core.workers import Task, Worker
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
+
+if TYPE_CHECKING:
+    from switchyard.agent.core.states import Pack
 
 
 class Workers(Protocol):
@@ -55,6 +58,14 @@ class Fetcher(Protocol):
 
     def abandon(self, task: Task, /) -> None:
         """Store no more of the files of a task; no answer comes."""
+
+    def store_states(self, pack: "Pack", done: Callable[[bool | None], None], /) -> None:
+        """Store states of running tasks at the server; the answer is whether they are there."""
+
+    def states(
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
+    ) -> None:
+        """Fetch the states that tasks go on from, by index, as agent.worker.states.Piece each."""
 
     def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
         """Store a file at the server; the answer is whether it is there."""

@@ -41,3 +41,21 @@ class Death:
     last_line: str = ""
     stdout: tuple[int, int] = (0, 0)
     stderr: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A state that a task saved: its number among those of its worker, and of which task it is, by `Status.claimed`.
+
+    `checkpoint` is the one that it answers, 0 for none. `length` counts the elements of a list; -1 for what is none, which
+    belongs to one task. `sync` are the microseconds that saving took, `at` is when that was.
+    """
+
+    number: int
+    claimed: int
+    checkpoint: int
+    size: int
+    length: int
+    is_json: int
+    sync: int
+    at: int

@@ -13,8 +13,10 @@ from switchyard.messaging.messages import SHORT_SPEC
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
 
-#: [stage name, or None for an item of foreach; index; JSON text, NO_RESULT, LEFT_OUT, or STORED with a path]
+#: [stage name, None for an item of foreach, or STATE; index; JSON text, NO_RESULT, LEFT_OUT, or STORED with a path]
 Given = tuple[str | None, int, str]
+#: Stands for the name of a stage where the state is given that a task goes on from.
+STATE = ""
 TOLD_OF_INPUTS = ("name", "parallelism", "exchange", "stage")
 SHELL = "/bin/sh"
 #: Seconds that a task has between TERM and KILL if its stage says nothing.
@@ -166,6 +168,10 @@ class Stage:
             return
         self.given.extend((None, index, json.dumps(item)) for index, item in new.items())
         self.items |= IndexSet.from_indexes(new)
+
+    def give_states(self, states: Mapping[int, Any]) -> None:
+        """Take the states that tasks go on from, by index; a later one replaces an earlier one."""
+        self.given.extend((STATE, index, json.dumps(pieces)) for index, pieces in states.items())
 
     def describe(self, since: int | None) -> bytes:
         """Return the line that tells a worker of this stage: all of it, or what it is given since a version."""

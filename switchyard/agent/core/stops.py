@@ -30,11 +30,15 @@ CLASSES = {
 }
 
 
-def begin(worker: Worker, status: Status, reason: Reason, now: float, *, grace: float) -> None:
-    """Begin to end the task that a worker runs; a second reason changes nothing but to make it sooner."""
+def begin(worker: Worker, status: Status, reason: Reason, now: float, *, grace: float, patience: float = 0.0) -> None:
+    """Begin to end the task that a worker runs; a second reason changes nothing but to make it sooner.
+
+    For so many seconds of `patience` it may end by itself.
+    """
+    ask_at, kill_at = now + patience, now + patience + grace
     if worker.stop is None or worker.stop.task != status.task:
-        worker.stop = Stop(status.task, reason, now + grace)
-    worker.stop.kill_at = min(worker.stop.kill_at, now + grace)
+        worker.stop = Stop(status.task, reason, kill_at, ask_at)
+    worker.stop.kill_at, worker.stop.ask_at = min(worker.stop.kill_at, kill_at), min(worker.stop.ask_at, ask_at)
     go_on(worker, status, now)
 
 
@@ -43,10 +47,15 @@ def go_on(worker: Worker, status: Status, now: float) -> None:
     stop = worker.stop
     if stop is None or stop.task != status.task:
         return
-    if not stop.asked:
+    if not stop.asked and now >= stop.ask_at:
         stop.asked = worker.terminate()
     if now >= stop.kill_at and not stop.killed and worker.kill():
         stop.killed = stop.asked = True
+
+
+def is_ours(stop: Stop, end: Written) -> bool:
+    """Return whether a task ended because it was told to; one that saved its last state ends itself."""
+    return stop.asked or (stop.reason == Reason.CANCELED and end.exit_class is ExitClass.KILLED)
 
 
 def canceled(end: Written) -> Written:

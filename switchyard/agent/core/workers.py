@@ -7,7 +7,7 @@ from itertools import repeat
 from typing import Any
 
 from switchyard.agent.core.entries import Entry
-from switchyard.agent.core.records import Status
+from switchyard.agent.core.records import Saved, Status
 
 Key = tuple[Any, ...]
 Task = tuple[int, int, int]
@@ -27,11 +27,15 @@ class Handed:
 
 @dataclass(slots=True)
 class Stop:
-    """One running task that is being ended, and why; times are of the monotonic clock, seconds."""
+    """One running task that is being ended, and why; times are of the monotonic clock, seconds.
+
+    Until `ask_at` it may end by itself, when it has saved its last state.
+    """
 
     task: Task
     reason: str
     kill_at: float
+    ask_at: float = 0.0
     asked: bool = False
     killed: bool = False
 
@@ -57,6 +61,8 @@ class Worker(ABC):
         #: Number of the last task whose start was reported, and of the last update, with its time.
         self.reported = self.updated = 0
         self.updated_at = 0.0
+        #: Number of the last state that was taken of it.
+        self.saved_number = 0
         self.known: dict[int, int] = {}
         self.idle_since = 0.0
         #: When it was last seen to get on: something ended, or it was handed something while it had nothing.
@@ -87,6 +93,22 @@ class Worker(ABC):
     @abstractmethod
     def live(self) -> tuple[int, bytes]:
         """Return the number of the last update that its task wrote, and its text; (0, b"") without any."""
+
+    @abstractmethod
+    def saved(self) -> Saved | None:
+        """Return the last state that a task of it saved."""
+
+    @abstractmethod
+    def take_state(self, number: int) -> str | None:
+        """Take the file with a state, and return where it is now; None if there is another by now."""
+
+    @abstractmethod
+    def expected(self) -> int:
+        """Return the last task, as claimed, that answers when it is asked for its state."""
+
+    @abstractmethod
+    def ask(self, claimed: int, checkpoint: int) -> None:
+        """Ask a task for its state."""
 
     @abstractmethod
     def resident(self) -> int:

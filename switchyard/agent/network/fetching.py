@@ -11,12 +11,14 @@ from threading import Lock
 from typing import Any
 
 from switchyard.agent.core.records import STORED
+from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task
 from switchyard.agent.disk.folder import remove
 from switchyard.agent.network.cache import BOUND, Cache
 from switchyard.agent.network.handing import Handing, write
 from switchyard.agent.network.repeating import Repeating
 from switchyard.agent.network.server import PIECE, Refused, Server
+from switchyard.agent.network.states import StateTransfer
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
 
@@ -46,6 +48,7 @@ class Fetcher:
         self._asking = Repeating(THREADS, "fetch", folder, call, fault)
         # Of their own: large files keep nothing else waiting.
         self._moving = Repeating(THREADS, "files", folder, call, fault)
+        self._states = StateTransfer(server, folder)
         self._handing = Handing(server, folder, Cache(folder, bound), self._moving)
 
     def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None]) -> None:
@@ -95,6 +98,16 @@ class Fetcher:
     def abandon(self, task: Task) -> None:
         """Store no more of what a task hands on."""
         self._handing.abandon(task)
+
+    def store_states(self, pack: Pack, done: Callable[[bool | None], None]) -> None:
+        """Store states of running tasks and say so; None or false if nobody wants them any more."""
+        self._asking.submit(lambda: self._states.store(pack), done)
+
+    def states(
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None]
+    ) -> None:
+        """Fetch the states that tasks of a stage go on from, by index; None if they are not to be had."""
+        self._asking.submit(lambda: self._states.fetch(stage, attempt, low, high), done)
 
     def close(self) -> None:
         """Give up what is under way."""

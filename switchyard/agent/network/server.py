@@ -1,6 +1,6 @@
 """The server's HTTP interface for an agent: registration, data, and heartbeats while Redis is away."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -134,6 +134,22 @@ class Server:
         """Give a file that a task hands on to a stage, piece by piece."""
         return self._stream(f"inputs/{stage}/{producer}/{index}/files/{digest}")
 
+    def keep_states(self, stage: int, checkpoint: int | None, digest: str, states: Sequence[Sequence[Any]]) -> bool:
+        """Keep states of running tasks, which an artifact holds; return whether any of them is kept."""
+        told = {"checkpoint": checkpoint, "digest": digest, "states": states}
+        return bool(self._ask("POST", f"states/{stage}", json=told).json()["kept"])
+
+    def states(self, stage: int, low: int, high: int) -> list[tuple[int, list[list[Any]]]]:
+        """Return the states that tasks of a stage go on from, by the artifact that holds them (jobs.store.states.State)."""
+        kept: list[tuple[int, list[list[Any]]]] = self._ask(
+            "GET", f"states/{stage}", params={"low": low, "high": high}
+        ).json()["kept"]
+        return kept
+
+    def stored_states(self, stage: int, kept: int, tasks: Sequence[int]) -> AbstractContextManager[Iterator[bytes]]:
+        """Give the states of some tasks in one artifact, one behind the other."""
+        return self._stream(f"states/{stage}/{kept}", "POST", json={"tasks": list(tasks)})
+
     def append_log(self, log: tuple[int, int, int, str], offset: int, data: bytes) -> None:
         """Append to the log of (stage, index, attempt, stream); what is there already from `offset` on is the same."""
         path = "/".join(map(str, log))
@@ -146,11 +162,11 @@ class Server:
         return self._judge(method, path, self._client.request(method, f"/{path}", **how))
 
     @contextmanager
-    def _stream(self, path: str) -> Iterator[Iterator[bytes]]:
-        with self._client.stream("GET", f"/{path}") as answer:
+    def _stream(self, path: str, method: str = "GET", **how: Any) -> Iterator[Iterator[bytes]]:
+        with self._client.stream(method, f"/{path}", **how) as answer:
             if not answer.is_success:
                 answer.read()
-            self._judge("GET", path, answer)
+            self._judge(method, path, answer)
             yield answer.iter_bytes(PIECE)
 
     def _judge(self, method: str, path: str, answer: httpx.Response) -> httpx.Response:

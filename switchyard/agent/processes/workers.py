@@ -3,16 +3,18 @@
 import fcntl
 import json
 import os
+import secrets
 import signal
 from contextlib import suppress
 from pathlib import Path
 
-from switchyard.agent.core.records import Death, Status
+from switchyard.agent.core.records import Death, Saved, Status
 from switchyard.agent.core.workers import Key, Worker
 from switchyard.agent.disk import output
 from switchyard.agent.processes import trees
 from switchyard.agent.processes.cgroups import Group
 from switchyard.agent.worker.pipes import ITEM, Page, pack_items
+from switchyard.agent.worker.states import FOLDER
 
 #: A description goes through the pipe if that has room for so many of its size: a worker has fewer tasks.
 DESCRIPTIONS = 128
@@ -79,6 +81,24 @@ class WorkerProcess(Worker):
 
     def live(self) -> tuple[int, bytes]:
         return self.page.live()
+
+    def saved(self) -> Saved | None:
+        return self.page.saved()
+
+    def take_state(self, number: int) -> str | None:
+        folder = Path(self.folder)
+        taken = folder.parent.parent / "results" / f"state-{secrets.token_hex(8)}"
+        try:
+            (folder / FOLDER / str(number)).rename(taken)
+        except FileNotFoundError:
+            return None
+        return str(taken)
+
+    def expected(self) -> int:
+        return self.page.expected()
+
+    def ask(self, claimed: int, checkpoint: int) -> None:
+        self.page.ask(claimed, checkpoint)
 
     def resident(self) -> int:
         pid = self.page.processes()[1]

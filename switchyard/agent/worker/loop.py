@@ -26,6 +26,7 @@ from switchyard.agent.worker.command_task import CommandStage
 from switchyard.agent.worker.files import Files
 from switchyard.agent.worker.pipes import ITEM, LIVE_LIMIT, STATUS, Page
 from switchyard.agent.worker.python_task import Failure, Given, PythonStage
+from switchyard.agent.worker.states import States
 from switchyard.agent.worker.streams import Streams
 from switchyard.agent.worker.workplace import Workplace
 from switchyard.task import Task
@@ -84,6 +85,7 @@ class Worker:
         # Not that of the module: a task may have patched it.
         self._clock = time.monotonic_ns
         self._streams = Streams(ends.stdout, ends.stderr)
+        self._states = States(self._page, self._folder, lambda: (self._claimed, self._task))
 
     def serve(self) -> None:
         """Run what comes until the agent closes the pipe."""
@@ -113,7 +115,7 @@ class Worker:
                     self._write(b'{"skipped":[%d,%d,%d]}\n' % (stage_id, attempt, index))
                     continue
                 handed = given.digest(index)
-            task = given.task(index, attempt, self._tell)
+            task = given.task(index, attempt, self._tell, self._states)
             ended = self._run(stage, task)
             usable = self._clean_up(brief=clock() // 1000 - begun < BRIEF) and not self._fills(ended)
             out_end, err_end = seek(stdout, 0, os.SEEK_END), seek(stderr, 0, os.SEEK_END)

@@ -7,9 +7,9 @@ back by reading it, and the kernel lets only one of them. So "not begun" is exac
 import mmap
 import os
 import struct
-from dataclasses import replace
+from dataclasses import astuple, replace
 
-from switchyard.agent.core.records import Status
+from switchyard.agent.core.records import Saved, Status
 
 #: stage, attempt, index, how much of the stage's description must have been read, whether the rest of what it is given is
 #: to come from tasks of the same worker
@@ -21,7 +21,16 @@ PROCESSES = struct.Struct("<qqq")
 #: number of the last write (odd: being written), length of what follows
 LIVE = struct.Struct("<qq")
 GROUP = struct.Struct("<q")
+#: The fields of agent.core.records.Saved, and the number again
+SAVED = struct.Struct("<qqqqqqqqq")
+#: by the agent: which task, as claimed, is asked for its state, and for which checkpoint; the task again
+ASKED = struct.Struct("<qqq")
+#: the last task, as claimed, that answers
+EXPECTED = struct.Struct("<q")
+SAVED_AT = 56
 PROCESSES_AT = 128
+ASKED_AT = 160
+EXPECTED_AT = 192
 LIVE_AT = 256
 PAGE = 1 << 16
 #: How often a status is read that is being written: a process that is killed while it writes leaves it like that.
@@ -71,6 +80,30 @@ class Page:
         LIVE.pack_into(self.memory, LIVE_AT, number + 1, len(text))
         self.memory[start : start + len(text)] = text
         LIVE.pack_into(self.memory, LIVE_AT, number + 2, len(text))
+
+    def saved(self) -> Saved | None:
+        """Return the last state that was saved; None without one, or while one is being told."""
+        *told, again = SAVED.unpack_from(self.memory, SAVED_AT)
+        return Saved(*told) if told[0] and told[0] == again else None
+
+    def set_saved(self, saved: Saved) -> None:
+        SAVED.pack_into(self.memory, SAVED_AT, *astuple(saved), saved.number)
+
+    def asked(self, claimed: int) -> int:
+        """Return the checkpoint for which the task is asked that was claimed as this number; 0 for none."""
+        task, checkpoint, again = ASKED.unpack_from(self.memory, ASKED_AT)
+        return checkpoint if task == again == claimed else 0
+
+    def ask(self, claimed: int, checkpoint: int) -> None:
+        ASKED.pack_into(self.memory, ASKED_AT, claimed, checkpoint, claimed)
+
+    def expected(self) -> int:
+        """Return the last task, as claimed, that answers when it is asked for its state."""
+        (task,) = EXPECTED.unpack_from(self.memory, EXPECTED_AT)
+        return int(task)
+
+    def expect(self, claimed: int) -> None:
+        EXPECTED.pack_into(self.memory, EXPECTED_AT, claimed)
 
 
 def new_page(path: str) -> int:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import CoroutineType, TracebackType
 from typing import Any
@@ -16,14 +17,14 @@ from typing import Any
 from switchyard import task as tasks
 from switchyard.agent.core.records import LEFT_OUT, NO_RESULT, STORED
 from switchyard.agent.machine import faults
-from switchyard.agent.worker import coroutines, handed, results, unpatched
+from switchyard.agent.worker import coroutines, handed, results, states, unpatched
 from switchyard.agent.worker.exchange import VARIABLE, Exchange
 from switchyard.agent.worker.files import Files
 from switchyard.agent.worker.outputs import BadOutput
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import digest
 from switchyard.scheduling.pointwise import overlapping
-from switchyard.task import FAILED, Task
+from switchyard.task import FAILED, Keeper, Task
 
 _UNKNOWN = object()
 ERROR_LIMIT = 8 * 1024
@@ -75,14 +76,22 @@ class Given:
         self._without: dict[str, set[int]] = {}
         self._left_out: dict[str, set[int]] = {}
         self._items: dict[int, str] = {}
+        #: By task, the pieces of the state that its next attempt goes on from.
+        self._restored: dict[int, list[states.Piece]] = {}
         self._digest = 0
         self.version = 0
 
     def add(self, given: list[list[Any]]) -> None:
-        """Take more of it: [stage name or null for an item, index, JSON text or why there is none (core.records)]."""
+        """Take more of it: [stage name or null for an item, index, JSON text or why there is none (core.records)].
+
+        Without a name, but not null, it is the state that a task is restored from.
+        """
         for name, index, text in given:
             if name is None:
                 self._items[index] = text
+                continue
+            if not name:
+                self._restored[index] = unpatched.decode(text)
                 continue
             if text.startswith(STORED):
                 self._read(name, index, Path(text.removeprefix(STORED)))
@@ -113,11 +122,14 @@ class Given:
                     self._set(name, at, _kept(text))
         return True
 
-    def task(self, index: int, attempt: int, tell: Callable[[Task], None]) -> Task:
+    def task(self, index: int, attempt: int, tell: Callable[[Task], None], keeper: Keeper) -> Task:
         """Return a task, with all that it is given as its own to change."""
         inputs = {name: self._share(name, index) for name in self._inputs} if self.needs else {}
         item = self._items.get(index)
-        return Task(index, self.parallelism, attempt, inputs, None if item is None else unpatched.decode(item), tell)
+        task = Task(index, self.parallelism, attempt, inputs, None if item is None else unpatched.decode(item), tell, keeper)
+        if pieces := self._restored.get(index):
+            task.restore(partial(states.read, pieces))
+        return task
 
     def digest(self, index: int) -> int:
         """Return the digest of what a task is given of other stages (switchyard.scheduling.inputs)."""

@@ -29,18 +29,18 @@ class BadResult(Exception):
     """What the task gave as its result cannot be kept."""
 
 
-def encode(value: Any) -> str:
-    """Return the JSON text of a result; raise BadResult naming what is wrong with it."""
+def encode(value: Any, what: str = "result") -> str:
+    """Return the JSON text of a result, or what else a task gives; raise BadResult naming what is wrong with it."""
     try:
         if brief := BRIEF.get(type(value)):
             return brief(value)
         text = _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadResult(f"the result is no JSON value: {misfits.find(value) or error}") from None
+        raise BadResult(f"the {what} is no JSON value: {misfits.find(value) or error}") from None
     if "\\ud" in text or "\\u0000" in text:
-        _check_characters(value, text)
+        _check_characters(value, text, what)
     if len(text) > LIMIT:
-        raise BadResult(f"the result takes {len(text):,} bytes as JSON; up to {LIMIT:,} are kept")
+        raise BadResult(f"the {what} takes {len(text):,} bytes as JSON; up to {LIMIT:,} are kept")
     return text
 
 
@@ -69,13 +69,13 @@ def _number(value: Any) -> Any:
     raise TypeError
 
 
-def _check_characters(value: Any, text: str) -> None:
+def _check_characters(value: Any, text: str, what: str) -> None:
     if _WRITTEN_NUL.search(text):
         raise BadResult(f"{misfits.find_text(value, NUL)} holds a NUL character, which text may not")
     try:
         _encode_as_read(value).encode()
     except UnicodeEncodeError:
-        raise BadResult("the result holds half of a surrogate pair, which is no character") from None
+        raise BadResult(f"the {what} holds half of a surrogate pair, which is no character") from None
 
 
 _encode = json.JSONEncoder(allow_nan=False, default=_number).encode

@@ -118,6 +118,9 @@ class Records(Protocol):
     def nodes_recalled(self) -> list[int]:
         """Return the nodes on whose lists entries stand that are to end."""
 
+    def suspending(self, stages: Collection[int]) -> set[int]:
+        """Return which of these stages are of jobs that are being suspended."""
+
     def stopping_jobs(self) -> Stopping:
         """Return the jobs of which something is to end, some at a time, without those that are held."""
 

@@ -20,7 +20,8 @@ CHUNK = 5000
 class Stopped:
     """What agents must be told, by session, as [stage, attempt, ranges]; and whether there is more to do.
 
-    `cancels` are entries to end, `recalls` those to give back unless they have begun. `deprived` are the stages that get
+    `cancels` are entries to end, with true behind them if tasks may save a last state; `recalls` those to give back unless
+    they have begun. `deprived` are the stages that get
     less than they were told of.
     """
 
@@ -37,9 +38,9 @@ class Stopped:
         self.deprived |= other.deprived
         self.more |= other.more
 
-    def cancel(self, assignment: AssignmentRow) -> None:
-        """Note an assignment that its agent must end."""
-        told = [assignment.stage, assignment.attempt, assignment.listed.to_json()]
+    def cancel(self, assignment: AssignmentRow, *, save: bool) -> None:
+        """Note an assignment that its agent must end; `save` says whether its tasks go on another time."""
+        told = [assignment.stage, assignment.attempt, assignment.listed.to_json(), *([True] if save else [])]
         self.cancels.setdefault(assignment.session, []).append(told)
 
 
@@ -83,9 +84,10 @@ def unconfirmed_cancels(records: Records) -> Stopped:
     if nodes:
         with records.together():
             listed, _ = records.ask_lists(nodes)()
-        for assignment in listed:
-            if assignment.recalled:
-                stopped.cancel(assignment)
+        recalled = [assignment for assignment in listed if assignment.recalled]
+        suspending = records.suspending({assignment.stage for assignment in recalled})
+        for assignment in recalled:
+            stopped.cancel(assignment, save=assignment.stage in suspending)
     return stopped
 
 
@@ -112,7 +114,7 @@ def cancel_listed(work: UnitOfWork, stages: set[int], stopped: Stopped) -> None:
         work.stages[moved.stage].move(moved.before, moved.after, moved.indexes)
     for assignment in told:
         assignment.recalled = assignment.changed = True
-        stopped.cancel(assignment)
+        stopped.cancel(assignment, save=work.job_of(assignment.stage).state is JobState.SUSPENDING)
 
 
 def open_stages(work: UnitOfWork, jobs: Sequence[UUID]) -> list[StageRow]:

@@ -7,6 +7,7 @@ from switchyard.scheduling.spec.publishing import json_schema
 from switchyard.scheduling.spec.reading import Format
 from switchyard.scheduling.spec.types import (
     Backoff,
+    CheckpointRule,
     Constraint,
     Exchange,
     ForeachFrom,
@@ -22,6 +23,7 @@ from switchyard.scheduling.spec.types import (
 
 __all__ = [
     "Backoff",
+    "CheckpointRule",
     "Constraint",
     "Edit",
     "Exchange",

@@ -26,6 +26,7 @@ _STRUCTURED: dict[str, type] = {
     "type": types.TypeRef,
     "timeouts": types.Timeouts,
     "retry": types.RetryRule,
+    "checkpoint": types.CheckpointRule,
     "backoff": types.Backoff,
     "on": types.RetryOn,
     "needs": types.Need,

@@ -34,6 +34,7 @@ _OBJECTS: dict[str, type] = {
     "constraints": types.Constraint,
     "timeouts": types.Timeouts,
     "retry": types.RetryRule,
+    "checkpoint": types.CheckpointRule,
     "backoff": types.Backoff,
     "on": types.RetryOn,
 }

@@ -109,6 +109,31 @@ class RetryRule:
     on: RetryOn | None = None
 
 
+class CheckpointMode(StrEnum):
+    """What a checkpoint says: kept and told as it is, since tasks exchange nothing while they run."""
+
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRule:
+    """How often the states of running tasks are kept together, and how many such checkpoints; times are seconds.
+
+    `min_pause` is between the end of one and the beginning of the next.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    interval: Annotated[float, Field(strict=True, ge=1, le=31_536_000)] = 60.0
+    timeout: Annotated[float, Field(strict=True, ge=1, le=86_400)] = 600.0
+    min_pause: Wait = 0.0
+    max_concurrent: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
+    mode: CheckpointMode = CheckpointMode.EXACTLY_ONCE
+    retain_on_cancel: Annotated[bool, Field(strict=True)] = False
+    keep: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """A stage whose results another stage is handed; of a pointwise one, at most `buffer` may wait to be taken."""
@@ -260,6 +285,7 @@ class JobSpec:
     timeouts: Timeouts = Timeouts()
     max_failures: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] = 0
     retry: RetryRule = RetryRule()
+    checkpoint: CheckpointRule | None = None
     disconnect_grace: Wait | None = None
     config: Mapping[str, Json] = field(default_factory=dict)
 

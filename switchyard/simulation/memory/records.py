@@ -93,6 +93,11 @@ class MemoryRecords(Tasks, Rounds, Recovery, Jobs):
         """Return which of these stages are gangs."""
         return {stage for stage in stages if self.store.stages[stage].row.gang}
 
+    def suspending(self, stages: Collection[int]) -> set[int]:
+        """Return which of these stages are of jobs that are being suspended."""
+        jobs = self.store.jobs
+        return {id_ for id_ in stages if jobs[self.store.stages[id_].row.job_id].row.state is JobState.SUSPENDING}
+
     def buffers(self, stages: Collection[int]) -> list[Buffer]:
         """Return all buffers of the stages that feed a buffer at either end of which one of these stages is."""
         buffers = [Buffer(e.producer, e.consumer, e.buffer) for e in self.store.edges if e.buffer is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from switchyard.agent.core.entries import Entry
-from switchyard.agent.core.records import Death, Status
+from switchyard.agent.core.records import Death, Saved, Status
 from switchyard.agent.core.workers import Key, Task, Worker
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
@@ -144,6 +144,18 @@ class MemoryWorker(Worker):
 
     def live(self) -> tuple[int, bytes]:
         return 0, b""
+
+    def saved(self) -> Saved | None:
+        return None
+
+    def take_state(self, number: int) -> str | None:
+        return None
+
+    def expected(self) -> int:
+        return 0
+
+    def ask(self, claimed: int, checkpoint: int) -> None:
+        pass
 
     def resident(self) -> int:
         return 0

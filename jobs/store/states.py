@@ -1,0 +1,170 @@
+"""States that tasks have saved: kept as artifacts, of many tasks in one, and found again for the next attempts.
+
+A task goes on from its last state that is stored: for itself, or by a checkpoint that is completed. The tasks of a gang whose
+job has checkpoints go on from one checkpoint, all of them.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+from django.db import transaction
+from msgspec import Meta
+
+from artifacts import references
+from artifacts.kinds import Kind
+from database import rows
+from jobs.models import Checkpoint
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.states import LISTED
+
+#: In SQL, the saved states `s` from which tasks of a stage may go on, by their checkpoint `c`.
+_USABLE = f"""LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
+    JOIN jobs_stage stage ON stage.id = s.stage_id JOIN jobs_job j ON j.id = stage.job_id
+    WHERE s.stage_id = %(stage)s AND (c.id IS NULL AND NOT (stage.spec @> '{{"gang": true}}' AND j.spec ? 'checkpoint')
+        OR c.state = {int(Checkpoint.State.COMPLETED)} AND NOT c.discarded)"""
+
+
+Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Size = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+
+
+class State(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """The state of a task in an artifact; `size` is -1 where it has saved none, `length` where it is no list.
+
+    `sync` are the microseconds that saving took, `age` those between then and its upload.
+    """
+
+    index: Index
+    attempt: Index
+    offset: Number
+    size: Size
+    is_json: bool
+    length: Size
+    sync: Number
+    age: Number
+
+
+class Kept(NamedTuple):
+    """Some states of one artifact."""
+
+    id: int
+    digest: str
+    states: list[State]
+
+
+def keep(node: int, stage: int, checkpoint: int | None, digest: str, states: Sequence[State]) -> IndexSet:
+    """Keep states of tasks that run on a node, in an artifact that is stored; return of which tasks.
+
+    Those of other attempts are left out, and all of them if nobody waits for the checkpoint any more.
+    """
+    with transaction.atomic():
+        if checkpoint is not None and not _is_in_progress(checkpoint, stage):
+            return IndexSet()
+        current = _current(node, stage, states)
+        kept = [state for state in states if state.index in current]
+        if not kept:
+            return IndexSet()
+        size = sum(max(0, state.size) for state in kept)
+        tasks = IndexSet.from_indexes(state.index for state in kept)
+        ((id_,),) = rows.fetch(
+            "INSERT INTO jobs_savedstates (stage_id, checkpoint_id, tasks, digest, size, states, stored_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, now()) RETURNING id",
+            [stage, checkpoint, tasks.to_multirange(), digest, size, msgspec.json.encode(sorted(kept)).decode()],
+        )
+        if checkpoint is None:
+            _delete(
+                "s.stage_id = %s AND s.checkpoint_id IS NULL AND s.id < %s AND s.tasks <@ %s::int4multirange",
+                [stage, id_, tasks.to_multirange()],
+            )
+        references.refer(Kind.STATE, [(id_, digest)] if digest else [])
+        return tasks
+
+
+def last(stage: int, low: int, high: int) -> list[Kept]:
+    """Return the states that tasks of a stage from `low` up to `high` go on from."""
+    wanted = IndexSet.span(low, high)
+    found: list[Kept] = []
+    for id_, digest, tasks, states in rows.fetch(
+        f"SELECT s.id, s.digest, s.tasks::text, s.states::text FROM jobs_savedstates s {_USABLE} "
+        "AND s.tasks && int4multirange(int4range(%(low)s, %(high)s)) ORDER BY s.id DESC",
+        {"stage": stage, "low": low, "high": high},
+    ):
+        here = IndexSet.from_multirange(tasks) & wanted
+        wanted -= here
+        kept = [state for state in _read(states) if state.index in here and state.size >= 0]
+        found += [Kept(id_, digest, kept)] if kept else []
+        if not wanted:
+            break
+    return found
+
+
+def some(stage: int, id_: int, tasks: IndexSet) -> Kept | None:
+    """Return the states of some tasks of a stage in one artifact; None if there is none from which they may go on."""
+    found = rows.fetch(
+        f"SELECT s.digest, s.states::text FROM jobs_savedstates s {_USABLE} AND s.id = %(id)s", {"stage": stage, "id": id_}
+    )
+    if not found:
+        return None
+    ((digest, states),) = found
+    return Kept(id_, digest, [each for each in _read(states) if each.index in tasks and each.size >= 0])
+
+
+def cut(pieces: Iterator[bytes], states: Sequence[State]) -> Iterator[bytes]:
+    """Yield what an artifact holds of some of its states, in their order."""
+    wanted = iter(sorted((state.offset, state.offset + state.size) for state in states if state.size))
+    low, high = next(wanted, (0, 0))
+    at = 0
+    for piece in pieces:
+        while low < at + len(piece) and low < high:
+            yield piece[max(0, low - at) : high - at]
+            if high > at + len(piece):
+                break
+            low, high = next(wanted, (0, 0))
+        at += len(piece)
+        if low >= high:
+            return
+
+
+def discard(checkpoints: Collection[int]) -> None:
+    """Delete the states of checkpoints, which nothing goes on from any more."""
+    if checkpoints:
+        _delete("s.checkpoint_id = ANY(%s)", [list(checkpoints)])
+
+
+def discard_of_jobs(jobs: Collection[object]) -> None:
+    """Delete all states of jobs."""
+    _delete("s.stage_id IN (SELECT id FROM jobs_stage WHERE job_id = ANY(%s))", [list(jobs)])
+
+
+def _delete(condition: str, values: list[object]) -> None:
+    deleted = rows.fetch(f"DELETE FROM jobs_savedstates s WHERE {condition} RETURNING s.id", values)
+    if deleted:
+        references.release(Kind.STATE, [id_ for (id_,) in deleted])
+
+
+def _current(node: int, stage: int, states: Sequence[State]) -> set[int]:
+    """Return the tasks whose attempts are on a node and have not ended."""
+    found = rows.fetch(
+        """SELECT t.index FROM unnest(%s::int[], %s::int[]) AS told(index, attempt)
+        JOIN jobs_task t ON t.stage_id = %s AND t.index = told.index AND t.attempt = told.attempt
+        WHERE t.node_id = %s AND t.state = ANY(%s)""",
+        [*rows.columns(((state.index, state.attempt) for state in states), 2), stage, node, [int(each) for each in LISTED]],
+    )
+    return {index for (index,) in found}
+
+
+def _is_in_progress(checkpoint: int, stage: int) -> bool:
+    """Lock a checkpoint against its end, and return whether it asks for states of a stage."""
+    return bool(
+        rows.fetch(
+            """SELECT 1 FROM jobs_checkpoint c JOIN jobs_stage s ON s.job_id = c.job_id
+            WHERE c.id = %s AND s.id = %s AND c.state = %s FOR SHARE OF c""",
+            [checkpoint, stage, int(Checkpoint.State.IN_PROGRESS)],
+        )
+    )
+
+
+def _read(states: str) -> list[State]:
+    return msgspec.json.decode(states, type=list[State])

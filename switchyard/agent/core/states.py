@@ -1,0 +1,195 @@
+"""States of running tasks: taken from their workers, stored at the server, and asked for where a checkpoint wants them.
+
+What is saved while nothing wants it is stored once a second; of one task the last state alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from switchyard.agent.core.moment import Moment
+from switchyard.agent.core.pool import Floor
+from switchyard.agent.core.ports import Fetcher, Logger, Output
+from switchyard.agent.core.records import Saved
+from switchyard.agent.core.workers import Task, Worker
+from switchyard.scheduling.indexes import IndexSet
+from switchyard.task import LAST
+
+#: Seconds between states of a stage that no checkpoint asks for.
+EVERY = 1.0
+
+
+@dataclass(slots=True)
+class State:
+    """A state of a task: where its bytes are, and what was said of it; `path` is empty for a task that has saved none."""
+
+    task: Task
+    path: str
+    saved: Saved
+    #: How many uploads it is part of.
+    used: int = 0
+    stored: bool = False
+
+
+@dataclass(slots=True)
+class Pack:
+    """States of one stage that are stored together, for one checkpoint or (0) for none."""
+
+    stage: int
+    checkpoint: int
+    states: list[State]
+
+
+NOTHING = Saved(0, 0, 0, 0, -1, 0, 0, 0)
+
+
+class States:
+    """Knows the last state of each running task."""
+
+    def __init__(self, *, floor: Floor, fetcher: Fetcher, output: Output, log: Logger, moment: Moment) -> None:
+        self._floor = floor
+        self._fetcher = fetcher
+        self._output = output
+        self._log = log
+        self._moment = moment
+        self._last: dict[Task, State] = {}
+        #: By stage and checkpoint, what is to be stored next.
+        self._next: dict[tuple[int, int], dict[Task, State]] = {}
+        self._flying: set[tuple[int, int]] = set()
+        self._sent: dict[int, float] = {}
+        #: The last checkpoint that each running task was asked for, and answered.
+        self._asked: dict[Task, int] = {}
+        self._answered: dict[Task, int] = {}
+        #: What is called when the last state of a task is stored, or cannot be.
+        self._waiting: dict[Task, Callable[[], None]] = {}
+
+    def ask(self, stage: int, attempt: int, wanted: IndexSet, checkpoint: int) -> None:
+        """Have running tasks saved for a checkpoint: by themselves if they answer, else as they were saved last."""
+        for worker in list(self._floor.busy.values()):
+            status = worker.status()
+            if status.claimed <= worker.ended or (status.stage, status.attempt) != (stage, attempt):
+                continue
+            if status.index in wanted and self._asked.get(status.task, 0) < checkpoint:
+                self._ask(worker, status.task, status.claimed, checkpoint)
+
+    def finish(self, worker: Worker) -> bool:
+        """Ask the running task of a worker for its last state; return whether it answers, and then ends by itself."""
+        status = worker.status()
+        if worker.expected() != status.claimed:
+            return False
+        self._ask(worker, status.task, status.claimed, LAST)
+        return True
+
+    def look(self, worker: Worker) -> None:
+        """Take what the task of a worker has saved since the last look."""
+        saved = worker.saved()
+        if saved is None or saved.number <= worker.saved_number:
+            return
+        status = worker.status()
+        if saved.claimed != status.claimed:
+            return
+        path = worker.take_state(saved.number)
+        if path is None:
+            return  # It has just saved another.
+        worker.saved_number = saved.number
+        self._keep(State(status.task, path, saved))
+
+    def flush(self, now: float) -> None:
+        """Store what is due, and forget tasks that do not run any more."""
+        for (stage, checkpoint), states in list(self._next.items()):
+            if (stage, checkpoint) in self._flying:
+                continue
+            urgent = checkpoint or any(task in self._waiting for task in states)
+            if urgent or now - self._sent.get(stage, 0.0) >= EVERY:
+                self._send(Pack(stage, checkpoint, list(self._next.pop((stage, checkpoint)).values())), now)
+        if self._last or self._asked:
+            self._forget()
+
+    def ended(self, worker: Worker, task: Task, done: Callable[[], None]) -> bool:
+        """Take the last state of a task that did not finish; return whether it must be stored first.
+
+        `done` is called when it is, or cannot be.
+        """
+        self.look(worker)
+        state = self._last.get(task)
+        if state is None or state.stored:
+            return False
+        self._waiting[task] = done
+        self.flush(self._moment.now)
+        return True
+
+    def stages(self) -> set[int]:
+        """Return the stages of which something is to be stored."""
+        return {stage for stage, _ in (*self._next, *self._flying)}
+
+    def _ask(self, worker: Worker, task: Task, claimed: int, checkpoint: int) -> None:
+        self._asked[task] = checkpoint
+        if worker.expected() == claimed:
+            worker.ask(claimed, checkpoint)
+        elif checkpoint != LAST:
+            self.look(worker)
+            self._answer(self._last.get(task) or State(task, "", NOTHING), checkpoint)
+
+    def _keep(self, state: State) -> None:
+        task, before = state.task, self._last.get(state.task)
+        self._last[task] = state
+        self._next.setdefault((task[0], 0), {})[task] = state
+        if before:
+            self._release(before)
+        checkpoint = state.saved.checkpoint
+        if checkpoint and checkpoint == self._asked.get(task) and self._answered.get(task, 0) < checkpoint:
+            self._answer(state, checkpoint)
+
+    def _answer(self, state: State, checkpoint: int) -> None:
+        self._answered[state.task] = checkpoint
+        if checkpoint != LAST:
+            self._next.setdefault((state.task[0], checkpoint), {})[state.task] = state
+            # One upload does for both: who looks for the last state finds the checkpoint's.
+            self._drop(state)
+
+    def _drop(self, state: State) -> None:
+        """Let a state be stored no more for its own sake, as a checkpoint stores it."""
+        loose = self._next.get((state.task[0], 0), {})
+        if loose.get(state.task) is state and state.task not in self._waiting:
+            del loose[state.task]
+            if not loose:
+                del self._next[state.task[0], 0]
+
+    def _send(self, pack: Pack, now: float) -> None:
+        key = (pack.stage, pack.checkpoint)
+        self._flying.add(key)
+        self._sent[pack.stage] = now
+        for state in pack.states:
+            state.used += 1
+
+        def done(stored: object) -> None:
+            self._flying.discard(key)
+            if not stored:
+                self._log.warning("states of tasks are not stored", stage=pack.stage, checkpoint=pack.checkpoint)
+            for state in pack.states:
+                state.used -= 1
+                state.stored = True
+                self._release(state)
+                if self._last.get(state.task) is state and (call := self._waiting.pop(state.task, None)):
+                    call()
+            self.flush(self._moment.now)
+
+        self._fetcher.store_states(pack, done)
+
+    def _forget(self) -> None:
+        running = {worker.status().task for worker in self._floor.busy.values()} | self._waiting.keys()
+        for task in [task for task in self._last if task not in running]:
+            state = self._last.pop(task)
+            loose = self._next.get((task[0], 0), {})
+            loose.pop(task, None)
+            if not loose:
+                self._next.pop((task[0], 0), None)
+            self._release(state)
+        for known in (self._asked, self._answered):
+            for task in known.keys() - running:
+                del known[task]
+
+    def _release(self, state: State) -> None:
+        """Remove the bytes of a state that nothing needs any more."""
+        wanted = self._last.get(state.task) is state or any(states.get(state.task) is state for states in self._next.values())
+        if state.path and not state.used and not wanted:
+            self._output.discard(state.path)

@@ -1,0 +1,105 @@
+"""States of tasks between an agent and the server: many in one artifact on the way up, each a file of its own down here."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from switchyard.agent.core.states import Pack, State
+from switchyard.agent.network.server import PIECE, Server
+from switchyard.agent.worker.states import Piece
+
+#: States that one request keeps.
+MOST = 10_000
+
+
+class StateTransfer:
+    """Moves the states of one agent's tasks."""
+
+    def __init__(self, server: Server, data: Path) -> None:
+        self._server = server
+        self._data = data
+
+    def store(self, pack: Pack) -> bool:
+        """Store states at the server; return whether any of them is kept."""
+        digest, size = _digest(pack.states)
+        if size and not self._server.has_artifact(digest):
+            self._server.put_artifact(digest, _pieces(pack.states), size)
+        told = list(_told(pack.states))
+        parts = [told[at : at + MOST] for at in range(0, len(told), MOST)]
+        checkpoint = pack.checkpoint or None
+        kept = [self._server.keep_states(pack.stage, checkpoint, digest if size else "", part) for part in parts]
+        return any(kept)
+
+    def fetch(self, stage: int, attempt: int, low: int, high: int) -> Mapping[int, list[Piece]]:
+        """Return the states that tasks of a stage go on from, by index, in files."""
+        folder = self._data / "inputs" / str(stage) / "states"
+        found: dict[int, list[Piece]] = {}
+        for kept, states in self._server.states(stage, low, high):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for at in range(0, len(states), MOST):
+                found |= self._read(folder, stage, kept, attempt, sorted(states[at : at + MOST], key=lambda state: state[2]))
+        return found
+
+    def _read(self, folder: Path, stage: int, kept: int, attempt: int, states: list[list[Any]]) -> dict[int, list[Piece]]:
+        """Write states that come one behind the other, in the order of their offsets, into files."""
+        found: dict[int, list[Piece]] = {}
+        with self._server.stored_states(stage, kept, [state[0] for state in states]) as pieces:
+            source = Source(pieces)
+            for index, _, _, size, is_json, *_ in states:
+                path = folder / f"{index}-{attempt}"
+                aside = path.with_suffix(".new")
+                with aside.open("wb") as file:
+                    source.copy(size, file.write)
+                aside.rename(path)
+                found[index] = [(str(path), is_json, None, None)]
+        return found
+
+
+class Source:
+    """Pieces of bytes, read by number of bytes."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def copy(self, size: int, write: Any) -> None:
+        """Write the next bytes; raise httpx.ReadError if there are not as many."""
+        while size:
+            if not self._rest:
+                self._rest = next(self._pieces, b"")
+                if not self._rest:
+                    raise httpx.ReadError("the states end too early")
+            part, self._rest = self._rest[:size], self._rest[size:]
+            size -= len(part)
+            write(part)
+
+
+def _pieces(states: list[State]) -> Iterator[bytes]:
+    for state in states:
+        if state.path:
+            with Path(state.path).open("rb", buffering=0) as file:
+                yield from iter(lambda: file.read(PIECE), b"")
+
+
+def _digest(states: list[State]) -> tuple[str, int]:
+    found, size = hashlib.sha256(), 0
+    for piece in _pieces(states):
+        found.update(piece)
+        size += len(piece)
+    return found.hexdigest(), size
+
+
+def _told(states: list[State]) -> Iterator[list[Any]]:
+    """Yield what the server is told of states, as jobs.store.states.State."""
+    at, now = 0, time.monotonic_ns() // 1000
+    for state in states:
+        (_, attempt, index), saved = state.task, state.saved
+        size = os.stat(state.path).st_size if state.path else 0  # noqa: PTH116
+        age = max(0, now - saved.at) if state.path else 0
+        yield [index, attempt, at, size if state.path else -1, bool(saved.is_json), saved.length, saved.sync, age]
+        at += size
