@@ -36,12 +36,14 @@ from jobs.leader.outbox import Broker
 from jobs.leader.snapshot import Surveyor
 from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
+from jobs.store.records import RECORDS
 from nodes import broker, selectors, trust
 from switchyard.leader.ports import Clock, Outbox, Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
+from switchyard.scheduling.lifecycle import operations
 from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.rounds import Round
@@ -204,6 +206,10 @@ class Leader(Turns):
     def watch_nodes(self) -> None:
         """Mark nodes silent or heard again, and end the sessions that are over."""
         lost_nodes.watch_nodes(listening=self.listening, epoch=self.epoch)
+
+    def end_operations(self) -> None:
+        """End the operations whose targets or deadlines say so."""
+        operations.settle(RECORDS, epoch=self.epoch)
 
     def read_database_clock(self) -> float:
         """Return the database's time, in seconds."""
