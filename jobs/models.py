@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.fields import ExactJSONField, IndexSetField, recorded
+from switchyard.scheduling.lifecycle.operations import Kind
 from switchyard.scheduling.lifecycle.states import TASK_PLACES, Intent, JobState, TaskState
 
 
@@ -311,6 +312,29 @@ class SavedStates(models.Model):
     size = models.BigIntegerField()
     states = models.JSONField()
     stored_at = models.DateTimeField()
+
+
+class Operation(models.Model):
+    """A request that takes its time: in progress until it ends, with an outcome or a failure ([name, text])."""
+
+    id = models.UUIDField(primary_key=True)
+    #: What counts them, for clients that know them by numbers alone.
+    number = models.BigIntegerField(unique=True)
+    kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in Kind])
+    job = models.ForeignKey(Job, models.CASCADE, null=True, related_name="operations")
+    arguments = models.JSONField(default=dict)
+    requested_by = models.TextField()
+    requested_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(null=True)
+    failure = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], name="open_operations", condition=Q(ended_at__isnull=True)),
+            models.Index(fields=["ended_at"], name="ended_operations", condition=Q(job=None)),
+        ]
 
 
 class FailedStep(models.Model):

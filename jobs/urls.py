@@ -8,6 +8,7 @@ from jobs.api.events import EventViewSet
 from jobs.api.files import FilesView, FileView
 from jobs.api.jobs import JobViewSet
 from jobs.api.logs import LogView
+from jobs.api.operations import OperationViewSet
 from jobs.api.scheduler import SchedulerView
 from jobs.api.stages import StageViewSet
 from jobs.api.tasks import JobTaskViewSet, TaskViewSet
@@ -23,6 +24,7 @@ router.register(STAGES, StageViewSet, basename="stage")
 router.register(f"{JOB}/tasks", JobTaskViewSet, basename="job-task")
 router.register(TASKS, TaskViewSet, basename="task")
 router.register("job-types", JobTypeViewSet, basename="job-type")
+router.register("operations", OperationViewSet, basename="operation")
 router.register("events", EventViewSet, basename="event")
 
 urlpatterns = [

@@ -188,6 +188,8 @@ SPECTACULAR_SETTINGS = {
         "JobState": "jobs.api.serializers.JOB_STATES",
         "Intent": "jobs.api.serializers.INTENTS",
         "TaskState": "jobs.api.serializers.TASK_STATES",
+        "OperationKind": "jobs.api.serializers.OPERATION_KINDS",
+        "OperationState": "jobs.api.serializers.OPERATION_STATES",
         "StageState": "jobs.api.serializers.STAGE_STATES",
         "NodeState": "nodes.reading.STATES",
         "Role": "access.api.ROLES",

@@ -8,7 +8,7 @@ from django.utils.safestring import mark_safe
 
 from database import rows
 from jobs.drawing import job_graph
-from jobs.reading import jobs, retries
+from jobs.reading import jobs, operations, retries
 from jobs.reading import stages as stage_reading
 from jobs.reading import tasks as task_reading
 from jobs.reading.explanations import explain_job
@@ -21,6 +21,7 @@ from switchyard.scheduling.lifecycle.states import TaskState
 
 TASKS_A_PAGE = 50
 EVENTS = 20
+OPERATIONS = 20
 SHOWN_RESULT = 20_000
 LARGEST_INDEX = 2**31 - 1
 #: Graphs of more stages are looked at less often.
@@ -42,6 +43,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         # Made by jobs.drawing.svg, which escapes whatever users wrote.
         "graph": mark_safe(job_graph.picture(stages)),
         "waits": _waits(id_) if shown["ended_at"] is None else [],
+        "operations": operations.of_job(id_, OPERATIONS),
         "events": events.named(events.events().filter(job_id=id_)[:EVENTS]),
         "seconds": 2 if len(stages) <= SMALL_GRAPH else 10,
     }

@@ -110,8 +110,43 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an operation failed."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationStatus:
+    """A request that takes its time; it has ended with an outcome, or with a failure."""
+
+    id: str
+    number: int
+    kind: str
+    state: str
+    requested_at: datetime
+    job: str | None = None
+    job_number: int | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    requested_by: str = ""
+    outcome: Any = None
+    failure: Failure | None = None
+    deadline: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has an outcome or a failure."""
+        return self.ended_at is not None
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job and where it stands; `stages`, `spec`, `infeasible` and `retries` are there when one job was asked for."""
+    """A job and where it stands; `stages`, `spec`, `infeasible` and `retries` are there when one job was asked for.
+
+    `operation` is there in the answer to a suspend: it ends when the job is suspended.
+    """
 
     id: str
     number: int
@@ -141,6 +176,7 @@ class JobStatus:
     planning_ms: float = 0.0
     infeasible: tuple[Reason, ...] = ()
     stages: tuple[StageStatus, ...] = ()
+    operation: OperationStatus | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
 
     @property

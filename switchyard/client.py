@@ -19,6 +19,7 @@ from switchyard.answers import (
     JobStatus,
     LogPart,
     NodeStatus,
+    OperationStatus,
     Results,
     Retrial,
     SchedulerStatus,
@@ -111,7 +112,10 @@ class Client:
         return self._post(JobStatus, _path("jobs", job, "drain"))
 
     def suspend(self, job: int | str, reason: str = "") -> JobStatus:
-        """Let nothing of a job run until it is resumed: what runs is ended, and is run again then."""
+        """Let nothing of a job run until it is resumed: what runs is ended, and is run again then.
+
+        The answer's `operation` ends when nothing of the job runs any more (`wait_operation`).
+        """
         return self._post(JobStatus, _path("jobs", job, "suspend"), {"reason": reason})
 
     def resume_job(self, job: int | str, reason: str = "") -> JobStatus:
@@ -154,6 +158,32 @@ class Client:
         """Return what `retry` would reuse and run again, and submit nothing."""
         path, edit = _path("jobs", job, "retry"), _edit(changes, description)
         return decode(Retrial, self._requests.send("POST", path, json=edit, params={"dry_run": "true"}).json())
+
+    def operations(self, *, limit: int | None = None, **filters: str) -> Iterator[OperationStatus]:
+        """Yield operations, newest first; filters are job, kind and state."""
+        return self._list(OperationStatus, "operations", filters, limit)
+
+    def operation(self, operation: str) -> OperationStatus:
+        """Return an operation by its id."""
+        return self._get(OperationStatus, _path("operations", operation), patience=WAITING_PATIENCE)
+
+    def watch_operation(self, operation: str) -> Iterator[OperationStatus]:
+        """Yield an operation each time that it is looked at, until it has ended."""
+        pause = FIRST_LOOK
+        while True:
+            yield (now := self.operation(operation))
+            if now.has_ended:
+                return
+            time.sleep(pause)
+            pause = min(pause * LOOKS_GROW, LONGEST_LOOK)
+
+    def wait_operation(self, operation: str, *, timeout: float = inf) -> OperationStatus:
+        """Return an operation once it has ended, however; raise TimeoutError after so many seconds."""
+        deadline = time.monotonic() + timeout
+        for now in self.watch_operation(operation):
+            if not now.has_ended and time.monotonic() > deadline:
+                raise TimeoutError(f"operation {now.id} is still {now.state} after {timeout:g} s")
+        return now
 
     def delete(self, job: int | str) -> None:
         """Delete a job that has ended, with its logs and results."""

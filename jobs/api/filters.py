@@ -71,10 +71,15 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     kind = django_filters.CharFilter("kind", max_length=40)
 
     def by_job(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return queryset.filter(job_id=_named(name, Job.objects.filter(named(value)).values_list("id")))
+        return queryset.filter(job_id=job_named(value))
 
     def by_node(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return queryset.filter(node_id=_named(name, node_named(value).values_list("id")))
+
+
+def job_named(value: str) -> Any:
+    """Return the id of the job of this id or number, as a filter asks for it."""
+    return _named("job", Job.objects.filter(named(value)).values_list("id"))
 
 
 def _named(kind: str, found: QuerySet[Any, Any]) -> Any:

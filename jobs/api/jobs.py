@@ -28,18 +28,21 @@ from jobs.api.serializers import (
     JobInFullSerializer,
     JobResultsSerializer,
     JobSerializer,
+    OperationSerializer,
     RetrialSerializer,
+    SuspendingSerializer,
     shaped,
 )
 from jobs.commands import admission, control
 from jobs.commands.retry import Retrial
 from jobs.drawing import job_graph
 from jobs.models import Job
-from jobs.reading import jobs
+from jobs.reading import jobs, operations
 from jobs.reading.explanations import explain_job
 from jobs.reading.results import results_by_stage
 from jobs.reading.retries import ask_links
 from jobs.reading.stages import ask_stages, infeasible, last_stages
+from switchyard.scheduling.lifecycle.operations import Kind
 
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
@@ -119,11 +122,17 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Let a job end early: nothing more begins at its sources; one that has ended is left as it is."""
         return _after(control.drain(identity_of(request), found_job(job)))
 
-    @extend_schema(request=ReasonSerializer, responses={202: JobInFullSerializer})
+    @extend_schema(request=ReasonSerializer, responses={202: SuspendingSerializer})
     @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
     def suspend(self, request: Request, job: str) -> Response:
-        """Let nothing of a job run until it is resumed; one that has ended is left as it is."""
-        return _after(control.suspend(identity_of(request), found_job(job), reason_of(request)))
+        """Let nothing of a job run until it is resumed; one that has ended is left as it is.
+
+        The operation ends when nothing of it runs any more.
+        """
+        answer = _after(control.suspend(identity_of(request), found_job(job), reason_of(request)))
+        operation = operations.last(answer.data["id"], Kind.SUSPEND)
+        answer.data["operation"] = operation and shaped(OperationSerializer, operation)
+        return answer
 
     @extend_schema(request=ReasonSerializer, responses={202: JobInFullSerializer})
     @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)

@@ -7,12 +7,16 @@ from typing import Any
 from rest_framework import serializers
 
 from access.strict import StrictSerializer
+from jobs.reading.operations import STATES
 from switchyard.scheduling.failing import Category
+from switchyard.scheduling.lifecycle.operations import Kind
 from switchyard.scheduling.lifecycle.states import Intent, JobState, TaskState
 
 JOB_STATES = [state.name for state in JobState]
 INTENTS = [intent.name for intent in Intent]
 TASK_STATES = [state.name for state in TaskState]
+OPERATION_STATES = list(STATES)
+OPERATION_KINDS = [kind.value for kind in Kind]
 STAGE_STATES = ["WAITING", "READY", "RUNNING", "FINISHED", "FAILED", "CANCELED"]
 COUNTED = ("total", *TASK_STATES)
 
@@ -146,6 +150,37 @@ class JobInFullSerializer(JobSerializer):
     spec = serializers.JSONField()
     stages = StageSerializer(many=True)
     infeasible = InfeasibleSerializer(many=True)
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why an operation failed."""
+
+    name = serializers.CharField()
+    text = serializers.CharField()
+
+
+class OperationSerializer(serializers.Serializer[Any]):
+    """A request that takes its time."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    kind = serializers.ChoiceField(OPERATION_KINDS)
+    job = serializers.UUIDField(allow_null=True)
+    job_number = serializers.IntegerField(allow_null=True)
+    arguments = serializers.JSONField()
+    requested_by = serializers.CharField()
+    state = serializers.ChoiceField(OPERATION_STATES)
+    outcome = serializers.JSONField(allow_null=True)
+    failure = FailureSerializer(allow_null=True)
+    requested_at = serializers.DateTimeField()
+    deadline = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class SuspendingSerializer(JobInFullSerializer):
+    """A job that is being suspended, and the operation that ends when it is."""
+
+    operation = OperationSerializer(allow_null=True)
 
 
 class RetriedStageSerializer(serializers.Serializer[Any]):

@@ -30,5 +30,6 @@ def move(step: float) -> None:
         [step],
     )
     rows.execute(f"UPDATE jobs_stage SET next_due = next_due + {by} WHERE ended_at IS NULL AND next_due IS NOT NULL", [step])
+    rows.execute(f"UPDATE jobs_operation SET deadline = deadline + {by} WHERE ended_at IS NULL", [step])
     way = "back" if step < 0 else "forward"
     events.record([Told(CLOCK_SET, f"The database's clock was set {way} by {abs(step):,.1f} s.")])

@@ -44,7 +44,7 @@ from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
-from switchyard.scheduling.lifecycle import checkpoints
+from switchyard.scheduling.lifecycle import checkpoints, operations
 from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.records import LeaseLost
@@ -217,6 +217,10 @@ class Leader(Turns):
     def watch_nodes(self) -> None:
         """Mark nodes silent or heard again, and end the sessions that are over."""
         lost_nodes.watch_nodes(listening=self.listening, epoch=self.epoch)
+
+    def end_operations(self) -> None:
+        """End the operations whose targets or deadlines say so."""
+        operations.settle(RECORDS, epoch=self.epoch)
 
     def read_database_clock(self) -> float:
         """Return the database's time, in seconds."""

@@ -7,7 +7,20 @@ from uuid import UUID
 from django.db import transaction
 
 from database import rows
-from jobs.store import expansion, graph, held_lease, jobs, live, lost_nodes, reported, reuse, rounds, tasks, writes
+from jobs.store import (
+    expansion,
+    graph,
+    held_lease,
+    jobs,
+    live,
+    lost_nodes,
+    operations,
+    reported,
+    reuse,
+    rounds,
+    tasks,
+    writes,
+)
 from jobs.store.tables import read_constraints
 from jobs.telemetry import outcomes
 from nodes import events, selectors
@@ -59,6 +72,9 @@ class SqlRecords:
     release = staticmethod(jobs.release)
     note_suspended = staticmethod(jobs.note_suspended)
     note_resumed = staticmethod(jobs.note_resumed)
+    request_operation = staticmethod(operations.request)
+    open_operations = staticmethod(operations.in_progress)
+    end_operations = staticmethod(operations.end)
     is_listed = staticmethod(jobs.is_listed)
     cancel_rest = staticmethod(jobs.cancel_rest)
     before = staticmethod(reuse.before)

@@ -20,6 +20,8 @@ from switchyard.scheduling.lifecycle.states import TaskState
 #: Tasks that one transaction deletes at the most, as everywhere.
 CHUNK = 5000
 JOBS_AT_ONCE = 200
+#: For so long an operation is kept that is of no job.
+LONE_OPERATION = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,10 @@ class Expired:
     jobs: int = 0
     tasks: int = 0
     events: int = 0
+    operations: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.tasks or self.events)
+        return bool(self.jobs or self.tasks or self.events or self.operations)
 
 
 def expire(now: datetime, limit: int = CHUNK) -> Expired:
@@ -43,7 +46,7 @@ def expire(now: datetime, limit: int = CHUNK) -> Expired:
             return Expired(tasks=_delete_tasks(found[0][0], limit))
         if found:
             return _delete_whole(found, limit)
-        return Expired(events=_delete_events(before, limit))
+        return Expired(events=_delete_events(before, limit), operations=_delete_operations(now - LONE_OPERATION, limit))
 
 
 def sweep(now: datetime) -> int:
@@ -101,6 +104,17 @@ def _delete_events(before: datetime, limit: int) -> int:
         rows.fetch(
             "DELETE FROM nodes_event WHERE id IN (SELECT id FROM nodes_event WHERE job_id IS NULL AND at < %s "
             "ORDER BY at LIMIT %s) RETURNING 1",
+            [before, limit],
+        )
+    )
+
+
+def _delete_operations(before: datetime, limit: int) -> int:
+    """Delete operations that ended before and are of no job; the others go with theirs."""
+    return len(
+        rows.fetch(
+            "DELETE FROM jobs_operation WHERE id IN (SELECT id FROM jobs_operation WHERE job_id IS NULL AND ended_at < %s "
+            "ORDER BY ended_at LIMIT %s) RETURNING 1",
             [before, limit],
         )
     )

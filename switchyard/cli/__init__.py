@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchyard.cli import agent, cluster, jobs, logs, outcome, queries
+from switchyard.cli import agent, cluster, jobs, logs, operations, outcome, queries
 
 app = typer.Typer(
     help="Submit jobs to Switchyard, look at them, and steer the cluster.",
@@ -53,6 +53,7 @@ for command in (
     jobs.cancel,
     jobs.release,
     jobs.suspend,
+    operations.operations,
     jobs.finish,
     jobs.retry,
     queries.nodes,

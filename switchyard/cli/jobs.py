@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from switchyard.answers import JobStatus, encode
-from switchyard.cli import progress, retrying
+from switchyard.cli import operations, progress, retrying
 from switchyard.cli.endings import tell_end
-from switchyard.cli.options import AsJson, Job, Reason, Wait
+from switchyard.cli.options import AsJson, Job, Reason, Wait, WaitForIt
 from switchyard.cli.outcome import INTERRUPTED, client, leave_as
 from switchyard.cli.screen import emit, plain, say
 from switchyard.client import Client
@@ -88,14 +88,16 @@ def release(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
         print(f"Job {told.number} is {told.state}{' and held' if told.held_reason else ''}")
 
 
-def suspend(ctx: typer.Context, job: Job, *, reason: Reason = "", as_json: AsJson = False) -> None:
+def suspend(ctx: typer.Context, job: Job, *, reason: Reason = "", wait: WaitForIt = False, as_json: AsJson = False) -> None:
     """Let nothing of a job run until `resume --job`: what runs is ended as by cancel, and run again then."""
     with client(ctx) as server:
         told = server.suspend(job, reason)
-    if as_json:
-        emit(told)
-    else:
-        print(f"Job {told.number} is {told.state}")
+        if wait and told.operation is not None:
+            operations.attend(server, told.operation, as_json=as_json)
+        elif as_json:
+            emit(told)
+        else:
+            print(f"Job {told.number} is {told.state}")
 
 
 def finish(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:

@@ -96,6 +96,7 @@ class Turns(ABC):
         self.attempt("gaps", self._gaps.step)
         self.attempt("clock", self._database_clock.follow)
         self.attempt("watch", self.watch_nodes)
+        self.attempt("operations", self.end_operations)
         self.attempt("resend", partial(self._resend, now))
         if now - self._renewed >= RENEWED_EVERY:
             self.renew()
@@ -169,6 +170,10 @@ class Turns(ABC):
     @abstractmethod
     def watch_nodes(self) -> None:
         """Mark nodes silent or heard again, and end the sessions that are over."""
+
+    @abstractmethod
+    def end_operations(self) -> None:
+        """End the operations whose targets or deadlines say so."""
 
     @abstractmethod
     def read_database_clock(self) -> float:

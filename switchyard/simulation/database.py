@@ -15,7 +15,7 @@ from switchyard.simulation.timeline import Timeline
 #: The time at the start of a run, in seconds since the epoch.
 START = 1e9
 #: What falls back when commits are lost.
-TABLES = ("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "edges", "attempts", "epoch")
+TABLES = ("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "operations", "edges", "attempts", "epoch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,9 @@ class Database:
         store = self.store
         for id_, node in store.nodes.items():
             store.nodes[id_] = replace(node, heard_at=node.heard_at + step)
+        for number, operation in store.operations.items():
+            if operation.ended is None:
+                store.operations[number] = replace(operation, deadline=operation.deadline + step)
         for id_, stage in store.stages.items():
             if not stage.row.ended and stage.row.next_due is not None:
                 store.stages[id_] = replace(stage, row=replace(stage.row, next_due=stage.row.next_due + step))

@@ -8,7 +8,7 @@ from switchyard.leader.ports import Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.messages import Heartbeat, Report
-from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
+from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, operations, placing, stopping
 from switchyard.scheduling.lifecycle.apply_reports import Applied
 from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.memo import Memo
@@ -103,6 +103,9 @@ class Leader(Turns):
 
     def watch_nodes(self) -> None:
         lost_nodes.watch(self.records, listening=self.listening, epoch=self.epoch)
+
+    def end_operations(self) -> None:
+        operations.settle(self.records, epoch=self.epoch)
 
     def read_database_clock(self) -> float:
         return self._store.now

@@ -79,6 +79,9 @@ class World:
         for node in self.database.store.nodes.values():
             if any(held for _, _, held in node.resources.values()):
                 return f"node {node.name} holds {node.resources} (total, capacity, held)"
+        for operation in self.database.store.operations.values():
+            if operation.ended is None:
+                return f"{operation} is in progress"
         for agent in self.agents.values():
             if agent.session is None:
                 return f"{agent.name} has no session"

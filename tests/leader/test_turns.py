@@ -54,6 +54,9 @@ class Recorded(Turns):
         placed, self.placed = self.placed, Round()
         return placed
 
+    def end_operations(self) -> None:
+        self.steps.append("operations")
+
     def unconfirmed_cancels(self) -> Mapping[str, list[list[Any]]]:
         return {}
 

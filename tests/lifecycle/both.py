@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from database import rows
 from jobs.commands import control
 from jobs.leader import lease
-from jobs.models import Assignment, Attempt, Edge, Job, Stage, Task
+from jobs.models import Assignment, Attempt, Edge, Job, Operation, Stage, Task
 from jobs.store.records import SqlRecords
 from jobs.store.reuse import read_origins
 from nodes import services as node_services
@@ -18,7 +19,7 @@ from switchyard.scheduling.lifecycle.records import Answer, Records
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.spec.types import JobSpec
 from switchyard.simulation.memory.records import MemoryRecords
-from switchyard.simulation.memory.rows import TaskRecord
+from switchyard.simulation.memory.rows import OperationRecord, TaskRecord
 from switchyard.simulation.memory.store import Store
 from tests.jobs.submissions import submit
 from tests.people import ANN
@@ -100,6 +101,18 @@ class Both:
         if requests.suspend(self.memory, id_, ANN.name, "for a while"):
             control.suspend(ANN, id_, "for a while")
 
+    def age(self, seconds: float) -> None:
+        """Let the deadlines of operations be nearer."""
+        rows.execute(
+            "UPDATE jobs_operation SET deadline = deadline - %s * interval '1 second', "
+            "requested_at = requested_at - %s * interval '1 second' WHERE ended_at IS NULL",
+            [seconds, seconds],
+        )
+        for id_, each in self.store.operations.items():
+            if each.ended is None:
+                asked, deadline = each.requested_at - seconds, each.deadline - seconds
+                self.store.operations[id_] = replace(each, requested_at=asked, deadline=deadline)
+
     def resume(self, id_: UUID) -> None:
         if requests.resume(self.memory, id_, ANN.name):
             control.resume(ANN, id_)
@@ -136,6 +149,10 @@ def stored_in_sql() -> dict[str, Any]:
             n.id: (n.session, n.last_report, n.last_entry, n.silent_since is not None, resources.get(n.id, {}))
             for n in Node.objects.all()
         },
+        "operations": [
+            (o.kind, o.job_id, o.arguments, o.requested_by, o.ended_at is not None, o.outcome, o.failure)
+            for o in Operation.objects.order_by("number")
+        ],
         "events": sorted(
             (e.kind, e.text, str(e.job_id), e.node_id or 0) for e in Event.objects.all() if e.kind not in BY_PEOPLE
         ),
@@ -183,6 +200,7 @@ def stored_in_memory(store: Store) -> dict[str, Any]:
             n.id: (n.session, n.last_report, n.last_entry, n.silent_since is not None, n.resources)
             for n in store.nodes.values()
         },
+        "operations": [_operation(each) for each in store.operations.values()],
         "events": sorted((told.kind, told.text, str(told.job), told.node or 0) for _, told in store.events),
     }
 
@@ -227,6 +245,13 @@ def _of_stage(stage: Any) -> tuple[Any, ...]:
 
 def _suspended(job: Any) -> tuple[bool, str, str]:
     return job.suspended_at is not None, job.suspended_by, job.suspend_reason
+
+
+def _operation(record: OperationRecord) -> tuple[Any, ...]:
+    asked, ended = record.request, record.ended
+    failure = [ended.failure.name, ended.failure.text] if ended and ended.failure else None
+    outcome = ended.outcome if ended else None
+    return (asked.kind, asked.job, dict(asked.arguments), asked.by, ended is not None, outcome, failure)
 
 
 def _ranges(assignment: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from nodes.models import Node, Scheduler
 from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, placing, stopping
+from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, operations, placing, stopping
 from switchyard.scheduling.lifecycle.durations import Measures
 from switchyard.scheduling.lifecycle.ends import End, Outcome
 from switchyard.scheduling.lifecycle.facts import Stopping
@@ -113,6 +113,7 @@ class History:
             self.drain: self.character.stops,
             self.suspend: self.character.suspends,
             self.resume: 2 * self.character.suspends,
+            self.settle: self.character.suspends,
             self.switch: 1,
             self.forget: 1,
             self.lead: 1,
@@ -217,6 +218,12 @@ class History:
     def resume(self) -> None:
         if self.jobs:
             self.both.resume(self.rng.choice(self.jobs))
+
+    def settle(self) -> None:
+        """End operations, some of them for taking too long."""
+        if self.rng.random() < 0.3:
+            self.both.age(601.0)
+        self.both.run(lambda records: operations.settle(records, epoch=self.both.epoch))
 
     def switch(self) -> None:
         """Let operators change how jobs are chosen."""

@@ -31,6 +31,7 @@ from switchyard.scheduling.lifecycle.facts import (
     Sign,
     Stopping,
 )
+from switchyard.scheduling.lifecycle.operations import Ended, Open, Request
 from switchyard.scheduling.lifecycle.reports import Finished, Report
 from switchyard.scheduling.lifecycle.rows import (
     AssignmentRow,
@@ -176,6 +177,15 @@ class Records(Protocol):
 
     def note_resumed(self, job: UUID) -> None:
         """Note that a job is suspended no more, and add up for how long it was."""
+
+    def request_operation(self, request: Request) -> UUID:
+        """Write an operation that begins now, and return its id."""
+
+    def open_operations(self, jobs: Collection[UUID] | None) -> list[Open]:
+        """Return the operations in progress, the oldest first; of these jobs alone, if any are given."""
+
+    def end_operations(self, ended: Sequence[Ended]) -> None:
+        """End operations that are in progress; others stay as they ended."""
 
     def is_listed(self, job: UUID) -> bool:
         """Return whether tasks of a job stand on lists."""

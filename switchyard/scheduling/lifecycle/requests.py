@@ -2,9 +2,14 @@
 
 from uuid import UUID
 
+from switchyard.scheduling.lifecycle import operations
 from switchyard.scheduling.lifecycle.events import Told
+from switchyard.scheduling.lifecycle.operations import Kind, Request
 from switchyard.scheduling.lifecycle.records import Changes, Records
 from switchyard.scheduling.lifecycle.states import Intent
+
+#: Seconds after which a job that something still runs of counts as not suspended; it goes on being suspended.
+SUSPENDED_WITHIN = 600.0
 
 
 def cancel(records: Records, id_: UUID, by: str) -> bool:
@@ -12,6 +17,8 @@ def cancel(records: Records, id_: UUID, by: str) -> bool:
     with records.transaction():
         (job,) = records.lock_jobs([id_])
         suspended = job.suspended
+        if suspended:
+            operations.follow(records, id_)
         if not job.want(Intent.CANCEL):
             return False
         if suspended:
@@ -19,6 +26,8 @@ def cancel(records: Records, id_: UUID, by: str) -> bool:
         job.error = f"canceled by {by}"
         records.write(Changes(jobs=[job], events=[Told("job_canceling", f"The job was canceled by {by}.", id_)]))
         records.release(id_)
+        if suspended:
+            operations.follow(records, id_)
         return True
 
 
@@ -43,6 +52,8 @@ def suspend(records: Records, id_: UUID, by: str, reason: str = "") -> bool:
         records.write(Changes(jobs=[job], events=[Told("job_suspending", told, id_)]))
         records.note_suspended(id_, by, reason)
         records.release(id_)
+        asked = {"reason": reason} if reason else {}
+        records.request_operation(Request(Kind.SUSPEND, by, SUSPENDED_WITHIN, id_, asked))
         return True
 
 
@@ -50,9 +61,11 @@ def resume(records: Records, id_: UUID, by: str, reason: str = "") -> bool:
     """Let a suspended job go on, also one of which something has still to end, and return whether that is new."""
     with records.transaction():
         (job,) = records.lock_jobs([id_])
+        operations.follow(records, id_)
         if not job.want(Intent.RUN):
             return False
         told = f"The job is resumed by {by}{f': {reason}' if reason else ''}."
         records.write(Changes(jobs=[job], events=[Told("job_resumed", told, id_)]))
         records.note_resumed(id_)
+        operations.follow(records, id_)
         return True

@@ -17,6 +17,7 @@ from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
 from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec.types import Constraint, Exchange
 from switchyard.simulation.memory.jobs import Jobs
+from switchyard.simulation.memory.operations import Operations
 from switchyard.simulation.memory.recovery import Recovery
 from switchyard.simulation.memory.rounds import Rounds
 from switchyard.simulation.memory.rows import JobRecord, StageRecord
@@ -28,7 +29,7 @@ SOME = 100
 T = TypeVar("T")
 
 
-class MemoryRecords(Tasks, Rounds, Recovery, Jobs):
+class MemoryRecords(Tasks, Rounds, Recovery, Jobs, Operations):
     """Jobs, stages, tasks, lists and nodes as a store has them; what is read are copies."""
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from switchyard.scheduling.lifecycle.facts import Reused
+from switchyard.scheduling.lifecycle.operations import Ended, Request
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.retry import ExitClass
@@ -61,6 +62,17 @@ class JobRecord:
     suspended_seconds: float = 0.0
     disconnect_grace: float | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """An operation, and how it ended if it has."""
+
+    request: Request
+    requested_at: float
+    deadline: float
+    ended_at: float | None = None
+    ended: Ended | None = None
 
 
 @dataclass(frozen=True, slots=True)

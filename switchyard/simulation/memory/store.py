@@ -15,9 +15,17 @@ from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import Intent, JobState
 from switchyard.scheduling.spec.parsing import to_json
 from switchyard.scheduling.spec.types import Exchange, ForeachFrom, JobSpec, StageSpec
-from switchyard.simulation.memory.rows import EdgeRecord, JobRecord, NodeRecord, StageRecord, TaskRecord, TypeRecord
+from switchyard.simulation.memory.rows import (
+    EdgeRecord,
+    JobRecord,
+    NodeRecord,
+    OperationRecord,
+    StageRecord,
+    TaskRecord,
+    TypeRecord,
+)
 
-_TABLES = ("jobs", "types", "stages", "tasks", "items", "assignments", "nodes")
+_TABLES = ("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "operations")
 
 
 class Store:
@@ -38,6 +46,7 @@ class Store:
         self.items: dict[int, list[object]] = {}
         self.assignments: dict[int, AssignmentRow] = {}
         self.nodes: dict[int, NodeRecord] = {}
+        self.operations: dict[UUID, OperationRecord] = {}
         self.ends: Ends = Counter()
         self.events: list[tuple[float, Told]] = []
         self._last_id = 0
