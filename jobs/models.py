@@ -268,6 +268,29 @@ class Assignment(models.Model):
         constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
 
 
+class Operation(models.Model):
+    """A request that takes its time: in progress until it ends, with an outcome or a failure ([name, text])."""
+
+    id = models.UUIDField(primary_key=True)
+    #: What counts them, for clients that know them by numbers alone.
+    number = models.BigIntegerField(unique=True)
+    kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in Kind])
+    job = models.ForeignKey(Job, models.CASCADE, null=True, related_name="operations")
+    arguments = models.JSONField(default=dict)
+    requested_by = models.TextField()
+    requested_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(null=True)
+    failure = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], name="open_operations", condition=Q(ended_at__isnull=True)),
+            models.Index(fields=["ended_at"], name="ended_operations", condition=Q(job=None)),
+        ]
+
+
 class Checkpoint(models.Model):
     """The states of a job's running tasks, asked for at one moment: whole once all of them have answered.
 
@@ -284,6 +307,8 @@ class Checkpoint(models.Model):
     number = models.IntegerField()
     state = models.SmallIntegerField(choices=State, default=State.IN_PROGRESS)
     is_periodic = models.BooleanField(default=True)
+    #: The one that ends with it, where somebody asked for it.
+    operation = models.OneToOneField(Operation, models.SET_NULL, null=True, related_name="checkpoint")
     asked = models.JSONField(null=True)
     tasks = models.IntegerField(default=0)
     answers = models.IntegerField(default=0)
@@ -312,29 +337,6 @@ class SavedStates(models.Model):
     size = models.BigIntegerField()
     states = models.JSONField()
     stored_at = models.DateTimeField()
-
-
-class Operation(models.Model):
-    """A request that takes its time: in progress until it ends, with an outcome or a failure ([name, text])."""
-
-    id = models.UUIDField(primary_key=True)
-    #: What counts them, for clients that know them by numbers alone.
-    number = models.BigIntegerField(unique=True)
-    kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in Kind])
-    job = models.ForeignKey(Job, models.CASCADE, null=True, related_name="operations")
-    arguments = models.JSONField(default=dict)
-    requested_by = models.TextField()
-    requested_at = models.DateTimeField()
-    deadline = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
-    outcome = models.JSONField(null=True)
-    failure = models.JSONField(null=True)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["id"], name="open_operations", condition=Q(ended_at__isnull=True)),
-            models.Index(fields=["ended_at"], name="ended_operations", condition=Q(job=None)),
-        ]
 
 
 class FailedStep(models.Model):

@@ -9,6 +9,7 @@ from rest_framework.exceptions import APIException
 
 from artifacts import errors as artifacts
 from database import rows
+from jobs.commands import checkpoints
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.reading.reach import NotPlaced
@@ -95,6 +96,8 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     jobs.StillLive: Conflict,
     jobs.Stopping: Conflict,
     jobs.NotSuspendable: Conflict,
+    checkpoints.NotRunning: Conflict,
+    checkpoints.TooManyCheckpoints: Conflict,
     jobs.NothingToRetry: Conflict,
     KeyReused: Unprocessable,
     OverQuota: Forbidden,

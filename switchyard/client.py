@@ -111,6 +111,10 @@ class Client:
         """Let a job end early: nothing more begins at its sources, and what has begun is worked off."""
         return self._post(JobStatus, _path("jobs", job, "drain"))
 
+    def checkpoint(self, job: int | str) -> OperationStatus:
+        """Save the states of all running tasks of a job together; the operation ends when all have answered."""
+        return self._post(OperationStatus, _path("jobs", job, "checkpoint"))
+
     def suspend(self, job: int | str, reason: str = "") -> JobStatus:
         """Let nothing of a job run until it is resumed: what runs is ended, and is run again then.
 

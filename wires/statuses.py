@@ -4,6 +4,7 @@ from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from artifacts import errors as artifacts
+from jobs.commands import checkpoints
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
@@ -38,6 +39,8 @@ STATUSES: dict[type[SwitchyardError], int] = {
     jobs.StillLive: 409,
     jobs.Stopping: 409,
     jobs.NotSuspendable: 409,
+    checkpoints.NotRunning: 409,
+    checkpoints.TooManyCheckpoints: 409,
     OnLists: 409,
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,

@@ -33,7 +33,7 @@ from jobs.api.serializers import (
     SuspendingSerializer,
     shaped,
 )
-from jobs.commands import admission, control
+from jobs.commands import admission, checkpoints, control
 from jobs.commands.retry import Retrial
 from jobs.drawing import job_graph
 from jobs.models import Job
@@ -63,6 +63,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "cancel": Role.OPERATOR,
         "release": Role.OPERATOR,
         "drain": Role.OPERATOR,
+        "checkpoint": Role.OPERATOR,
         "suspend": Role.OPERATOR,
         "resume": Role.OPERATOR,
         "retry": Role.OPERATOR,
@@ -121,6 +122,13 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     def drain(self, request: Request, job: str) -> Response:
         """Let a job end early: nothing more begins at its sources; one that has ended is left as it is."""
         return _after(control.drain(identity_of(request), found_job(job)))
+
+    @extend_schema(request=None, responses={202: OperationSerializer})
+    @action(detail=True, methods=["post"])
+    def checkpoint(self, request: Request, job: str) -> Response:
+        """Save the states of all running tasks of a job together; the operation ends when all have answered."""
+        done = checkpoints.trigger(identity_of(request), found_job(job))
+        return Response(shaped(OperationSerializer, operations.operation(done) or {}), status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=ReasonSerializer, responses={202: SuspendingSerializer})
     @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)

@@ -122,9 +122,9 @@ def delete_jobs(ids: list[UUID]) -> None:
         ("jobs_task", stages),
         ("jobs_attempt", stages),
         ("jobs_items", stages),
+        ("jobs_checkpoint", "job_id = ANY(%s)"),
         ("jobs_operation", "job_id = ANY(%s)"),
         ("jobs_edge", "job_id = ANY(%s)"),
-        ("jobs_checkpoint", "job_id = ANY(%s)"),
         ("nodes_event", "job_id = ANY(%s)"),
         ("jobs_stage", "job_id = ANY(%s)"),
     ):

@@ -18,6 +18,12 @@ class Migration(migrations.Migration):
                 ("number", models.IntegerField()),
                 ("state", models.SmallIntegerField(choices=[(0, "In Progress"), (1, "Completed"), (2, "Failed")], default=0)),
                 ("is_periodic", models.BooleanField(default=True)),
+                (
+                    "operation",
+                    models.OneToOneField(
+                        "jobs.operation", django.db.models.deletion.SET_NULL, null=True, related_name="checkpoint"
+                    ),
+                ),
                 ("asked", models.JSONField(null=True)),
                 ("tasks", models.IntegerField(default=0)),
                 ("answers", models.IntegerField(default=0)),

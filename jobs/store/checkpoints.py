@@ -7,13 +7,16 @@ from uuid import UUID
 
 from database import rows
 from jobs.models import Checkpoint
-from jobs.store import states
+from jobs.store import operations, states
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle import operations as operation_rules
 from switchyard.scheduling.lifecycle.checkpoints import Due, Ended, Open, Running, Standing
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.spec.types import CheckpointRule
 
 DEFAULT = CheckpointRule()
+#: The name of the failure of an operation whose checkpoint failed.
+FAILED = "CheckpointFailed"
 _IN_PROGRESS, _COMPLETED, _FAILED = map(int, Checkpoint.State)
 
 
@@ -100,6 +103,24 @@ class SqlCheckpoints:
             running[job].append((stage, attempt, IndexSet.from_multirange(tasks), session))
         return running
 
+    def count_open(self, job: UUID) -> int:
+        """Return how many checkpoints of a job are in progress that people have asked for."""
+        ((count,),) = rows.fetch(
+            f"SELECT count(*) FROM jobs_checkpoint WHERE job_id = %s AND state = {_IN_PROGRESS} AND NOT is_periodic", [job]
+        )
+        return int(count)
+
+    def request(self, job: UUID, operation: UUID) -> int:
+        """Write a checkpoint that a person asks for, which asks nobody yet, and return its number."""
+        ((number,),) = rows.fetch(
+            f"""INSERT INTO jobs_checkpoint
+                (job_id, number, state, is_periodic, operation_id, tasks, answers, size, failure, discarded, triggered_at)
+            SELECT %s, coalesce(max(number), 0) + 1, {_IN_PROGRESS}, false, %s, 0, 0, 0, '', false, now()
+            FROM jobs_checkpoint WHERE job_id = %s RETURNING number""",
+            [job, operation, job],
+        )
+        return int(number)
+
     def open(self, due: Due, asked: Sequence[tuple[int, int, IndexSet]]) -> int:
         """Write a checkpoint that asks these tasks, and return its id."""
         told = json.dumps([[stage, attempt, tasks.to_json()] for stage, attempt, tasks in asked])
@@ -120,7 +141,7 @@ class SqlCheckpoints:
         """Write the ends of checkpoints, and delete the states of those that are kept no longer."""
         values = ((each.id, _FAILED if each.failure else _COMPLETED, each.failure, each.job, each.keep) for each in ended)
         ids, outcomes, failures, jobs, keeps = rows.columns(values, 5)
-        rows.execute(
+        requested = rows.fetch(
             """UPDATE jobs_checkpoint c SET state = told.state, failure = told.failure, ended_at = now(),
                 discarded = told.failure <> '', answers = coalesce(saved.answers, 0), size = coalesce(saved.size, 0)
             FROM unnest(%s::bigint[], %s::smallint[], %s::text[]) AS told(id, state, failure)
@@ -129,9 +150,10 @@ class SqlCheckpoints:
                     sum((SELECT sum(upper(r) - lower(r)) FROM unnest(s.tasks) r)) AS answers
                 FROM jobs_savedstates s WHERE s.checkpoint_id = told.id
             ) saved ON true
-            WHERE c.id = told.id""",
+            WHERE c.id = told.id RETURNING c.operation_id, c.number, c.failure""",
             [ids, outcomes, failures],
         )
+        operations.end([_operation(*row) for row in requested if row[0]])
         old = rows.fetch(
             f"""UPDATE jobs_checkpoint c SET discarded = true FROM (
                 SELECT c.id, row_number() OVER (PARTITION BY c.job_id ORDER BY c.number DESC) AS place, told.keep
@@ -143,6 +165,12 @@ class SqlCheckpoints:
         )
         failed = [each.id for each in ended if each.failure]
         states.discard([*failed, *(id_ for (id_,) in old)])
+
+
+def _operation(id_: UUID, number: int, failure: str) -> operation_rules.Ended:
+    if failure:
+        return operation_rules.Ended(id_, failure=operation_rules.Failure(FAILED, f"Checkpoint {number}: {failure}."))
+    return operation_rules.Ended(id_, outcome={"checkpoint": number})
 
 
 CHECKPOINTS = SqlCheckpoints()

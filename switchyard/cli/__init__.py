@@ -52,6 +52,7 @@ for command in (
     queries.explain,
     jobs.cancel,
     jobs.release,
+    jobs.checkpoint,
     jobs.suspend,
     operations.operations,
     jobs.finish,

@@ -88,6 +88,18 @@ def release(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
         print(f"Job {told.number} is {told.state}{' and held' if told.held_reason else ''}")
 
 
+def checkpoint(ctx: typer.Context, job: Job, *, wait: WaitForIt = False, as_json: AsJson = False) -> None:
+    """Save the states of all running tasks of a job together, to go on from."""
+    with client(ctx) as server:
+        asked = server.checkpoint(job)
+        if wait:
+            operations.attend(server, asked, as_json=as_json)
+        elif as_json:
+            emit(asked)
+        else:
+            print(f"A checkpoint of job {asked.job_number} is under way: switchyard operations {asked.id}")
+
+
 def suspend(ctx: typer.Context, job: Job, *, reason: Reason = "", wait: WaitForIt = False, as_json: AsJson = False) -> None:
     """Let nothing of a job run until `resume --job`: what runs is ended as by cancel, and run again then."""
     with client(ctx) as server:

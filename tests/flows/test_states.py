@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 from django.db.models import QuerySet
 
 from jobs.commands import control
@@ -88,6 +89,25 @@ def test_a_task_that_fails_goes_on_from_its_last_state(stack: Stack) -> None:
     assert not list((stack.folder / "n1" / "results").iterdir())
 
 
+def test_a_command_goes_on_from_what_it_told(stack: Stack) -> None:
+    stack.start_agent("n1", 2)
+    told = (
+        'cd "$SWITCHYARD_STATE"; if [ -e restored ]; then found=$(od -An -tx1 restored | tr -d " \\n"); '
+        'printf \'{"result": "%s"}\' "$found" > "$SWITCHYARD_REPORT"; exit 0; fi; '
+    )
+    raw = told + 'printf "\\000\\377" > a; echo \'{"state_file": "a"}\' > "$SWITCHYARD_REPORT"; exit 3'
+    value = told + 'echo \'{"state": [1, {"a": 6.02e23}]}\' > "$SWITCHYARD_REPORT"; exit 3'
+    bad = 'echo \'{"state_file": "../report"}\' > "$SWITCHYARD_REPORT"; exit 0'
+    stages = {name: {"command": text, "shell": True} for name, text in (("raw", raw), ("value", value))}
+    job = stack.submit(stages, retry=RETRY)
+    assert stack.wait(job).state == JobState.FINISHED, (job.error, stack.logs())
+    assert results(job, "raw") == ["00ff"]
+    assert bytes.fromhex(results(job, "value")[0]) == b'[1, {"a": 6.02e+23}]'
+    job = stack.submit({"bad": {"command": bad, "shell": True}})
+    assert stack.wait(job).state == JobState.FAILED
+    assert "the name of a file in the folder SWITCHYARD_STATE" in (Task.objects.get(stage__job=job).error or "")
+
+
 def test_a_task_whose_node_is_killed_goes_on_elsewhere(stack: Stack) -> None:
     stack.start_agent("n1", 1)
     job = stack.submit({"count": {"python": "steps:count", "args": [60, False], "kwargs": {"pause": 0.1}, **COUNT}})
@@ -136,6 +156,30 @@ def test_a_gang_goes_on_from_its_last_checkpoint_as_one(stack: Stack, tmp_path: 
     )
     assert (last.tasks, last.answers, last.is_periodic) == (2, 2, True)
     assert all(at > 0 for _, at in found)
+
+
+def test_a_person_asks_for_a_checkpoint(stack: Stack, tmp_path: Path) -> None:
+    stack.start_agent("n1", 2)
+    stack.start_agent("n2", 2)
+    folder = tmp_path / "seen"
+    folder.mkdir()
+    job = stack.submit({"count": {"python": "steps:answering", "args": [str(folder), 2000], "parallelism": 4, **COUNT}})
+    stack.until(lambda: len(list(folder.iterdir())) == 4, "all count")
+    person = httpx.Client(
+        base_url=f"{stack.url}/api/v1", headers={"Authorization": f"Token {stack.credentials['token']}"}, trust_env=False
+    )
+    asked = person.post(f"/jobs/{job.number}/checkpoint")
+    assert asked.status_code == 202, asked.text
+    path = f"/operations/{asked.json()['id']}"
+    stack.until(lambda: person.get(path).json()["state"] == "COMPLETED", "the checkpoint is whole")
+    assert person.get(path).json()["outcome"] == {"checkpoint": 1}
+    [checkpoint] = completed(job)
+    assert (checkpoint.tasks, checkpoint.is_periodic) == (4, False)
+    assert checkpoint.answers == sum(len(each.tasks) for each in SavedStates.objects.filter(checkpoint=checkpoint)) == 4
+    control.cancel(ADA, job.id)
+    assert stack.wait(job).state == JobState.CANCELED
+    refused = person.post(f"/jobs/{job.number}/checkpoint")
+    assert (refused.status_code, "does not run" in refused.text) == (409, True)
 
 
 def test_a_checkpoint_that_is_not_answered_fails_by_name(stack: Stack) -> None:

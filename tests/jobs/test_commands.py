@@ -15,7 +15,7 @@ from access import tokens
 from access.identifying import Identity
 from access.models import AuditEntry
 from access.roles import Role
-from jobs.commands import admission
+from jobs.commands import admission, checkpoints
 from jobs.commands import control as jobs
 from jobs.models import Job
 from nodes import services as nodes
@@ -66,6 +66,7 @@ COMMANDS: dict[str, Callable[[Identity], object]] = {
     "jobs.commands.control.cancel": lambda by: jobs.cancel(by, made()),
     "jobs.commands.control.release": lambda by: jobs.release(by, made(held_reason="odd")),
     "jobs.commands.control.drain": lambda by: jobs.drain(by, made()),
+    "jobs.commands.checkpoints.trigger": lambda by: checkpoints.trigger(by, made(state=JobState.RUNNING)),
     "jobs.commands.control.suspend": lambda by: jobs.suspend(by, made()),
     "jobs.commands.control.resume": lambda by: jobs.resume(by, made(state=JobState.SUSPENDED, intent=Intent.SUSPEND)),
     "jobs.commands.control.delete": lambda by: jobs.delete(by, ended()),

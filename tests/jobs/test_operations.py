@@ -27,8 +27,8 @@ def suspension(job: Job) -> dict[str, Any]:
 
 
 def failure(job: Job) -> str | None:
-    found = suspension(job)["failure"]
-    return found and found["name"]
+    found: dict[str, str] | None = suspension(job)["failure"]
+    return found["name"] if found else None
 
 
 def running(leader: Leader, agent: ListAgent, job: Submit) -> tuple[Job, list[tuple[int, int, int]]]:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from switchyard.agent.worker.states import LIMIT as STATE_LIMIT
 from switchyard.task import Task
 
 #: Bytes that one line may take.
@@ -14,8 +15,9 @@ LIMIT = 64 << 20
 class Channel:
     """One worker's FIFO. It is held open for reading and writing, so that commands may come and go."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, states: Path) -> None:
         self.path = path
+        self._states = states
         os.mkfifo(path, 0o600)
         self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._task: Task | None = None
@@ -84,11 +86,29 @@ class Channel:
                     task.metric(name, amount)
             case "accumulate":
                 for name, amount in value.items():
-                    for kind, each in amount.items() if isinstance(amount, dict) else ((None, amount),):
-                        task.accumulate(name, each, kind)
+                    _accumulate(task, name, amount)
+            case "state" | "state_file":
+                task.save_state(value if verb == "state" else self._state(value))
             case "log":
                 task.log(str(value))
             case "result":
                 self._result = value
             case _:
                 raise ValueError(f"unknown word {verb!r}")
+
+    def _state(self, name: Any) -> bytes:
+        """Return the state that a command has put into a file."""
+        path: Path = self._states / name
+        if path.parent != self._states:
+            raise ValueError(f"a state_file is the name of a file in the folder SWITCHYARD_STATE, not {name!r:.60}")
+        try:
+            if path.stat().st_size > STATE_LIMIT:
+                raise ValueError(f"the state in {name} is larger than {STATE_LIMIT:,} bytes")
+            return path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"the state in {name}: {error.strerror}") from None
+
+
+def _accumulate(task: Task, name: str, amount: Any) -> None:
+    for kind, each in amount.items() if isinstance(amount, dict) else ((None, amount),):
+        task.accumulate(name, each, kind)

@@ -15,7 +15,7 @@ from typing import Any
 
 from switchyard.agent.machine import faults
 from switchyard.agent.processes.trees import end_children, signal_name, transferred
-from switchyard.agent.worker import python_task, results
+from switchyard.agent.worker import python_task, results, states
 from switchyard.agent.worker.exchange import VARIABLE, Exchange
 from switchyard.agent.worker.files import Files
 from switchyard.agent.worker.outputs import BadOutput
@@ -25,6 +25,8 @@ from switchyard.task import Task
 
 #: Bytes of an item's JSON that go into the environment; more goes into the file alone.
 ITEM_LIMIT = 64 * 1024
+#: The file that a command goes on from, in the folder of states.
+RESTORED = "restored"
 SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
@@ -140,9 +142,11 @@ class CommandStage:
         env = self._env | {
             "SWITCHYARD_TASK_INDEX": str(task.index),
             "SWITCHYARD_ATTEMPT": str(task.attempt),
+            "SWITCHYARD_STATE": str(place.states),
             "PWD": str(place.cwd),
             "HOME": self._told["env"].get("HOME", str(place.cwd)),
         }
+        states.lay_out(task, place.states / RESTORED)
         if self._exchange.hands:
             env[VARIABLE] = str(self._exchange.folder)
         if task.inputs:

@@ -20,6 +20,7 @@ from switchyard.task import Task
 FOLDER = "states"
 #: Bytes of one state.
 LIMIT = 64 << 20
+_NONE = object()
 #: What a state is restored from: [path, whether it is JSON, low, high]; the last two are of the elements of a list, or null.
 Piece = tuple[str, bool, int | None, int | None]
 
@@ -80,6 +81,13 @@ def read(pieces: Sequence[Piece]) -> Any:
     if len(pieces) == 1 and pieces[0][2] is None:
         return _value(pieces[0])
     return [element for piece in pieces for element in _value(piece)[piece[2] : piece[3]]]
+
+
+def lay_out(task: Task, path: Path) -> None:
+    """Write the state that a command goes on from into a file, JSON as its text; no file if there is none."""
+    state = task.restored_state(_NONE)
+    if state is not _NONE:
+        path.write_bytes(state if isinstance(state, bytes) else unpatched.encode(state).encode())
 
 
 def _value(piece: Piece) -> Any:

@@ -34,7 +34,9 @@ class Workplace:
 
     def __init__(self, folder: Path, page: Page, output: tuple[int, int]) -> None:
         self.cwd = self.folder = folder
-        self.channel = Channel(folder / "report")
+        #: Where commands put the states that they save as files, and find the one to go on from.
+        self.states = folder / "command-states"
+        self.channel = Channel(folder / "report", self.states)
         self._page = page
         self._pipes = [_pipe(file) for file in output]
         self._numbers = itertools.count()
@@ -53,6 +55,7 @@ class Workplace:
             self.cwd = self.folder / f"command-{next(self._numbers)}"
             self.cwd.mkdir()
             self._made = _nature(self.cwd)
+        self.states.mkdir(exist_ok=True)
         os.chdir(self.cwd)
         files.lay_out(self.cwd)
 
@@ -114,6 +117,9 @@ class Workplace:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         self._written.clear()
+        with suppress(OSError):
+            if not _is_empty(self.states):
+                _remove(self.states)
         if self._made and (_nature(self.cwd) != self._made or not _is_empty(self.cwd)):
             _remove(self.cwd)
             self._made = ()
