@@ -21,7 +21,7 @@ LOCAL_HOSTS = "localhost,127.0.0.1"
 #: Settings that name others than this machine, by which requests may come from anywhere.
 OF_OTHERS = ("SWITCHYARD_HOSTS", "SWITCHYARD_TRUSTED_ORIGINS", "SWITCHYARD_PROXIES")
 # fmt: off
-WEB = ("-m", "granian", "--interface", "asginl", "--no-ws", "--respawn-failed-workers",
+WEB = ("-m", "scheduler_project.serving", "--interface", "asginl", "--no-ws", "--respawn-failed-workers",
        "scheduler_project.asgi:application")
 SCHEDULER = ("manage.py", "scheduler")
 AGENT = ("-m", "switchyard.agent")

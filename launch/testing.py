@@ -5,6 +5,7 @@ Under pytest-xdist one pair serves all workers; each has its own database (pytes
 """
 
 import os
+import sys
 from collections.abc import Generator
 from contextlib import ExitStack
 
@@ -16,6 +17,7 @@ from launch import services
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Name the servers in the environment, starting them first unless this is a worker of a run that has."""
+    _keep_compiled()
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
         os.environ["REDIS_URL"] = _own_database(os.environ["REDIS_URL"], worker)
@@ -29,6 +31,12 @@ def _start(config: pytest.Config) -> None:
     config.add_cleanup(stack.close)
     data = stack.enter_context(services.temporary_data())
     os.environ |= stack.enter_context(services.running(data, durable=False)).environment()
+
+
+def _keep_compiled() -> None:
+    """Keep what is compiled: hundreds of processes are started, and each would compile all that it imports."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _own_database(url: str, worker: str) -> str:

@@ -1,5 +1,6 @@
 """Writes of reports to tasks: one statement for each kind of report, whatever the number of tasks."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from switchyard.scheduling.lifecycle.transitions import NOT_BEGUN, STARTABLE, Mo
 #: When a task started and ended, by how many microseconds ago its agent says.
 _TIMES = """started_at = coalesce(t.started_at, greatest(t.scheduled_at, now() - found.begun * interval '1 microsecond')),
     ended_at = greatest(t.started_at, t.scheduled_at, now() - found.ended * interval '1 microsecond')"""
+#: An index that no task has.
+NOBODY = -1
 #: What travels of an end that was judged, and as which SQL type.
 _ENDING = {
     "node_id": "bigint",
@@ -37,17 +40,18 @@ _ENDING = {
 
 def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
     """End tasks FINISHED, given as (node, what its clock showed, group): the path of nearly every task."""
+    known = defaultdict[tuple[int, int, int], set[int]](set)
     names = ("indexes", "begun", "ended", "results", "metrics", "inputs")
     columns: list[list[Any]] = [[] for _ in names]
     indexes, begun, ended, results, metrics, inputs = columns
-    for _, sent, group in groups:
+    for node, sent, group in groups:
         # Before them may be others without; behind them PostgreSQL fills up what is missing.
         pointed = [text and exact.with_points(text) for text in group.metrics or ()]
         for column, values in ((metrics, pointed), (inputs, group.inputs)):
             if values:
                 column.extend([None] * (len(indexes) - len(column)))
                 column.extend(values)
-        indexes.extend(group.indexes)
+        indexes.extend(_once(group.indexes, known[node, group.stage, group.attempt]))
         begun.extend([sent - at for at in group.begun])
         ended.extend([sent - at for at in group.ended])
         results.extend(group.results)
@@ -67,6 +71,22 @@ def finish(groups: Sequence[tuple[int, int, Finished]]) -> list[Move]:
         live_before(TaskState.FINISHED),
         {**alike, **dict(zip(names, map(rows.array, columns), strict=True)), "after": int(TaskState.FINISHED)},
     )
+
+
+def _once(indexes: Sequence[int], known: set[int]) -> Sequence[int]:
+    """Name no task where one is named again, and note them: of what is told of an attempt the first counts.
+
+    An update takes any of several rows that are for one task, which depends on the plan of the moment.
+    """
+    new = set(indexes)
+    if len(new) == len(indexes) and known.isdisjoint(new):
+        known |= new
+        return indexes
+    first = []
+    for index in indexes:
+        first.append(NOBODY if index in known else index)
+        known.add(index)
+    return first
 
 
 def end(judged: Sequence[Judged]) -> list[Move]:

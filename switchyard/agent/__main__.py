@@ -2,7 +2,11 @@
 
 import typer
 
-from switchyard.agent.main import main
+from switchyard import plain
+
+plain.load("httpx", "structlog")
+
+from switchyard.agent.main import main  # noqa: E402  only now
 
 if __name__ == "__main__":
     typer.run(main)

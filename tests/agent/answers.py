@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.server_side.artifacts[parts[4]]
         if len(parts) == 3:
             return self.stored(int(parts[2]))
-        texts = self.server_side.inputs[int(parts[0])][parts[1]]
+        texts = self.server_side.results(int(parts[0]), int(parts[1]))
         spans = [span.split("-") for span in query["tasks"].split(",")]
         asked = [index for low, high in spans for index in range(int(low), int(high))]
         given: list[list[Any]] = [[index, texts[index]] for index in asked if texts[index] not in (None, "failed")]

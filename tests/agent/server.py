@@ -186,6 +186,13 @@ class Server:
                 ends[end.stage, end.attempt, end.index] = end.result or end.exit_class or end.outcome
         return ends
 
+    def results(self, consumer: int, producer: int) -> list[str | None]:
+        """Return the inputs of a stage as the test says, or else as reported: who was returned is launched after that."""
+        if consumer in self.inputs:
+            return self.inputs[consumer][str(producer)]
+        ends = self.ends()
+        return [ends.get((producer, 0, index)) for index in range(self.launched[producer]["parallelism"])]
+
     def returned(self) -> set[tuple[int, int, int]]:
         return set(self.all_returned())
 

@@ -57,6 +57,7 @@ def test_dependents_are_handed_results_on_the_spot(agent: Agent, server: Server)
     server.launch(1, 10, python="agent_tasks:square")
     need = {"stage": 1, "name": "squares", "parallelism": 10, "exchange": "all", "given": []}
     server.launch(2, 1, python="agent_tasks:total", inputs=[need], after=[[1, 0, 10]])
+    server.until(lambda: server.have_ended(11))
     assert server.result(2) == sum(index**2 for index in range(10))
 
 
@@ -65,6 +66,7 @@ def test_results_from_before_are_fetched_and_those_to_come_are_handed_over(agent
     server.launch(1, first=2, python="agent_tasks:square")
     need = {"stage": 1, "name": "squares", "parallelism": 3, "exchange": "all", "given": []}
     server.launch(2, 1, python="agent_tasks:total", inputs=[need], after=[[1, 0, 3]])
+    server.until(lambda: server.have_ended(2))
     assert server.result(2) == 0 + 1 + 4
 
 

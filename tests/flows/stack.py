@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from jobs.checks.invariants import Violation, violations
 from jobs.models import Job
+from launch.stack import WEB
 from switchyard.scheduling.lifecycle.states import JOB_ENDS
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
@@ -62,7 +63,7 @@ class Stack:
 
     def start_web(self) -> None:
         """Start the web server and wait until it answers."""
-        self.start("web", "-m", "granian", "--interface", "asginl", "--no-ws", "scheduler_project.asgi:application")
+        self.start("web", *WEB)
         self.until(self._answers, "the web server answers")
 
     def end_web(self) -> None:

@@ -1,12 +1,14 @@
 """Rules that random histories do not come to, on PostgreSQL and in memory."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 import redis
 
-from jobs.models import Job, Stage
+from database import rows
+from jobs.models import Job, Stage, Task
 from switchyard.messaging.messages import Finished, Report
 from switchyard.scheduling.lifecycle import abandonment, apply_reports, placing, reuse, stopping, timeouts
 from switchyard.scheduling.lifecycle.durations import Measures
@@ -58,6 +60,27 @@ def finish(both: Both, stage: int, *results: str) -> None:
         group.add(index, 0, 1_000_000, result, 0, None)
     told = Report(record.id, record.session, record.last_report + 1, pause=0, sent=2_000_000, finished=[group])
     both.run(lambda records: apply_reports.apply(records, [told], Measures(), epoch=both.epoch, blaming=True).accepted)
+
+
+@pytest.fixture(params=["off", "on"])
+def plan(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[None]:
+    """Have the planner look up rows by their places, or not, for which it has its reasons now and then."""
+    rows.execute(f"SET enable_tidscan = {request.param}")
+    yield
+    rows.execute("RESET enable_tidscan")
+
+
+def test_of_what_is_told_of_an_attempt_twice_the_first_counts(both: Both, plan: None) -> None:
+    id_ = both.submit(spec([{"name": "a", "python": "m:a", "parallelism": 2}]))
+    place(both)
+    (record,) = both.store.nodes.values()
+    stage = Stage.objects.get(job_id=id_).id
+    groups = [Finished(stage, 0), Finished(stage, 0)]
+    for group, index, result in ((0, 0, "1"), (0, 1, "2"), (0, 1, "3"), (1, 0, "4")):
+        groups[group].add(index, 0, 1_000_000, result, 0, None)
+    told = Report(record.id, record.session, record.last_report + 1, pause=0, sent=2_000_000, finished=groups)
+    both.run(lambda records: apply_reports.apply(records, [told], Measures(), epoch=both.epoch, blaming=True).accepted)
+    assert list(Task.objects.order_by("index").values_list("result", flat=True)) == [1, 2]
 
 
 def stages(job: UUID) -> list[int]:

@@ -21,6 +21,8 @@ FOR_AGENTS = "bootstrap agents"
 
 class Command(BaseCommand):
     help = "Make the admin and the first tokens; what exists is left alone and shown as null."
+    #: The others look at routes and pages, which only web processes load.
+    requires_system_checks = ("access",)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--migrate", action="store_true", help="first make the tables, or bring them up to date")

@@ -26,6 +26,8 @@ YOUNG = 20_000
 
 class Command(BaseCommand):
     help = "Run a scheduler worker. Several may run: one leads, the others take over when it is gone."
+    #: The others look at routes and pages, which only web processes load.
+    requires_system_checks = ("access",)
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopping = threading.Event()
