@@ -11,4 +11,4 @@ from scheduler_project import asgi
 __all__ = ["asgi"]
 
 if __name__ == "__main__":
-    entrypoint()
+    entrypoint()  # type: ignore[no-untyped-call]  # by click
