@@ -353,8 +353,8 @@ def read(stack: Running, *arguments: str | Path, status: int = 0) -> Any:
 
 
 FILES = (
-    "name: Files\nstages:\n- name: make\n  command: 'cd out; echo $SWITCHYARD_TASK_INDEX > a.txt; echo x > b.sh; chmod +x b.sh'\n"
-    "  shell: true\n  parallelism: 2\n  outputs: {all: 'out/*'}\n"
+    "name: Files\nstages:\n- name: make\n  shell: true\n  parallelism: 2\n  outputs: {all: 'out/*'}\n"
+    "  command: 'cd out; echo $SWITCHYARD_TASK_INDEX > a.txt; echo x > b.sh; chmod +x b.sh'\n"
 )
 
 
