@@ -24,8 +24,8 @@ from artifacts.names import is_digest, require_digest
 
 log = structlog.get_logger()
 T = TypeVar("T")
-#: Bytes that are read or written at a time; the least that S3 takes as a part.
-PIECE = 5 * 1024 * 1024
+#: Bytes that are read or written at a time; and those of a part, of which this is the least that S3 takes.
+PIECE, PART = 1024 * 1024, 5 * 1024 * 1024
 #: Seconds in which a call must be answered, and for which no other is made if it was not.
 SECONDS, PAUSE = 10.0, 5.0
 #: Seconds in which a whole artifact must be moved, which some copy.
@@ -117,7 +117,7 @@ class Remote:
 
     def _write(self, place: str, path: Path) -> None:
         with path.open("rb", buffering=0) as source:
-            target = self._in_folder(place, self._files.open, place, "wb", block_size=PIECE)
+            target = self._in_folder(place, self._files.open, place, "wb", block_size=PART)
             try:
                 while piece := source.read(PIECE):
                     self._call(target.write, piece, seconds=MOVING)
