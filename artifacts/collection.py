@@ -18,6 +18,7 @@ from itertools import islice
 from django.db import transaction
 
 from artifacts.storage import storage
+from artifacts.storing import uploads
 from database import rows
 
 #: What nothing refers to may belong to a report or a submission that is on its way.
@@ -30,6 +31,7 @@ _UNUSED = "touched_at < %s AND NOT EXISTS (SELECT FROM artifacts_reference WHERE
 def collect(now: datetime) -> int:
     """Delete what nobody refers to, at most so much at once; return how many files that were."""
     before = now - GRACE
+    uploads().discard(before)
     storage().discard_partial(before)
     _adopt(before)
     found = rows.fetch(f"SELECT digest FROM artifacts_artifact WHERE {_UNUSED} LIMIT %s", [before, AT_ONCE])
@@ -53,7 +55,7 @@ def lost() -> Iterator[tuple[str, str, str]]:
         "SELECT DISTINCT artifact_id FROM artifacts_reference WHERE artifact_id > %s ORDER BY 1 LIMIT %s", [last, AT_ONCE]
     ):
         digests = [digest for (digest,) in found]
-        gone = [digest for digest in digests if not storage().has(digest)]
+        gone = sorted(storage().missing(digests))
         yield from rows.fetch(
             "SELECT artifact_id, kind, referrer FROM artifacts_reference WHERE artifact_id = ANY(%s) ORDER BY 1, 2, 3", [gone]
         )

@@ -25,3 +25,15 @@ class Gap(SwitchyardError):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
+
+
+class Damaged(NoSuchArtifact):
+    """What is stored under this digest has other bytes."""
+
+
+class StorageFull(SwitchyardError):
+    """The storage is full."""
+
+
+class StorageUnavailable(SwitchyardError):
+    """The storage does not answer; try again."""

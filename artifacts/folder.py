@@ -1,158 +1,106 @@
-"""A folder as storage. Artifacts appear whole or not at all; logs grow under a lock, as several may write."""
+"""A folder as storage: a file for each artifact, which appears by a rename."""
 
-import fcntl
-import hashlib
+import io
 import os
-import re
 import secrets
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from artifacts.errors import Gap, NoSuchArtifact, NotADigest, TooManyBytes, WrongDigest
+from artifacts.checked import verified
+from artifacts.errors import NoSuchArtifact
+from artifacts.failing import translated
+from artifacts.names import is_digest, require_digest
 
-if TYPE_CHECKING:
-    from artifacts.storage import LogKey
-
-#: So many tasks of a stage share a folder of logs.
-TASKS_PER_FOLDER = 1000
+NAME = "artifacts"
 #: Bytes that are read at a time.
 PIECE = 256 * 1024
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Folder:
-    """Keeps bytes below one folder of the server, which all web processes share and nobody else may read."""
+    """Keeps artifacts below one folder of the server, which all web processes share and nobody else may read."""
 
-    def __init__(self, root: Path, *, largest_artifact: int, largest_log: int) -> None:
-        self._artifacts = root / "artifacts"
-        self._logs = root / "task-logs"
-        self._largest_artifact = largest_artifact
-        self._largest_log = largest_log
-        for folder in (self._artifacts, self._logs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, root: Path) -> None:
+        self._root = root / NAME
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def take(self, digest: str, path: Path) -> None:
+        place = self._place(digest)
+        with translated():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(place)
+            _flush_folder(place.parent)
 
     def read(self, digest: str) -> bytes:
-        try:
-            return self._place(digest).read_bytes()
-        except FileNotFoundError as error:
-            raise NoSuchArtifact from error
+        return b"".join(self.pieces(digest))
+
+    def pieces(self, digest: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        pieces = self._pieces(digest, begin, end)
+        return pieces if begin or end is not None else verified(digest, pieces)
 
     def size(self, digest: str) -> int:
+        place = self._place(digest)
         try:
-            return self._place(digest).stat().st_size
+            with translated():
+                return place.stat().st_size
         except FileNotFoundError as error:
             raise NoSuchArtifact from error
-
-    def pieces(self, digest: str) -> Iterator[bytes]:
-        try:
-            file = self._place(digest).open("rb", buffering=0)
-        except FileNotFoundError as error:
-            raise NoSuchArtifact from error
-        with file:
-            while piece := file.read(PIECE):
-                yield piece
 
     def has(self, digest: str) -> bool:
-        return self._place(digest).exists()
-
-    def write(self, digest: str, chunks: Iterable[bytes]) -> None:
         place = self._place(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{secrets.token_hex(8)}")
-        try:
-            self._write_checked(aside, digest, chunks)
-            aside.rename(place)
-        finally:
-            aside.unlink(missing_ok=True)
-        _flush_folder(place.parent)
+        with translated():
+            return place.exists()
 
-    def append_log(self, key: "LogKey", offset: int, data: bytes) -> int:
-        if offset + len(data) > self._largest_log:
-            raise TooManyBytes
-        path = self._log(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            size = file.seek(0, os.SEEK_END)
-            if offset > size:
-                raise Gap(size)
-            # What arrives a second time is there already; only what follows it is new.
-            file.write(data[size - offset :])
-            return file.tell()
-
-    def log_size(self, key: "LogKey") -> int:
-        try:
-            return self._log(key).stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def read_log(self, key: "LogKey", offset: int, limit: int) -> bytes:
-        try:
-            with self._log(key).open("rb") as file:
-                file.seek(offset)
-                return file.read(limit)
-        except FileNotFoundError:
-            return b""
-
-    def link_logs(self, source: int, target: int, attempts: Mapping[int, int]) -> None:
-        for path in (self._logs / str(int(source))).glob("*/*.*.*"):
-            index, attempt, stream = path.name.split(".")
-            if attempts.get(int(index)) == int(attempt):
-                folder = self._logs / str(int(target)) / path.parent.name
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{index}.0.{stream}").hardlink_to(path)
-
-    def delete_logs(self, stage: int) -> None:
-        shutil.rmtree(self._logs / str(int(stage)), ignore_errors=True)
-
-    def stages_with_logs(self) -> list[int]:
-        try:
-            return [int(entry.name) for entry in os.scandir(self._logs) if entry.name.isdigit()]
-        except FileNotFoundError:
-            return []
+    def missing(self, digests: Collection[str]) -> set[str]:
+        return {digest for digest in digests if not self.has(digest)}
 
     def stored(self) -> Iterator[tuple[str, datetime]]:
-        for path in self._artifacts.glob("??/*"):
-            if _DIGEST.fullmatch(path.name) and (written := _written(path)):
+        for path in self._root.glob("??/*"):
+            if is_digest(path.name) and (written := _written(path)):
                 yield path.name, written
 
     def delete(self, digest: str) -> bool:
+        place = self._place(digest)
         try:
-            self._place(digest).unlink()
+            with translated():
+                place.unlink()
         except FileNotFoundError:
             return False
         return True
 
     def discard_partial(self, before: datetime) -> None:
-        for path in self._artifacts.glob("??/.*"):
-            if (written := _written(path)) and written < before:
-                path.unlink(missing_ok=True)
+        """Delete nothing: what is not whole is an upload (artifacts.uploads)."""
+
+    def probe(self) -> None:
+        path = self._root / f".probe-{secrets.token_hex(8)}"
+        try:
+            with translated():
+                path.write_bytes(b"x" * 4096)
+        finally:
+            path.unlink(missing_ok=True)
 
     def _place(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise NotADigest
-        return self._artifacts / digest[:2] / digest
+        require_digest(digest)
+        return self._root / digest[:2] / digest
 
-    def _log(self, key: "LogKey") -> Path:
-        folder = self._logs / str(int(key.stage)) / str(int(key.index) // TASKS_PER_FOLDER)
-        return folder / f"{int(key.index)}.{int(key.attempt)}.{key.stream.value}"
+    def _pieces(self, digest: str, begin: int, end: int | None) -> Iterator[bytes]:
+        place = self._place(digest)
+        try:
+            with translated():
+                file = place.open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise NoSuchArtifact from error
+        with file:
+            file.seek(begin)
+            left = end - begin if end is not None else None
+            while piece := _read(file, PIECE if left is None else min(PIECE, left)):
+                yield piece
+                left = None if left is None else left - len(piece)
 
-    def _write_checked(self, aside: Path, digest: str, chunks: Iterable[bytes]) -> None:
-        found, size = hashlib.sha256(), 0
-        with aside.open("xb") as file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > self._largest_artifact:
-                    raise TooManyBytes
-                found.update(chunk)
-                file.write(chunk)
-            if found.hexdigest() != digest:
-                raise WrongDigest
-            file.flush()
-            os.fsync(file.fileno())
+
+def _read(file: io.FileIO, size: int) -> bytes:
+    with translated():
+        return file.read(size)
 
 
 def _written(path: Path) -> datetime | None:

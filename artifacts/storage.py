@@ -1,45 +1,35 @@
-"""Storage: what can be done with artifacts and logs, wherever they are kept; so far, in a folder.
+"""Storage: where artifacts are kept, behind one interface: a folder of the server, or what a URL names.
 
-Nothing is addressed by a path or a name that came from outside: artifacts by their SHA-256, logs by numbers.
+Nothing is addressed by a path or a name that came from outside: artifacts are named by their SHA-256.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
 
+from artifacts import location
 from artifacts.folder import Folder
-
-
-class Stream(StrEnum):
-    """What a task writes to."""
-
-    STDOUT = "stdout"
-    STDERR = "stderr"
-
-
-@dataclass(frozen=True, slots=True)
-class LogKey:
-    """One stream of one attempt."""
-
-    stage: int
-    index: int
-    attempt: int
-    stream: Stream
+from artifacts.remote import Remote
 
 
 class Storage(Protocol):
-    """Keeps bytes, up to LARGEST_ARTIFACT and LARGEST_LOG. Writing the same twice changes nothing."""
+    """Keeps artifacts, each whole or not at all. Everything may raise StorageFull or StorageUnavailable."""
+
+    def take(self, digest: str, path: Path) -> None:
+        """Keep for good what a file has, whose digest was verified; the file is gone then."""
 
     def read(self, digest: str) -> bytes:
-        """Return an artifact of moderate size as a whole; raises NoSuchArtifact."""
+        """Return an artifact of moderate size as a whole; raises NoSuchArtifact, or Damaged."""
 
-    def pieces(self, digest: str) -> Iterator[bytes]:
-        """Yield an artifact in pieces of moderate size; raises NoSuchArtifact with the first."""
+    def pieces(self, digest: str, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield bytes of an artifact in pieces of moderate size; raises NoSuchArtifact with the first.
+
+        A whole one is verified: in place of the last piece of one that is not that of its digest comes Damaged.
+        """
 
     def size(self, digest: str) -> int:
         """Return how many bytes an artifact has; raises NoSuchArtifact."""
@@ -47,26 +37,8 @@ class Storage(Protocol):
     def has(self, digest: str) -> bool:
         """Say whether an artifact is there."""
 
-    def write(self, digest: str, chunks: Iterable[bytes]) -> None:
-        """Keep an artifact for good; raises WrongDigest or TooManyBytes, and then keeps nothing."""
-
-    def append_log(self, key: LogKey, offset: int, data: bytes) -> int:
-        """Append what a log lacks of the data at `offset`; return its size. Raises Gap or TooManyBytes."""
-
-    def log_size(self, key: LogKey) -> int:
-        """Return how many bytes of a log are kept; 0 if there is none."""
-
-    def read_log(self, key: LogKey, offset: int, limit: int) -> bytes:
-        """Return at most `limit` bytes of a log from `offset` on; empty past its end."""
-
-    def link_logs(self, source: int, target: int, attempts: Mapping[int, int]) -> None:
-        """Keep the logs of one attempt of each task of a stage as logs of the first attempts of another stage."""
-
-    def delete_logs(self, stage: int) -> None:
-        """Delete all logs of a stage."""
-
-    def stages_with_logs(self) -> list[int]:
-        """Return the stages of which there are logs."""
+    def missing(self, digests: Collection[str]) -> set[str]:
+        """Return those of these artifacts that are not there."""
 
     def stored(self) -> Iterator[tuple[str, datetime]]:
         """Yield all artifacts, each with the time when it was written."""
@@ -77,8 +49,13 @@ class Storage(Protocol):
     def discard_partial(self, before: datetime) -> None:
         """Delete what is left of artifacts whose writing was broken off before."""
 
+    def probe(self) -> None:
+        """Write a little and remove it again, so that what keeps artifacts from being stored is raised."""
+
 
 @cache
 def storage() -> Storage:
     """Return the storage that the settings name."""
-    return Folder(settings.DATA_DIR, largest_artifact=settings.LARGEST_ARTIFACT, largest_log=settings.LARGEST_LOG)
+    if settings.STORAGE:
+        return Remote(*location.opened(settings.STORAGE))
+    return Folder(settings.DATA_DIR)

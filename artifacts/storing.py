@@ -1,24 +1,45 @@
-"""Storing: an artifact's row first, then its file."""
+"""Storing: an artifact's row first, then its bytes."""
 
+import secrets
 from collections import deque
 from collections.abc import Iterable
+from functools import cache, partial
 
-from artifacts import references
+from django.conf import settings
+
+from artifacts import folder, references
 from artifacts.storage import storage
+from artifacts.uploads import Uploads
 
 
-def store(digest: str, chunks: Iterable[bytes]) -> bool:
-    """Store an artifact unless it is stored already, and say which; raises WrongDigest or TooManyBytes.
+@cache
+def uploads() -> Uploads:
+    """Return the uploads of this installation: beside the artifacts of a folder, so that they become these by a rename."""
+    return Uploads(settings.DATA_DIR / folder.NAME / "uploads", settings.LARGEST_ARTIFACT)
 
-    It stays for a day; who refers to it until then keeps it. Nobody looks for the file before the row is touched: a
-    collection that is about to delete it is over then (artifacts.collection).
+
+def store(digest: str, pieces: Iterable[bytes], *, sender: str = "", offset: int = 0) -> bool:
+    """Store an artifact unless it is stored already, and say which; raises Gap, WrongDigest, TooManyBytes.
+
+    It stays for a day; who refers to it until then keeps it. Nobody looks for it before the row is touched: a collection
+    that is about to delete it is over then (artifacts.collection). A sender whose upload breaks off may go on with it.
     """
     references.touch(digest)
     if storage().has(digest):
-        deque(chunks, maxlen=0)
+        deque(pieces, maxlen=0)
         return False
-    storage().write(digest, chunks)
+    name = sender or secrets.token_hex(8)
+    try:
+        uploads().receive(digest, name, offset, pieces, partial(storage().take, digest))
+    finally:
+        if not sender:
+            uploads().drop(digest, name)
     return True
+
+
+def received(digest: str, sender: str) -> int:
+    """Return how many bytes have come of an upload that broke off."""
+    return uploads().size(digest, sender)
 
 
 def keep(digest: str) -> bool:

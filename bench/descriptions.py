@@ -53,3 +53,9 @@ def _stage(name: str, n: int = 1, **more: Any) -> dict[str, Any]:
 
 def _job(stages: list[dict[str, Any]]) -> Description:
     return {"name": "bench", "stages": stages}
+
+
+def handing_on(command: str, consumers: int) -> Description:
+    """Describe a task that hands a file on, and tasks that are handed it."""
+    make = {"name": "make", "command": command, "shell": True, "outputs": {"file": "out/file"}}
+    return _job([make, *([_stage("use", consumers, needs=["make"])] if consumers else [])])

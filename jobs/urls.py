@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 from access.routing import BothFormsRouter
 from jobs.api import agents
 from jobs.api.events import EventViewSet
-from jobs.api.files import FilesView, FileView
+from jobs.api.files import FilesView, FileView, JobFilesView
 from jobs.api.jobs import JobViewSet
 from jobs.api.logs import LogView
 from jobs.api.operations import OperationViewSet
@@ -43,6 +43,7 @@ urlpatterns = [
     ),
     re_path("^scheduler/?$", SchedulerView.as_view(), name="scheduler"),
     re_path(rf"^{TASKS}/(?P<index>[0-9]+)/logs/(?P<stream>stdout|stderr)/?$", LogView.as_view(), name="log"),
+    re_path(rf"^{JOB}/files/?$", JobFilesView.as_view(), name="job-files"),
     re_path(rf"^{TASKS}/(?P<index>[0-9]+)/files/?$", FilesView.as_view(), name="files"),
     re_path(rf"^{TASKS}/(?P<index>[0-9]+)/files/(?P<output>[^/]+)/(?P<path>[^?]+)$", FileView.as_view(), name="file"),
     path("", include(router.urls)),

@@ -27,8 +27,9 @@ SCHEDULER = ("manage.py", "scheduler")
 AGENT = ("-m", "switchyard.agent")
 # fmt: on
 BOOTSTRAP = ("manage.py", "bootstrap", "--migrate", "--json")
-# An agent is given its node's token, and nothing that opens the database.
-KEPT_FROM_AGENTS = ("DATABASE_URL", "SWITCHYARD_SECRET_KEY", "SWITCHYARD_TOKEN", "DATA_DIR")
+# An agent is given its node's token, and nothing that opens the database or the storage.
+KEPT_FROM_AGENTS = ("DATABASE_URL", "SWITCHYARD_SECRET_KEY", "SWITCHYARD_STORAGE", "SWITCHYARD_TOKEN", "DATA_DIR")
+KEPT_FROM_AGENTS_BEGIN = "FSSPEC_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ def processes(setting: Setting) -> list[Command]:
 
 
 def _agent(setting: Setting, env: dict[str, str], name: str) -> Command:
-    own = {key: value for key, value in env.items() if key not in KEPT_FROM_AGENTS}
+    own = {
+        key: value for key, value in env.items() if key not in KEPT_FROM_AGENTS and not key.startswith(KEPT_FROM_AGENTS_BEGIN)
+    }
     folder = folders.private(setting.data / "agents" / name)
     options = ("--name", name, "--data", str(folder), "--server", setting.config.url)
     return _command(

@@ -6,6 +6,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from artifacts import location
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _TRUE, _FALSE = environ.Env.BOOLEAN_TRUE_STRINGS, ("false", "off", "no", "n", "0", "")
 
@@ -37,6 +39,16 @@ class Environment(environ.Env):  # type: ignore[misc]  # untyped
             raise ImproperlyConfigured(f"{var} does not begin with postgresql://.")
         found: dict[str, Any] = self.db_url(var)
         return found
+
+    def location(self, var: str) -> str:
+        """Read where artifacts are kept; empty if that is not set."""
+        url = str(self.str(var, default="")).strip()
+        try:
+            if url:
+                location.require(url)
+        except location.BadLocation as error:
+            raise ImproperlyConfigured(f"{var}: {error}") from error
+        return url
 
     def networks(self, var: str) -> list[Network]:
         """Read addresses of machines and networks."""

@@ -80,6 +80,20 @@ class Unavailable(APIException):
     wait = 1  #: seconds, told as Retry-After
 
 
+class StorageUnavailable(Unavailable):
+    """The storage cannot be used now; try again."""
+
+    default_code = "storage_unavailable"
+
+
+class StorageFull(StorageUnavailable):
+    """The storage takes no more."""
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_code = "storage_full"
+    wait = 30  #: seconds, told as Retry-After
+
+
 class NotYet(APIException):
     """Not now; it may be tried again."""
 
@@ -113,6 +127,8 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     artifacts.NoSuchArtifact: exceptions.NotFound,
     artifacts.WrongDigest: exceptions.ParseError,
     artifacts.TooManyBytes: PayloadTooLarge,
+    artifacts.StorageFull: StorageFull,
+    artifacts.StorageUnavailable: StorageUnavailable,
 }
 
 

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
 from access import answers
+from artifacts import errors as artifacts
 from database import rows
-from scheduler_project.exceptions import Unavailable
+from scheduler_project.exceptions import StorageUnavailable, Unavailable
 
 API = "/api/"
 #: What of it no wire may own.
@@ -40,9 +41,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an error of ours outside the API's own views; what it was is in the log. A database away is another matter."""
-    if isinstance(sys.exception(), rows.TRANSIENT):
-        return _unavailable(request)
+    """Answer an error of ours outside the API's own views; what it was is in the log. What is away for now is named."""
+    error = sys.exception()
+    if isinstance(error, rows.TRANSIENT):
+        return _unavailable(request, Unavailable())
+    if isinstance(error, artifacts.StorageFull | artifacts.StorageUnavailable):
+        return _unavailable(request, StorageUnavailable(str(error)))
     if request.path_info.startswith(API):
         return answers.error(500, "error", "Server Error (500)", type="server_error")
     return defaults.server_error(request)
@@ -56,13 +60,11 @@ def _unknown_host(request: HttpRequest) -> HttpResponse:
     return answers.Sentence(400, said)
 
 
-def _unavailable(request: HttpRequest) -> HttpResponse:
+def _unavailable(request: HttpRequest, why: Unavailable) -> HttpResponse:
     if request.path_info.startswith(API):
-        answer: HttpResponse = answers.error(
-            Unavailable.status_code, Unavailable.default_code, Unavailable.default_detail, type="server_error"
-        )
+        answer: HttpResponse = answers.error(why.status_code, why.default_code, str(why.detail), type="server_error")
     else:
         answer = defaults.server_error(request)
         answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    answer["Retry-After"] = str(Unavailable.wait)
+    answer["Retry-After"] = str(why.wait)
     return answer

@@ -148,6 +148,8 @@ DESCRIPTION_LIMITS = {
 #: How many jobs and tasks of one user may be live at once (jobs.store.quotas); 0: any number.
 QUOTA_JOBS = env.int("SWITCHYARD_QUOTA_JOBS", default=0)
 QUOTA_TASKS = env.int("SWITCHYARD_QUOTA_TASKS", default=0)
+#: Where artifacts are kept, as a URL of fsspec (artifacts.location); empty: in DATA_DIR.
+STORAGE = env.location("SWITCHYARD_STORAGE")
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=2048 * MIB)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)

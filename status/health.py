@@ -1,5 +1,6 @@
 """Health: is this process up, and is the installation ready to take jobs and to run them."""
 
+import time
 from collections.abc import Callable
 
 import redis
@@ -11,12 +12,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from access.rules import PUBLIC, requires
+from artifacts.errors import StorageFull, StorageUnavailable
+from artifacts.storage import storage
 from jobs.reading import selectors
 
 OK = "ok"
 REDIS_SECONDS = 1.0
+#: Seconds for which the state of the storage counts: a question writes to it.
+PROBED_AGAIN = 10.0
 
 _migrated: set[str] = set()
+#: When the storage is asked next, by the clock of the process, and what it was found to be.
+_probed: dict[str, float] = {}
+_storage_is: dict[str, str] = {}
 
 
 @requires(PUBLIC)
@@ -31,7 +39,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say whether jobs are taken and run: database, tables, broker, a scheduler that leads, and that messages reach it."""
+    """Say whether jobs are taken and run: database, tables, broker, leader, its messages, storage."""
     checks = {name: check() for name, check in _CHECKS.items()}
     ready = all(found == OK for found in checks.values())
     return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
@@ -86,10 +94,30 @@ def _messages() -> str:
         return "unknown"
 
 
+def _storage() -> str:
+    """Say what keeps artifacts from being stored, as was found in the last seconds."""
+    now = time.monotonic()
+    if now > _probed.get("next", 0.0):
+        _probed["next"] = now + PROBED_AGAIN
+        _storage_is["now"] = _probe()
+    return _storage_is["now"]
+
+
+def _probe() -> str:
+    try:
+        storage().probe()
+    except StorageFull:
+        return "full"
+    except StorageUnavailable as error:
+        return str(error).partition(";")[0].rstrip(".")
+    return OK
+
+
 _CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,
     "redis": _redis,
     "leader": _leader,
     "messages": _messages,
+    "storage": _storage,
 }

@@ -12,6 +12,7 @@ from jobs.reading import jobs, operations, retries
 from jobs.reading import stages as stage_reading
 from jobs.reading import tasks as task_reading
 from jobs.reading.explanations import explain_job
+from jobs.reading.files import BEFORE_ALL, files_of_job, has_outputs, read_place
 from jobs.reading.results import shown_result
 from jobs.reading.tasks import Place
 from nodes import events
@@ -19,7 +20,7 @@ from status.answering import answer, missing, page
 from status.tails import tails
 from switchyard.scheduling.lifecycle.states import TaskState
 
-TASKS_A_PAGE = 50
+TASKS_A_PAGE = FILES_A_PAGE = 50
 EVENTS = 20
 OPERATIONS = 20
 SHOWN_RESULT = 20_000
@@ -39,6 +40,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "job": shown,
         "links": retries.links(id_),
+        "has_files": has_outputs(id_),
         "stages": stages,
         # Made by jobs.drawing.svg, which escapes whatever users wrote.
         "graph": mark_safe(job_graph.picture(stages)),
@@ -60,6 +62,33 @@ def tasks(request: HttpRequest, key: str) -> HttpResponse:
     if id_ is None or shown is None:
         return missing(request, "job")
     return answer(request, "tasks", {"job": shown} | _tasks(request, id_, list(stage_reading.stage_ids(id_))))
+
+
+@page
+def files(request: HttpRequest, key: str) -> HttpResponse:
+    """The files that the tasks of a job hand on, by stage and output."""
+    id_ = jobs.id_of(key)
+    shown = jobs.job(id_) if id_ else None
+    if id_ is None or shown is None:
+        return missing(request, "job")
+    stage, output = request.GET.get("stage", ""), request.GET.get("output", "")
+    after = read_place(request.GET.get("after", ""))
+    found = files_of_job(id_, stage=stage, output=output, after=after or BEFORE_ALL, limit=FILES_A_PAGE + 1)
+    query = request.GET.copy()
+    query.pop("after", None)
+    context = {
+        "job": shown,
+        "files": [file for _, file in found[:FILES_A_PAGE]],
+        "stages": list(stage_reading.stage_ids(id_)),
+        "stage": stage,
+        "output": output,
+        "first": f"?{query.urlencode()}" if after else None,
+        "more": None,
+    }
+    if len(found) > FILES_A_PAGE:
+        query["after"] = found[FILES_A_PAGE - 1][0].text
+        context["more"] = f"?{query.urlencode()}"
+    return answer(request, "files", context)
 
 
 @page

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from artifacts.storage import LogKey, Stream, storage
+from artifacts.logs import LogKey, Stream, logs
 
 SHOWN_BYTES = 64 * 1024
 
@@ -26,9 +26,9 @@ def tails(stage: int, index: int, attempt: dict[str, Any]) -> list[Tail]:
 
 
 def _tail(key: LogKey, written: dict[str, Any]) -> Tail:
-    size = storage().log_size(key)
+    size = logs().size(key)
     begin = max(0, size - SHOWN_BYTES)
-    data = storage().read_log(key, begin, SHOWN_BYTES)
+    data = logs().read(key, begin, SHOWN_BYTES)
     # Neither a cut line nor half a character is of use at the top.
     shown = data.partition(b"\n")[2] if begin and b"\n" in data else data
     skipped = begin + len(data) - len(shown)

@@ -213,6 +213,19 @@ class AttemptStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FileStatus:
+    """A file that a task hands on, by its output and its path there."""
+
+    stage: str
+    index: int
+    output: str
+    path: str
+    size: int
+    digest: str
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TaskStatus:
     """A task with its current attempt; `result` and `attempts` are there when one task was asked for."""
 

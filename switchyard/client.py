@@ -6,9 +6,10 @@ How requests travel and fail stands in requesting, where the server is in findin
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from switchyard import task
 from switchyard.answers import (
     Explanation,
+    FileStatus,
     JobStatus,
     LogPart,
     NodeStatus,
@@ -29,6 +31,7 @@ from switchyard.answers import (
     decode,
 )
 from switchyard.configuration import find
+from switchyard.downloading import download
 from switchyard.http import PATIENCE, Requests
 
 T = TypeVar("T")
@@ -220,6 +223,21 @@ class Client:
     def result(self, job: int | str, stage: str, index: int) -> Any:
         """Return the result of one task; while there is none, this is Refused."""
         return self._requests.send("GET", _path("jobs", job, "stages", stage, "tasks", index, "result")).json()
+
+    def files(self, job: int | str, *, limit: int | None = None, **filters: str | Sequence[str]) -> Iterator[FileStatus]:
+        """Yield the files that tasks of a job hand on, by stage, task and name; filters are stage and output."""
+        return self._list(FileStatus, _path("jobs", job, "files"), filters, limit)
+
+    def download(self, job: int | str, file: FileStatus, target: Path, came: Callable[[int], None] = lambda _: None) -> None:
+        """Write a file of a job to a path, whole and verified or not at all; go on where an earlier try broke off.
+
+        What has come so far stands beside it as <name>.<digest>.part; `came` is told of the bytes as they come.
+        """
+        parts = ("jobs", job, "stages", file.stage, "tasks", file.index, "files", file.output)
+        path = f"{_path(*parts)}/{quote(file.path)}"
+        download(lambda offset: self._requests.pieces(path, offset), target, file.digest, file.size, came)
+        if file.executable:
+            target.chmod(target.stat().st_mode | 0o111)
 
     def log(self, job: int | str, stage: str, index: int, stream: Stream, **where: int) -> LogPart:
         """Return a part of a task's log, asked for by offset and limit (bytes) or tail (lines), and by attempt."""

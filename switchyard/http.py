@@ -4,7 +4,8 @@ Knows no path of the API (see client).
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ ANSWER_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 #: How long a request is repeated; longer for one that waits for a job anyway, while the server may restart.
 PATIENCE = 1.5
+#: Bytes of a file that are held at a time.
+PIECE = 256 * 1024
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 PASSING = frozenset({429, 502, 503, 504})
 SHOWN = 300
@@ -67,14 +70,37 @@ class Requests:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _exchange(self, request: httpx.Request) -> httpx.Response:
+    @contextmanager
+    def pieces(self, path: str, offset: int) -> Iterator[Iterator[bytes]]:
+        """Give what is at an address from an offset on, piece by piece; the errors are those of `send`."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        answer = self._exchange(self._http.build_request("GET", path, headers=headers), stream=True)
         try:
-            answer = self._http.send(request)
+            if offset and answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                raise ServerFailed(f"{self.server.url} gives no parts of files", passing=False)
+            yield self._arriving(answer)
+        finally:
+            answer.close()
+
+    def _arriving(self, answer: httpx.Response) -> Iterator[bytes]:
+        try:
+            yield from answer.iter_raw(PIECE)
         except httpx.TransportError as error:
-            raise Unreachable(
-                f"{self.server.url} does not answer ({str(error) or type(error).__name__}). Is it up (make status)? "
-                "SWITCHYARD_URL says where it is."
-            ) from None
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        return Unreachable(
+            f"{self.server.url} does not answer ({str(error) or type(error).__name__}). Is it up (make status)? "
+            "SWITCHYARD_URL says where it is."
+        )
+
+    def _exchange(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            answer = self._http.send(request, stream=stream)
+            if stream and not answer.is_success:
+                answer.read()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
         if answer.is_success:
             return answer
         if answer.is_client_error and answer.status_code not in PASSING:

@@ -104,12 +104,17 @@ def whole_stack() -> Iterator["Running"]:
 @pytest.fixture
 def kept(settings: "Settings", tmp_path: Path) -> Iterator["Storage"]:
     """Give a storage in a folder of the test's own."""
+    from artifacts.logs import logs
     from artifacts.storage import storage
+    from artifacts.storing import uploads
 
     settings.DATA_DIR = tmp_path
-    storage.cache_clear()
+    for cached in (logs, storage, uploads):
+        cached.cache_clear()
+    logs()
     yield storage()
-    storage.cache_clear()
+    for cached in (logs, storage, uploads):
+        cached.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -56,4 +56,6 @@ STATUSES: dict[type[SwitchyardError], int] = {
     NoLayout: 422,
     NotDrawn: 422,
     LockedOut: 429,
+    artifacts.StorageUnavailable: 503,
+    artifacts.StorageFull: 507,
 }

@@ -14,7 +14,8 @@ from access.drf import pieces_of
 from access.roles import Role
 from artifacts import storing
 from artifacts.errors import Gap
-from artifacts.storage import LogKey, Stream, storage
+from artifacts.logs import LogKey, Stream, logs
+from artifacts.storage import storage
 from jobs.api.pieces import as_file, in_pieces
 from jobs.commands.submit import hint
 from jobs.inbox import Hint
@@ -120,7 +121,7 @@ class HandedFileView(AgentView):
         reach.require_stage(self.node, _sane(stage))
         if index > LARGEST_INDEX or not files.is_handed(stage, _sane(producer), index, digest):
             raise NotFound
-        return as_file(digest)
+        return as_file(request._request, digest)
 
 
 class FilesView(AgentView):
@@ -213,15 +214,23 @@ class ArtifactView(AgentView):
     """Artifacts by digest."""
 
     rules = {"get": Role.AGENT, "put": Role.AGENT}
+    parameters = {"put": ("offset",)}
     streamed = {"put": "LARGEST_ARTIFACT"}
 
     def get(self, request: Request, digest: str) -> Response:
-        """Say whether an artifact is stored; it stays for a day then."""
-        return Response({"stored": storing.keep(digest)})
+        """Say whether an artifact is stored, which stays for a day then; if not, how much of it has come from this node."""
+        if storing.keep(digest):
+            return Response({"stored": True})
+        return Response({"stored": False, "offset": storing.received(digest, str(self.node))})
 
     def put(self, request: Request, digest: str) -> Response:
-        """Keep bytes under their SHA-256 digest."""
-        new = storing.store(digest, pieces_of(request))
+        """Keep bytes under their SHA-256 digest; from an offset on if an upload broke off there."""
+        asked = OffsetSerializer(data={"offset": 0, **request.query_params.dict()})
+        asked.is_valid(raise_exception=True)
+        try:
+            new = storing.store(digest, pieces_of(request), sender=str(self.node), offset=asked.validated_data["offset"])
+        except Gap as gap:
+            return Response(_gap(gap), status.HTTP_409_CONFLICT)
         return Response(status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
 
 
@@ -240,7 +249,7 @@ class AgentLogView(AgentView):
             raise NotFound
         reach.require_attempt(self.node, _sane(key.stage), key.index, key.attempt)
         try:
-            size = storage().append_log(key, offset.validated_data["offset"], request._request.body)
+            size = logs().append(key, offset.validated_data["offset"], request._request.body)
         except Gap as gap:
             return Response(_gap(gap), status.HTTP_409_CONFLICT)
         return Response({"size": size})

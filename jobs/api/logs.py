@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from access.drf import Ruled
 from access.roles import Role
-from artifacts.storage import LogKey, Stream, storage
+from artifacts.logs import LogKey, Stream, logs
 from database import rows
 from jobs.api.finding import found_index, found_stage, no_task
 from jobs.reading.tasks import attempt_of
@@ -55,7 +55,7 @@ class LogView(Ruled, APIView):
 
 
 def _answer(key: LogKey, attempt: dict[str, Any], asked: dict[str, Any]) -> HttpResponse:
-    size = storage().log_size(key)
+    size = logs().size(key)
     offset, data = _tail(key, size, asked["tail"]) if "tail" in asked else _range(key, asked)
     headers = {
         "X-Log-Offset": str(offset),
@@ -68,12 +68,12 @@ def _answer(key: LogKey, attempt: dict[str, Any], asked: dict[str, Any]) -> Http
 
 
 def _range(key: LogKey, asked: dict[str, Any]) -> tuple[int, bytes]:
-    return asked["offset"], storage().read_log(key, asked["offset"], min(asked["limit"], MOST))
+    return asked["offset"], logs().read(key, asked["offset"], min(asked["limit"], MOST))
 
 
 def _tail(key: LogKey, size: int, lines: int) -> tuple[int, bytes]:
     begin = max(0, size - MOST)
-    data = storage().read_log(key, begin, size - begin)
+    data = logs().read(key, begin, size - begin)
     at = len(data) - 1 if data.endswith(b"\n") else len(data)
     for _ in range(lines):
         at = data.rfind(b"\n", 0, at)

@@ -249,6 +249,21 @@ class FileSerializer(serializers.Serializer[Any]):
     executable = serializers.BooleanField()
 
 
+class FileOfJobSerializer(FileSerializer):
+    """A file of a job, with the task that hands it on."""
+
+    stage = serializers.CharField()
+    index = serializers.IntegerField()
+
+
+class FilePageSerializer(serializers.Serializer[Any]):
+    """A page of the files of a job."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = FileOfJobSerializer(many=True)
+
+
 class TaskInFullSerializer(TaskSerializer):
     """A task with its result and all its attempts."""
 

@@ -1,6 +1,6 @@
 """Check that the reported output of attempts is stored (I15). Output arrives a little later than its report."""
 
-from artifacts.storage import LogKey, Stream, storage
+from artifacts.logs import LogKey, Stream, logs
 from database import rows
 
 #: Seconds after the end of a job within which its output has arrived.
@@ -22,7 +22,7 @@ def missing_output() -> list[tuple[int, int, int, str, int, int]]:
     )
     found = []
     for stage, index, attempt, stream, size in reported:
-        stored = storage().log_size(LogKey(stage, index, attempt, Stream(stream)))
+        stored = logs().size(LogKey(stage, index, attempt, Stream(stream)))
         if stored < size:
             found.append((stage, index, attempt, stream, size, stored))
     return found

@@ -9,7 +9,7 @@ from access.commands import Done, command
 from access.identifying import Identity
 from artifacts import references
 from artifacts.kinds import Kind
-from artifacts.storage import storage
+from artifacts.logs import logs
 from database import rows
 from jobs.commands.submit import hint
 from jobs.inbox import Hint
@@ -185,7 +185,7 @@ def _with_type(name: str, version: str, **changes: Any) -> Done[JobType]:
 
 def _delete_logs(stages: list[int]) -> None:
     for stage in stages:
-        storage().delete_logs(stage)
+        logs().delete(stage)
 
 
 def locked(id_: UUID) -> Job:

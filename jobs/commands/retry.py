@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from artifacts.storage import storage
+from artifacts.logs import logs
 from database import rows
 from jobs.commands import control
 from jobs.models import Job
@@ -82,4 +82,4 @@ def _link_logs(before: int, after: int, tasks: IndexSet) -> None:
         "SELECT index, attempt FROM jobs_task WHERE stage_id = %s AND index <@ %s::int4multirange",
         [before, tasks.to_multirange()],
     )
-    storage().link_logs(before, after, dict(attempts))
+    logs().link(before, after, dict(attempts))

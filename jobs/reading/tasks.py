@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from database import rows
 from jobs.models import Attempt, Task
+from jobs.reading.files import as_files
 from jobs.reading.retries import origin
 from jobs.store.columns import JSON, SHOWN, SHOWN_IN_FULL
 from nodes.reading import names_of
-from switchyard.scheduling.lifecycle.ends import File
 from switchyard.scheduling.lifecycle.states import TaskState
 
 _RECORD = ("state", *SHOWN)
@@ -51,18 +51,8 @@ def task(stage: int, index: int) -> dict[str, Any] | None:
     current, *attempts = _named([row, *older])
     attempts.append({name: current[name] for name in (*_RECORD, "node")})
     made_by = origin(stage, index)
-    whole = {"attempts": attempts, "files": _files(current["files"])}
+    whole = {"attempts": attempts, "files": as_files(current["files"])}
     return current | whole | {"reused": made_by is not None, "reused_from": made_by}
-
-
-def files(stage: int, index: int) -> list[dict[str, Any]] | None:
-    """Return what a task hands on; None if there is no such task."""
-    found = rows.fetch("SELECT files::text FROM jobs_task WHERE stage_id = %s AND index = %s", [stage, index])
-    return _files(found[0][0] and json.loads(found[0][0])) if found else None
-
-
-def _files(told: list[list[Any]] | None) -> list[dict[str, Any]]:
-    return [dict(zip(File.__struct_fields__, file, strict=True)) for file in told or ()]
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

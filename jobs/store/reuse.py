@@ -96,7 +96,7 @@ def _gone(job: UUID) -> dict[int, IndexSet]:
         f"{KEPT} WHERE s.job_id = %s AND t.state = %s",
         [job, int(TaskState.FINISHED)],
     )
-    absent = {digest for digest in {digest for _, _, digest in found} if not storage().has(digest)}
+    absent = storage().missing({digest for _, _, digest in found})
     gone: dict[int, list[int]] = {}
     for stage, index, digest in found:
         if digest in absent:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from artifacts.collection import collect
-from artifacts.storage import storage
+from artifacts.logs import logs
 from database import rows
 from jobs.commands.control import delete_jobs
 from switchyard.scheduling.lifecycle.states import TaskState
@@ -121,9 +121,9 @@ def _delete_operations(before: datetime, limit: int) -> int:
 
 
 def _sweep_logs() -> int:
-    kept = storage().stages_with_logs()
+    kept = logs().stages()
     there = {id_ for (id_,) in rows.fetch("SELECT id FROM jobs_stage WHERE id = ANY(%s)", [kept])}
     gone = [stage for stage in kept if stage not in there]
     for stage in gone:
-        storage().delete_logs(stage)
+        logs().delete(stage)
     return len(gone)

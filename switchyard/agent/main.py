@@ -24,6 +24,7 @@ from switchyard.agent.machine import description
 from switchyard.agent.machine.totals import measure
 from switchyard.agent.network import heartbeats
 from switchyard.agent.network.cache import BOUND
+from switchyard.agent.network.repeating import PATIENCE as STORAGE_PATIENCE
 from switchyard.agent.network.server import Occupied, Refused, Registered, Server
 from switchyard.agent.processes import cgroups
 from switchyard.agent.session import Session, Settings
@@ -65,6 +66,9 @@ def main(
     pool: Annotated[str, typer.Option(help="Pool that this node belongs to.")] = "default",
     log_cap: Annotated[int, typer.Option(help="Bytes kept of each output stream of a task.")] = output.CAP,
     cache: Annotated[int, typer.Option(help="MiB kept of files that tasks hand on, beside what is in use.")] = BOUND >> 20,
+    patience: Annotated[
+        float, typer.Option(help="Seconds to wait for a server whose storage takes nothing.")
+    ] = STORAGE_PATIENCE,
     heartbeat: Annotated[float, typer.Option(hidden=True)] = heartbeats.INTERVAL,
     fence: Annotated[float, typer.Option(hidden=True)] = DEFAULT.term,
     grace: Annotated[float, typer.Option(help="Seconds that running tasks get when the agent is stopped.")] = 10.0,
@@ -83,6 +87,7 @@ def main(
             pool=pool,
             log_cap=log_cap,
             cache=cache,
+            patience=patience,
             cgroups=use_cgroups,
             heartbeat=heartbeat,
             fence=Fence(fence, fence * DEFAULT.kill / DEFAULT.term),

@@ -44,6 +44,7 @@ class Settings:
     pool: str
     log_cap: int
     cache: int
+    patience: float
     cgroups: bool
     heartbeat: float
     fence: Fence
@@ -80,7 +81,9 @@ class Session:
             registered=registered,
             journal=self.journal,
             send=lambda report, again: self._outbox.put((report, again)),
-            fetcher=lambda call, fault: Fetcher(server, settings.folder, call, fault, settings.cache << 20),
+            fetcher=lambda call, fault: Fetcher(
+                server, settings.folder, call, fault, settings.cache << 20, settings.patience
+            ),
             shipper=self.shipper,
             recovered=recovered,
             fitness=fitness,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchyard.cli import agent, cluster, jobs, logs, operations, outcome, queries
+from switchyard.cli import agent, cluster, files, jobs, logs, operations, outcome, queries
 
 app = typer.Typer(
     help="Submit jobs to Switchyard, look at them, and steer the cluster.",
@@ -49,6 +49,7 @@ for command in (
     queries.show,
     queries.results,
     logs.logs,
+    files.files,
     queries.explain,
     jobs.cancel,
     jobs.release,

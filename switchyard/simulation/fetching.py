@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchyard.agent.core.states import Pack
+from switchyard.agent.core.records import Stored
 from switchyard.agent.core.workers import Task
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
@@ -46,7 +47,7 @@ class Fetching:
     def forget_files(self, stage: int, /) -> None:
         pass
 
-    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[Stored], None], /) -> None:
         self._ask(lambda: True, done)
 
     def store_states(self, pack: Pack, done: Callable[[bool | None], None], /) -> None:
@@ -60,7 +61,7 @@ class Fetching:
     def abandon(self, task: Task, /) -> None:
         pass
 
-    def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
+    def store(self, digest: str, path: str, done: Callable[[Stored], None], /) -> None:
         self._ask(lambda: True, done)
 
     def _ask(self, question: Callable[[], T], done: Callable[[T | None], None]) -> None:

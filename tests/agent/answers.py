@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         if part == "heartbeat":
             return self.heartbeat_refusal(body)
         if part == "artifacts" and self.command == "PUT" and server.full:
-            return 503, {}
+            return 507, {"errors": [{"code": "storage_full", "detail": "The storage is full."}]}
         if part in server.refused_parts:
             return 403, {"errors": [{"code": "not_yours", "detail": "Nothing of that is placed here."}]}
         return None
@@ -127,9 +127,11 @@ class Handler(BaseHTTPRequestHandler):
         return self.server_side.files[int(parts[0])]
 
     def on_artifacts(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+        server, digest = self.server_side, parts[0]
         if self.command == "GET":
-            return {"stored": parts[0] in self.server_side.artifacts}
-        self.server_side.artifacts[parts[0]] = body
+            return {"stored": digest in server.artifacts, "offset": len(server.partial.get(digest, b""))}
+        assert int(query.get("offset", 0)) == len(server.partial.get(digest, b""))
+        server.artifacts[digest] = server.partial.get(digest, b"") + body
         return {}
 
     def on_logs(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:

@@ -45,6 +45,8 @@ class Server:
         self.refused_parts: set[str] = set()
         self.requests: Counter[str] = Counter()
         self.artifacts: dict[str, bytes] = {}
+        #: What has come of uploads that broke off.
+        self.partial: dict[str, bytes] = {}
         #: What tasks hand on, by index; and whether nothing more can be stored.
         self.handed: dict[int, list[Any]] = {}
         self.full = False

@@ -121,6 +121,22 @@ def test_a_successor_stores_what_was_not_stored(server: Server, start_agent: Cal
     assert server.artifacts[SHA] == b"abc\n"
 
 
+def test_an_upload_goes_on_where_it_broke_off(agent: Agent, server: Server) -> None:
+    server.partial[SHA] = b"ab"
+    server.launch(1, command="echo abc > out/model.bin", shell=True, outputs=MODEL)
+    assert server.end(1)["outcome"] == "FINISHED"
+    assert server.artifacts[SHA] == b"abc\n"
+
+
+def test_an_attempt_is_lost_whose_files_the_storage_does_not_take(server: Server, start_agent: Callable[..., Agent]) -> None:
+    server.full = True
+    start_agent("--slots", "2", "--patience", "0.5")
+    server.launch(1, command="echo abc > out/model.bin", shell=True, outputs=MODEL)
+    end = server.end(1)
+    assert (end["outcome"], end["exit_class"]) == ("FAILED", "lost")
+    assert end["error"] == "its files could not be stored at the server: The storage is full."
+
+
 def test_a_canceled_task_stores_no_more(agent: Agent, server: Server) -> None:
     server.full = True
     server.launch(1, command="echo abc > out/model.bin", shell=True, outputs=MODEL)

@@ -13,8 +13,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from access.roles import Role
-from artifacts.folder import Folder
+from artifacts.logs import logs
 from artifacts.storage import storage
+from artifacts.storing import uploads
 from database import rows
 from jobs.api.agents import LARGEST_INDEX
 from jobs.leader.loop import Leader
@@ -22,6 +23,7 @@ from jobs.models import Stage
 from jobs.store import results
 from nodes.models import Node
 from switchyard.messaging.messages import IDENTITY, Heartbeat
+from tests.holding import put as put_file
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 
@@ -207,8 +209,7 @@ def test_inputs_are_results_wherever_they_are_kept(mine: Client, placed: Submit,
     agent.listen()
     first, second, third, *_ = agent.tasks()
     long = b'"' + b"x" * 9000 + b'"'
-    digest = hashlib.sha256(long).hexdigest()
-    storage().write(digest, [long])
+    digest = put_file(long)
     turn(leader, agent.finish([first], result='{"a": 1}'))
     turn(leader, agent.report(others=[agent.end(second, outcome="FINISHED", result=None, result_digest=digest)]))
     inputs = f"{API}/inputs/{stage_of(job, 'b')}/{stage_of(job)}"
@@ -277,7 +278,7 @@ def test_artifact_is_kept_once_and_only_under_its_own_digest(mine: Client, tmp_p
 
 def test_artifact_over_the_limit_is_refused(mine: Client, settings: Settings) -> None:
     settings.LARGEST_ARTIFACT = 10
-    storage.cache_clear()
+    uploads.cache_clear()
     assert put(mine, b"x" * 11).status_code == 413
 
 
@@ -302,7 +303,7 @@ def test_log_of_no_stage_is_refused(mine: Client) -> None:
 
 def test_log_over_the_limit_is_refused(mine: Client, placed: Submit, settings: Settings) -> None:
     settings.LARGEST_LOG = 10
-    storage.cache_clear()
+    logs.cache_clear()
     stage = stage_of(placed({"a": {}}))
     assert append(mine, stage, 5, b"x" * 6).status_code == 413
 
@@ -345,8 +346,8 @@ def test_log_has_ended_when_all_that_was_written_is_there(
 
 
 def test_nobody_else_on_the_machine_reads_artifacts_and_logs(tmp_path: Path) -> None:
-    kept = Folder(tmp_path, largest_artifact=9, largest_log=9)
-    kept.write(hashlib.sha256(b"abc").hexdigest(), [b"abc"])
+    logs()
+    put_file(b"abc")
     assert {folder.name: stat.S_IMODE(folder.stat().st_mode) for folder in tmp_path.iterdir()} == {
         "artifacts": 0o700,
         "task-logs": 0o700,

@@ -10,11 +10,11 @@ from django.test import Client
 from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
-from artifacts.storage import storage
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from nodes.models import Event
 from tests.access.routes import Route, routes
+from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
 from tests.people import user_in
 
@@ -33,7 +33,7 @@ def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     turn(leader)
     agent.listen()
     files = [["out", "a.txt", DIGEST, 1, False]]
-    storage().write(DIGEST, [b"a"])
+    put(b"a")
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
     return job
 

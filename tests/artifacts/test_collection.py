@@ -17,6 +17,7 @@ from artifacts.collection import collect
 from artifacts.folder import Folder
 from artifacts.kinds import Kind
 from artifacts.models import Artifact, Reference
+from artifacts.storage import Storage
 from database import rows
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Watched(Folder):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     """Give the storage, with an artifact that nobody has touched for two days."""
-    made = Watched(tmp_path, largest_artifact=100, largest_log=100)
+    made = Watched(tmp_path)
     for module in (storing, collection):
         monkeypatch.setattr(module, "storage", lambda: made)
     storing.store(DIGEST, [DATA])
@@ -112,13 +113,19 @@ def test_a_file_without_a_row_goes_a_day_after_it_was_written(folder: Watched) -
     assert not Artifact.objects.exists()
 
 
-def test_what_is_left_of_a_broken_upload_goes_after_a_day(folder: Watched, tmp_path: Path) -> None:
-    left = tmp_path / "artifacts" / DIGEST[:2] / ".0123456789abcdef"
-    left.write_bytes(b"by")
+def test_what_is_left_of_a_broken_upload_goes_after_a_day(kept: Storage) -> None:
+    with pytest.raises(ConnectionError):
+        storing.store(DIGEST, broken_off(), sender="7")
+    assert storing.received(DIGEST, "7") == 2
     collect(timezone.now() + timedelta(hours=23))
-    assert left.exists()
+    assert storing.received(DIGEST, "7") == 2
     collect(timezone.now() + timedelta(hours=25))
-    assert not left.exists()
+    assert (storing.received(DIGEST, "7"), kept.has(DIGEST)) == (0, False)
+
+
+def broken_off() -> Iterator[bytes]:
+    yield DATA[:2]
+    raise ConnectionError
 
 
 def test_an_upload_that_comes_while_the_file_is_deleted_stores_it_again(folder: Watched, go: Go[object]) -> None:

@@ -12,7 +12,7 @@ from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.machine import Machine, Ports
 from switchyard.agent.core.notes import Notes
-from switchyard.agent.core.records import Status
+from switchyard.agent.core.records import Status, Stored
 from switchyard.agent.core.reports import RESEND
 from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task, Worker
@@ -79,7 +79,7 @@ class MemoryFetcher:
     def forget_files(self, stage: int, /) -> None:
         self.forgotten.append(stage)
 
-    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[Stored], None], /) -> None:
         self.questions.append(Question("store_files", task[0], (task, tuple(files)), done))
 
     def store_states(self, pack: Pack, done: Callable[[bool | None], None], /) -> None:
@@ -93,7 +93,7 @@ class MemoryFetcher:
     def abandon(self, task: Task, /) -> None:
         self.questions = [each for each in self.questions if each.kind != "store_files" or each.asked[0] != task]
 
-    def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
+    def store(self, digest: str, path: str, done: Callable[[Stored], None], /) -> None:
         self.questions.append(Question("store", 0, (digest, path), done))
 
 

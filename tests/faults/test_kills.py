@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from artifacts.folder import Folder
-from artifacts.storage import LogKey, Stream
+from artifacts.logs import LogKey, Logs, Stream
 from jobs.models import Attempt, Job, Task
 from nodes.models import Node
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
@@ -68,8 +67,8 @@ def test_what_tasks_wrote_outlives_their_agent(stack: Stack, watch: Watch) -> No
         LogKey(stage, index, attempt, Stream.STDOUT): logs["stdout"]["bytes"] for stage, index, attempt, logs in told if logs
     }
     assert len(expected) >= COUNT
-    stored = Folder(stack.folder, largest_artifact=0, largest_log=0)
-    stack.until(lambda: all(stored.log_size(key) == size for key, size in expected.items()), "all output is stored (I15)")
+    stored = Logs(stack.folder, largest=0)
+    stack.until(lambda: all(stored.size(key) == size for key, size in expected.items()), "all output is stored (I15)")
 
 
 def test_a_stand_by_takes_over_from_a_killed_scheduler(stack: Stack, watch: Watch, marks: Path) -> None:

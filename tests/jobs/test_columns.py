@@ -1,6 +1,5 @@
 """Columns of attempts: all are declared, and each is archived, reset, reused and shown as it is declared."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +20,7 @@ from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.spec.editing import NO_EDIT
 from switchyard.simulation.memory.jobs import COPIED
 from switchyard.simulation.memory.tasks import BLANK
+from tests.holding import put
 
 pytestmark = pytest.mark.django_db
 Submit = Callable[..., Job]
@@ -84,7 +84,7 @@ def test_an_attempt_that_is_over_is_kept_and_the_next_begins_without(stage: Stag
 
 
 def test_a_retried_job_takes_along_what_is_declared_to_be_reused(stage: Stage, job: Submit, kept: Storage) -> None:
-    kept.write(digest := hashlib.sha256(b"5").hexdigest(), [b"5"])
+    digest = put(b"5")
     stored = {"result_digest": digest, "files": [["model", "model.bin", digest, 1, False]]}
     Task.objects.update(state=TaskState.FINISHED, **stored)
     rows.execute("UPDATE jobs_stage SET counts[%s] = 1, counts[%s] = 0", [TaskState.FINISHED + 1, TaskState.CREATED + 1])

@@ -4,14 +4,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from artifacts.storage import storage
 from database import requests, rows
 from jobs.commands import control
 from jobs.leader import watchdog
@@ -19,6 +17,7 @@ from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from jobs.store import expansion, items
 from switchyard.scheduling.lifecycle.states import JobState
+from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
 
 Submit = Callable[..., Job]
@@ -65,8 +64,7 @@ def test_items_are_written_in_statements_of_bounded_size(
     turn(leader)
     agent.listen()
     texts = [f"{number}{'x' * 3_000}" for number in range(5_000)]
-    digest = sha256(json.dumps(texts).encode()).hexdigest()
-    storage().write(digest, [json.dumps(texts).encode()])
+    digest = put(json.dumps(texts).encode())
     [task] = agent.tasks()
     monkeypatch.setattr(rows, "execute", watched)
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", result=None, result_digest=digest)]))

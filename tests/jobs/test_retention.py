@@ -15,14 +15,16 @@ from pytest_django import Settings
 
 from artifacts import references, storing
 from artifacts.kinds import Kind
+from artifacts.logs import LogKey, Stream, logs
 from artifacts.models import Artifact, Reference
-from artifacts.storage import LogKey, Storage, Stream
+from artifacts.storage import Storage
 from database import rows
 from jobs.checks.invariants import violations
 from jobs.leader.loop import Leader
 from jobs.models import Attempt, Edge, Job, Stage, Task
 from jobs.upkeep.retention import expire, sweep
 from nodes.models import Event
+from tests.holding import put
 from tests.jobs import submissions
 from tests.jobs.agents import ListAgent, turn
 
@@ -54,8 +56,7 @@ def ended(leader: Leader, agent: ListAgent, job: Submit) -> Callable[..., Job]:
 
 
 def write(kept: Storage, data: bytes, root: Path, *, days: int = 0) -> str:
-    digest = hashlib.sha256(data).hexdigest()
-    kept.write(digest, [data])
+    digest = put(data)
     age(root, digest, days)
     return digest
 
@@ -117,10 +118,10 @@ def test_logs_go_with_their_job_and_others_stay(ended: Callable[..., Job], kept:
     old, new = ended(), ended(days=1)
     keys = [LogKey(job.stages.get(name="a").id, 0, 0, Stream.STDOUT) for job in (old, new)]
     for key in keys:
-        kept.append_log(key, 0, b"hello")
+        logs().append(key, 0, b"hello")
     expire(timezone.now())
     assert sweep(timezone.now()) == 1
-    assert [kept.log_size(key) for key in keys] == [0, 5]
+    assert [logs().size(key) for key in keys] == [0, 5]
 
 
 def test_a_retried_job_keeps_the_logs_of_the_attempts_that_made_its_results(
@@ -132,7 +133,7 @@ def test_a_retried_job_keeps_the_logs_of_the_attempts_that_made_its_results(
     agent.listen()
     turn(leader, agent.fail(agent.tasks()[:1]))
     for number, text in enumerate((b"wrong", b"right")):
-        kept.append_log(log_of(made, number), 0, text)
+        logs().append(log_of(made, number), 0, text)
     turn(leader)
     agent.listen()
     turn(leader, agent.finish([task for task in agent.tasks() if task[0] == log_of(made, 0).stage], "1"))
@@ -147,7 +148,7 @@ def test_a_retried_job_keeps_the_logs_of_the_attempts_that_made_its_results(
     expire(timezone.now())
     assert sweep(timezone.now()) == 2
     assert Job.objects.get() == made
-    assert kept.read_log(log_of(made, 0), 0, 100) == b"right"
+    assert logs().read(log_of(made, 0), 0, 100) == b"right"
 
 
 def log_of(job: Job, attempt: int) -> LogKey:

@@ -15,6 +15,7 @@ from jobs.checks.invariants import violations
 from jobs.leader.loop import Leader
 from jobs.models import Job, Stage, Task
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
+from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
 from tests.people import as_
 
@@ -136,7 +137,7 @@ def test_a_reused_task_leads_to_the_attempt_that_made_its_result_over_several_re
 def test_a_task_whose_result_is_gone_runs_again_and_says_so(failed: Fail, operator: Client, kept: Storage) -> None:
     old = failed(2)
     digests = [hashlib.sha256(text).hexdigest() for text in (b"1", b"2")]
-    kept.write(digests[0], [b"1"])
+    put(b"1")
     for index, digest in zip((0, 1), digests, strict=True):
         Task.objects.filter(stage__job=old, index=index).update(result=None, result_digest=digest)
     answer = retry(operator, old.number)

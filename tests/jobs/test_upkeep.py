@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from artifacts.storage import LogKey, Storage, Stream
+from artifacts.logs import LogKey, Stream, logs
+from artifacts.storage import Storage
 from jobs.commands import control
 from jobs.leader.loop import Leader
 from jobs.models import Job, Task
@@ -38,7 +39,7 @@ def keeper(leader: Leader, clock: SetClock) -> Leader:
 
 def log_of(job: Job, kept: Storage) -> LogKey:
     key = LogKey(job.stages.get(name="a").id, 0, 0, Stream.STDOUT)
-    kept.append_log(key, 0, b"hello")
+    logs().append(key, 0, b"hello")
     return key
 
 
@@ -55,7 +56,7 @@ def test_the_loop_deletes_old_jobs_with_their_logs_and_goes_on_working(
     recent = ended(days=1)
     new = job({"a": {}})
     clock.later += timedelta(minutes=2)
-    work_until(keeper, lambda: not kept.log_size(key) and not keeper.upkeep.busy)
+    work_until(keeper, lambda: not logs().size(key) and not keeper.upkeep.busy)
     assert set(Job.objects.values_list("id", flat=True)) == {recent.id, new.id}
     assert Task.objects.get(stage__job=new).state == TaskState.SCHEDULED
 
@@ -107,5 +108,5 @@ def test_a_job_that_is_deleted_takes_its_logs_with_it(ended: Callable[..., Job],
     gone, stays = ended(), ended()
     keys = [log_of(gone, kept), log_of(stays, kept)]
     control.delete(ANN, gone.id)
-    assert [kept.log_size(key) for key in keys] == [0, 5]
+    assert [logs().size(key) for key in keys] == [0, 5]
     assert Task.objects.count() == 2

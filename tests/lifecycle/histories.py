@@ -18,7 +18,7 @@ from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, operations, placing, stopping
 from switchyard.scheduling.lifecycle.durations import Measures
-from switchyard.scheduling.lifecycle.ends import End, Outcome
+from switchyard.scheduling.lifecycle.ends import End, File, Outcome
 from switchyard.scheduling.lifecycle.facts import Stopping
 from switchyard.scheduling.lifecycle.memo import Memo
 from switchyard.scheduling.lifecycle.records import LeaseLost, Records
@@ -59,6 +59,8 @@ class Character:
     pointwise: float = 0.3
     buffered: float = 0.2
     sizes: tuple[int, ...] = (1, 2, 3, 6)
+    #: How often stages hand files on.
+    handing: float = 0.0
     #: How long a task ran, in seconds.
     seconds: float = 1.0
 
@@ -70,6 +72,7 @@ CHARACTERS = {
     "buffered": Character(finished=0.4, failed=0.05, started=0.5, gangs=0, pointwise=0.1, buffered=0.8, sizes=(6,)),
     "stopped": Character(failed=0.1, stops=5, gangs=0.1, pointwise=0.7, buffered=0.1),
     "suspended": Character(failed=0.1, suspends=3, gangs=0.3, pointwise=0.5, buffered=0),
+    "handing": Character(("lost", "user_error"), silences=2, stops=2, gangs=0, pointwise=0.5, handing=0.7),
     "brief": Character(
         finished=0.8,
         failed=0.05,
@@ -278,6 +281,13 @@ class History:
         """Let a task end with its result, or also with more to tell."""
         ended, result = 99 * SECOND, self.rng.choice(self.character.results)
         begun = ended - int(self.character.seconds * SECOND)
+        stage = self.both.store.stages.get(listed.stage)
+        if stage and stage.row.gives_files:
+            files = (File("out", f"{index}.bin", f"{listed.stage:064x}", 5, executable=False),)
+            task = (listed.stage, listed.attempt, index)
+            told = End(*task, begun, ended, Outcome.FINISHED, exit_code=0, result=result, files=files)
+            report.others.append(told)
+            return
         if self.rng.random() < 0.2:
             task = (listed.stage, listed.attempt, index)
             report.others.append(End(*task, begun, ended, Outcome.FINISHED, exit_code=0, result=result))
@@ -348,6 +358,8 @@ def stages(rng: Random, character: Character) -> Iterator[dict[str, Any]]:
             stage["parallelism"] = rng.choice(character.sizes)
             stage["gang"] = rng.random() < character.gangs and stage["parallelism"] < 4
             stage["needs"] = [need(rng, name, character) for name in needs]
+        if character.handing and rng.random() < character.handing:
+            stage["outputs"] = {"out": "out/*.bin"}
         if rng.random() < 0.3:
             stage["resources"] = {"cpus": rng.choice([0.5, 2])}
         names.append(stage["name"])

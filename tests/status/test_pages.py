@@ -9,7 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from access.roles import Role
-from artifacts.storage import LogKey, Storage, Stream
+from artifacts.logs import LogKey, Stream, logs
+from artifacts.storage import Storage
 from jobs.commands import control as job_services
 from jobs.leader import lease
 from jobs.leader.loop import Leader
@@ -47,7 +48,7 @@ def run(leader: Leader, agent: ListAgent, *, finish: int = 1000, fail: int = 0) 
         turn(leader, agent.fail(tasks[finish : finish + fail], error="ValueError: no such thing"))
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/ui/jobs/1", "/ui/jobs/1/tasks"])
+@pytest.mark.parametrize("path", [*PAGES, "/ui/jobs/1", "/ui/jobs/1/tasks", "/ui/jobs/1/files"])
 def test_pages_ask_strangers_to_log_in(leader: Leader, client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/ui/login?next={path}")
@@ -232,7 +233,7 @@ def test_a_task_is_shown_with_its_log_result_and_attempts(
     agent.listen()
     turn(leader, agent.finish(agent.tasks(), '{"answer": 42}'))
     stage = made.stages.get().id
-    kept.append_log(LogKey(stage, 0, 0, Stream.STDERR), 0, b"it broke\n" + NASTY.encode() + b"\xff")
+    logs().append(LogKey(stage, 0, 0, Stream.STDERR), 0, b"it broke\n" + NASTY.encode() + b"\xff")
     shown = text(viewer, f"/ui/jobs/{made.number}/stages/a/tasks/0")
     assert "{&quot;answer&quot;: 42}" in shown
     assert "it broke" not in shown
@@ -255,7 +256,7 @@ def test_of_a_long_log_the_end_is_shown_from_a_whole_line_on(
 ) -> None:
     made = job({"a": {}})
     lines = b"".join(b"line %06d\n" % number for number in range(10_000))
-    kept.append_log(LogKey(made.stages.get().id, 0, 0, Stream.STDOUT), 0, lines)
+    logs().append(LogKey(made.stages.get().id, 0, 0, Stream.STDOUT), 0, lines)
     shown = text(viewer, f"/ui/jobs/{made.number}/stages/a/tasks/0")
     assert re.search(r">line \d{6}\n", shown)
     assert "line 009999" in shown

@@ -350,3 +350,41 @@ def test_token_that_is_not_valid_says_so(stack: Running) -> None:
 def read(stack: Running, *arguments: str | Path, status: int = 0) -> Any:
     """Run a command with --json and return what it wrote."""
     return json.loads(stack.switchyard(*arguments, "--json", status=status))
+
+
+FILES = (
+    "name: Files\nstages:\n- name: make\n  shell: true\n  parallelism: 2\n  outputs: {all: 'out/*'}\n"
+    "  command: 'cd out; echo $SWITCHYARD_TASK_INDEX > a.txt; echo x > b.sh; chmod +x b.sh'\n"
+)
+
+
+def test_files_are_listed_and_downloaded_and_a_broken_download_goes_on(stack: Running, job: Path, tmp_path: Path) -> None:
+    job.write_text(FILES)
+    number = stack.command("submit", job, "--wait", "--json")
+    made = str(json.loads(number.stdout)["number"])
+    listed = stack.switchyard("files", made)
+    assert [line.split()[:5] for line in listed.splitlines()[1:]] == [
+        ["make", index, "all", name, "2"] for index in "01" for name in ("a.txt", "b.sh")
+    ]
+    found = json.loads(stack.switchyard("files", made, "--task", "1", "--json"))
+    folder = tmp_path / "got"
+    place = folder / "make" / "all" / "1"
+    place.mkdir(parents=True)
+    (place / f"a.txt.{found[0]['digest'][:12]}.part").write_text("1")
+    said = stack.command("files", made, "--output", folder)
+    assert said.stderr == f"4 files, 8 bytes, in {folder}\n"
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == [
+        f"make/all/{index}/{name}" for index in "01" for name in ("a.txt", "b.sh")
+    ]
+    assert [(place / name).read_text() for name in ("a.txt", "b.sh")] == ["1\n", "x\n"]
+    assert os.access(place / "b.sh", os.X_OK)
+    (place / f"a.txt.{found[0]['digest'][:12]}.part").write_text("?")
+    (place / "a.txt").unlink()
+    wrong = stack.command("files", made, "--output", folder)
+    assert wrong.returncode == 4
+    assert "its SHA-256 is another" in wrong.stderr
+    assert not (place / "a.txt").exists()
+    assert stack.command("files", made, "--output", folder).returncode == 0
+    assert (place / "a.txt").read_text() == "1\n"
+    assert "SWITCHYARD" not in (refused := stack.command("files", made, "--stage", "no")).stderr
+    assert refused.returncode == 5

@@ -13,7 +13,7 @@ from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
-from switchyard.agent.core.records import Death
+from switchyard.agent.core.records import Death, Stored
 from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.states import States
 from switchyard.agent.core.stops import Reason
@@ -213,9 +213,9 @@ class Ends:
         task = (end.stage, end.attempt, end.index)
         self._storing[task] = end
 
-        def stored(done: object) -> None:
+        def stored(done: Stored) -> None:
             del self._storing[task]
-            told = replace(end, file=None) if done else _not_stored(end)
+            told = replace(end, file=None) if done is True else _not_stored(end, done)
             self._journal.ended(told)
             self._output.discard(path)
             self._report(told)
@@ -227,11 +227,11 @@ class Ends:
         task = (end.stage, end.attempt, end.index)
         self._storing[task] = end
 
-        def stored(done: object) -> None:
+        def stored(done: Stored) -> None:
             if self._storing.get(task) is not end:
                 return  # It was canceled meanwhile.
             del self._storing[task]
-            told = replace(end, unstored=False) if done else _lacking_files(end, refused=done is None)
+            told = replace(end, unstored=False) if done is True else _lacking_files(end, done)
             self._journal.ended(told)
             self._finish(told)
 
@@ -265,21 +265,29 @@ class Ends:
             known.pace = (ended - begun) / 1e6
 
 
-def _not_stored(end: Written) -> Written:
+def _not_stored(end: Written, done: Stored) -> Written:
     """Return as a failure the end of a task whose result could not be stored."""
+    error = "its result could not be stored at the server"
     return replace(
         end,
         file=None,
         outcome=Outcome.FAILED,
         result_digest=None,
-        error="its result could not be stored at the server",
-        exit_class=ExitClass.USER_ERROR,
+        error=f"{error}: {done}" if isinstance(done, str) else error,
+        exit_class=ExitClass.LOST if isinstance(done, str) else ExitClass.USER_ERROR,
     )
 
 
-def _lacking_files(end: Written, *, refused: bool) -> Written:
-    """Return as a failure the end of a task whose files could not be stored, as they were refused or have gone."""
-    why = "the server does not take its files" if refused else "its files have gone from the node before they were stored"
+def _lacking_files(end: Written, done: Stored) -> Written:
+    """Return as a failure the end of a task whose files could not be stored."""
+    if isinstance(done, str):
+        why = f"its files could not be stored at the server: {done}"
+    else:
+        why = (
+            "the server does not take its files"
+            if done is None
+            else "its files have gone from the node before they were stored"
+        )
     return replace(
         end,
         unstored=False,
@@ -289,7 +297,7 @@ def _lacking_files(end: Written, *, refused: bool) -> Written:
         result=None,
         result_digest=None,
         error=why,
-        exit_class=ExitClass.USER_ERROR if refused else ExitClass.LOST,
+        exit_class=ExitClass.USER_ERROR if done is None else ExitClass.LOST,
     )
 
 

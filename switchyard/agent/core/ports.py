@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.logs import Log
-from switchyard.agent.core.records import Status
+from switchyard.agent.core.records import Status, Stored
 from switchyard.agent.core.workers import Task, Worker
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
@@ -53,7 +53,7 @@ class Fetcher(Protocol):
     def files(self, stage: int, digest: str, done: Callable[[str | None], None], /) -> None:
         """Fetch the files of a stage; the answer is their folder."""
 
-    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None], /) -> None:
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[Stored], None], /) -> None:
         """Store the files of a task at the server; the answer is whether all are there."""
 
     def abandon(self, task: Task, /) -> None:
@@ -67,7 +67,7 @@ class Fetcher(Protocol):
     ) -> None:
         """Fetch the states that tasks go on from, by index, as agent.worker.states.Piece each."""
 
-    def store(self, digest: str, path: str, done: Callable[[bool | None], None], /) -> None:
+    def store(self, digest: str, path: str, done: Callable[[Stored], None], /) -> None:
         """Store a file at the server; the answer is whether it is there."""
 
 

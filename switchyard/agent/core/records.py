@@ -7,6 +7,8 @@ from dataclasses import dataclass
 NO_RESULT, LEFT_OUT = "failed", "left out"
 #: Stands, with the path of a file behind it, for the JSON text in that file.
 STORED = "@"
+#: Whether something is stored at the server; None if that was refused, or why the storage takes nothing.
+Stored = bool | str | None
 
 
 @dataclass(frozen=True, slots=True)

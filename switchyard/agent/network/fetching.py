@@ -10,14 +10,14 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
 
-from switchyard.agent.core.records import STORED
+from switchyard.agent.core.records import STORED, Stored
 from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task
 from switchyard.agent.disk.folder import remove
 from switchyard.agent.network.cache import BOUND, Cache
 from switchyard.agent.network.handing import Handing, write
-from switchyard.agent.network.repeating import Repeating
-from switchyard.agent.network.server import PIECE, Refused, Server
+from switchyard.agent.network.repeating import PATIENCE, Repeating, patient
+from switchyard.agent.network.server import Refused, Server
 from switchyard.agent.network.states import StateTransfer
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
@@ -40,6 +40,7 @@ class Fetcher:
         call: Callable[[Callable[[], None]], None],
         fault: Callable[[str], None],
         bound: int = BOUND,
+        patience: float = PATIENCE,
     ) -> None:
         self._server = server
         self._files = folder / "files"
@@ -49,7 +50,8 @@ class Fetcher:
         # Of their own: large files keep nothing else waiting.
         self._moving = Repeating(THREADS, "files", folder, call, fault)
         self._states = StateTransfer(server, folder)
-        self._handing = Handing(server, folder, Cache(folder, bound), self._moving)
+        self._handing = Handing(server, folder, Cache(folder, bound), self._moving, patience)
+        self._patience = patience
 
     def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None]) -> None:
         """Fetch the description of a stage and hand it over; None if it is not to be had."""
@@ -87,12 +89,12 @@ class Fetcher:
         """Unpack the files of a stage, once for all with this digest, and hand over their folder."""
         self._asking.submit(lambda: self._unpacked(stage, digest), done)
 
-    def store(self, digest: str, path: str, done: Callable[[bool | None], None]) -> None:
-        """Store a file at the server under its digest and say so; None or false if that cannot be done."""
-        self._asking.submit(lambda: self._store(digest, Path(path)), done)
+    def store(self, digest: str, path: str, done: Callable[[Stored], None]) -> None:
+        """Store a file at the server under its digest and say so."""
+        self._asking.submit(patient(lambda: self._store(digest, Path(path)), self._patience), done)
 
-    def store_files(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None]) -> None:
-        """Store what a task hands on and say so; None or false if that cannot be done."""
+    def store_files(self, task: Task, files: Sequence[File], done: Callable[[Stored], None]) -> None:
+        """Store what a task hands on and say so."""
         self._handing.store(task, files, done)
 
     def abandon(self, task: Task) -> None:
@@ -139,8 +141,7 @@ class Fetcher:
         except FileNotFoundError:  # The machine went down before it was on the disk.
             return False
         with file:
-            pieces = iter(lambda: file.read(PIECE), b"")
-            self._server.put_artifact(digest, pieces, path.stat().st_size)
+            self._server.store(digest, file)
         return True
 
     def _unpacked(self, stage: int, digest: str) -> str:

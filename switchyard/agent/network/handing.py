@@ -1,7 +1,7 @@
 """Files that tasks hand on: stored at the server, and fetched for the tasks that need them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import msgspec
 
+from switchyard.agent.core.records import Stored
 from switchyard.agent.core.workers import Task
 from switchyard.agent.disk import cached
 from switchyard.agent.disk.folder import remove
 from switchyard.agent.network.cache import Cache
-from switchyard.agent.network.repeating import Repeating
+from switchyard.agent.network.repeating import Repeating, patient
 from switchyard.agent.network.server import Refused, Server
 from switchyard.scheduling.lifecycle.ends import File
 
@@ -26,15 +27,16 @@ class Abandoned(Exception):
 class Handing:
     """Moves files between the cache and the server, and makes links to those that each stage is handed."""
 
-    def __init__(self, server: Server, data: Path, cache: Cache, moving: Repeating) -> None:
+    def __init__(self, server: Server, data: Path, cache: Cache, moving: Repeating, patience: float) -> None:
         self._server = server
         self._data = data
         self._cache = cache
         self._moving = moving
+        self._patience = patience
         self._lock = Lock()
         self._wanted: set[Task] = set()
 
-    def store(self, task: Task, files: Sequence[File], done: Callable[[bool | None], None]) -> None:
+    def store(self, task: Task, files: Sequence[File], done: Callable[[Stored], None]) -> None:
         """Store the files of a task; the answer is whether they were all here, and are all there."""
         with self._lock:
             self._wanted.add(task)
@@ -46,11 +48,11 @@ class Handing:
                 except Abandoned:
                     return False
 
-        def answered(stored: bool | None) -> None:  # noqa: FBT001
+        def answered(stored: Stored) -> None:
             self.abandon(task)
             done(stored)
 
-        self._moving.submit(ask, answered)
+        self._moving.submit(patient(ask, self._patience), answered)
 
     def abandon(self, task: Task) -> None:
         """Store no more of the files of a task."""
@@ -77,21 +79,13 @@ class Handing:
     def _stored(self, task: Task, file: File) -> bool:
         """Store a file that is not stored yet; say whether it was here."""
         self._require_wanted(task)
-        if self._server.has_artifact(file.digest):
-            return True
         try:
             opened = self._cache.place(file).open("rb", buffering=0)
         except FileNotFoundError:
-            return False
+            return self._server.has(file.digest)
         with opened:
-            pieces = iter(lambda: opened.read(cached.PIECE), b"")
-            self._server.put_artifact(file.digest, self._while_wanted(task, pieces), file.size)
+            self._server.store(file.digest, opened, lambda: self._require_wanted(task))
         return True
-
-    def _while_wanted(self, task: Task, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self._require_wanted(task)
-            yield piece
 
     def _require_wanted(self, task: Task) -> None:
         if task not in self._wanted or self._moving.closed.is_set():

@@ -1,5 +1,6 @@
 """Ask the server again until it answers, in threads."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,12 +12,30 @@ import httpx
 import structlog
 
 from switchyard.agent.machine import faults
-from switchyard.agent.network.server import Refused, SessionEnded
+from switchyard.agent.network.server import Refused, SessionEnded, StorageFails
 
 log = structlog.get_logger()
 T = TypeVar("T")
 #: Seconds between attempts, at first and at most.
 FIRST, MOST = 0.2, 5.0
+#: Seconds for which the server's storage may take nothing before it is given up.
+PATIENCE = 600.0
+
+
+def patient(ask: Callable[[], T], seconds: float) -> Callable[[], T | str]:
+    """Return what asks the same, but says why the server's storage takes nothing when that has lasted for some time."""
+    begun: list[float] = []
+
+    def asked() -> T | str:
+        try:
+            return ask()
+        except StorageFails as error:
+            begun.append(time.monotonic())
+            if begun[-1] - begun[0] < seconds:
+                raise
+            return str(error)
+
+    return asked
 
 
 class Repeating:

@@ -1,9 +1,10 @@
 """The server's HTTP interface for an agent: registration, data, and heartbeats while Redis is away."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from io import SEEK_END
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -26,6 +27,10 @@ NO_TOKEN = (
 
 class Refused(Exception):
     """The server understood and said no; asking again changes nothing."""
+
+
+class StorageFails(httpx.HTTPError):
+    """The server cannot use its storage now, which may be full; the text says so."""
 
 
 class SessionEnded(Refused):
@@ -121,14 +126,29 @@ class Server:
         files: Mapping[str, Any] = self._ask("GET", f"files/{stage}").json()
         return files
 
-    def has_artifact(self, digest: str) -> bool:
+    def has(self, digest: str) -> bool:
         """Ask whether a file is stored; it stays for a day then."""
         return bool(self._ask("GET", f"artifacts/{digest}").json()["stored"])
 
-    def put_artifact(self, digest: str, file: Iterable[bytes], size: int) -> None:
-        """Store a file under its SHA-256 digest, piece by piece."""
-        headers = {"Content-Length": str(size)}
-        self._ask("PUT", f"artifacts/{digest}", content=file, headers=headers, timeout=STORING)
+    def store(self, digest: str, file: BinaryIO, while_wanted: Callable[[], None] = lambda: None) -> None:
+        """Store a file under its SHA-256 digest unless it is there, piece by piece, and from where an earlier try broke off.
+
+        Before each piece it is asked whether that is still wanted.
+        """
+        told = self._ask("GET", f"artifacts/{digest}").json()
+        if told["stored"]:
+            return
+        size = file.seek(0, SEEK_END)
+        offset = min(int(told.get("offset", 0)), size)
+        file.seek(offset)
+
+        def pieces() -> Iterator[bytes]:
+            while piece := file.read(PIECE):
+                while_wanted()
+                yield piece
+
+        headers, params = {"Content-Length": str(size - offset)}, {"offset": offset} if offset else {}
+        self._ask("PUT", f"artifacts/{digest}", content=pieces(), headers=headers, params=params, timeout=STORING)
 
     def file(self, stage: int, producer: int, index: int, digest: str) -> AbstractContextManager[Iterator[bytes]]:
         """Give a file that a task hands on to a stage, piece by piece."""
@@ -180,6 +200,10 @@ class Server:
             raise SessionEnded(_said(answer))
         if answer.status_code == httpx.codes.CONFLICT and '"occupied"' in answer.text:
             raise Occupied(_said(answer))
+        if answer.status_code in (503, 507) and '"storage_' in answer.text:
+            raise StorageFails(_said(answer))
+        if answer.status_code == httpx.codes.CONFLICT and '"gap"' in answer.text and path.startswith("artifacts/"):
+            raise httpx.ReadError("an upload goes on at another place")
         if 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429):
             raise Refused(f"{method} {path}: {answer.status_code} {_said(answer)}")
         if not answer.is_success:

@@ -1,11 +1,11 @@
 """States of tasks between an agent and the server: many in one artifact on the way up, each a file of its own down here."""
 
 import hashlib
-import os
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -26,13 +26,16 @@ class StateTransfer:
 
     def store(self, pack: Pack) -> bool:
         """Store states at the server; return whether any of them is kept."""
-        digest, size = _digest(pack.states)
-        if size and not self._server.has_artifact(digest):
-            self._server.put_artifact(digest, _pieces(pack.states), size)
-        told = list(_told(pack.states))
+        path = self._data / "results" / f"pack-{secrets.token_hex(8)}"
+        try:
+            with path.open("x+b") as file:
+                digest, told = _joined(pack.states, file)
+                if digest:
+                    self._server.store(digest, file)
+        finally:
+            path.unlink(missing_ok=True)
         parts = [told[at : at + MOST] for at in range(0, len(told), MOST)]
-        checkpoint = pack.checkpoint or None
-        kept = [self._server.keep_states(pack.stage, checkpoint, digest if size else "", part) for part in parts]
+        kept = [self._server.keep_states(pack.stage, pack.checkpoint or None, digest, part) for part in parts]
         return any(kept)
 
     def fetch(self, stage: int, attempt: int, low: int, high: int) -> Mapping[int, list[Piece]]:
@@ -79,27 +82,16 @@ class Source:
             write(part)
 
 
-def _pieces(states: list[State]) -> Iterator[bytes]:
+def _joined(states: list[State], file: BinaryIO) -> tuple[str, list[list[Any]]]:
+    """Write states behind each other; return the digest, empty for no bytes, and what jobs.store.states.State says of each."""
+    found, told, now = hashlib.sha256(), [], time.monotonic_ns() // 1000
     for state in states:
+        (_, attempt, index), saved, begin = state.task, state.saved, file.tell()
         if state.path:
-            with Path(state.path).open("rb", buffering=0) as file:
-                yield from iter(lambda: file.read(PIECE), b"")
-
-
-def _digest(states: list[State]) -> tuple[str, int]:
-    found, size = hashlib.sha256(), 0
-    for piece in _pieces(states):
-        found.update(piece)
-        size += len(piece)
-    return found.hexdigest(), size
-
-
-def _told(states: list[State]) -> Iterator[list[Any]]:
-    """Yield what the server is told of states, as jobs.store.states.State."""
-    at, now = 0, time.monotonic_ns() // 1000
-    for state in states:
-        (_, attempt, index), saved = state.task, state.saved
-        size = os.stat(state.path).st_size if state.path else 0  # noqa: PTH116
-        age = max(0, now - saved.at) if state.path else 0
-        yield [index, attempt, at, size if state.path else -1, bool(saved.is_json), saved.length, saved.sync, age]
-        at += size
+            with Path(state.path).open("rb", buffering=0) as source:
+                while piece := source.read(PIECE):
+                    found.update(piece)
+                    file.write(piece)
+        size, age = (file.tell() - begin, max(0, now - saved.at)) if state.path else (-1, 0)
+        told.append([index, attempt, begin, size, bool(saved.is_json), saved.length, saved.sync, age])
+    return found.hexdigest() if file.tell() else "", told
