@@ -13,9 +13,6 @@ from typing import Any, Final, Protocol, SupportsFloat
 
 from switchyard import accumulators
 
-#: Stands for the checkpoint of a task that is to end: what it saves then is its last state.
-LAST = 1 << 62
-
 
 class Canceled(BaseException):
     """Raised in a task that is to end: its job was canceled, it ran out of time, or its node stops."""
@@ -49,8 +46,11 @@ class Keeper(Protocol):
     def expect(self, task: "Task") -> None:
         """Note that a task answers when it is asked."""
 
-    def save(self, task: "Task", state: Any, checkpoint: int) -> None:
-        """Keep a state, the answer to a checkpoint unless that is 0; raise ValueError if it cannot be kept."""
+    def save(self, task: "Task", state: Any, checkpoint: int) -> bool:
+        """Keep a state, the answer to a checkpoint unless that is 0, and return whether the task is to end now.
+
+        Raises ValueError if it cannot be kept.
+        """
 
 
 class Task:
@@ -186,9 +186,9 @@ class Task:
 
     def _save(self, state: Any, keeper: Keeper, asked: int) -> None:
         """Save a state; a task that was asked for its last one ends here, so that nothing that it does is lost."""
-        keeper.save(self, state, asked)
+        ends = keeper.save(self, state, asked)
         self._answered = asked
-        if asked == LAST:
+        if ends:
             self.canceled = True
             raise Canceled
 

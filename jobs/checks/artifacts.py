@@ -22,6 +22,11 @@ def wrongly_kept(now: datetime) -> Iterator[str]:
     )
     for job, digest in references.missing(Kind.JOB, results):
         yield f"the artifact {digest} is a result or a file of the job {job}, and no reference says so"
+    saved = rows.fetch("SELECT id, digest FROM jobs_savedstates WHERE digest <> ''")
+    for states, digest in references.missing(Kind.STATE, saved):
+        yield f"the artifact {digest} holds the saved states {states}, and no reference says so"
+    for gone in sorted({*references.referrers(Kind.STATE)} - {str(id_) for id_, _ in saved}):
+        yield f"artifacts are kept for the saved states {gone}, which are gone"
     jobs = {str(id_) for (id_,) in rows.fetch("SELECT id FROM jobs_job")}
     for job in sorted({*references.referrers(Kind.JOB)} - jobs):
         yield f"artifacts are kept for the job {job}, which is gone"

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Checkpoint",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("job", models.ForeignKey("jobs.job", django.db.models.deletion.CASCADE, related_name="checkpoints")),
                 ("number", models.IntegerField()),
                 ("state", models.SmallIntegerField(choices=[(0, "In Progress"), (1, "Completed"), (2, "Failed")], default=0)),
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SavedStates",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("stage", models.ForeignKey("jobs.stage", django.db.models.deletion.CASCADE, related_name="saved_states")),
                 (
                     "checkpoint",

@@ -16,7 +16,7 @@ from artifacts.kinds import Kind
 from database import rows
 from jobs.models import Checkpoint
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.lifecycle.states import LISTED
+from switchyard.scheduling.lifecycle.states import LISTED, JobState, TaskState
 
 #: In SQL, the saved states `s` from which tasks of a stage may go on, by their checkpoint `c`.
 _USABLE = f"""LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
@@ -138,10 +138,34 @@ def discard_of_jobs(jobs: Collection[object]) -> None:
     _delete("s.stage_id IN (SELECT id FROM jobs_stage WHERE job_id = ANY(%s))", [list(jobs)])
 
 
-def _delete(condition: str, values: list[object]) -> None:
-    deleted = rows.fetch(f"DELETE FROM jobs_savedstates s WHERE {condition} RETURNING s.id", values)
+def discard_spent(limit: int) -> int:
+    """Delete states from which nothing will go on, and return how many.
+
+    These are states of jobs and tasks that have finished, and of checkpoints that a canceled job does not retain.
+    """
+    checkpoints = _delete(
+        f"""s.id IN (SELECT s.id FROM jobs_savedstates s
+            JOIN jobs_stage stage ON stage.id = s.stage_id JOIN jobs_job j ON j.id = stage.job_id
+            WHERE j.ended_at IS NOT NULL AND j.state = {int(JobState.FINISHED)}
+                OR j.ended_at IS NOT NULL AND j.state = {int(JobState.CANCELED)} AND s.checkpoint_id IS NOT NULL
+                    AND NOT coalesce((j.spec -> 'checkpoint' ->> 'retain_on_cancel')::bool, false)
+                OR s.checkpoint_id IS NULL AND stage.ended_at IS NOT NULL
+                    AND stage.counts[{int(TaskState.FINISHED) + 1}] = stage.parallelism
+            ORDER BY s.id LIMIT %s)""",
+        [limit],
+    )
+    rows.execute(
+        "UPDATE jobs_checkpoint SET discarded = true WHERE id = ANY(%s)", [[id_ for id_ in checkpoints if id_ is not None]]
+    )
+    return len(checkpoints)
+
+
+def _delete(condition: str, values: list[object]) -> list[int | None]:
+    """Delete saved states, and return the checkpoint of each."""
+    deleted = rows.fetch(f"DELETE FROM jobs_savedstates s WHERE {condition} RETURNING s.id, s.checkpoint_id", values)
     if deleted:
-        references.release(Kind.STATE, [id_ for (id_,) in deleted])
+        references.release(Kind.STATE, [id_ for id_, _ in deleted])
+    return [checkpoint for _, checkpoint in deleted]
 
 
 def _current(node: int, stage: int, states: Sequence[State]) -> set[int]:

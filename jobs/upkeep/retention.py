@@ -15,6 +15,7 @@ from artifacts.collection import collect
 from artifacts.logs import logs
 from database import rows
 from jobs.commands.control import delete_jobs
+from jobs.store import states
 from switchyard.scheduling.lifecycle.states import TaskState
 
 #: Tasks that one transaction deletes at the most, as everywhere.
@@ -32,9 +33,10 @@ class Expired:
     tasks: int = 0
     events: int = 0
     operations: int = 0
+    states: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.tasks or self.events or self.operations)
+        return bool(self.jobs or self.tasks or self.events or self.operations or self.states)
 
 
 def expire(now: datetime, limit: int = CHUNK) -> Expired:
@@ -46,7 +48,11 @@ def expire(now: datetime, limit: int = CHUNK) -> Expired:
             return Expired(tasks=_delete_tasks(found[0][0], limit))
         if found:
             return _delete_whole(found, limit)
-        return Expired(events=_delete_events(before, limit), operations=_delete_operations(now - LONE_OPERATION, limit))
+        return Expired(
+            events=_delete_events(before, limit),
+            operations=_delete_operations(now - LONE_OPERATION, limit),
+            states=states.discard_spent(limit),
+        )
 
 
 def sweep(now: datetime) -> int:

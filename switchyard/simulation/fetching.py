@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from switchyard.agent.core.states import Pack
 from switchyard.agent.core.records import Stored
+from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File

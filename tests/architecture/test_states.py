@@ -21,6 +21,8 @@ ALLOWED = (
     "jobs/store/lost_nodes.py",
     "jobs/store/jobs.py",
     "jobs/store/reuse.py",
+    # States of checkpoints, by the verdicts of the rules.
+    "jobs/store/checkpoints.py",
 )
 #: Calls that ask for rows by their state, and one that draws a column.
 QUESTIONS = {"filter", "exclude", "get", "annotate"}

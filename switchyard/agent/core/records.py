@@ -9,6 +9,8 @@ NO_RESULT, LEFT_OUT = "failed", "left out"
 STORED = "@"
 #: Whether something is stored at the server; None if that was refused, or why the storage takes nothing.
 Stored = bool | str | None
+#: Stands for the checkpoint of a task that is to end: what it saves then is its last state.
+LAST = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output
-from switchyard.agent.core.records import Saved
+from switchyard.agent.core.records import LAST, Saved
 from switchyard.agent.core.workers import Task, Worker
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.task import LAST
 
 #: Seconds between states of a stage that no checkpoint asks for.
 EVERY = 1.0

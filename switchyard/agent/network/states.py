@@ -83,7 +83,7 @@ class Source:
 
 
 def _joined(states: list[State], file: BinaryIO) -> tuple[str, list[list[Any]]]:
-    """Write states behind each other; return the digest, empty for no bytes, and what jobs.store.states.State says of each."""
+    """Write states behind each other; return the digest, empty for no bytes, and each as jobs.store.states.State has it."""
     found, told, now = hashlib.sha256(), [], time.monotonic_ns() // 1000
     for state in states:
         (_, attempt, index), saved, begin = state.task, state.saved, file.tell()

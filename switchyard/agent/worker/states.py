@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from switchyard.agent.core.records import Saved
+from switchyard.agent.core.records import LAST, Saved
 from switchyard.agent.worker import results, unpatched
 from switchyard.agent.worker.pipes import Page
 from switchyard.agent.worker.results import BadResult
@@ -47,11 +47,14 @@ class States:
         if claimed := self._claimed(task):
             self._page.expect(claimed)
 
-    def save(self, task: Task, state: Any, checkpoint: int) -> None:
-        """Keep a state, the answer to a checkpoint unless that is 0; raise ValueError if it cannot be kept."""
+    def save(self, task: Task, state: Any, checkpoint: int) -> bool:
+        """Keep a state, the answer to a checkpoint unless that is 0, and return whether the task is to end now.
+
+        Raises ValueError if it cannot be kept.
+        """
         claimed = self._claimed(task)
         if not claimed:
-            return
+            return False
         begun = self._clock()
         data, length, is_json = _encoded(state)
         self._number += 1
@@ -69,6 +72,7 @@ class States:
         now = self._clock()
         sync, at = (now - begun) // 1000, now // 1000
         self._page.set_saved(Saved(self._number, claimed, checkpoint, len(data), length, is_json, sync, at))
+        return checkpoint == LAST
 
     def _claimed(self, task: Task) -> int:
         """Return as which number the running task was claimed; 0 for another task, and for a fork of it."""

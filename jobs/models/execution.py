@@ -12,7 +12,6 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.fields import ExactJSONField, IndexSetField, recorded
-from switchyard.scheduling.lifecycle.operations import Kind
 from switchyard.scheduling.lifecycle.states import TASK_PLACES, Intent, JobState, TaskState
 
 
@@ -268,77 +267,6 @@ class Assignment(models.Model):
         constraints = [models.UniqueConstraint(fields=["node_id", "entry"], name="one_assignment_per_entry")]
 
 
-class Operation(models.Model):
-    """A request that takes its time: in progress until it ends, with an outcome or a failure ([name, text])."""
-
-    id = models.UUIDField(primary_key=True)
-    #: What counts them, for clients that know them by numbers alone.
-    number = models.BigIntegerField(unique=True)
-    kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in Kind])
-    job = models.ForeignKey(Job, models.CASCADE, null=True, related_name="operations")
-    arguments = models.JSONField(default=dict)
-    requested_by = models.TextField()
-    requested_at = models.DateTimeField()
-    deadline = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
-    outcome = models.JSONField(null=True)
-    failure = models.JSONField(null=True)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["id"], name="open_operations", condition=Q(ended_at__isnull=True)),
-            models.Index(fields=["ended_at"], name="ended_operations", condition=Q(job=None)),
-        ]
-
-
-class Checkpoint(models.Model):
-    """The states of a job's running tasks, asked for at one moment: whole once all of them have answered.
-
-    `asked` are these tasks, as [stage, attempt, [[low, high], …]] each; null until the leader asks. `answers` counts those
-    that have answered, `size` the bytes of their states. One whose states are deleted is `discarded`.
-    """
-
-    class State(models.IntegerChoices):
-        IN_PROGRESS = 0
-        COMPLETED = 1
-        FAILED = 2
-
-    job = models.ForeignKey(Job, models.CASCADE, related_name="checkpoints")
-    number = models.IntegerField()
-    state = models.SmallIntegerField(choices=State, default=State.IN_PROGRESS)
-    is_periodic = models.BooleanField(default=True)
-    #: The one that ends with it, where somebody asked for it.
-    operation = models.OneToOneField(Operation, models.SET_NULL, null=True, related_name="checkpoint")
-    asked = models.JSONField(null=True)
-    tasks = models.IntegerField(default=0)
-    answers = models.IntegerField(default=0)
-    size = models.BigIntegerField(default=0)
-    failure = models.TextField(blank=True, default="")
-    discarded = models.BooleanField(default=False)
-    triggered_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_checkpoint_per_number")]
-        indexes = [models.Index(fields=["job"], name="checkpoints_in_progress", condition=Q(state=0))]
-
-
-class SavedStates(models.Model):
-    """States that tasks of a stage have saved, in one artifact: for a checkpoint, or each for itself.
-
-    `states` are [index, attempt, offset, size, whether JSON, elements of a list or -1, µs of saving, µs since] each, in the
-    order of the artifact; a size of -1 says that a task answered and has saved none.
-    """
-
-    stage = models.ForeignKey(Stage, models.CASCADE, related_name="saved_states")
-    checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, null=True, related_name="saved_states")
-    tasks = IndexSetField()
-    digest = models.CharField(max_length=64)
-    size = models.BigIntegerField()
-    states = models.JSONField()
-    stored_at = models.DateTimeField()
-
-
 class FailedStep(models.Model):
     """A step that the leader did not get over, how often in a row, and the job if it was at one alone (jobs.leader.hangs).
 
@@ -355,62 +283,3 @@ class FailedStep(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["step", "job_id"], name="one_row_per_step_and_job", nulls_distinct=False)
         ]
-
-
-class LaidOut(models.Model):
-    """The layout of a graph as JSON, by the digest of what Graphviz was given; or why there is none."""
-
-    digest = models.CharField(max_length=64, primary_key=True)
-    layout = models.TextField(null=True)
-    reason = models.TextField(blank=True)
-    made_at = models.DateTimeField()
-
-
-class Figure(models.Model):
-    """A bucket of a histogram of the main path: how many values were at most `bound` and above the next lower one.
-
-    `sum` adds these values up. What is only counted has a single bucket. JOBS_SEEN says, in microseconds, up to
-    which end jobs are counted.
-    """
-
-    class Name(models.TextChoices):
-        ROUND = "round_seconds"
-        LAG = "report_lag_seconds"
-        PLANNING = "planning_seconds"
-        JOB = "job_seconds"
-        PLACEMENTS = "placements"
-        JOBS_SEEN = "jobs_seen"
-
-    name = models.CharField(max_length=40, choices=Name)
-    label = models.CharField(max_length=40, default="")
-    bound = models.FloatField()
-    count = models.BigIntegerField(default=0)
-    sum = models.FloatField(default=0)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["name", "label", "bound"], name="one_row_per_bucket")]
-
-
-class Ended(models.Model):
-    """How many attempts of jobs of a type ended on a node in five minutes, and how (jobs.telemetry.outcomes)."""
-
-    node_id = models.BigIntegerField()
-    job_type = models.ForeignKey(JobType, models.CASCADE, related_name="+", db_index=False)
-    block = models.DateTimeField()
-    outcome = models.CharField(max_length=10)
-    count = models.BigIntegerField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["node_id", "job_type", "block", "outcome"], name="one_row_per_block_and_outcome")
-        ]
-
-
-class Survey(models.Model):
-    """The one row of figures and rates that the leader writes every few seconds (jobs.leader.snapshot)."""
-
-    at = models.DateTimeField()
-    document = models.JSONField()
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="survey_is_a_singleton")]
