@@ -86,10 +86,11 @@ class StorageUnavailable(Unavailable):
     default_code = "storage_unavailable"
 
 
-class StorageFull(StorageUnavailable):
+class StorageFull(APIException):
     """The storage takes no more."""
 
     status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = "The storage is full."
     default_code = "storage_full"
     wait = 30  #: seconds, told as Retry-After
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -33,7 +33,7 @@ def files(
     as_json: AsJson = False,
 ) -> None:
     """List the files that tasks of a job hand on, or download them; a download that broke off goes on."""
-    wanted = {key: value for key, value in (("stage", stage), ("output", name)) if value}
+    wanted: dict[str, Any] = {key: value for key, value in (("stage", stage), ("output", name)) if value}
     with client(ctx) as server:
         found = [file for file in server.files(job, **wanted) if task in (None, file.index)]
         if output is not None:

@@ -34,12 +34,12 @@ def mine(agent: ListAgent) -> Client:
 @pytest.fixture
 def files(submit: Submit) -> str:
     """Give the address of the files of a job of two stages, of three tasks with two files each."""
-    stage = {"python": None, "command": ["true"], "parallelism": 3, "outputs": OUTPUTS}
+    stage: dict[str, Any] = {"python": None, "command": ["true"], "parallelism": 3, "outputs": OUTPUTS}
     job = submit({"a": stage, "b": stage, "none": {}})
     put(DATA)
-    for stage in ("a", "b"):
+    for name in ("a", "b"):
         told = [["model", "model.bin", DIGEST, len(DATA), False], ["parts", "x/1", DIGEST, len(DATA), True]]
-        Task.objects.filter(stage__job=job["id"], stage__name=stage).update(state=TaskState.FINISHED, files=told)
+        Task.objects.filter(stage__job=job["id"], stage__name=name).update(state=TaskState.FINISHED, files=told)
     return f"/api/v1/jobs/{job['number']}"
 
 

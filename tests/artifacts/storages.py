@@ -41,7 +41,7 @@ def fresh_memory() -> Iterator[None]:
 @contextmanager
 def s3() -> Iterator[str]:
     """Give the URL of a new bucket of an S3-compatible server on this machine, which the environment names."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     # Its servers in one process have the same buckets.
