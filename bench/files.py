@@ -28,17 +28,17 @@ RATIO = Target("ratio", "at least", 0.5)
 
 def files(installation: Installation) -> Iterator[Measured]:
     """Store and download a file of 1 GiB, beside `cp` with fsync; then share one of 100 MiB among 1,000 tasks."""
-    with tempfile.TemporaryDirectory(dir=installation.logs) as name, warm(installation) as client:
+    with tempfile.TemporaryDirectory(dir=installation.logs) as name, warm(installation):
         source = _made(Path(name) / "source", LARGE)
         copied = LARGE / _copied(source, Path(name) / "copy")
         stored = _timed(lambda: _store(installation, source))
         yield Measured(LARGE, stored, (RATIO,), {"way": "upload"}, reference=copied)
-        job = _hand_on(client, source)
+        job = _hand_on(installation, source)
         yield Measured(LARGE, _download(installation, job, Path(name)), (RATIO,), {"way": "download"}, reference=copied)
         shared = _made(Path(name) / "shared", SHARED)
-        _hand_on(client, shared)
+        _hand_on(installation, shared)
         before = _read(installation)
-        seconds = _timed(lambda: _hand_on(client, shared, TASKS))
+        seconds = _timed(lambda: _hand_on(installation, shared, TASKS))
         fetches = round((_read(installation) - before) / (SHARED * MIB))
         # One of two nodes has it already.
         most = Target("fetches", "at most", installation.config.agents - 1)
@@ -79,10 +79,11 @@ def _store(installation: Installation, source: Path) -> None:
     server.close()
 
 
-def _hand_on(client: Client, path: Path, consumers: int = 0) -> str:
+def _hand_on(installation: Installation, path: Path, consumers: int = 0) -> str:
     """Run a job whose first task hands a file on, and return its id."""
     job = descriptions.handing_on(f"cp {path} out/file", consumers)
-    id_, _ = client.run(job, SECONDS)
+    with Client(installation) as client:  # A connection that rested meanwhile may be closed.
+        id_, _ = client.run(job, SECONDS)
     return id_
 
 
