@@ -156,6 +156,7 @@ class CheckpointStage:
 class CheckpointStatus:
     """The states of a job's running tasks, saved together; `stages` are there when one was asked for.
 
+    `operation` is that of one that was asked for.
     A completed one lacks answers only of tasks that had `finished`. The states of a discarded one are deleted.
     """
 
@@ -163,6 +164,7 @@ class CheckpointStatus:
     state: str
     triggered_at: datetime
     periodic: bool = True
+    operation: str | None = None
     tasks: int = 0
     answered: int = 0
     finished: int = 0

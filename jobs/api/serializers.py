@@ -191,6 +191,7 @@ class CheckpointSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     state = serializers.ChoiceField(CHECKPOINT_STATES)
     periodic = serializers.BooleanField()
+    operation = serializers.UUIDField(allow_null=True)
     tasks = serializers.IntegerField()
     answered = serializers.IntegerField()
     finished = serializers.IntegerField()

@@ -24,6 +24,7 @@ _FIELDS = (
     "number",
     "state",
     "is_periodic",
+    "operation_id",
     "tasks",
     "answers",
     "size",
@@ -208,9 +209,10 @@ def _shown(row: dict[str, Any], answered: dict[int, Part]) -> dict[str, Any]:
     """Return what is shown of a checkpoint; one that is completed lacks only answers of tasks that had finished."""
     is_open, is_whole = row["state"] == _IN_PROGRESS, row["state"] == _COMPLETED
     count = sum(tasks for tasks, _, _ in answered.values()) if is_open else min(row["answers"], row["tasks"])
-    return {name: value for name, value in row.items() if name not in ("is_periodic", "answers", "asked")} | {
+    return {name: value for name, value in row.items() if name not in ("is_periodic", "operation_id", "answers", "asked")} | {
         "state": Checkpoint.State(row["state"]).name,
         "periodic": row["is_periodic"],
+        "operation": row["operation_id"],
         "answered": count,
         "finished": row["tasks"] - count if is_whole else 0,
         "size": sum(size for _, size, _ in answered.values()) if is_open else row["size"],

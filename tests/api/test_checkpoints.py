@@ -38,7 +38,8 @@ def test_they_are_listed_newest_first(viewer: Client, job: Job) -> None:
         "finished": 0,
         "size": 5,
     }
-    assert (opened["ended_at"], opened["last_answer_at"] is None, opened["periodic"]) == (None, False, True)
+    assert (opened["ended_at"], opened["last_answer_at"] is None) == (None, False)
+    assert (opened["periodic"], opened["operation"]) == (True, None)
     assert (failed["state"], failed["failure"], failed["discarded"]) == (
         "FAILED",
         "2 tasks have not answered within 2 s",
@@ -72,3 +73,10 @@ def test_odd_filters_are_refused(viewer: Client, job: Job, query: str) -> None:
 
 def test_an_unknown_job_is_not_found(viewer: Client) -> None:
     assert viewer.get("/api/v1/jobs/999999/checkpoints").status_code == 404
+
+
+def test_one_that_was_asked_for_names_its_operation(operator: Client, viewer: Client, job: Job, leader: Leader) -> None:
+    operation = operator.post(f"/api/v1/jobs/{job.id}/checkpoint").json()["id"]
+    found = viewer.get(f"/api/v1/jobs/{job.id}/checkpoints/4").json()
+    assert (found["periodic"], found["operation"], found["state"]) == (False, operation, "IN_PROGRESS")
+    assert (found["tasks"], found["stages"]) == (0, [])
