@@ -175,11 +175,6 @@ class CheckpointStatus:
     ended_at: datetime | None = None
     stages: tuple[CheckpointStage, ...] = ()
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is completed or has failed."""
-        return self.ended_at is not None
-
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:

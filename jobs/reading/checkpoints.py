@@ -74,7 +74,7 @@ class Answer(NamedTuple):
     `size` is 0 where it has saved nothing; saving took `sync` microseconds, and its upload followed `age` later.
     """
 
-    index: int
+    task: int
     at: datetime | None
     size: int
     sync: int
@@ -101,7 +101,7 @@ def checkpoint(job: UUID, number: int) -> dict[str, Any] | None:
         return None
     answered = _answered([row["id"]]).get(row["id"], {})
     names = {id_: name for name, id_ in stage_ids(job).items()}
-    asked = _asked(row)
+    asked = _asked(row["asked"])
     stages = [
         {"id": stage, "name": names[stage], "tasks": len(tasks)} | _part(row, answered.get(stage))
         for stage, tasks in asked.items()
@@ -112,7 +112,7 @@ def checkpoint(job: UUID, number: int) -> dict[str, Any] | None:
 
 def overview(job: UUID, most: int) -> Overview:
     """Return how the checkpoints of a job stand, with the newest of them."""
-    ((*counts, newest, completed, failed, size, time),) = rows.fetch(
+    ((in_progress, whole, broken, newest, completed, failed, size, time),) = rows.fetch(
         f"""SELECT count(*) FILTER (WHERE state = {_IN_PROGRESS}), count(*) FILTER (WHERE state = {_COMPLETED}),
             count(*) FILTER (WHERE state = {_FAILED}), coalesce(max(number), 0),
             max(number) FILTER (WHERE state = {_COMPLETED}), max(number) FILTER (WHERE state = {_FAILED}),
@@ -123,13 +123,22 @@ def overview(job: UUID, most: int) -> Overview:
     wanted = {*range(newest - most + 1, newest + 1), completed, failed} - {None}
     shown = {row["number"]: row for row in complete(checkpoints(job).filter(number__in=wanted).order_by("-number"))}
     history = [row for number, row in shown.items() if number > newest - most]
-    return Overview(*counts, _read_spread(size), _read_spread(time), shown.get(completed), shown.get(failed), history)
+    return Overview(
+        in_progress,
+        whole,
+        broken,
+        _read_spread(size),
+        _read_spread(time),
+        shown.get(completed),
+        shown.get(failed),
+        history,
+    )
 
 
 def answers(job: UUID, number: int, stage: int) -> list[Answer] | None:
     """Return what each task of a stage has answered that a checkpoint asks; None if it asks none, or is discarded."""
     row = checkpoints(job).filter(number=number, discarded=False).values("id", "asked").first()
-    asked = _asked(row).get(stage) if row else None
+    asked = _asked(row["asked"]).get(stage) if row else None
     if row is None or asked is None:
         return None
     told: dict[int, Answer] = {}
@@ -176,9 +185,9 @@ def saved_state(stage: int, index: int) -> dict[str, Any] | None:
     return None
 
 
-def _asked(row: dict[str, Any]) -> dict[int, IndexSet]:
+def _asked(told: list[list[Any]] | None) -> dict[int, IndexSet]:
     asked: dict[int, IndexSet] = {}
-    for stage, _, ranges in row["asked"] or ():
+    for stage, _, ranges in told or ():
         asked[stage] = asked.get(stage, IndexSet()) | IndexSet.of(ranges)
     return asked
 

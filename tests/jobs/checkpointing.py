@@ -40,7 +40,7 @@ def answer(agent: ListAgent, checkpoint: Checkpoint | None, tasks: list[Task], s
         for place, (_, attempt, index) in enumerate(tasks)
     ]
     stage = tasks[0][0]
-    kept = states.keep(agent.node, stage, checkpoint and checkpoint.id, DIGEST if size > 0 else "", saved)
+    kept = states.keep(agent.node, stage, checkpoint.id if checkpoint else None, DIGEST if size > 0 else "", saved)
     assert len(kept) == len(tasks)
 
 

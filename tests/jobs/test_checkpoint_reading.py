@@ -39,7 +39,7 @@ def test_a_checkpoint_in_progress_tells_what_has_been_answered(agent: ListAgent,
     assert shown["last_answer_at"] == stage["last_answer_at"]
     told = checkpoints.answers(job.id, 1, tasks[0][0])
     assert told is not None
-    assert [(each.index, each.at is None, each.size, each.sync, each.age) for each in told] == [
+    assert [(each.task, each.at is None, each.size, each.sync, each.age) for each in told] == [
         (0, False, 10, 2_000, 3_000),
         (1, True, 0, 0, 0),
     ]

@@ -124,10 +124,10 @@ def _part(row: Row, part: Row, *, ended: datetime | None = None) -> Shape:
 def _subtask(row: Row, answer: "Answer") -> Shape:
     at = answer.at or (row["ended_at"] if row["state"] == "COMPLETED" else None)
     if at is None:
-        return {**_kind("pending"), "index": answer.index, "status": "pending_or_failed"}
+        return {**_kind("pending"), "index": answer.task, "status": "pending_or_failed"}
     return {
         **_kind("completed"),
-        "index": answer.index,
+        "index": answer.task,
         "ack_timestamp": _ms(at),
         "end_to_end_duration": _span(row, at),
         "state_size": answer.size,
