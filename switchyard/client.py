@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from switchyard import task
 from switchyard.answers import (
-    CheckpointStatus,
     Explanation,
     FileStatus,
     JobStatus,
@@ -31,6 +30,7 @@ from switchyard.answers import (
     TaskStatus,
     decode,
 )
+from switchyard.checkpoints import CheckpointStatus
 from switchyard.configuration import find
 from switchyard.downloading import download
 from switchyard.http import PATIENCE, Requests

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from switchyard.answers import CheckpointStage, CheckpointStatus
+from switchyard.checkpoints import CheckpointStage, CheckpointStatus
 from switchyard.cli.options import AsJson, Job
 from switchyard.cli.outcome import client
 from switchyard.cli.screen import ago, amount, emit, facts, lasted, table

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,20 +67,6 @@ def test_a_job_is_suspended_and_resumed(stack: Running, job: Path) -> None:
     assert read(stack, "show", number)["suspended"]["reason"] == "for the night"
     assert stack.switchyard("resume", "--job", number) in (f"Job {number} is CREATED\n", f"Job {number} is RUNNING\n")
     assert read(stack, "show", number)["suspended"] is None
-    stack.switchyard("cancel", number)
-
-
-def test_checkpoints_of_a_job_are_shown(stack: Running, job: Path) -> None:
-    job.write_text(LONG)
-    number = stack.switchyard("submit", job).strip()
-    wait_until(lambda: read(stack, "show", number)["tasks"]["RUNNING"] == 1, 60)
-    assert f"checkpoint of job {number} is done" in stack.switchyard("checkpoint", number, "--wait")
-    assert re.search(r"^1 +COMPLETED +1/1 +0 B +.* ago ", stack.switchyard("checkpoints", number), re.MULTILINE)
-    [found] = read(stack, "checkpoints", number, "--state", "completed")
-    assert (found["number"], found["periodic"], found["tasks"], found["answered"]) == (1, False, 1, 1)
-    assert re.search(r"^first +1/1 +0 B +.* ago", stack.switchyard("checkpoints", number, "1"), re.MULTILINE)
-    assert read(stack, "checkpoints", number, "1")["stages"][0]["answered"] == 1
-    stack.switchyard("checkpoints", number, "2", status=5)
     stack.switchyard("cancel", number)
 
 
