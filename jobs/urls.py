@@ -4,6 +4,7 @@ from django.urls import include, path, re_path
 
 from access.routing import BothFormsRouter
 from jobs.api import agents
+from jobs.api.checkpoints import CheckpointViewSet
 from jobs.api.events import EventViewSet
 from jobs.api.files import FilesView, FileView, JobFilesView
 from jobs.api.jobs import JobViewSet
@@ -23,6 +24,7 @@ router.register("jobs", JobViewSet, basename="job")
 router.register(STAGES, StageViewSet, basename="stage")
 router.register(f"{JOB}/tasks", JobTaskViewSet, basename="job-task")
 router.register(TASKS, TaskViewSet, basename="task")
+router.register(f"{JOB}/checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("job-types", JobTypeViewSet, basename="job-type")
 router.register("operations", OperationViewSet, basename="operation")
 router.register("events", EventViewSet, basename="event")

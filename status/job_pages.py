@@ -8,7 +8,7 @@ from django.utils.safestring import mark_safe
 
 from database import rows
 from jobs.drawing import job_graph
-from jobs.reading import jobs, operations, retries
+from jobs.reading import checkpoints, jobs, operations, retries
 from jobs.reading import stages as stage_reading
 from jobs.reading import tasks as task_reading
 from jobs.reading.explanations import explain_job
@@ -22,7 +22,7 @@ from switchyard.scheduling.lifecycle.states import TaskState
 
 TASKS_A_PAGE = FILES_A_PAGE = 50
 EVENTS = 20
-OPERATIONS = 20
+OPERATIONS = CHECKPOINTS = 20
 SHOWN_RESULT = 20_000
 LARGEST_INDEX = 2**31 - 1
 #: Graphs of more stages are looked at less often.
@@ -45,6 +45,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         # Made by jobs.drawing.svg, which escapes whatever users wrote.
         "graph": mark_safe(job_graph.picture(stages)),
         "waits": _waits(id_) if shown["ended_at"] is None else [],
+        "checkpoints": checkpoints.overview(id_, CHECKPOINTS),
         "operations": operations.of_job(id_, OPERATIONS),
         "events": events.named(events.events().filter(job_id=id_)[:EVENTS]),
         "seconds": 2 if len(stages) <= SMALL_GRAPH else 10,
@@ -109,6 +110,7 @@ def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse
         "attempt": attempt,
         "result": result,
         "result_cut": cut,
+        "saved": checkpoints.saved_state(stage_id, number),
         "tails": tails(stage_id, number, attempt),
         "here": request.get_full_path(),
     }

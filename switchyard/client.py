@@ -30,6 +30,7 @@ from switchyard.answers import (
     TaskStatus,
     decode,
 )
+from switchyard.checkpoints import CheckpointStatus
 from switchyard.configuration import find
 from switchyard.downloading import download
 from switchyard.http import PATIENCE, Requests
@@ -165,6 +166,14 @@ class Client:
         """Return what `retry` would reuse and run again, and submit nothing."""
         path, edit = _path("jobs", job, "retry"), _edit(changes, description)
         return decode(Retrial, self._requests.send("POST", path, json=edit, params={"dry_run": "true"}).json())
+
+    def checkpoints(self, job: int | str, *, limit: int | None = None, **filters: str) -> Iterator[CheckpointStatus]:
+        """Yield the checkpoints of a job, newest first; the filter is state."""
+        return self._list(CheckpointStatus, _path("jobs", job, "checkpoints"), filters, limit)
+
+    def checkpoint_status(self, job: int | str, number: int) -> CheckpointStatus:
+        """Return a checkpoint of a job with its stages."""
+        return self._get(CheckpointStatus, _path("jobs", job, "checkpoints", number))
 
     def operations(self, *, limit: int | None = None, **filters: str) -> Iterator[OperationStatus]:
         """Yield operations, newest first; filters are job, kind and state."""

@@ -19,7 +19,7 @@ from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import LISTED, JobState, TaskState
 
 #: In SQL, the saved states `s` from which tasks of a stage may go on, by their checkpoint `c`.
-_USABLE = f"""LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
+USABLE = f"""LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
     JOIN jobs_stage stage ON stage.id = s.stage_id JOIN jobs_job j ON j.id = stage.job_id
     WHERE s.stage_id = %(stage)s AND (c.id IS NULL AND NOT (stage.spec @> '{{"gang": true}}' AND j.spec ? 'checkpoint')
         OR c.state = {int(Checkpoint.State.COMPLETED)} AND NOT c.discarded)"""
@@ -87,13 +87,13 @@ def last(stage: int, low: int, high: int) -> list[Kept]:
     wanted = IndexSet.span(low, high)
     found: list[Kept] = []
     for id_, digest, tasks, states in rows.fetch(
-        f"SELECT s.id, s.digest, s.tasks::text, s.states::text FROM jobs_savedstates s {_USABLE} "
+        f"SELECT s.id, s.digest, s.tasks::text, s.states::text FROM jobs_savedstates s {USABLE} "
         "AND s.tasks && int4multirange(int4range(%(low)s, %(high)s)) ORDER BY s.id DESC",
         {"stage": stage, "low": low, "high": high},
     ):
         here = IndexSet.from_multirange(tasks) & wanted
         wanted -= here
-        kept = [state for state in _read(states) if state.index in here and state.size >= 0]
+        kept = [state for state in read(states) if state.index in here and state.size >= 0]
         found += [Kept(id_, digest, kept)] if kept else []
         if not wanted:
             break
@@ -103,12 +103,17 @@ def last(stage: int, low: int, high: int) -> list[Kept]:
 def some(stage: int, id_: int, tasks: IndexSet) -> Kept | None:
     """Return the states of some tasks of a stage in one artifact; None if there is none from which they may go on."""
     found = rows.fetch(
-        f"SELECT s.digest, s.states::text FROM jobs_savedstates s {_USABLE} AND s.id = %(id)s", {"stage": stage, "id": id_}
+        f"SELECT s.digest, s.states::text FROM jobs_savedstates s {USABLE} AND s.id = %(id)s", {"stage": stage, "id": id_}
     )
     if not found:
         return None
     ((digest, states),) = found
-    return Kept(id_, digest, [each for each in _read(states) if each.index in tasks and each.size >= 0])
+    return Kept(id_, digest, [each for each in read(states) if each.index in tasks and each.size >= 0])
+
+
+def read(states: str) -> list[State]:
+    """Read the states of an artifact."""
+    return msgspec.json.decode(states, type=list[State])
 
 
 def cut(pieces: Iterator[bytes], states: Sequence[State]) -> Iterator[bytes]:
@@ -188,7 +193,3 @@ def _is_in_progress(checkpoint: int, stage: int) -> bool:
             [checkpoint, stage, int(Checkpoint.State.IN_PROGRESS)],
         )
     )
-
-
-def _read(states: str) -> list[State]:
-    return msgspec.json.decode(states, type=list[State])

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchyard.cli import agent, cluster, files, jobs, logs, operations, outcome, queries
+from switchyard.cli import agent, checkpoints, cluster, files, jobs, logs, operations, outcome, queries
 
 app = typer.Typer(
     help="Submit jobs to Switchyard, look at them, and steer the cluster.",
@@ -56,6 +56,7 @@ for command in (
     jobs.checkpoint,
     jobs.suspend,
     operations.operations,
+    checkpoints.checkpoints,
     jobs.finish,
     jobs.retry,
     queries.nodes,

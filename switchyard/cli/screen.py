@@ -15,8 +15,10 @@ from switchyard.answers import encode
 #: A pipe has no width; a table in it is not to be cut.
 PIPE_WIDTH = 250
 MINUTE = 60
+KIB = 1024
 _COLOURS = {
     "FINISHED": "green",
+    "COMPLETED": "green",
     "READY": "green",
     "RUNNING": "cyan",
     "FAILED": "red",
@@ -86,6 +88,16 @@ def lasted(span: timedelta) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def amount(size: int) -> str:
+    """Tell a number of bytes as people do."""
+    number = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < KIB:
+            return f"{number:.1f} {unit}" if unit != "B" else f"{size} B"
+        number /= KIB
+    return f"{number:.1f} TiB"
 
 
 def _cell(value: Any) -> Text:

@@ -12,10 +12,13 @@ from access.identifying import Identity
 from access.roles import Role, grant
 from jobs.leader.loop import Leader
 from jobs.models import Job
+from jobs.store.records import RECORDS
 from nodes.models import Event
+from switchyard.scheduling.lifecycle.operations import Kind, Request
 from tests.access.routes import Route, routes
 from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
+from tests.jobs.checkpointing import ask
 from tests.people import user_in
 
 Submit = Callable[..., dict[str, Any]]
@@ -23,24 +26,26 @@ DIGEST = sha256(b"a").hexdigest()
 READ = [
     each for each in routes() if each.pattern.startswith("/api/v1") and "GET" in each.methods and "agent" not in each.pattern
 ]
-LISTS = ["jobs", "job-types", "nodes", "events", "tokens", "users", "audit"]
+LISTS = ["jobs", "job-types", "nodes", "events", "operations", "tokens", "users", "audit"]
 
 
 @pytest.fixture
 def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     """Give a job that has run, so that each route has something to show."""
     job = submit({"a": {}})
+    ask(Job.objects.get(id=job["id"]), [])
     turn(leader)
     agent.listen()
     files = [["out", "a.txt", DIGEST, 1, False]]
     put(b"a")
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
-    return job
+    operation = RECORDS.request_operation(Request(Kind.DISPOSAL, "ada", 10))
+    return job | {"operation": str(operation)}
 
 
 def path_of(route: Route, job: dict[str, Any]) -> str:
     known = {"job": job["id"], "stage": "a", "index": "0", "stream": "stdout", "node": "n1", "type": "job:1"}
-    known |= {"output": "out", "path": "a.txt"}
+    known |= {"output": "out", "path": "a.txt", "operation": job["operation"], "checkpoint": "1"}
     return route.pattern.format_map(known)
 
 
@@ -57,7 +62,7 @@ def test_every_route_that_reads_answers_programs_and_browsers(admin: Client, end
 
 
 def test_lists_are_pages_for_browsers(admin: Client, ended: dict[str, Any]) -> None:
-    for name in [*LISTS, f"jobs/{ended['id']}/stages", f"jobs/{ended['id']}/tasks"]:
+    for name in [*LISTS, f"jobs/{ended['id']}/stages", f"jobs/{ended['id']}/tasks", f"jobs/{ended['id']}/checkpoints"]:
         answer = admin.get(f"/api/v1/{name}", headers={"Accept": "text/html"})
         assert answer["Content-Type"].startswith("text/html"), name
 

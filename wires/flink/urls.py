@@ -3,7 +3,7 @@
 from django.urls import URLPattern, re_path
 
 from wires.base import WireView
-from wires.flink.views import absent, changing, cluster, jobs, manager, metrics, nodes, vertices
+from wires.flink.views import absent, changing, checkpoints, cluster, jobs, manager, metrics, nodes, vertices
 
 JOB = "jobs/(?P<job>[^/]+)"
 CHECKPOINTS = f"{JOB}/checkpoints"
@@ -44,11 +44,11 @@ urlpatterns = [
     _route(f"{JOB}/cancel-with-savepoint/in-progress/(?P<request_id>[^/]+)", absent.SavepointInProgressView),
     _route(f"{JOB}/cancel-with-savepoint/target-directory/(?P<directory>.+)", absent.CancelWithSavepointView),
     _route(f"{JOB}/clientHeartbeat", changing.HeartbeatView),
-    _route(CHECKPOINTS, absent.CheckpointTriggerView),
+    _route(CHECKPOINTS, checkpoints.CheckpointsView),
     _route(f"{CHECKPOINTS}/(?P<trigger>[0-9a-fA-F]{{32}})", absent.PollView),
-    _route(f"{CHECKPOINTS}/config", absent.CheckpointsView),
-    _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)", absent.CheckpointsView),
-    _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)/subtasks/(?P<vertex>[^/]+)", absent.CheckpointsView),
+    _route(f"{CHECKPOINTS}/config", checkpoints.ConfigView),
+    _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)", checkpoints.CheckpointView),
+    _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)/subtasks/(?P<vertex>[^/]+)", checkpoints.SubtasksView),
     _route(f"{JOB}/config", jobs.ConfigView),
     _route(f"{JOB}/exceptions", jobs.ExceptionsView),
     _route(f"{JOB}/execution-result", jobs.ExecutionResultView),

@@ -52,7 +52,9 @@ def running(
     placed: Callable[[], list[tuple[int, int, int]]],
 ) -> dict[str, str]:
     """Give the ids of a job whose first stage runs, and of that stage and its node."""
-    made = submit({"read": {"parallelism": 2}, "write": {"needs": ["read"]}}, config={"colour": "green"})
+    made = submit(
+        {"read": {"parallelism": 2}, "write": {"needs": ["read"]}}, config={"colour": "green"}, checkpoint={"interval": 2}
+    )
     stage = Stage.objects.get(name="read").id
     turn(leader, agent.start([task for task in placed() if task[0] == stage]))
     Task.objects.filter(stage=stage).update(metrics=TOLD, accumulators=ADDED)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from jobs.models import Task
+from tests.jobs.agents import ListAgent
 from tests.wires.flink.conftest import ADDED
+from tests.wires.flink.test_checkpoints import checkpointed
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,13 @@ ONCE_FAILED = {
     "failing_execution_result_failed": "/jobs/{job}/execution-result",
 }
 
+WITH_CHECKPOINTS = {
+    "stream_checkpoint_details": "/jobs/{job}/checkpoints/details/1",
+    "stream_job_checkpoints": "/jobs/{job}/checkpoints",
+    "stream_job_checkpoints_config": "/jobs/{job}/checkpoints/config",
+    "stream_v0_checkpoint_subtasks": "/jobs/{job}/checkpoints/details/1/subtasks/{v0}",
+}
+
 
 def recorded(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())
@@ -111,6 +120,17 @@ def test_a_failed_job_is_told_of_as_recorded(told: Told, failed: Ids, name: str)
     assert_fits(theirs, ours)
 
 
+@pytest.mark.parametrize("name", WITH_CHECKPOINTS)
+def test_checkpoints_are_told_of_as_recorded(told: Told, running: Ids, agent: ListAgent, name: str) -> None:
+    checkpointed(running, agent)
+    theirs, ours = recorded(name)["body"], told(WITH_CHECKPOINTS[name].format(**running))
+    if name == "stream_checkpoint_details":
+        # By the ids of vertices.
+        theirs["tasks"] = dict.fromkeys(ours["tasks"], next(iter(theirs["tasks"].values())))
+    assert_same_top(theirs, ours)
+    assert_fits(theirs, ours)
+
+
 @pytest.mark.parametrize("name", ["jobs_metrics_list", "taskmanager_metrics_list"])
 def test_metrics_have_the_recorded_names(told: Told, running: Ids, name: str) -> None:
     theirs = {metric["id"] for metric in recorded(name)["body"]}
@@ -131,6 +151,6 @@ def test_errors_are_told_as_recorded(told: Told, name: str) -> None:
 
 
 def test_nothing_that_was_recorded_is_left_unused() -> None:
-    used = {*WHILE_RUNNING, *ONCE_FINISHED, *ONCE_FAILED, "stream_v0_backpressure"}
+    used = {*WHILE_RUNNING, *ONCE_FINISHED, *ONCE_FAILED, *WITH_CHECKPOINTS, "stream_v0_backpressure"}
     elsewhere = {"err_job_badid", "err_job_unknown", "err_method", "legacy"}
     assert {each.stem for each in RECORDED.iterdir()} == used | elsewhere

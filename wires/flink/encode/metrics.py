@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, TaskState
 from wires.flink.decode import Aggregation
-from wires.flink.encode import nodes
+from wires.flink.encode import checkpoints, nodes
 from wires.flink.encode.measures import pressed
 
 if TYPE_CHECKING:
     from jobs.reading.attempts import Execution
+    from jobs.reading.checkpoints import Figures
     from jobs.reading.counts import Tally
 
 Metrics = Mapping[str, Any]
@@ -22,16 +23,6 @@ TASKS = {
     "numRecordsIn": "read_records",
     "numRecordsOut": "write_records",
 }
-_CHECKPOINTS = (
-    "numberOfCompletedCheckpoints",
-    "numberOfFailedCheckpoints",
-    "numberOfInProgressCheckpoints",
-    "totalNumberOfCheckpoints",
-    "lastCheckpointDuration",
-    "lastCheckpointSize",
-    "lastCheckpointAlignmentBuffered",
-    "lastCheckpointRestoreTimestamp",
-)
 #: What a JVM has, and no process of ours.
 _OF_A_JVM = (
     *(f"Status.JVM.Memory.NonHeap.{name}" for name in ("Used", "Committed", "Max")),
@@ -87,12 +78,12 @@ def _joined(parts: Sequence[str], known: Collection[str]) -> list[str]:
     return names
 
 
-def of_job(tally: "Tally", now: int) -> dict[str, Any]:
-    """Return the metrics of a job."""
+def of_job(tally: "Tally", figures: "Figures | None", now: int) -> dict[str, Any]:
+    """Return the metrics of a job; `figures` are those of its checkpoints."""
     until = now if tally.ended is None else tally.ended
     up = max(until - tally.started, 0) if tally.started is not None else 0
     times = {"uptime": up, "downtime": 0, "restartingTime": 0, "fullRestarts": 0}
-    return {**times, **dict.fromkeys(_CHECKPOINTS, 0), "lastCheckpointExternalPath": "n/a"}
+    return times | checkpoints.metrics(figures)
 
 
 def is_live(tally: "Tally") -> bool:

@@ -38,6 +38,22 @@ def nodes(new: Shape) -> Shape:
     return new | {"taskmanagers": [node(each) for each in new["taskmanagers"]]}
 
 
+def checkpoint(new: Shape) -> Shape:
+    """Return a checkpoint, or what a subtask has of it."""
+    return without(new, "className")
+
+
+def checkpoints(new: Shape) -> Shape:
+    """Return the overview of a job's checkpoints."""
+    latest = {name: row and checkpoint(row) for name, row in new["latest"].items()}
+    return new | {"latest": latest, "history": [checkpoint(row) for row in new["history"]]}
+
+
+def checkpoint_subtasks(new: Shape) -> Shape:
+    """Return a vertex of a checkpoint."""
+    return new | {"subtasks": [checkpoint(each) for each in new["subtasks"]]}
+
+
 def without(new: Shape, *names: str) -> Shape:
     """Return an object without these keys."""
     return {name: value for name, value in new.items() if name not in names}

@@ -9,7 +9,7 @@ from access.roles import Role
 from access.rules import Rule
 from wires.flink import ids
 from wires.flink.errors import NotServed
-from wires.flink.views.base import FlinkView, existing_job
+from wires.flink.views.base import FlinkView
 from wires.reading import NotThere, Unreadable
 
 NO_JARS = "Programs (jars) cannot be run here. Send a job description to POST /jobs instead."
@@ -111,22 +111,3 @@ class PollView(FlinkView):
         """Say that it is not known."""
         ids.to_job(job)
         raise NotThere(f"Operation not found under key {ids.to_trigger(trigger)}")
-
-
-class CheckpointsView(FlinkView):
-    """The checkpoints of a job; none has any."""
-
-    def get(self, request: HttpRequest, job: str, checkpoint: str = "0", vertex: str = "0" * 32) -> HttpResponse:
-        """Say so."""
-        existing_job(job)
-        ids.to_index("checkpointid", checkpoint)
-        ids.to_stage(vertex)
-        raise NotThere("Checkpointing has not been enabled.")
-
-
-class CheckpointTriggerView(AbsentView, CheckpointsView):
-    """The checkpoints of a job, and a new one."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.OPERATOR}
-    missing = "There are no checkpoints here."
-    post = AbsentView.refuse

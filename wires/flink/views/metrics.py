@@ -7,7 +7,7 @@ import psutil
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from jobs.reading import counts
+from jobs.reading import checkpoints, counts
 from jobs.reading.attempts import execution, executions
 from jobs.reading.backpressure import held_shares
 from jobs.reading.progress import Progress, stage
@@ -55,11 +55,12 @@ class JobsView(MetricsView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Sum up live jobs, or those that are named."""
         named = decode.listed(request.GET.getlist("jobs"))
-        wanted = None if named is None else {str(ids.to_job(each)) for each in named}
-        now = now_ms()
+        asked = None if named is None else {ids.to_job(each) for each in named}
+        wanted = None if asked is None else set(map(str, asked))
+        figures, now = checkpoints.figures(asked), now_ms()
         found = (tally for tallies in counts.tallies() for tally in tallies)
         return self.aggregated(
-            metrics.of_job(tally, now)
+            metrics.of_job(tally, figures.get(tally.id), now)
             for tally in found
             if (metrics.is_live(tally) if wanted is None else tally.id in wanted)
         )
@@ -70,8 +71,9 @@ class JobView(MetricsView):
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Tell of it."""
-        found = counts.tally(ids.to_job(job))
-        return self.plain(metrics.of_job(found, now_ms()) if found else {})
+        id_ = ids.to_job(job)
+        found, figures = counts.tally(id_), checkpoints.figures([id_])
+        return self.plain(metrics.of_job(found, figures.get(found.id), now_ms()) if found else {})
 
 
 class VertexView(MetricsView):
