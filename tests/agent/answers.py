@@ -120,6 +120,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server_side.garbled -= 1
         return "garbage" if self.server_side.garbled >= 0 else self.server_side.stored[index]
 
+    def on_states(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
+        return {"kept": []}
+
     def on_items(self, parts: list[str], query: dict[str, str], body: bytes) -> Any:
         return {"items": self.server_side.items[int(parts[0])][int(query["low"]) : int(query["high"])]}
 

@@ -9,11 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from tests.nursery import Nursery, Process
+
 if TYPE_CHECKING:
     from tests.agent.server import Server
 
 SECONDS = 40.0
+STDOUT = 1
 ROOT = Path(__file__).parents[2]
+PATH = (str(ROOT), str(Path(__file__).parent))
+NURSERY = Nursery("httpx", "structlog", "typer", "switchyard.agent.main", path=PATH)
 
 
 class Agent:
@@ -35,19 +40,18 @@ class Agent:
 
     def _begin(
         self, server: "Server", options: Sequence[str], env: dict[str, str], python: Sequence[str], stderr: IO[str]
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*python, "-m", "switchyard.agent", "--server", server.url, "--name", "node", "--data", str(self.data), *options],
-            cwd=ROOT,
-            env={
-                **{name: os.environ[name] for name in ("PATH",)},
-                "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
-                "REDIS_URL": server.redis_url,
-                "SECRET_OF_THE_AGENT": "hidden",
-                **env,
-            },
-            stderr=stderr,
-        )
+    ) -> Process:
+        argv = ["-m", "switchyard.agent", "--server", server.url, "--name", "node", "--data", str(self.data), *options]
+        whole = {
+            **{name: os.environ[name] for name in ("PATH",)},
+            "PYTHONPATH": os.pathsep.join(PATH),
+            "REDIS_URL": server.redis_url,
+            "SECRET_OF_THE_AGENT": "hidden",
+            **env,
+        }
+        if python == (sys.executable,):
+            return NURSERY.start(argv, whole, STDOUT, stderr.fileno())
+        return subprocess.Popen([*python, *argv], cwd=ROOT, env=whole, stderr=stderr)
 
     def kill(self) -> None:
         """Kill the agent alone, at once."""

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,9 +19,32 @@ from launch.stack import WEB
 from switchyard.scheduling.lifecycle.states import JOB_ENDS
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
+from tests.nursery import Nursery, Process
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+#: What the servers and agents load that is the same for all settings, the largest parts first.
+NURSERY = Nursery(
+    "structlog",
+    "rest_framework.compat",
+    "numpy",
+    "psycopg",
+    "celery",
+    "granian.cli",
+    "django.db.backends.postgresql.base",
+    "django.core.management",
+    "django.core.handlers.wsgi",
+    "django.test.client",
+    "django_prometheus.middleware",
+    "pydantic",
+    "graphviz",
+    "switchyard.messaging.consumer",
+    "switchyard.leader.turns",
+    "switchyard.scheduling.plan",
+    "switchyard.scheduling.lifecycle.apply_reports",
+    "switchyard.scheduling.lifecycle.placing",
+)
+AGENTS = Nursery("httpx", "structlog", "typer", "switchyard.agent.main")
 
 
 class Stack:
@@ -30,7 +52,7 @@ class Stack:
 
     def __init__(self, folder: Path, database_url: str, redis_url: str, credentials: dict[str, str]) -> None:
         self.folder = folder
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Process] = {}
         self._agents: set[str] = set()
         self.port = free_port()
         self.env = {
@@ -48,12 +70,10 @@ class Stack:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, name: str, *argv: str, **env: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *argv: str, nursery: Nursery = NURSERY, **env: str) -> Process:
         """Start a process of the stack; its output goes to a file of its name."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, *argv], cwd=ROOT, env=self.env | env, stdout=log, stderr=log, start_new_session=True
-            )
+            self.processes[name] = nursery.start(argv, self.env | env, log.fileno(), log.fileno(), session=True)
         return self.processes[name]
 
     def start_servers(self) -> None:
@@ -70,15 +90,16 @@ class Stack:
         """End the web server; of one that is killed the process that answers would go on."""
         self._end([self.processes.pop("web")])
 
-    def start_scheduler(self, name: str = "scheduler") -> subprocess.Popen[bytes]:
+    def start_scheduler(self, name: str = "scheduler") -> Process:
         """Start a scheduler worker."""
         return self.start(name, "manage.py", "scheduler")
 
-    def start_agent(self, name: str, slots: int = 2, *more: str) -> subprocess.Popen[bytes]:
+    def start_agent(self, name: str, slots: int = 2, *more: str) -> Process:
         """Start an agent, whose folder outlives it."""
         self._agents.add(name)
         options = ("--name", name, "--data", str(self.folder / name), "--server", self.url, "--slots", str(slots), *more)
-        return self.start(name, "-m", "switchyard.agent", *options, SWITCHYARD_NODE_TOKEN=self.credentials["node_token"])
+        token = self.credentials["node_token"]
+        return self.start(name, "-m", "switchyard.agent", *options, nursery=AGENTS, SWITCHYARD_NODE_TOKEN=token)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a process of the stack a signal."""
@@ -114,7 +135,7 @@ class Stack:
         self._end([process for name, process in self.processes.items() if name in self._agents])
         self._end([process for name, process in self.processes.items() if name not in self._agents])
 
-    def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
+    def _end(self, processes: list[Process]) -> None:
         for process in processes:
             process.send_signal(signal.SIGTERM)
         for process in processes:
