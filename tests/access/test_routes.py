@@ -46,6 +46,8 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/tokens/{{token}}": {"DELETE": A},
     f"{API}/users": {"GET": A},
     f"{API}/audit": {"GET": A},
+    f"{API}/operations": {"GET": V},
+    f"{API}/operations/{{operation}}": {"GET": V},
     f"{API}/jobs": {"GET": V, "POST": O},
     JOB: {"GET": V, "DELETE": O},
     f"{JOB}/cancel": {"POST": O},

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -11,8 +12,10 @@ from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
 from jobs.leader.loop import Leader
-from jobs.models import Job
+from jobs.models import Job, Operation
+from jobs.store.records import RECORDS
 from nodes.models import Event
+from switchyard.scheduling.lifecycle.operations import Kind, Request
 from tests.access.routes import Route, routes
 from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
@@ -23,7 +26,7 @@ DIGEST = sha256(b"a").hexdigest()
 READ = [
     each for each in routes() if each.pattern.startswith("/api/v1") and "GET" in each.methods and "agent" not in each.pattern
 ]
-LISTS = ["jobs", "job-types", "nodes", "events", "tokens", "users", "audit"]
+LISTS = ["jobs", "job-types", "nodes", "events", "operations", "tokens", "users", "audit"]
 
 
 @pytest.fixture
@@ -35,12 +38,13 @@ def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     files = [["out", "a.txt", DIGEST, 1, False]]
     put(b"a")
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
+    RECORDS.request_operation(Request(Kind.SUSPEND, "ada", 10, UUID(job["id"])))
     return job
 
 
 def path_of(route: Route, job: dict[str, Any]) -> str:
     known = {"job": job["id"], "stage": "a", "index": "0", "stream": "stdout", "node": "n1", "type": "job:1"}
-    known |= {"output": "out", "path": "a.txt"}
+    known |= {"output": "out", "path": "a.txt", "operation": str(Operation.objects.get().id)}
     return route.pattern.format_map(known)
 
 
