@@ -119,7 +119,7 @@ def pieces_of(request: Request) -> Iterator[bytes]:
 
 def most_streamed(view: Any, method: str) -> int | None:
     """Return how many bytes a body may have that a view takes in pieces; None if it is read as a whole."""
-    setting = getattr(view, "streamed", {}).get(method.lower())
+    setting = getattr(view, "streamed", {}).get(_action(view, method))
     return getattr(settings, setting) if setting else None
 
 
@@ -131,7 +131,7 @@ class Ruled:
     parameters: ClassVar[Mapping[str, Collection[str]]] = {}
     #: Actions whose answer is that to a single question: it is of one moment without a snapshot, which would cost more.
     single: ClassVar[Collection[str]] = ()
-    #: Methods whose bodies the view takes by `pieces_of`, each with the setting that says how large they may be.
+    #: Actions (or methods) whose bodies the view takes by `pieces_of`, each with the setting that says how large they may be.
     streamed: ClassVar[Mapping[str, str]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -144,7 +144,7 @@ class Ruled:
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Let the rest of a body come that the view has not taken: many clients look for no answer before it is sent."""
-        if self.streamed.get((request.method or "").lower()):
+        if self.streamed.get(_action(self, request.method or "")):
             with suppress(Unread, OSError):
                 deque(pieces_of(request), maxlen=0)
         finalized: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
@@ -38,11 +39,14 @@ class Guarded:
     """A class of plain views that guard themselves, so that they refuse in their own words; cookies do not count."""
 
     rules: ClassVar[Mapping[str, Rule]] = {}
+    #: Methods whose bodies the view takes in pieces, each with the setting that says how large they may be.
+    streamed: ClassVar[Mapping[str, str]] = {}
 
     def guard(self, request: HttpRequest) -> Identity | Refusal | None:
         """Return who sends a request, None for nobody in particular, or why the view must not be asked."""
         request.user = AnonymousUser()
-        known = judge(request, self.rule_for(request.method or ""))
+        setting = self.streamed.get((request.method or "").lower())
+        known = judge(request, self.rule_for(request.method or ""), getattr(settings, setting) if setting else None)
         if isinstance(known, Identity) and known.user:
             request.user = known.user
         return known
@@ -53,15 +57,18 @@ class Guarded:
         return self.rules.get(name, Role.VIEWER if self.rules else None)
 
 
-def judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
-    """Return who sends a request (None: nobody, and nobody needs to be known), or why a rule refuses it."""
+def judge(request: HttpRequest, rule: Rule | None, most: int | None = None) -> Identity | Refusal | None:
+    """Return who sends a request (None: nobody, and nobody needs to be known), or why a rule refuses it.
+
+    The body is read, or left to be taken in pieces of which there may be `most` bytes.
+    """
     try:
-        return _judge(request, rule)
+        return _judge(request, rule, most)
     except NotRead as error:
         return Refusal(error.status, str(error), error.seconds, code=error.code)
 
 
-def _judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None:
+def _judge(request: HttpRequest, rule: Rule | None, most: int | None) -> Identity | Refusal | None:
     """Judge by what stands in the head; only then is the body read."""
     if rule == PUBLIC:
         bodies.read(request, known=False)
@@ -81,7 +88,10 @@ def _judge(request: HttpRequest, rule: Rule | None) -> Identity | Refusal | None
     if identity.role is None or not identity.role.includes(rule):
         # On the open loopback people are known by the place alone.
         return Refusal(403, f"This needs the role {rule}.", unproven=identity.via == "loopback")
-    bodies.read(request, known=True)
+    if most is None:
+        bodies.read(request, known=True)
+    else:
+        bodies.open_pieces(request, most)
     return identity
 
 

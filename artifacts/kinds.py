@@ -8,3 +8,4 @@ class Kind(StrEnum):
 
     JOB = "job"
     STATE = "state"
+    PROGRAM = "program"

@@ -10,6 +10,7 @@ from jobs.api.files import FilesView, FileView, JobFilesView
 from jobs.api.jobs import JobViewSet
 from jobs.api.logs import LogView
 from jobs.api.operations import OperationViewSet
+from jobs.api.programs import ProgramViewSet
 from jobs.api.scheduler import SchedulerView
 from jobs.api.stages import StageViewSet
 from jobs.api.tasks import JobTaskViewSet, TaskViewSet
@@ -26,6 +27,7 @@ router.register(f"{JOB}/tasks", JobTaskViewSet, basename="job-task")
 router.register(TASKS, TaskViewSet, basename="task")
 router.register(f"{JOB}/checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("job-types", JobTypeViewSet, basename="job-type")
+router.register("programs", ProgramViewSet, basename="program")
 router.register("operations", OperationViewSet, basename="operation")
 router.register("events", EventViewSet, basename="event")
 
@@ -37,6 +39,7 @@ urlpatterns = [
     path("agent/files/<int:stage>", agents.FilesView.as_view()),
     path("agent/states/<int:stage>", agents.StatesView.as_view()),
     path("agent/states/<int:stage>/<int:kept>", agents.StoredStatesView.as_view()),
+    path("agent/programs/<int:stage>/<slug:digest>", agents.ProgramView.as_view()),
     path("agent/items/<int:stage>", agents.ItemsView.as_view()),
     re_path("^agent/artifacts/(?P<digest>[0-9a-f]{64})$", agents.ArtifactView.as_view()),
     re_path(

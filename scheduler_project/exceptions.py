@@ -7,9 +7,10 @@ from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework import exceptions, status
 from rest_framework.exceptions import APIException
 
+from access.uploads import NotOneFile
 from artifacts import errors as artifacts
 from database import rows
-from jobs.commands import checkpoints
+from jobs.commands import checkpoints, programs
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.reading.reach import NotPlaced
@@ -17,6 +18,7 @@ from jobs.store.quotas import OverQuota
 from nodes import generations
 from nodes import services as nodes
 from nodes.versions import OtherVersion
+from switchyard.programs.errors import BadArchive, BadEntry
 from switchyard.scheduling.errors import InvalidSpec, TooLarge
 
 
@@ -107,6 +109,10 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     TooLarge: PayloadTooLarge,
     RequestDataTooBig: PayloadTooLarge,
     ObjectDoesNotExist: exceptions.NotFound,
+    programs.NoSuchProgram: exceptions.NotFound,
+    BadArchive: exceptions.ParseError,
+    BadEntry: exceptions.ParseError,
+    NotOneFile: exceptions.ParseError,
     jobs.NoSuchJob: exceptions.NotFound,
     jobs.StillLive: Conflict,
     jobs.Stopping: Conflict,

@@ -152,6 +152,10 @@ QUOTA_TASKS = env.int("SWITCHYARD_QUOTA_TASKS", default=0)
 STORAGE = env.location("SWITCHYARD_STORAGE")
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=2048 * MIB)
+#: Bytes of an uploaded program, of all its files together once it is unpacked, and how many files it may have.
+LARGEST_PROGRAM = env.int("SWITCHYARD_LARGEST_PROGRAM", default=256 * MIB)
+PROGRAM_BYTES = env.int("SWITCHYARD_PROGRAM_BYTES", default=1024 * MIB)
+PROGRAM_FILES = env.int("SWITCHYARD_PROGRAM_FILES", default=10_000)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
 #: Days that jobs are kept after their end, with their logs and results (jobs.upkeep.retention).
 KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)

@@ -38,6 +38,51 @@ const send = async (form, button) => {
   }
 };
 
+/* Arguments as a shell parts them: by blanks, but not within quotes. */
+const parted = (text) => [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([part]) => part.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
+
+const settle = async (answer, form) => {
+  if (!answer.ok) {
+    trouble(await told(answer));
+  } else if (form.dataset.goto) {
+    location.assign(form.dataset.goto + (await answer.json()).number);
+  } else {
+    trouble("");
+    form.reset();
+    document.activeElement?.blur();
+    refresh();
+  }
+};
+
+const upload = async (form) => {
+  const headers = { Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf };
+  await settle(await fetch(form.dataset.upload, { method: "POST", headers, body: new FormData(form) }), form);
+};
+
+const run = async (form) => {
+  const { entry, arguments: line, parallelism } = Object.fromEntries(new FormData(form));
+  const body = JSON.stringify({ entry, arguments: parted(line), parallelism: parallelism ? Number(parallelism) : null });
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf };
+  await settle(await fetch(form.dataset.program, { method: "POST", headers, body }), form);
+};
+
+document.addEventListener("submit", (event) => {
+  const own = event.target.closest("form[data-upload], form[data-program]");
+  if (!own) return;
+  event.preventDefault();
+  (own.dataset.upload ? upload : run)(own).catch(() => trouble("The server does not answer."));
+});
+
+/* A file that is dropped on the page of programs is taken by its form. */
+document.addEventListener("dragover", (event) => document.getElementById("upload") && event.preventDefault());
+document.addEventListener("drop", (event) => {
+  const form = document.getElementById("upload");
+  if (!form || !event.dataTransfer.files.length) return;
+  event.preventDefault();
+  form.querySelector("input[type=file]").files = event.dataTransfer.files;
+  form.requestSubmit();
+});
+
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-api]");
   if (!form) return;

@@ -32,7 +32,7 @@ def page(view: View) -> View:
 def answer(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
     """Return a page, or its live part alone if the page itself asks for that."""
     folder = "ui/parts" if request.headers.get("HX-Request") else "ui"
-    section = {"overview": "overview", "nodes": "nodes", "node": "nodes"}.get(name, "jobs")
+    section = {"overview": "overview", "nodes": "nodes", "node": "nodes", "programs": "programs"}.get(name, "jobs")
     return render(request, f"{folder}/{name}.html", context | {"section": section} | _common(request))
 
 

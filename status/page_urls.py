@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from status import job_pages, node_pages, pages
+from status import job_pages, node_pages, pages, program_pages
 
 JOB = "ui/jobs/(?P<key>[^/]+)"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     re_path(f"^{JOB}/files/?$", job_pages.files, name="ui-files"),
     re_path(f"^{JOB}/tasks/?$", job_pages.tasks, name="ui-tasks"),
     re_path(f"^{JOB}/stages/(?P<stage>[^/]+)/tasks/(?P<index>[0-9]{{1,10}})/?$", job_pages.task, name="ui-task"),
+    re_path("^ui/programs/?$", program_pages.programs, name="ui-programs"),
     re_path("^ui/nodes/?$", pages.nodes, name="ui-nodes"),
     re_path("^ui/nodes/(?P<key>[^/]+)/?$", node_pages.node, name="ui-node"),
 ]

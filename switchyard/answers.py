@@ -142,6 +142,28 @@ class OperationStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """A job that a program describes."""
+
+    name: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramStatus:
+    """An uploaded program; `fault` says why it cannot be run."""
+
+    id: str
+    name: str
+    digest: str
+    size: int
+    uploaded_at: datetime
+    entries: tuple[EntryPoint, ...] = ()
+    uploaded_by: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
     """A job and where it stands; `stages`, `spec`, `infeasible` and `retries` are there when one job was asked for.
 

@@ -60,6 +60,7 @@ class StageFields(TypedDict, total=False):
     kwargs: Mapping[str, Any]
     interpreter: str
     files: Sequence[str | Path] | Mapping[str, str | Path | Mapping[str, Any]]
+    program: Mapping[str, Any]
     outputs: Mapping[str, str]
     env: Mapping[str, str]
     parallelism: int

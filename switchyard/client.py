@@ -22,6 +22,7 @@ from switchyard.answers import (
     LogPart,
     NodeStatus,
     OperationStatus,
+    ProgramStatus,
     Results,
     Retrial,
     SchedulerStatus,
@@ -174,6 +175,45 @@ class Client:
     def checkpoint_status(self, job: int | str, number: int) -> CheckpointStatus:
         """Return a checkpoint of a job with its stages."""
         return self._get(CheckpointStatus, _path("jobs", job, "checkpoints", number))
+
+    def programs(self, *, limit: int | None = None) -> Iterator[ProgramStatus]:
+        """Yield uploaded programs, newest first."""
+        return self._list(ProgramStatus, "programs", None, limit)
+
+    def upload_program(self, file: Path) -> ProgramStatus:
+        """Upload an archive (.zip, .whl, .pyz, .tar.gz, .jar); the same name again is another version."""
+        with file.open("rb") as opened:
+            answer = self._requests.send("POST", "programs", files={"file": (file.name, opened)}, repeatable=False)
+        return decode(ProgramStatus, answer.json())
+
+    def delete_program(self, program: str) -> None:
+        """Forget a program; jobs that were made of it keep what they need."""
+        self._requests.send("DELETE", _path("programs", program), repeatable=False)
+
+    def plan_program(
+        self, program: str, *, entry: str | None = None, arguments: Sequence[str] = (), parallelism: int | None = None
+    ) -> dict[str, Any]:
+        """Return the description of the job that `run_program` would submit."""
+        call = {"entry": entry, "arguments": list(arguments), "parallelism": parallelism}
+        answer = self._requests.send("POST", _path("programs", program, "plan"), json=call).json()
+        description: dict[str, Any] = answer["description"]
+        return description
+
+    def run_program(
+        self,
+        program: str,
+        *,
+        entry: str | None = None,
+        arguments: Sequence[str] = (),
+        parallelism: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobStatus:
+        """Submit the job of a program's entry point, the first one if none is named; a key as for `submit`."""
+        call = {"entry": entry, "arguments": list(arguments), "parallelism": parallelism}
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return decode(
+            JobStatus, self._requests.send("POST", _path("programs", program, "run"), json=call, headers=headers).json()
+        )
 
     def operations(self, *, limit: int | None = None, **filters: str) -> Iterator[OperationStatus]:
         """Yield operations, newest first; filters are job, kind and state."""

@@ -53,12 +53,13 @@ class Requests:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
+        files: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
         """Send a request and return the answer; what may be done twice is repeated while the server is away.
 
         Raises Unreachable, ServerFailed or Refused.
         """
-        request = self._http.build_request(method, path, params=params, json=json, headers=headers)
+        request = self._http.build_request(method, path, params=params, json=json, headers=headers, files=files)
         deadline = time.monotonic() + (patience if repeatable else 0.0)
         pause = FIRST_PAUSE
         while True:

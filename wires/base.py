@@ -5,6 +5,7 @@ its Content-Type and Accept say; cookies identify nobody, so that no CSRF token 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import classonlymethod
 from django.views import View
 
-from access.bodies import declared
+from access.bodies import NotRead, declared
 from access.guarding import Guarded, Refusal
 from access.identifying import Identity
 from access.roles import Role
@@ -26,6 +27,7 @@ from wires.reading import Unreadable
 from wires.registry import Wire, mark_answered
 
 MIB = 1024 * 1024
+PIECE = 256 * 1024
 
 
 class WireView(Guarded, View):
@@ -88,8 +90,19 @@ class WireView(Guarded, View):
         try:
             handled = partial(self._handled, request, **kwargs)
             return of_one_moment(handled) if self._reads() else handled()
+        except NotRead as error:
+            return self.wire.refused(Refusal(error.status, str(error), error.seconds, code=error.code))
         except SwitchyardError as error:
             return self.wire.failed(error)
+        finally:
+            self._take_rest(request)
+
+    def _take_rest(self, request: HttpRequest) -> None:
+        """Let the rest of a body come that was not taken: many clients look for no answer before it is sent."""
+        if self.streamed.get((request.method or "").lower()):
+            with suppress(NotRead, OSError):
+                while request.read(PIECE):
+                    continue
 
     def _reads(self) -> bool:
         """Return whether this request changes nothing: it needs no more than a viewer."""

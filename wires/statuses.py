@@ -3,8 +3,9 @@
 from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
+from access.uploads import NotOneFile
 from artifacts import errors as artifacts
-from jobs.commands import checkpoints
+from jobs.commands import checkpoints, programs
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
@@ -14,6 +15,7 @@ from nodes import generations
 from nodes import services as nodes
 from nodes.shutdown import NotFromHere
 from nodes.versions import OtherVersion
+from switchyard.programs.errors import BadArchive, BadEntry
 from switchyard.scheduling.errors import Cyclic, InvalidSpec, SwitchyardError, TooLarge
 from switchyard.scheduling.lifecycle.abandonment import OnLists
 from wires.reading import NotThere, Unreadable
@@ -32,6 +34,10 @@ STATUSES: dict[type[SwitchyardError], int] = {
     NotPlaced: 403,
     NotFromHere: 403,
     NotThere: 404,
+    programs.NoSuchProgram: 404,
+    BadArchive: 400,
+    BadEntry: 400,
+    NotOneFile: 400,
     jobs.NoSuchJob: 404,
     nodes.NoSuchNode: 404,
     artifacts.NoSuchArtifact: 404,

@@ -196,6 +196,19 @@ class StoredStatesView(AgentView):
         return StreamingHttpResponse(pieces, content_type="application/octet-stream", headers=headers)
 
 
+class ProgramView(AgentView):
+    """The programs of stages."""
+
+    rules = {"get": Role.AGENT}
+
+    def get(self, request: Request, stage: int, digest: str) -> HttpResponseBase:
+        """Return, in pieces, the program that a stage brings along."""
+        reach.require_stage(self.node, _sane(stage))
+        if selectors.program_of(stage) != digest:
+            raise NotFound
+        return as_file(request._request, digest)
+
+
 class ItemsView(AgentView):
     """The items that a stage runs over."""
 

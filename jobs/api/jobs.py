@@ -90,9 +90,9 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         """Submit a job described in JSON or YAML; the same Idempotency-Key gives the same job."""
         described: Any = request.data
         format_ = parsers.format_of(request.content_type)
-        key = _key(request)
-        return _answer(
-            request, admission.submit(identity_of(request), described or b"", _ask_in_full, format=format_, key=key)
+        key = key_of(request)
+        return answer_submitted(
+            request, admission.submit(identity_of(request), described or b"", ask_in_full, format=format_, key=key)
         )
 
     def list(self, request: Request) -> Response:
@@ -163,7 +163,9 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         asked.is_valid(raise_exception=True)
         if asked.validated_data["dry_run"]:
             return Response(_shown(admission.consider_retry(by, old, text=edit, format=format_)))
-        return _answer(request, admission.retry(by, old, _ask_in_full, text=edit, format=format_, key=_key(request)))
+        return answer_submitted(
+            request, admission.retry(by, old, ask_in_full, text=edit, format=format_, key=key_of(request))
+        )
 
     def destroy(self, request: Request, job: str) -> Response:
         """Delete a job that has ended."""
@@ -216,11 +218,13 @@ def _shown(retrial: Retrial) -> dict[str, Any]:
     }
 
 
-def _key(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
+    """Return the idempotency key of a request."""
     return request.headers.get("Idempotency-Key")
 
 
-def _answer(request: Request, admitted: admission.Admitted[dict[str, Any]]) -> Response:
+def answer_submitted(request: Request, admitted: admission.Admitted[dict[str, Any]]) -> Response:
+    """Answer with a job that was submitted, now or before with the same key."""
     shown = admitted.shown
     location = reverse("job-detail", [shown["id"]], request=request)
     code = status.HTTP_201_CREATED if admitted.is_new else status.HTTP_200_OK
@@ -233,10 +237,11 @@ def _after(job: Job) -> Response:
 
 def _in_full(id_: UUID) -> dict[str, Any]:
     with one_snapshot(), rows.together():
-        return _ask_in_full(id_)()
+        return ask_in_full(id_)()
 
 
-def _ask_in_full(id_: UUID) -> rows.Answer[dict[str, Any]]:
+def ask_in_full(id_: UUID) -> rows.Answer[dict[str, Any]]:
+    """Ask for a job in full."""
     job, its_stages, links = jobs.ask_job(id_), ask_stages(id_), ask_links(id_)
 
     def answer() -> dict[str, Any]:

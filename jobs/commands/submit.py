@@ -11,6 +11,9 @@ from celery import current_app
 from django.db import transaction
 from prometheus_client import Counter
 
+from artifacts import references
+from artifacts.kinds import Kind
+from artifacts.storage import storage
 from database import rows
 from jobs.commands.idempotency import Repeat
 from jobs.inbox import Hint
@@ -24,6 +27,7 @@ from nodes.selectors import ask_views
 from switchyard.messaging import transport
 from switchyard.messaging.messages import HINT_QUEUE, HINT_TASK
 from switchyard.scheduling.cluster import Cluster, NodeView
+from switchyard.scheduling.errors import Fault, InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import submission
 from switchyard.scheduling.lifecycle.events import Told
@@ -90,9 +94,23 @@ def store(
     _insert_items(planned.stages, specs)
     _insert_edges(id_, planned.stages)
     insert_tasks([(stage_id, stage.tasks or 0) for stage_id, stage in planned.stages])
+    _keep_programs(id_, planned.spec)
     events.record([Told("job_submitted", f"The job was submitted, with {len(planned.stages):,} stages.", id_)])
     transaction.on_commit(hint)
     return id_
+
+
+def _keep_programs(job: uuid.UUID, spec: JobSpec) -> None:
+    """Keep the programs of a job as long as the job; raise InvalidSpec for one that is not stored."""
+    if not any(stage.program for stage in spec.stages):
+        return
+    references.refer(Kind.JOB, [(job, stage.program.digest) for stage in spec.stages if stage.program])
+    # What is sent together is done by then, so that nobody deletes the files any more.
+    rows.now()
+    absent = storage().missing({stage.program.digest for stage in spec.stages if stage.program})
+    gone = [at for at, stage in enumerate(spec.stages) if stage.program and stage.program.digest in absent]
+    if gone:
+        raise InvalidSpec([Fault(f"stages[{at}].program", "is not stored here; upload it again") for at in gone])
 
 
 def hint(what: Hint = Hint.PLACE) -> None:

@@ -80,6 +80,11 @@ def picture(shown: Sequence[dict[str, Any]]) -> str:
     return svg.draw(layout, stages, {pair: edge.exchange for pair, edge in zip(pairs, edges, strict=True)}, COLOURS)
 
 
+def drawn_response(shown: Sequence[dict[str, Any]]) -> HttpResponse:
+    """Return the answer that carries the SVG of stages that are of no job yet."""
+    return HttpResponse(svg.alone(picture(shown)), content_type="image/svg+xml", headers=SVG_HEADERS)
+
+
 def svg_response(job: UUID) -> HttpResponse:
     """Return the answer that carries the SVG, closed to everything that it does not need."""
     return HttpResponse(job_svg(job), content_type="image/svg+xml", headers=SVG_HEADERS)

@@ -24,7 +24,8 @@ REMEMBERED = 32 * 1024 * 1024
 INPUT, RESULT = 120, 20
 _SPECS = """SELECT s.id, job_id::text, s.name, parallelism, left((s.spec - 'files' - 'foreach' - 'needs')::text, %(most)s),
         left((s.given -> 'args')::text, %(most)s), left((s.given -> 'kwargs')::text, %(most)s),
-        CASE WHEN s.spec -> 'files' <> '{}' THEN encode(sha256(convert_to((s.spec -> 'files')::text, 'UTF8')), 'hex') END,
+        CASE WHEN s.spec -> 'files' <> '{}' OR s.spec ? 'program' THEN encode(sha256(convert_to(
+            (s.spec -> 'files')::text || coalesce((s.spec -> 'program')::text, ''), 'UTF8')), 'hex') END,
         left(coalesce((SELECT i.items::text FROM jobs_items i WHERE i.stage_id = s.id ORDER BY low LIMIT 1),
             (s.given -> 'foreach')::text), %(most)s), (j.spec ->> 'disconnect_grace')::float8
     FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%(stages)s)"""

@@ -14,6 +14,7 @@ from jobs.models.execution import (
     Task,
 )
 from jobs.models.figures import Ended, Figure, LaidOut, Survey
+from jobs.models.programs import Program
 from jobs.models.requests import Checkpoint, Operation, SavedStates
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "LaidOut",
     "Lease",
     "Operation",
+    "Program",
     "SavedStates",
     "Stage",
     "Survey",

@@ -83,7 +83,7 @@ def main(
             name=name,
             folder=folder.path,
             totals=measure(folder.path, slots=slots, mem=mem, disk=disk, gpus=gpus, others=resource or []),
-            labels=_pairs(label or [], "--label"),
+            labels=description.abilities() | _pairs(label or [], "--label"),
             pool=pool,
             log_cap=log_cap,
             cache=cache,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from switchyard.cli import agent, checkpoints, cluster, files, jobs, logs, operations, outcome, queries
+from switchyard.cli import agent, checkpoints, cluster, files, jobs, logs, operations, outcome, programs, queries
 
 app = typer.Typer(
     help="Submit jobs to Switchyard, look at them, and steer the cluster.",
@@ -44,6 +44,7 @@ def common(
 
 for command in (
     jobs.submit,
+    programs.run,
     jobs.wait,
     queries.jobs,
     queries.show,
@@ -67,6 +68,7 @@ for command in (
     cluster.remove,
 ):
     app.command()(command)
+app.add_typer(programs.programs, name="programs")
 app.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
 )(agent.agent)

@@ -35,7 +35,7 @@ def submit(ctx: typer.Context, file: Description, *, wait: Wait = False, key: Ke
     description = described(file)
     with client(ctx) as server:
         job = server.submit(description, idempotency_key=key)
-        _announce(server, job, wait=wait, as_json=as_json)
+        announce(server, job, wait=wait, as_json=as_json)
 
 
 def retry(
@@ -59,7 +59,7 @@ def retry(
         made = server.retry(job, **edit, idempotency_key=key)
         for line in retrying.reuse(made):
             say(line)
-        _announce(server, made, wait=wait, as_json=as_json)
+        announce(server, made, wait=wait, as_json=as_json)
 
 
 def wait(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
@@ -122,7 +122,8 @@ def finish(ctx: typer.Context, job: Job, *, as_json: AsJson = False) -> None:
         print(f"Job {told.number} is {told.state}{' and drains' if told.draining and not told.has_ended else ''}")
 
 
-def _announce(server: Client, job: JobStatus, *, wait: bool, as_json: bool) -> None:
+def announce(server: Client, job: JobStatus, *, wait: bool, as_json: bool) -> None:
+    """Tell of a job that was submitted, and of its end if that is waited for."""
     say(plain(f"Job {job.number} is submitted: {server.url}/ui/jobs/{job.number}"))
     for each in job.infeasible:
         say(plain(f"No node could ever run stage {each.stage}: {each.reason}"))

@@ -22,6 +22,7 @@ SAMPLES = {
     "vertex": "0" * 32,
     "subtask": "0",
     "trigger": "0" * 32,
+    "program": str(UUID(int=1)),
     "operation": str(UUID(int=1)),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
+from jobs.commands import programs
 from jobs.leader.loop import Leader
 from jobs.models import Job
 from jobs.store.records import RECORDS
@@ -19,14 +21,16 @@ from tests.access.routes import Route, routes
 from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
 from tests.jobs.checkpointing import ask
-from tests.people import user_in
+from tests.people import ADA, user_in
+from tests.programs.archives import zipped
 
 Submit = Callable[..., dict[str, Any]]
 DIGEST = sha256(b"a").hexdigest()
+PROGRAM = zipped({"switchyard.yaml": "jobs: {a: {job: {name: a, stages: [{name: s, command: ['true']}]}}}"})
 READ = [
     each for each in routes() if each.pattern.startswith("/api/v1") and "GET" in each.methods and "agent" not in each.pattern
 ]
-LISTS = ["jobs", "job-types", "nodes", "events", "operations", "tokens", "users", "audit"]
+LISTS = ["jobs", "job-types", "nodes", "events", "operations", "programs", "tokens", "users", "audit"]
 
 
 @pytest.fixture
@@ -39,13 +43,14 @@ def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     files = [["out", "a.txt", DIGEST, 1, False]]
     put(b"a")
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
+    programs.upload(ADA, "a.zip", BytesIO(PROGRAM), sha256(PROGRAM).hexdigest(), len(PROGRAM))
     operation = RECORDS.request_operation(Request(Kind.DISPOSAL, "ada", 10))
     return job | {"operation": str(operation)}
 
 
 def path_of(route: Route, job: dict[str, Any]) -> str:
     known = {"job": job["id"], "stage": "a", "index": "0", "stream": "stdout", "node": "n1", "type": "job:1"}
-    known |= {"output": "out", "path": "a.txt", "operation": job["operation"], "checkpoint": "1"}
+    known |= {"output": "out", "path": "a.txt", "operation": job["operation"], "checkpoint": "1", "program": "a.zip"}
     return route.pattern.format_map(known)
 
 

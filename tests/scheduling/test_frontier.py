@@ -37,6 +37,7 @@ OTHER: dict[str, Any] = {
     "needs": [{"stage": "load", "exchange": "pointwise"}],
     "timeout": 60,
     "grace": 1,
+    "program": {"digest": "0" * 64, "name": "a.zip"},
     "outputs": {"model": "model.bin"},
 }
 

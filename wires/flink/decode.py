@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Protocol
 
 from wires.reading import Unreadable
 
@@ -13,6 +15,9 @@ _COUNT = re.compile(r"[0-9]{1,10}")
 MOST_EXCEPTIONS = 1000
 _SUBMITTED = {"jobGraphFileName": str, "jobJarFileNames": list, "jobArtifactFileNames": list}
 NO_HEARTBEAT = "Request did not match expected format JobClientHeartbeatRequestBody."
+_WHOLE = re.compile(r"-?[0-9]{1,10}")
+_RUN_FIELDS = {"allowNonRestoredState", "savepointPath"}
+_JAR_FIELDS = {"entryClass", "programArgs", "programArgsList", "parallelism", "jobId"} | _RUN_FIELDS
 _RANGE = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 
 
@@ -104,6 +109,33 @@ def ranges(given: Sequence[str]) -> list[range] | None:
     return None if parts is None else [_range(part) for part in parts]
 
 
+@dataclass(frozen=True, slots=True)
+class JarCall:
+    """What is to be run of a program: its arguments as a list, or as one text."""
+
+    entry: str = ""
+    text: str = ""
+    arguments: Sequence[str] | None = None
+    parallelism: int | None = None
+    savepoint: str = ""
+
+
+def jar_call(query: "MultiValueQuery", body: bytes, expected: str) -> JarCall:
+    """Return what is to be run, from a query and a body; of what stands in both the body counts."""
+    told = _jar_body(body, expected)
+    listed_arguments = told.get("programArgsList") or query.getlist("programArg") or None
+    if told.get("programArgs"):
+        listed_arguments = told.get("programArgsList") or None
+    parallelism = told.get("parallelism")
+    return JarCall(
+        told.get("entryClass") or query.get("entry-class") or "",
+        told.get("programArgs") or query.get("program-args") or "",
+        listed_arguments,
+        _jar_parallelism(query.get("parallelism")) if parallelism is None else int(parallelism),
+        told.get("savepointPath") or query.get("savepointPath") or "",
+    )
+
+
 def check_heartbeat(body: bytes) -> None:
     """Refuse what is no heartbeat of a client: until when it counts as alive, in milliseconds since 1970."""
     try:
@@ -112,6 +144,47 @@ def check_heartbeat(body: bytes) -> None:
         raise Unreadable(NO_HEARTBEAT) from error
     if not isinstance(until, dict) or until.keys() != {"expiredTimestamp"} or type(until["expiredTimestamp"]) is not int:
         raise Unreadable(NO_HEARTBEAT)
+
+
+class MultiValueQuery(Protocol):
+    """The parameters of a query, of which some may be repeated."""
+
+    def get(self, name: str) -> str | None:
+        """Return the last value of a parameter."""
+
+    def getlist(self, name: str) -> list[str]:
+        """Return all values of a parameter."""
+
+
+def _jar_parallelism(given: str | None) -> int | None:
+    if not given:
+        return None
+    if not _WHOLE.fullmatch(given):
+        raise query_unreadable("parallelism", given)
+    return int(given)
+
+
+def _jar_body(body: bytes, expected: str) -> dict[str, Any]:
+    unlike = Unreadable(f"Request did not match expected format {expected}.")
+    try:
+        told = json.loads(body.strip() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise unlike from error
+    known = _JAR_FIELDS if expected == "JarRunRequestBody" else _JAR_FIELDS - _RUN_FIELDS
+    if not isinstance(told, dict) or not told.keys() <= known:
+        raise unlike
+    texts = all(
+        isinstance(told.get(name), str | None) for name in known - {"parallelism", "programArgsList", "allowNonRestoredState"}
+    )
+    listed_texts = told.get("programArgsList") or []
+    if not texts or not isinstance(listed_texts, list) or not all(isinstance(each, str) for each in listed_texts):
+        raise unlike
+    count = told.get("parallelism")
+    if isinstance(count, bool) or not (
+        count is None or isinstance(count, int) or (isinstance(count, str) and _WHOLE.fullmatch(count))
+    ):
+        raise unlike
+    return told
 
 
 def _range(part: str) -> range:

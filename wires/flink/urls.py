@@ -3,7 +3,7 @@
 from django.urls import URLPattern, re_path
 
 from wires.base import WireView
-from wires.flink.views import absent, changing, checkpoints, cluster, jobs, manager, metrics, nodes, vertices
+from wires.flink.views import absent, changing, checkpoints, cluster, jars, jobs, manager, metrics, nodes, vertices
 
 JOB = "jobs/(?P<job>[^/]+)"
 CHECKPOINTS = f"{JOB}/checkpoints"
@@ -21,11 +21,11 @@ urlpatterns = [
     _route("cluster", cluster.ClusterView),
     _route("config", cluster.ConfigView),
     _route("datasets", cluster.DatasetsView),
-    _route("jars", cluster.JarsView),
-    _route("jars/upload", absent.JarUploadView),
-    _route("jars/(?P<jar>[^/]+)", absent.JarView),
-    _route("jars/(?P<jar>[^/]+)/plan", absent.JarPlanView),
-    _route("jars/(?P<jar>[^/]+)/run", absent.JarRunView),
+    _route("jars", jars.JarsView),
+    _route("jars/upload", jars.JarUploadView),
+    _route("jars/(?P<jar>[^/]+)", jars.JarView),
+    _route("jars/(?P<jar>[^/]+)/plan", jars.JarPlanView),
+    _route("jars/(?P<jar>[^/]+)/run", jars.JarRunView),
     _route("jobmanager/config", manager.ConfigView),
     _route("jobmanager/environment", manager.EnvironmentView),
     _route("jobmanager/log", manager.LogView),

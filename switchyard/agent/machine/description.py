@@ -4,6 +4,7 @@ import gc
 import os
 import platform
 import resource
+import shutil
 import time
 import tomllib
 from pathlib import Path
@@ -41,6 +42,11 @@ def facts(folder: Path) -> dict[str, Any]:
         "total_disk_space": psutil.disk_usage(str(folder)).total,
         "open_files_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     }
+
+
+def abilities() -> dict[str, str]:
+    """Return labels for what this machine can run beside Python."""
+    return {"java": "yes"} if shutil.which("java") else {}
 
 
 def process() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from switchyard.agent.core.workers import Task
 from switchyard.agent.disk.folder import remove
 from switchyard.agent.network.cache import BOUND, Cache
 from switchyard.agent.network.handing import Handing, write
+from switchyard.agent.network.programs import lay_programs
 from switchyard.agent.network.repeating import PATIENCE, Repeating, patient
 from switchyard.agent.network.server import Refused, Server
 from switchyard.agent.network.states import StateTransfer
@@ -50,7 +51,8 @@ class Fetcher:
         # Of their own: large files keep nothing else waiting.
         self._moving = Repeating(THREADS, "files", folder, call, fault)
         self._states = StateTransfer(server, folder)
-        self._handing = Handing(server, folder, Cache(folder, bound), self._moving, patience)
+        self._cache = Cache(folder, bound)
+        self._handing = Handing(server, folder, self._cache, self._moving, patience)
         self._patience = patience
 
     def description(self, stage: int, done: Callable[[Mapping[str, Any] | None], None]) -> None:
@@ -152,6 +154,7 @@ class Fetcher:
                 files = self._server.files(stage)
                 remove(partial)
                 try:
+                    lay_programs(self._server, self._cache, stage, files, partial)
                     unpack(files, partial)
                 except BaseException:
                     remove(partial)
@@ -165,13 +168,17 @@ def unpack(files: Mapping[str, Any], folder: Path) -> None:
 
     What is more than a text is {"text": …, "executable": …}.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     for name, file in files.items():
+        if not isinstance(file, str) and "digest" in file:
+            continue
         text, executable = (file, False) if isinstance(file, str) else (file["text"], file["executable"])
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise Refused(f"a file must stay inside of its folder: {name}")
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         path.write_text(text)
         path.chmod(0o555 if executable else 0o444)
     for parent, _, _ in os.walk(folder):

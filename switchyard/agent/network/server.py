@@ -126,6 +126,10 @@ class Server:
         files: Mapping[str, Any] = self._ask("GET", f"files/{stage}").json()
         return files
 
+    def program(self, stage: int, digest: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Give the program that a stage's job brings along, piece by piece."""
+        return self._stream(f"programs/{stage}/{digest}")
+
     def has(self, digest: str) -> bool:
         """Ask whether a file is stored; it stays for a day then."""
         return bool(self._ask("GET", f"artifacts/{digest}").json()["stored"])

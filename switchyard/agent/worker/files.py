@@ -1,11 +1,13 @@
 """A job's files in the working folder: a copy that tasks may change. Runs in workers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 EXECUTABLE = 0o111
+#: Bytes of a file that a worker holds; a larger one it copies each time.
+HELD = 1 << 20
 #: What tells whether a file is as it was written: inode, mode, size, and the two times of its last change.
 Nature = tuple[int, int, int, int, int]
 
@@ -17,7 +19,8 @@ class _File:
     path: str
     folders: tuple[str, ...]
     mode: int
-    data: bytes
+    #: Its bytes, or where they are if they are many.
+    data: bytes | Path
 
 
 class Files:
@@ -51,7 +54,9 @@ class Files:
 def _read(top: Path, path: Path) -> _File:
     relative = path.relative_to(top)
     folders = tuple(str(parent) for parent in reversed(relative.parents) if parent.name)
-    return _File(str(relative), folders, 0o755 if path.stat().st_mode & EXECUTABLE else 0o644, path.read_bytes())
+    found = path.stat()
+    data = path.read_bytes() if found.st_size <= HELD else path
+    return _File(str(relative), folders, 0o755 if found.st_mode & EXECUTABLE else 0o644, data)
 
 
 def _write(file: _File, folder: Path) -> None:
@@ -59,11 +64,21 @@ def _write(file: _File, folder: Path) -> None:
         (folder / each).mkdir(exist_ok=True)
     fd = os.open(f"{folder}/{file.path}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, file.mode)
     try:
-        rest = file.data
-        while rest:
-            rest = rest[os.write(fd, rest) :]
+        for piece in _pieces(file.data):
+            rest = piece
+            while rest:
+                rest = rest[os.write(fd, rest) :]
     finally:
         os.close(fd)
+
+
+def _pieces(data: bytes | Path) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    with data.open("rb", buffering=0) as file:
+        while piece := file.read(HELD):
+            yield piece
 
 
 def _nature(path: str) -> Nature | None:

@@ -81,6 +81,8 @@ def _files(path: str, stage: StageSpec, limits: Limits) -> Iterator[Fault]:
     size = sum(len((file if isinstance(file, str) else file.text).encode()) for file in stage.files.values())
     if size > limits.files_bytes:
         yield over(path, f"{size:,} bytes", "files_bytes", limits)
+    if stage.program and stage.program.name in stage.files:
+        yield Fault(path, f"{shown(stage.program.name)} is the name of the program, too")
     # With "/" as the lowest character, whatever lies in a folder directly follows it.
     ordered = sorted(stage.files, key=lambda name: name.split("/"))
     for name, after in pairwise(ordered):

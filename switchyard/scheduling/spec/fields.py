@@ -198,6 +198,7 @@ Label = Annotated[str, Field(pattern=LABEL_PATTERN)]
 LabelValue = ShortText
 Version = Annotated[str, Field(pattern=VERSION_PATTERN)]
 Variable = Annotated[str, Field(pattern=ENV_PATTERN), AfterValidator(free_variable)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. +-]{0,199}$")]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
 FilePattern = Annotated[str, AfterValidator(file_pattern)]
 Callable_ = Annotated[str, Field(pattern=CALLABLE_PATTERN, max_length=500)]

@@ -220,6 +220,17 @@ FileField = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """An uploaded program that tasks find in their working folders: unpacked, or as a file of its name."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    name: fields.FileName
+    unpacked: Annotated[bool, Field(strict=True)] = True
+
+
+@dataclass(frozen=True, slots=True)
 class StageSpec:
     """A stage: alike tasks that run one command or one Python callable.
 
@@ -235,6 +246,7 @@ class StageSpec:
     args: tuple[Json, ...] = ()
     kwargs: Mapping[str, Json] = field(default_factory=dict)
     files: Mapping[fields.RelativePath, FileField] = field(default_factory=dict)
+    program: Program | None = None
     outputs: Annotated[Mapping[Name, fields.FilePattern], Field(max_length=OUTPUTS)] = field(default_factory=dict)
     env: Mapping[fields.Variable, str] = field(default_factory=dict)
     interpreter: ShortText | None = None

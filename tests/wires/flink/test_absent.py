@@ -26,11 +26,6 @@ Submit = Callable[..., dict[str, Any]]
         ("GET", "/jobs/{job}/cancel-with-savepoint/", "savepoints"),
         ("GET", "/jobs/{job}/cancel-with-savepoint/target-directory/%2Ftmp%2Fa/", "savepoints"),
         ("POST", "/jobs/{job}/checkpoints", "checkpoints"),
-        ("POST", "/v1/jars/upload", "jars"),
-        ("DELETE", "/jars/a_b.jar", "jars"),
-        ("GET", "/jars/a_b.jar/plan", "jars"),
-        ("POST", "/jars/a_b.jar/plan", "jars"),
-        ("POST", "/jars/MyProgram.jar/run?entry-class=x", "jars"),
     ],
 )
 def test_it_names_what_is_missing(operator: Client, submit: Submit, method: str, path: str, missing: str) -> None:

@@ -152,5 +152,5 @@ def test_errors_are_told_as_recorded(told: Told, name: str) -> None:
 
 def test_nothing_that_was_recorded_is_left_unused() -> None:
     used = {*WHILE_RUNNING, *ONCE_FINISHED, *ONCE_FAILED, *WITH_CHECKPOINTS, "stream_v0_backpressure"}
-    elsewhere = {"err_job_badid", "err_job_unknown", "err_method", "legacy"}
+    elsewhere = {"err_job_badid", "err_job_unknown", "err_method", "legacy", "upload_ok"}
     assert {each.stem for each in RECORDED.iterdir()} == used | elsewhere

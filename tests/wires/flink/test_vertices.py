@@ -116,7 +116,7 @@ def test_what_there_is_none_of_is_empty(told: Told, running: Ids) -> None:
     assert told(f"/jobs/{running['job']}/vertices/{running['v0']}/watermarks") == []
     assert told("/datasets") == {"dataSets": []}
     assert told("/jars/")["files"] == []
-    assert told("/config")["features"]["web-submit"] is False
+    assert told("/config")["features"]["web-submit"] is True
 
 
 def older(viewer: Client, path: str) -> Any:

@@ -18,7 +18,7 @@ def config(ours: str) -> dict[str, Any]:
         "timezone-offset": 0,
         "flink-version": VERSION,
         "flink-revision": f"Switchyard {ours}",
-        "features": {"web-submit": False, "web-cancel": True, "web-rescale": False, "web-history": False},
+        "features": {"web-submit": True, "web-cancel": True, "web-rescale": False, "web-history": False},
     }
 
 

@@ -12,7 +12,6 @@ from wires.flink.errors import NotServed
 from wires.flink.views.base import FlinkView
 from wires.reading import NotThere, Unreadable
 
-NO_JARS = "Programs (jars) cannot be run here. Send a job description to POST /jobs instead."
 NO_SAVEPOINTS = "There are no savepoints here."
 NOT_BEFORE_A_CANCEL = f"{NO_SAVEPOINTS} PATCH /jobs/<job> cancels a job without one."
 NOT_RESCALED = "The parallelism of a job cannot be changed here while it runs."
@@ -27,34 +26,6 @@ class AbsentView(FlinkView):
         """Say what is missing."""
         ids.to_job(job)
         raise NotServed(self.missing)
-
-
-class JarUploadView(AbsentView):
-    """The upload of a program."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
-    missing = NO_JARS
-    post = AbsentView.refuse
-
-
-class JarView(AbsentView):
-    """An uploaded program."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"delete": Role.OPERATOR}
-    missing = NO_JARS
-    delete = AbsentView.refuse
-
-
-class JarPlanView(AbsentView):
-    """The graph of a program."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.VIEWER}
-    missing = NO_JARS
-    get = post = AbsentView.refuse
-
-
-class JarRunView(JarUploadView):
-    """The start of a program."""
 
 
 class RescalingView(AbsentView):

@@ -13,7 +13,6 @@ from nodes.shutdown import shut_down
 from wires.flink.encode import cluster, legacy, typed
 from wires.flink.encode.nodes import slots
 from wires.flink.views.base import FlinkView
-from wires.flink.views.manager import absolute
 from wires.flink.views.nodes import taskmanagers
 
 
@@ -42,14 +41,6 @@ class OverviewView(FlinkView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Count nodes, slots and jobs."""
         return self.told(overview(), legacy.overview)
-
-
-class JarsView(FlinkView):
-    """Programs; there are none."""
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """List them."""
-        return self.told({"address": absolute(request, "").rstrip("/"), "files": []})
 
 
 class DatasetsView(FlinkView):

@@ -1,0 +1,97 @@
+"""Programs: upload archives, list them, and make jobs of them."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from switchyard.answers import ProgramStatus
+from switchyard.cli.jobs import Key, announce
+from switchyard.cli.options import AsJson, Wait
+from switchyard.cli.outcome import client
+from switchyard.cli.screen import ago, emit, table
+from switchyard.errors import Unpackable
+
+SHOWN = 50
+File = Annotated[Path, typer.Argument(metavar="FILE", help="An archive: .zip, .whl, .pyz, .tar.gz or .jar.")]
+Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="Name of the program (its newest upload), or id.")]
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="[ARGUMENTS]", help="Arguments of the program, after --.")]
+Entry = Annotated[str | None, typer.Option("--entry", help="Entry point; the first one if none is named.")]
+Parallelism = Annotated[int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks of stages that say none.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+programs = typer.Typer(help="Upload programs, list them, delete them.", no_args_is_help=False)
+
+
+@programs.callback(invoke_without_command=True)
+def listed(ctx: typer.Context, *, limit: Limit = SHOWN, as_json: AsJson = False) -> None:
+    """List programs, newest first, with their entry points."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with client(ctx) as server:
+        found = list(server.programs(limit=limit))
+    if as_json:
+        emit(found)
+        return
+    table(("PROGRAM", "NAME", "BYTES", "ENTRY POINTS", "UPLOADED", "BY"), (_row(each) for each in found))
+
+
+@programs.command()
+def upload(ctx: typer.Context, file: File, *, as_json: AsJson = False) -> None:
+    """Upload an archive; the same name again is another version."""
+    with client(ctx) as server:
+        try:
+            kept = server.upload_program(file)
+        except OSError as error:
+            raise Unpackable(f"{file} cannot be read: {error.strerror}") from error
+    if as_json:
+        emit(kept)
+    else:
+        print(kept.id)
+
+
+@programs.command()
+def delete(ctx: typer.Context, program: Program) -> None:
+    """Forget a program; jobs that were made of it keep what they need."""
+    with client(ctx) as server:
+        server.delete_program(program)
+
+
+@programs.command()
+def plan(
+    ctx: typer.Context,
+    program: Program,
+    arguments: Arguments = None,
+    *,
+    entry: Entry = None,
+    parallelism: Parallelism = None,
+) -> None:
+    """Write the description of the job that `run` would submit, as JSON."""
+    with client(ctx) as server:
+        told = server.plan_program(program, entry=entry, arguments=arguments or (), parallelism=parallelism)
+    print(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def run(
+    ctx: typer.Context,
+    program: Program,
+    arguments: Arguments = None,
+    *,
+    entry: Entry = None,
+    parallelism: Parallelism = None,
+    wait: Wait = False,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit the job of a program: switchyard run wordcount.zip --entry count -- --text a.txt"""
+    with client(ctx) as server:
+        job = server.run_program(
+            program, entry=entry, arguments=arguments or (), parallelism=parallelism, idempotency_key=key
+        )
+        announce(server, job, wait=wait, as_json=as_json)
+
+
+def _row(program: ProgramStatus) -> tuple[Any, ...]:
+    entries = ", ".join(each.name for each in program.entries) or program.fault or "none"
+    return program.id, program.name, f"{program.size:,}", entries, ago(program.uploaded_at), program.uploaded_by
