@@ -25,6 +25,8 @@ EVENTS = 20
 OPERATIONS = CHECKPOINTS = 20
 SHOWN_RESULT = 20_000
 LARGEST_INDEX = 2**31 - 1
+#: States of tasks that wait for something.
+WAITING = (TaskState.CREATED.name, TaskState.SCHEDULED.name)
 #: Graphs of more stages are looked at less often.
 SMALL_GRAPH = 100
 
@@ -108,6 +110,7 @@ def task(request: HttpRequest, key: str, stage: str, index: str) -> HttpResponse
         "stage": stage,
         "task": shown,
         "attempt": attempt,
+        "reasons": _reasons(id_, stage) if shown["state"] in WAITING else [],
         "result": result,
         "result_cut": cut,
         "saved": checkpoints.saved_state(stage_id, number),
@@ -121,6 +124,10 @@ def _waits(job: UUID) -> list[dict[str, Any]]:
     explained = explain_job(job, now=rows.now())
     found: list[dict[str, Any]] = explained["stages"] if explained else []
     return found
+
+
+def _reasons(job: UUID, stage: str) -> list[str]:
+    return next((waiting["reasons"] for waiting in _waits(job) if waiting["stage"] == stage), [])
 
 
 def _tasks(request: HttpRequest, job: UUID, stages: list[str]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from switchyard.descriptions import checked
 from switchyard.errors import Unpackable
 from switchyard.submitted import Submitted
 
+#: Parts of the paths of what is installed.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
 
 class JobFields(TypedDict, total=False):
     """What a job may say apart from its name and stages."""
@@ -35,6 +38,7 @@ class JobFields(TypedDict, total=False):
     checkpoint: Mapping[str, Any]
     disconnect_grace: float
     config: Mapping[str, Any]
+    environment: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class StageFields(TypedDict, total=False):
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     interpreter: str
+    environment: Mapping[str, Any]
     files: Sequence[str | Path] | Mapping[str, str | Path | Mapping[str, Any]]
     program: Mapping[str, Any]
     outputs: Mapping[str, str]
@@ -76,15 +81,15 @@ class Job:
     """A job that is being described; `submit` hands it in."""
 
     def __init__(self, name: str, **fields: Unpack[JobFields]) -> None:
-        self._fields: dict[str, Any] = {"name": name, **fields}
+        self._fields: dict[str, Any] = _with_lock({"name": name, **fields})
         self._stages: list[dict[str, Any]] = []
 
     def stage(self, name: str, **fields: Unpack[StageFields]) -> Stage:
         """Add a stage and return it, for others to need.
 
-        A callable is packed with the file of its module, and local files with their texts and whether they are
-        executable; relative paths start
-        at the working directory. Raises Unpackable.
+        A callable is packed with the file of its module, or with all files of its package if that is not installed;
+        local files and folders are packed with what they hold and whether they are executable. Relative paths start at
+        the working directory. Raises Unpackable.
         """
         self._stages.append({"name": name, **_written(fields)})
         return Stage(name)
@@ -100,7 +105,7 @@ class Job:
 
 
 def _written(fields: StageFields) -> dict[str, Any]:
-    stage: dict[str, Any] = dict(fields)
+    stage = _with_lock(dict(fields))
     if "files" in stage:
         stage["files"] = packing.texts(stage["files"], Path.cwd())
     if callable(stage.get("python")):
@@ -111,6 +116,13 @@ def _written(fields: StageFields) -> dict[str, Any]:
     if "needs" in stage:
         stage["needs"] = [_need(each) for each in stage["needs"]]
     return stage
+
+
+def _with_lock(fields: dict[str, Any]) -> dict[str, Any]:
+    environment = fields.get("environment")
+    if not isinstance(environment, Mapping) or "lock" not in environment:
+        return fields
+    return fields | {"environment": {**environment, "lock": packing.lock(environment["lock"], Path.cwd())}}
 
 
 def _need(need: Stage | str) -> str | dict[str, str]:
@@ -132,11 +144,22 @@ def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
         return f"{typed_functions.MODULE}:{name}", {f"{typed_functions.MODULE}.py": typed_functions.source(function)}
     module = _importable(Path(file).stem) if function.__module__ == "__main__" else function.__module__
     if "." in module:
-        raise Unpackable(
-            f"python: {module} is part of a package, which is not packed; name the function as "
-            f"'{module}:{name}' where the package is installed on the nodes"
-        )
+        return f"{module}:{name}", _package(module, name)
     return f"{module}:{name}", packing.texts({f"{module}.py": Path(file)}, Path.cwd())
+
+
+def _package(module: str, name: str) -> dict[str, Any]:
+    """Pack all files of the package that a module is part of, unless it is installed."""
+    package = sys.modules[module.partition(".")[0]]
+    found = getattr(package, "__file__", None)
+    folder = Path(found).parent if found else None
+    if folder is None or package.__name__ == "switchyard" or _INSTALLED & set(folder.parts):
+        raise Unpackable(
+            f"python: {module} is part of an installed package, which is not packed; name the function as "
+            f"'{module}:{name}', and the package in the stage's environment if nodes do not have it"
+        )
+    files: dict[str, Any] = packing.texts({package.__name__: folder}, Path.cwd())
+    return files
 
 
 def _importable(module: str) -> str:

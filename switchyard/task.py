@@ -59,12 +59,12 @@ class Task:
     `index` of `parallelism`, at this `attempt` (from 0). `inputs` holds the results of the stages that it needs, by
     their names and in the order of their tasks; with `foreach`, `item` is its own item. What a task changes of them
     no other task sees. `inputs_files` has the paths of the files that these stages hand on, by stage and output, in the
-    order of their tasks; nobody may change these files.
+    order of their tasks; nobody may change these files. `config` is what its job has under this name.
     """
 
     __slots__ = (
-        "_answered", "_keeper", "_place", "_restored", "_state", "_tell", "accumulators", "attempt", "canceled", "handed_on",
-        "index", "inputs", "inputs_files", "item", "metrics", "parallelism",
+        "_answered", "_keeper", "_place", "_restored", "_state", "_tell", "accumulators", "attempt", "canceled", "config",
+        "handed_on", "index", "inputs", "inputs_files", "item", "metrics", "parallelism",
     )  # fmt: skip
 
     def __init__(
@@ -76,12 +76,14 @@ class Task:
         item: Any = None,
         tell: Callable[["Task"], None] | None = None,
         keeper: Keeper | None = None,
+        config: dict[str, Any] | None = None,
     ) -> None:
         self.index = index
         self.parallelism = parallelism
         self.attempt = attempt
         self.inputs = {} if inputs is None else inputs
         self.item = item
+        self.config = {} if config is None else config
         self.canceled = False
         self.metrics: dict[str, float] | None = None
         self.accumulators: dict[str, Any] | None = None

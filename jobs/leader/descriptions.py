@@ -27,7 +27,9 @@ _SPECS = """SELECT s.id, job_id::text, s.name, parallelism, left((s.spec - 'file
         CASE WHEN s.spec -> 'files' <> '{}' OR s.spec ? 'program' THEN encode(sha256(convert_to(
             (s.spec -> 'files')::text || coalesce((s.spec -> 'program')::text, ''), 'UTF8')), 'hex') END,
         left(coalesce((SELECT i.items::text FROM jobs_items i WHERE i.stage_id = s.id ORDER BY low LIMIT 1),
-            (s.given -> 'foreach')::text), %(most)s), (j.spec ->> 'disconnect_grace')::float8
+            (s.given -> 'foreach')::text), %(most)s), (j.spec ->> 'disconnect_grace')::float8,
+        left((CASE WHEN s.spec ->> 'environment' IS NULL AND s.spec ->> 'interpreter' IS NULL
+            THEN j.spec -> 'environment' END)::text, %(most)s), left(nullif(j.config::text, '{}'), %(most)s)
     FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%(stages)s)"""
 
 
@@ -93,10 +95,12 @@ def _spec(
     files: str | None,
     items: str | None,
     grace: float | None,
+    environment: str | None,
+    config: str | None,
 ) -> Description:
-    texts = {"args": args, "kwargs": kwargs}
+    texts = {"args": args, "kwargs": kwargs, "environment": environment}
     short = items if items and len(items) <= INLINE else None
-    size = STAGE + sum(len(json.dumps(text)) for text in (name, spec, args, kwargs, short) if text)
+    size = STAGE + sum(len(json.dumps(text)) for text in (name, spec, config, short, *texts.values()) if text)
     left_out = {"files_digest": files, "foreach": True if items else None}
     whole = {name: json.loads(text) for name, text in texts.items() if text} | json.loads(spec) if size <= most else {}
     described = Description(
@@ -107,6 +111,7 @@ def _spec(
             "spec": {**whole, **left_out},
             "items": {str(index): item for index, item in enumerate(json.loads(short))} if short else {},
             **({"disconnect_grace": grace} if grace else {}),
+            **({"config": json.loads(config)} if config and size <= most else {}),
             **({"largest_file": settings.LARGEST_ARTIFACT} if whole.get("outputs") else {}),
         },
         size,

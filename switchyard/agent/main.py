@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ import typer
 from redis.exceptions import AuthenticationError, RedisError
 
 from switchyard.agent import recovery
+from switchyard.agent.core.environments import BOUND as ENVIRONMENTS
 from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.disk import output
@@ -69,6 +71,10 @@ def main(
     patience: Annotated[
         float, typer.Option(help="Seconds to wait for a server whose storage takes nothing.")
     ] = STORAGE_PATIENCE,
+    environments: Annotated[int, typer.Option(help="MiB kept of environments, beside what is in use.")] = ENVIRONMENTS >> 20,
+    pip_args: Annotated[
+        str, typer.Option(envvar="SWITCHYARD_PIP_ARGS", help="Options of pip install and uv pip install for environments.")
+    ] = "",
     heartbeat: Annotated[float, typer.Option(hidden=True)] = heartbeats.INTERVAL,
     fence: Annotated[float, typer.Option(hidden=True)] = DEFAULT.term,
     grace: Annotated[float, typer.Option(help="Seconds that running tasks get when the agent is stopped.")] = 10.0,
@@ -88,6 +94,8 @@ def main(
             log_cap=log_cap,
             cache=cache,
             patience=patience,
+            environments=environments,
+            pip_args=_split(pip_args),
             cgroups=use_cgroups,
             heartbeat=heartbeat,
             fence=Fence(fence, fence * DEFAULT.kill / DEFAULT.term),
@@ -273,6 +281,13 @@ def _required(variable: str) -> str:
     if not value:
         raise Refused(f"{variable} is not set")
     return value
+
+
+def _split(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"SWITCHYARD_PIP_ARGS: {error}") from error
 
 
 def _pairs(texts: list[str], option: str) -> dict[str, str]:

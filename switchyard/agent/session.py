@@ -45,6 +45,8 @@ class Settings:
     log_cap: int
     cache: int
     patience: float
+    environments: int
+    pip_args: tuple[str, ...]
     cgroups: bool
     heartbeat: float
     fence: Fence
@@ -89,6 +91,8 @@ class Session:
             fitness=fitness,
             keep=folder.tree,
             groups=groups,
+            options=settings.pip_args,
+            bound=settings.environments << 20,
         )
         self.journal.known(recovered.entries)
         self._take_over(recovered.logs)

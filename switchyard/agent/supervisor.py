@@ -5,13 +5,14 @@ import select
 import selectors
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
 
+from switchyard.agent.core.environments import BOUND, oldest_first
 from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.machine import Machine, Ports
@@ -24,6 +25,7 @@ from switchyard.agent.machine.fitness import Fitness
 from switchyard.agent.network.fetching import Fetcher
 from switchyard.agent.network.server import Registered
 from switchyard.agent.network.shipping import Shipper
+from switchyard.agent.processes.builds import Builds
 from switchyard.agent.processes.cgroups import Groups
 from switchyard.agent.processes.launcher import Processes
 from switchyard.agent.processes.workers import WorkerProcess
@@ -54,6 +56,8 @@ class Supervisor:
         fitness: Fitness,
         keep: int | None = None,
         groups: Groups | None = None,
+        options: Sequence[str] = (),
+        bound: int = BOUND,
     ) -> None:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._selector = selectors.DefaultSelector()
@@ -67,14 +71,17 @@ class Supervisor:
         self._fitness = fitness
         self._fetcher = fetcher(self.call, self.fault)
         self._processes = Processes(folder, self._selector, shipper, keep, groups)
+        self._builds = Builds(folder, self.call, options, keep)
         self._machine = Machine(
-            Ports(self._processes, self._fetcher, TaskOutput(shipper), journal, log, send, self.fault),
+            Ports(self._processes, self._fetcher, self._builds, TaskOutput(shipper), journal, log, send, self.fault),
             node=registered.node,
             session=registered.session,
             room=room,
             recovered=recovered,
             last_report=registered.last_report,
             pause=registered.pause,
+            kept=oldest_first(self._builds.kept(), time.monotonic()),
+            bound=bound,
         )
         self._machine.recover(recovered, time.monotonic())
         fitness.changed.append(self._suit)
@@ -168,6 +175,7 @@ class Supervisor:
     def close(self) -> None:
         """End everything that was started here."""
         self._fetcher.close()
+        self._builds.close()
         self._processes.close()
         self._selector.close()
         for fd in (self._woken, self._wake):
@@ -181,7 +189,11 @@ class Supervisor:
 
     def _suit(self) -> None:
         """Do what follows when the machine begins to fail, or no longer does."""
-        self.leave("unfit") if self._fitness.fault else self.come_back("unfit")
+        if not self._fitness.fault:
+            self.come_back("unfit")
+            return
+        self._machine.fail_builds(self._fitness.fault, time.monotonic())
+        self.leave("unfit")
 
     def _read(self, worker: WorkerProcess) -> None:
         """Read what a worker has written; one that can tell nothing more is ended."""

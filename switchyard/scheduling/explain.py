@@ -24,7 +24,7 @@ class Listed:
     queued: int
     due: int
     since: datetime  #: when the first of them was placed
-    fetching: str = ""  #: what the node's agent fetches for the stage
+    fetching: str = ""  #: what the node's agent does for the stage, such as "fetches its inputs"
     silent_since: datetime | None = None
 
     def is_waiting(self, now: datetime) -> bool:
@@ -105,7 +105,7 @@ def _lists(facts: Facts, now: datetime) -> Iterator[str]:
         if listed.silent_since is not None:
             yield f"{stand}, which has been silent for {_duration(now - listed.silent_since)}."
         elif listed.fetching:
-            yield f"{stand}, which fetches {listed.fetching}."
+            yield f"{stand}, which {listed.fetching.rstrip('.')}."
         elif waited > SOON and listed.due:
             yield f"{stand}, whose agent has not begun {'it' if count == 1 else 'them'} for {_duration(waited)}."
         elif listed.queued:

@@ -23,6 +23,7 @@ CATEGORIES = {
     ExitClass.TIMEOUT: Category.ALGORITHM,
     ExitClass.OUT_OF_MEMORY: Category.ALGORITHM,
     ExitClass.UNLOADABLE: Category.ALGORITHM,
+    ExitClass.ENVIRONMENT: Category.ALGORITHM,
     ExitClass.KILLED: Category.SYSTEM,
     ExitClass.LOST: Category.SYSTEM,
     ExitClass.SUSPENDED: Category.SYSTEM,

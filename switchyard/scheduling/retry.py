@@ -24,6 +24,7 @@ class ExitClass(StrEnum):
     KILLED = "killed"
     LOST = "lost"
     UNLOADABLE = "unloadable"
+    ENVIRONMENT = "environment"
     #: No failure: its job was suspended, and the task waits again.
     SUSPENDED = "suspended"
 
@@ -64,6 +65,8 @@ def decide(rule: RetryRule, failure: Failure, *, failures: int, task: int, seed:
         return Retry(0.0)
     if failure.exit_class is ExitClass.UNLOADABLE:
         return GiveUp("the callable cannot be loaded, which another attempt would not change")
+    if failure.exit_class is ExitClass.ENVIRONMENT:
+        return GiveUp("its environment cannot be built, which another attempt would not change")
     if rule.on is not None and not _is_named(rule.on, failure):
         return GiveUp("the retry rule does not name this failure")
     if failures >= rule.attempts:

@@ -4,6 +4,7 @@ from typing import Any
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TASK_ENDS, TaskState
+from switchyard.scheduling.spec.parsing import to_json
 from switchyard.scheduling.spec.types import StageSpec
 from switchyard.simulation.memory.store import Store
 
@@ -20,6 +21,7 @@ def describe(store: Store, stage: int, spec: StageSpec) -> dict[str, Any]:
             "python": row.call,
             "timeout": spec.timeout,
             "grace": spec.grace,
+            **({"environment": to_json(spec.environment)} if spec.environment else {}),
             "files_digest": None,
             "foreach": None if items is None else True,
         },

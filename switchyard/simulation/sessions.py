@@ -14,6 +14,7 @@ from switchyard.agent.core.workers import Worker
 from switchyard.messaging.messages import REPORT_QUEUE, Command, Report, queue_of
 from switchyard.simulation import story
 from switchyard.simulation.broker import Message
+from switchyard.simulation.building import Building
 from switchyard.simulation.disks import Journal
 from switchyard.simulation.fetching import Fetching
 from switchyard.simulation.heartbeats import Heartbeats
@@ -42,6 +43,7 @@ class Session:
         ports = Ports(
             workers=self,
             fetcher=Fetching(agent, registered),
+            builder=Building(agent),
             output=NoOutput(),
             journal=self._journal,
             log=Remarks(hardware.note),

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from switchyard.scheduling.spec import checks
+from switchyard.scheduling.spec.environments import Environment
 from switchyard.scheduling.spec.limits import Limits
 from switchyard.scheduling.spec.types import Backoff, Exchange, ForeachFrom, JobSpec, Need, RetryRule, StageSpec
 
 LIMITS = Limits()
 #: Thousandths of a cpu that tasks ask for.
 CPUS = (500, 1000, 1000, 1000, 2000)
+#: Requirements of environments, by what is drawn: two can be built (switchyard.simulation.building), two cannot.
+ENVIRONMENTS = {0: ("numpy",), 8: ("numpy",), 16: ("pandas",), 24: ("pandas",), 31: ("unsuited",), 39: ("nowhere",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def _suspended(random: Random, submission: Submission) -> Submission:
 def _job(random: Random, number: int) -> JobSpec:
     stages: list[StageSpec] = []
     for position in range(random.choice((1, 1, 2, 3, 4, 5))):
-        stages.append(_stage(random, stages, position))
+        stages.append(_with_environment(number, position, _stage(random, stages, position)))
     rule = RetryRule(
         attempts=random.choice((1, 2, 3, 5)),
         backoff=Backoff(initial=random.choice((0.0, 1.0, 10.0)), factor=2.0, max=30.0, jitter=random.choice((0.0, 0.1))),
@@ -65,6 +68,12 @@ def _job(random: Random, number: int) -> JobSpec:
         retry=rule,
         disconnect_grace=random.choice((None, None, 120.0)),
     )
+
+
+def _with_environment(number: int, position: int, stage: StageSpec) -> StageSpec:
+    """Give some stages an environment; it is chosen by number, so that the rest of a seed's work is as without."""
+    requirements = ENVIRONMENTS.get((7 * number + 3 * position) % 40)
+    return replace(stage, environment=Environment(requirements)) if requirements else stage
 
 
 def _stage(random: Random, before: list[StageSpec], position: int) -> StageSpec:

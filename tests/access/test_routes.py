@@ -94,8 +94,6 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/nodes/{{node}}/activate": {"POST": O},
     f"{API}/scheduler": {"GET": V, "PATCH": O},
     f"{API}/events": {"GET": V},
-    f"{API}/operations": {"GET": V},
-    f"{API}/operations/{{operation}}": {"GET": V},
     f"{API}/agent/register": {"POST": N},
     f"{API}/agent/heartbeat": {"POST": N},
     f"{API}/agent/left": {"POST": PUBLIC},

@@ -76,7 +76,7 @@ def test_items_and_files_come_beside_it(agent: Agent, server: Server) -> None:
 def test_it_is_fetched_until_the_server_answers_and_the_agent_says_so(agent: Agent, server: Server) -> None:
     server.down = True
     server.launch(1, 2, python="agent_tasks:square", left_out=True)
-    wait_until(lambda: told_inventory(server)["fetching"] == {"1": "its description"})
+    wait_until(lambda: told_inventory(server)["fetching"] == {"1": "fetches its description"})
     server.launch(2, python="agent_tasks:square")
     assert server.result(2) == 0
     server.down = False

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from switchyard.agent.core import history
+from switchyard.agent.core.builds import Built, Failed, Outcome
 from switchyard.agent.core.entries import Entry
+from switchyard.agent.core.environments import BOUND, Done
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
 from switchyard.agent.core.machine import Machine, Ports
@@ -97,6 +99,44 @@ class MemoryFetcher:
         self.questions.append(Question("store", 0, (digest, path), done))
 
 
+class MemoryBuilder:
+    """Keeps the builds until somebody ends them: `running` by digest, `there` the environments by folder."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, Done] = {}
+        self.canceled: set[str] = set()
+        self.there: set[str] = set()
+        self._number = 0
+
+    def build(self, digest: str, wanted: Mapping[str, Any], done: Done, /) -> None:
+        assert digest not in self.running, "two builds of one environment"
+        self.running[digest] = done
+
+    def cancel(self, digest: str, /) -> None:
+        self.canceled.add(digest)
+
+    def said(self, digest: str, /) -> str:
+        return "Collecting"
+
+    def use(self, home: str, /) -> bool:
+        return home in self.there
+
+    def remove(self, home: str, /) -> None:
+        self.there.remove(home)
+
+    def end(self, digest: str, failed: Failed | None = None, size: int = 1) -> None:
+        """End a build, as it failed, was canceled, or is done."""
+        outcome: Outcome | None = failed
+        if digest in self.canceled:
+            outcome = None
+        elif failed is None:
+            self._number += 1
+            outcome = Built(f"/environments/{self._number}", size, "log")
+            self.there.add(outcome.home)
+        self.canceled.discard(digest)
+        self.running.pop(digest)(outcome)
+
+
 class MemoryOutput:
     """Takes logs, and keeps none."""
 
@@ -142,25 +182,27 @@ class MemoryNode:
         pause: int = 0,
         recovered: Recovered | None = None,
         began: Callable[[MemoryWorker, Item], None] = lambda worker, item: None,
+        bound: int = BOUND,
     ) -> None:
         recovered = recovered or Recovered()
         self.room, self.now, self.full = room, now, False
         self.sent: list[tuple[dict[str, Any], bool]] = []
         self.faults: list[str] = []
         self.workers: list[MemoryWorker] = []
-        self.fetcher, self.story = MemoryFetcher(), Story()
+        self.fetcher, self.builder, self.story = MemoryFetcher(), MemoryBuilder(), Story()
         self.journal = MemoryJournal(session, recovered.highest)
         self.wait = RESEND
         self._began = began
         self._number = 0
         self.machine = Machine(
-            Ports(self, self.fetcher, MemoryOutput(), self.journal, self.story, self._send, self.faults.append),
+            Ports(self, self.fetcher, self.builder, MemoryOutput(), self.journal, self.story, self._send, self.faults.append),
             node=node,
             session=session,
             room=room,
             recovered=recovered,
             last_report=last_report,
             pause=pause,
+            bound=bound,
         )
         self.machine.recover(recovered, now)
         self.journal.known(recovered.entries)

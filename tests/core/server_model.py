@@ -14,11 +14,11 @@ ROOM = {"cpus": 2000, "mem": 300}
 SIZES = {1: 12, 2: 4, 3: 2, 4: 3, 5: 2}
 DEMANDS = {1: {"cpus": 1000}, 2: {"cpus": 1000, "mem": 100}, 3: {"cpus": 500}, 4: {"cpus": 600}, 5: {"cpus": 2000}}
 SPECS: dict[int, dict[str, Any]] = {
-    1: {"command": ["a"], "timeout": 3},
-    2: {"python": "m:b", "files_digest": "f" * 64},
-    3: {"python": "m:c", "grace": 1},
+    1: {"command": ["a"], "timeout": 3, "environment": {"requirements": ["one"]}},
+    2: {"python": "m:b", "files_digest": "f" * 64, "environment": {"requirements": ["two"]}},
+    3: {"python": "m:c", "grace": 1, "environment": {"requirements": ["one"]}},
     4: {"python": "m:d", "foreach": "items"},
-    5: {"command": "e"},
+    5: {"command": "e", "environment": {"python": "3.12"}},
 }
 NEEDS = {1: [], 2: [(1, "pointwise", False)], 3: [(2, "all_to_all", False)], 4: [], 5: [(4, "all_to_all", True)]}
 

@@ -95,7 +95,7 @@ def test_who_needs_files_asks_the_server_though_the_task_ended_here(node: Memory
     node.command(launch(2, 2, STAGE | {"parallelism": 1, "inputs": [NEEDS]}, 1))
     [asked] = [each for each in node.fetcher.questions if each.kind == "inputs"]
     assert asked.asked[0] == {1: IndexSet.span(0, 2)}
-    assert node.machine.inventory(node.now)["fetching"] == {2: "its inputs and their files"}
+    assert node.machine.inventory(node.now)["fetching"] == {2: "fetches its inputs and their files"}
     node.answer(asked, {1: {"given": [[0, "7"], [1, "1"]], "files": [[0, [FILE]]]}})
     node.turn()
     run(node)

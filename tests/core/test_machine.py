@@ -11,20 +11,24 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from switchyard.agent.core.builds import Failed
 from switchyard.agent.core.entries import Entries, Entry
+from switchyard.agent.core.environments import MOST, Environments
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.reports import Reports
 from switchyard.agent.core.workers import Worker
 from switchyard.messaging.messages import Command, Launch
 from switchyard.scheduling.indexes import IndexSet
-from switchyard.simulation.memory.worker import KILL, MemoryWorker
+from switchyard.simulation.memory.worker import KILL, Item, MemoryWorker
 from tests.core.memory_node import MemoryNode, recover
-from tests.core.server_model import DEMANDS, ROOM, SIZES, ServerModel
+from tests.core.server_model import DEMANDS, ROOM, SIZES, SPECS, ServerModel
 
 STAGES = st.sampled_from(sorted(SIZES))
 TASKS = st.sets(st.integers(0, max(SIZES.values()) - 1), min_size=1)
 FIRST = st.integers(0, 3)
+#: How many environments are kept beside those in use: each has a size of 1.
+BOUND = 1
 #: Ends that say more than a result.
 ENDS = st.sampled_from([
     {},
@@ -57,8 +61,14 @@ class AgentMachine(RuleBasedStateMachine):
             last_report=server.applied,
             pause=server.settled,
             recovered=recovered,
-            began=lambda worker, item: server.began(item.task),
+            began=self.began,
+            bound=BOUND,
         )
+
+    def began(self, worker: MemoryWorker, item: Item) -> None:
+        self.server.began(item.task)
+        if "environment" in SPECS[item.stage] and worker.key[0] != "unbuilt":
+            assert worker.key[-1] in self.node.builder.there, "a task begins without its environment"
 
     @property
     def workers(self) -> list[MemoryWorker]:
@@ -115,6 +125,9 @@ class AgentMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.3, 1.1, 5.0, 11.0]))
     def turn_later(self, seconds: float) -> None:
         self.turn(seconds)
+        builder, listed = self.node.builder, self.node.machine.list.entries
+        wanted = {entry.stage.digest for entry in listed if entry.stage.building}
+        assert set(builder.running) - builder.canceled <= wanted, "a build goes on that nobody waits for"
 
     @precondition(lambda self: self.workers)
     @rule(which=FIRST, steps=st.integers(1, 6))
@@ -141,6 +154,12 @@ class AgentMachine(RuleBasedStateMachine):
         questions = self.node.fetcher.questions
         question = questions[which % len(questions)]
         self.node.answer(question, None if refused else self.server.value(question))
+
+    @precondition(lambda self: self.node.builder.running)
+    @rule(which=FIRST, failed=st.sampled_from([None, None, Failed("ERROR: no"), Failed("", fault="disk full")]))
+    def build(self, which: int, failed: Failed | None) -> None:
+        builder = self.node.builder
+        builder.end(list(builder.running)[which % len(builder.running)], failed)
 
     @precondition(lambda self: len(self.node.sent) > self.taken)
     @rule(skipped=st.sampled_from([0, 0, 1]))
@@ -195,7 +214,8 @@ class AgentMachine(RuleBasedStateMachine):
         if worker.dead is not None:
             return
         if worker.current:
-            worker.end_task(self.node.now)
+            unbuilt = {"outcome": "FAILED", "class": "environment", "error": "no"} if worker.key[0] == "unbuilt" else {}
+            worker.end_task(self.node.now, **unbuilt)
         elif worker.read_item:
             worker.begin(self.node.now)
         elif worker.pipe:
@@ -211,6 +231,8 @@ class AgentMachine(RuleBasedStateMachine):
             self.deliver(0)
         for question in list(self.node.fetcher.questions):
             self.node.answer(question, self.server.value(question))
+        for digest in list(self.node.builder.running):
+            self.node.builder.end(digest)
         for worker in self.workers:
             self.step(worker)
         self.node.turn()
@@ -225,6 +247,7 @@ class AgentMachine(RuleBasedStateMachine):
         self.no_resource_is_taken_twice_nor_lost()
         self.reports_are_numbered_without_gaps()
         self.nothing_waits_from_before_a_pause()
+        self.environments_are_there_while_they_are_needed()
 
     def no_task_is_at_two_places(self) -> None:
         tasks = [(item.stage, item.index) for worker in self.workers for item in worker.tasks]
@@ -247,6 +270,12 @@ class AgentMachine(RuleBasedStateMachine):
         waiting = {item.task for worker in self.workers for item in worker.pipe}
         waiting |= {(each.stage.id, each.attempt, index) for each in self.node.machine.list.entries for index in each.pending}
         assert all(self.server.epochs[task] >= self.node.machine.reports.pause for task in waiting)
+
+    def environments_are_there_while_they_are_needed(self) -> None:
+        builder, environments = self.node.builder, self.node.machine.environments
+        assert len(builder.running) <= MOST
+        assert {kept.home for kept in environments.kept.values()} == builder.there
+        assert {worker.key[-1] for worker in self.workers if worker.tasks} <= builder.there | {""}
 
     def teardown(self) -> None:
         self.settle()
@@ -304,6 +333,8 @@ TAKE_BACK, ADD, CLOSE = Worker.take_back, Entries.add, Reports._close
         pytest.param(Entries, "add", take_every_entry, id="an entry is taken again"),
         pytest.param(Reports, "_close", skip_a_number, id="a report's number is skipped"),
         pytest.param(Floor, "take_back_all", do_nothing, id="a pause leaves what waits for workers"),
+        pytest.param(Environments, "_used", lambda _: set(), id="an environment is removed that tasks need"),
+        pytest.param(Environments, "_drop", do_nothing, id="a build goes on that nobody waits for"),
         pytest.param(Notes, "returned", do_nothing, id="a return is not in the journal"),
     ],
 )

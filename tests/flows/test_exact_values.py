@@ -27,6 +27,11 @@ def listed(value):
 def take(task):
     return repr(task.inputs["give"][0])
 
+def configured(task):
+    value = task.config["value"]
+    task.config.clear()
+    return repr(value)
+
 def own(item, value=None):
     return repr([item, value])
 """
@@ -70,6 +75,10 @@ def finished(stack: Stack, value: dict[str, Any]) -> Job:
             "items": {"python": "work:own", "foreach": [value], "kwargs": {"value": value}, "files": FILES},
             "listed": {"python": "work:listed", "kwargs": {"value": value}, "files": FILES},
             "each": {"python": "work:own", "foreach": {"from": "listed"}, "files": FILES},
+            "configured": {"python": "work:configured", "parallelism": 2, "files": FILES},
+            "config": {
+                "command": 'echo "{\\"result\\": $(cat $SWITCHYARD_CONFIG)}" > $SWITCHYARD_REPORT', "shell": True,
+            },
             "command": {
                 "command": 'echo "{\\"result\\": $(cat $SWITCHYARD_INPUTS)}" > $SWITCHYARD_REPORT', "shell": True,
                 "needs": ["give"],
@@ -95,6 +104,8 @@ def test_values_reach_tasks_and_people_as_they_were_given(two_agents: Stack, siz
     assert results(two_agents, done, "items") == [repr([value, value])]
     assert results(two_agents, done, "each") == [repr([value, None])] * 2
     assert repr(results(two_agents, done, "command")) == repr([{"give": [given]}])
+    assert results(two_agents, done, "configured") == [repr(value)] * 2
+    assert repr(results(two_agents, done, "config")) == repr([{"value": value}])
     _assert_shown(two_agents, done, value)
     described = control.stored_spec(done)
     assert repr([described["config"], described["stages"][0]["args"]]) == repr([{"value": value}, [value]])

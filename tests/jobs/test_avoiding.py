@@ -24,11 +24,11 @@ def other(leader: Leader, agent: ListAgent, broker: redis.Redis) -> ListAgent:
     return ListAgent(broker, "n2")
 
 
-def refuse(leader: Leader, agent: ListAgent) -> None:
+def refuse(leader: Leader, agent: ListAgent, kind: str = "lost") -> None:
     """Let an agent say of what it has that its machine cannot run it, as one end and the rest given back."""
     agent.listen()
     first, *rest = agent.tasks()
-    turn(leader, agent.fail([first], "lost", unfit=WHY, error=f"the node could not run the task: {WHY}"))
+    turn(leader, agent.fail([first], kind, unfit=WHY, error=f"the node could not run the task: {WHY}"))
     turn(leader, agent.give_back(rest))
 
 
@@ -61,6 +61,40 @@ def test_a_job_fails_when_no_node_can_run_it(leader: Leader, agent: ListAgent, o
     assert made.error.endswith(f" of stage a failed: no node can run it: {WHY} (tried: n1, n2)")
     states = list(Task.objects.order_by("index").values_list("state", "exit_class"))
     assert states.count((TaskState.FAILED, "unloadable")) == 1
+
+
+def test_an_environment_that_no_node_can_build_fails_the_job_with_that_class(
+    leader: Leader, agent: ListAgent, other: ListAgent, job: Submit
+) -> None:
+    made = job({"a": {"parallelism": 2}}, retry={"attempts": 9})
+    turn(leader)
+    refuse(leader, agent, "environment")
+    assert JobState(Job.objects.get(id=made.id).state) == JobState.RUNNING
+    refuse(leader, other, "environment")
+    turn(leader)
+    made.refresh_from_db()
+    assert (JobState(made.state), made.error.endswith(f"no node can run it: {WHY} (tried: n1, n2)")) == (
+        JobState.FAILED,
+        True,
+    )
+    assert Task.objects.filter(exit_class="environment", state=TaskState.FAILED).count() == 1
+
+
+def test_an_environment_that_cannot_exist_fails_the_job_at_its_first_node(
+    leader: Leader, agent: ListAgent, other: ListAgent, job: Submit
+) -> None:
+    made = job({"a": {"parallelism": 2}}, retry={"attempts": 9}, max_failures=5)
+    turn(leader)
+    agent.listen()
+    other.listen()
+    first, *rest = agent.tasks() or other.tasks()
+    at = agent if agent.tasks() else other
+    turn(leader, at.fail([first], "environment", error="ERROR: No matching distribution found for x"), at.give_back(rest))
+    turn(leader)
+    made.refresh_from_db()
+    assert JobState(made.state) in (JobState.FAILED, JobState.FAILING)
+    assert made.error == f"task {first[2]} of stage a failed: ERROR: No matching distribution found for x"
+    assert set(Task.objects.values_list("attempt", flat=True)) == {0}
 
 
 def test_where_another_node_is_paused_the_tasks_wait_and_say_so(

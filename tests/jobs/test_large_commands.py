@@ -66,6 +66,18 @@ def test_what_a_stage_is_given_makes_no_long_message(
     }
 
 
+def test_the_environment_and_config_of_a_job_are_told_for_its_stages(leader: Leader, agent: ListAgent, job: Submit) -> None:
+    own = {"environment": {"requirements": ["own"]}}
+    stages = {"a": {}, "b": own, "c": {"interpreter": "python3", "python": "m:f", "command": None}}
+    job(stages, environment={"python": "3.12"}, config={"b": 1, "a": [2]})
+    turn(leader)
+    agent.listen()
+    told = {name: described(agent, name) for name in stages}
+    found = {name: each["spec"].get("environment") for name, each in told.items()}
+    assert found == {"a": {"requirements": [], "python": "3.12"}, "b": {"requirements": ["own"]}, "c": None}
+    assert [list(each["config"].items()) for each in told.values()] == [[("b", 1), ("a", [2])]] * 3
+
+
 def test_items_are_left_out_of_messages(leader: Leader, agent: ListAgent, job: Submit, broker: redis.Redis) -> None:
     job({"a": {"foreach": [LONG[:300_000]] * 100, "args": ["short"]}})
     turn(leader)

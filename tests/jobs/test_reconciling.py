@@ -131,7 +131,7 @@ def test_what_stands_on_a_list_and_does_not_begin_is_explained(leader: Leader, a
     assert late is not None
     assert int(late[1]) >= 5
     stage = made.stages.get().id
-    leader.turn([beat(agent, fetching={str(stage): "its inputs"})])
+    leader.turn([beat(agent, fetching={str(stage): "fetches its inputs"})])
     assert any("on the list of node n1, which fetches its inputs" in reason for reason in reasons(5))
     Node.objects.update(silent_since=timezone.now() - timedelta(seconds=40))
     assert any("on the list of node n1, which has been silent for 4" in reason for reason in reasons(1))

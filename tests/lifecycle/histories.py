@@ -44,7 +44,7 @@ Task = tuple[int, int, int]
 class Character:
     """What is more likely in a history."""
 
-    classes: tuple[str, ...] = ("user_error", "user_error", "timeout", "killed", "lost", "unloadable")
+    classes: tuple[str, ...] = ("user_error", "user_error", "timeout", "killed", "lost", "unloadable", "environment")
     #: How a task goes on that an agent has: it finishes, fails, starts, or else is given back.
     finished: float = 0.45
     failed: float = 0.15
@@ -298,7 +298,8 @@ class History:
 
     def _failure(self, task: Task) -> End:
         if self.rng.random() < self.character.unfit:
-            return self._end(task, unfit="no interpreter", error="unfit", exit_class=ExitClass.USER_ERROR)
+            unfit = self.rng.choice([ExitClass.LOST, ExitClass.ENVIRONMENT])
+            return self._end(task, unfit="no interpreter", error="unfit", exit_class=unfit)
         kind = self.rng.choice(self.character.classes)
         return self._end(
             task,

@@ -39,6 +39,7 @@ OTHER: dict[str, Any] = {
     "grace": 1,
     "program": {"digest": "0" * 64, "name": "a.zip"},
     "outputs": {"model": "model.bin"},
+    "environment": {"requirements": ["numpy"]},
 }
 
 
@@ -239,3 +240,11 @@ def _read(index: int, width: int, exchange: Exchange, producers: int) -> range:
     if exchange is Exchange.ALL:
         return range(producers)
     return range(*overlapping(index, index + 1, width, producers))
+
+
+def test_the_environment_of_a_job_is_work_of_the_stages_that_have_none() -> None:
+    stages = [{"name": "a", "python": "m:f"}, {"name": "b", "python": "m:f", "interpreter": "python3"}]
+    one, other = (from_data({"name": "j", "environment": {"python": each}, "stages": stages}) for each in ("3.11", "3.12"))
+    found = frontier(one, other, finished(one))
+    assert of(found, "a").reasons == ("changed: environment",)
+    assert of(found, "b").lacking == IndexSet()

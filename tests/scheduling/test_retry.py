@@ -99,3 +99,4 @@ def test_lost_attempt_is_never_the_users_failure() -> None:
 
 def test_callable_that_cannot_be_loaded_is_not_tried_again() -> None:
     assert isinstance(decision(RetryRule(attempts=10), Failure(ExitClass.UNLOADABLE)), GiveUp)
+    assert isinstance(decision(RetryRule(attempts=10), Failure(ExitClass.ENVIRONMENT)), GiveUp)

@@ -201,6 +201,7 @@ def test_what_keeps_a_stage_waiting_is_said(leader: Leader, agent: ListAgent, jo
     shown = text(viewer, f"/ui/jobs/{made.number}")
     assert "Infeasible: no registered node could ever run this" in shown
     assert "It needs the results of stage big." in shown
+    assert "It needs the results of stage big." in text(viewer, f"/ui/jobs/{made.number}/stages/after/tasks/0")
 
 
 def test_tasks_are_narrowed_by_stage_and_state(leader: Leader, agent: ListAgent, job: Submit, viewer: Client) -> None:

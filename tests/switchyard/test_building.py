@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from switchyard import Job, typed_functions
+from switchyard.agent.worker.failures import Failure
 from switchyard.agent.worker.files import Files
-from switchyard.agent.worker.python_task import Failure, PythonStage
+from switchyard.agent.worker.python_task import PythonStage
 from switchyard.errors import Unpackable
 from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.spec import parse
@@ -66,7 +67,36 @@ def test_function_that_workers_cannot_find_is_refused(function: object) -> None:
         Job("Shout").stage("shout", python=function)  # type: ignore[arg-type]
 
 
-def test_function_of_a_package_is_to_be_named_as_text() -> None:
+def test_a_function_of_a_package_brings_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "drawn_shapes"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "round.py").write_text("from drawn_shapes import flat\ndef area(): return flat.HEIGHT")
+    (package / "flat.py").write_text("HEIGHT = 3")
+    (package / "data" / "sizes.bin").write_bytes(b"\xff")
+    monkeypatch.syspath_prepend(tmp_path)
+    job = Job("Shapes")
+    job.stage("area", python=import_module("drawn_shapes.round").area)
+    stage = job.description()["stages"][0]
+    assert stage["python"] == "drawn_shapes.round:area"
+    assert stage["files"]["drawn_shapes/flat.py"] == "HEIGHT = 3"
+    assert stage["files"]["drawn_shapes/data/sizes.bin"] == {"base64": "/w=="}
+    assert len(stage["files"]) == 4
+
+
+def test_an_environment_is_that_of_a_stage_or_of_a_job(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("numpy==2.4.6\n")
+    job = Job("Numbers", environment={"lock": lock})
+    job.stage("a", python="m:f")
+    job.stage("b", python="m:f", environment={"requirements": ["numpy>=2"], "python": "3.12"})
+    told = job.description()
+    assert told["environment"] == {"lock": "numpy==2.4.6\n"}
+    assert "environment" not in told["stages"][0]
+    assert told["stages"][1]["environment"]["python"] == "3.12"
+
+
+def test_function_of_an_installed_package_is_to_be_named_as_text() -> None:
     with pytest.raises(Unpackable, match=r"'switchyard\.scheduling\.spec\.parsing:parse'"):
         Job("Parse").stage("parse", python=parse)
 

@@ -69,10 +69,43 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         described(str(tmp_path / "nowhere.yaml"))
 
 
-def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_goes_along_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(b"\xff\xfe\xfd")
-    with pytest.raises(Unpackable, match="blob is not UTF-8 text"):
-        described(written(tmp_path, "[blob]"))
+    (tmp_path / "windows.txt").write_bytes(b"a\r\n")
+    (tmp_path / "nul").write_bytes(b"a\0b")
+    assert packed(written(tmp_path, "[blob, windows.txt, nul]")) == {
+        "blob": {"base64": "//79"}, "windows.txt": "a\r\n", "nul": {"base64": "YQBi"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "at"), [("[shapes]", "shapes"), ("[./shapes/]", "shapes"), ("{lib: {local: shapes}}", "lib")]
+)
+def test_a_folder_goes_along_with_all_its_files(tmp_path: Path, files: str, at: str) -> None:
+    file = written(tmp_path, files)
+    (tmp_path / "shapes" / "data").mkdir(parents=True)
+    for hidden in ("__pycache__", ".git"):
+        (tmp_path / "shapes" / hidden).mkdir()
+        (tmp_path / "shapes" / hidden / "x").write_text("no")
+    (tmp_path / "shapes" / "__init__.py").write_text("")
+    (tmp_path / "shapes" / "data" / "table.csv").write_text("1\n")
+    (tmp_path / "shapes" / "run.sh").write_text("true")
+    (tmp_path / "shapes" / "run.sh").chmod(0o755)
+    assert packed(file) == {
+        f"{at}/__init__.py": "", f"{at}/data/table.csv": "1\n", f"{at}/run.sh": {"text": "true", "executable": True},
+    }  # fmt: skip
+
+
+def test_a_lock_is_packed_from_a_local_file(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("numpy==2.4.6\n")
+    file = Path(written(tmp_path, "[]"))
+    environment = "  environment: {lock: {local: requirements.txt}}\n"
+    file.write_text(file.read_text() + environment + environment.removeprefix("  "))
+    told = described(str(file))
+    assert told["environment"] == told["stages"][0]["environment"] == {"lock": "numpy==2.4.6\n"}
+    (tmp_path / "requirements.txt").unlink()
+    with pytest.raises(Unpackable, match=r"environment: requirements\.txt cannot be read"):
+        described(str(file))
 
 
 def test_faults_are_told_with_their_place(tmp_path: Path) -> None:

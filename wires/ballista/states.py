@@ -59,6 +59,7 @@ REASONS = {
     ExitClass.LOST: "ExecutorLost",
     ExitClass.SUSPENDED: "TaskKilled",
     ExitClass.UNLOADABLE: "ExecutionError",
+    ExitClass.ENVIRONMENT: "ExecutionError",
 }
 KILLED, UNKNOWN = "TaskKilled", "Failed"
 

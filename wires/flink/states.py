@@ -60,6 +60,7 @@ EXITS: Mapping[str, str] = {
     ExitClass.LOST: "TaskManagerLostException",
     ExitClass.SUSPENDED: "TaskKilledException",
     ExitClass.UNLOADABLE: "ClassNotFoundException",
+    ExitClass.ENVIRONMENT: "ClassNotFoundException",
 }
 
 #: How an ended job is told by its result.

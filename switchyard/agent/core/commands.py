@@ -6,6 +6,7 @@ from typing import Any
 
 from switchyard.agent.core import stops
 from switchyard.agent.core.entries import Entries, Entry, Tasks
+from switchyard.agent.core.environments import Environments
 from switchyard.agent.core.moment import Moment
 from switchyard.agent.core.notes import Notes
 from switchyard.agent.core.outcomes import Ends
@@ -37,6 +38,7 @@ class Orders:
         reports: Reports,
         journal: Notes,
         fetcher: Fetcher,
+        environments: Environments,
         highest: int,
         log: Logger,
         moment: Moment,
@@ -49,6 +51,7 @@ class Orders:
         self._reports = reports
         self._journal = journal
         self._fetcher = fetcher
+        self._environments = environments
         self._highest = highest
         self._log = log
         self._moment = moment
@@ -188,6 +191,7 @@ class Orders:
             self._want(stage, partial(self._get_items, stage, missing.ranges[0][0], missing.ranges[-1][1]))
         if launch.attempt or stage.described.get("restores"):
             self._want(stage, partial(self._get_states, stage, launch.attempt, indexes.ranges[0][0], indexes.ranges[-1][1]))
+        self._environments.need(stage)
         refused, stage.refused = stage.refused, []
         for fetch in refused:
             fetch()

@@ -56,12 +56,13 @@ class Entry:
 
     @property
     def startable(self) -> bool:
-        return not self.open and not self.stage.wanted
+        return not self.open and not self.stage.wanted and self.stage.is_built
 
     @property
     def only_after(self) -> int | None:
         """Return the one stage that it waits for, if it is a single task and nothing else is in its way."""
-        if len(self.open) != 1 or self.waiting != 1 or self.stage.wanted or self.stage.needs_files:
+        stage = self.stage
+        if len(self.open) != 1 or self.waiting != 1 or stage.wanted or stage.needs_files or not stage.is_built:
             return None
         return next(iter(self.open))
 
@@ -101,6 +102,14 @@ class Entries:
         stage.complete(described)
         self._follow(stage)
         self._long.append(stage)
+        self._rekey(stage)
+
+    def renew(self, stage: Stage, now: float) -> None:
+        """Take that the environment of a stage is there, or is not to be had."""
+        self._rekey(stage)
+        self.refresh(stage, now)
+
+    def _rekey(self, stage: Stage) -> None:
         for entry in self.entries:
             if entry.stage is stage:
                 entry.key = stage.key(entry.devices)
@@ -214,6 +223,7 @@ class Entries:
             self.entries.append(entry)
             self.entries.sort(key=lambda entry: entry.number)
         entry.pending |= IndexSet.from_indexes(indexes)
+        entry.key = entry.stage.key(entry.devices)
         entry.look()
 
     def prune(self) -> None:
@@ -275,4 +285,4 @@ def _sources(stage: Stage) -> list[int]:
 
 
 def _may_go(stage: Stage, before: float) -> bool:
-    return before == float("inf") or not (stage.wanted or stage.asking) or bool(stage.refused)
+    return before == float("inf") or not (stage.wanted or stage.asking or stage.building) or bool(stage.refused)

@@ -3,13 +3,14 @@
 A turn of the shell: what has happened; `feed`; at least every LONG seconds `tick` and `feed`; `flush`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from switchyard.agent.core import inventory, rewriting, stops
 from switchyard.agent.core.commands import Orders
 from switchyard.agent.core.entries import Entries, Entry
+from switchyard.agent.core.environments import BOUND, Builder, Environments, Kept
 from switchyard.agent.core.fencing import Fence
 from switchyard.agent.core.history import Recovered
 from switchyard.agent.core.logs import Log
@@ -37,6 +38,7 @@ class Ports:
 
     workers: Workers
     fetcher: Fetcher
+    builder: Builder
     output: Output
     journal: Notes
     log: Logger
@@ -57,6 +59,8 @@ class Machine:
         recovered: Recovered,
         last_report: int = 0,
         pause: int = 0,
+        kept: Mapping[str, Kept] | None = None,
+        bound: int = BOUND,
     ) -> None:
         journal, fetcher, log = ports.journal, ports.fetcher, ports.log
         self._fetcher = fetcher
@@ -68,13 +72,17 @@ class Machine:
         self.list = Entries(gpus=gpus, numbers=recovered.entries)
         self.floor = Floor(room=room, entries=self.list, journal=journal, starter=ports.workers, moment=moment)
         self._states = States(floor=self.floor, fetcher=fetcher, output=ports.output, log=log, moment=moment)
+        self.environments = Environments(
+            entries=self.list, floor=self.floor, builder=ports.builder, moment=moment, kept=kept or {}, bound=bound
+        )
         self._ends = Ends(
             entries=self.list, floor=self.floor, reports=self.reports, journal=journal, fetcher=fetcher,
             workers=ports.workers, output=ports.output, log=log, moment=moment, fault=ports.fault, states=self._states,
         )  # fmt: skip
         self._orders = Orders(
             session=session, entries=self.list, floor=self.floor, ends=self._ends, reports=self.reports,
-            journal=journal, fetcher=fetcher, highest=recovered.highest, log=log, moment=moment, states=self._states,
+            journal=journal, fetcher=fetcher, environments=self.environments, highest=recovered.highest, log=log,
+            moment=moment, states=self._states,
         )  # fmt: skip
         self._watch = Watch(
             entries=self.list, floor=self.floor, ends=self._ends, reports=self.reports, workers=ports.workers,
@@ -124,6 +132,7 @@ class Machine:
         self.at(now)
         self._orders.stop_canceled(now)
         self._watch.look(now)
+        self.environments.look()
         for stage in self.list.release_files(self.floor.stages(), now):
             self._fetcher.forget_files(stage.id)
         for stage in self.list.forget(self.floor.stages()):
@@ -147,6 +156,12 @@ class Machine:
         self._away.add(why)
         self.floor.frozen = self._orders.leaving = True
         self._orders.return_all()
+
+    def fail_builds(self, fault: str, now: float) -> None:
+        """Take that the machine fails while environments are built: for each, a task is lost with the node."""
+        self.at(now)
+        for stage in self.environments.delayed():
+            self._ends.lose_one(stage, f"the node could not run the task: {fault} while its environment was built")
 
     def come_back(self, why: str) -> None:
         """Start tasks again, unless there is another reason not to."""
@@ -178,6 +193,7 @@ class Machine:
     def inventory(self, now: float) -> dict[str, Any]:
         """Return what is here, as a heartbeat says it."""
         self.at(now)
+        self.environments.tell()
         parts = (self.list, self.floor, self.reports, self._ends, self._watch)
         return inventory.take(*parts, command=self._orders.highest)
 

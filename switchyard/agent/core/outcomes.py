@@ -15,6 +15,7 @@ from switchyard.agent.core.pool import Floor
 from switchyard.agent.core.ports import Fetcher, Logger, Output, Workers
 from switchyard.agent.core.records import Death, Stored
 from switchyard.agent.core.reports import Reports
+from switchyard.agent.core.stages import Stage
 from switchyard.agent.core.states import States
 from switchyard.agent.core.stops import Reason
 from switchyard.agent.core.workers import Worker
@@ -141,6 +142,16 @@ class Ends:
             self._journal.ended(end)
             self._report(end)
 
+    def lose_one(self, stage: Stage, why: str) -> None:
+        """Tell of one task of a stage that has not begun that it is lost with the node."""
+        entry = next(entry for entry in self._list.entries if entry.stage is stage)
+        [index], entry.pending = entry.pending.take(1)
+        self._list.prune()
+        now = self._moment.microseconds
+        end = Written(stage.id, entry.attempt, index, ended=now, exit_class=ExitClass.LOST, error=why)
+        self._journal.ended(end)
+        self._report(end)
+
     def cancel(self, stage: int, attempt: int, wanted: IndexSet) -> None:
         """Report tasks as canceled whose files are on their way to the server: nobody waits for these any more."""
         for task, end in list(self._storing.items()):
@@ -205,8 +216,11 @@ class Ends:
                 self._list.ended(end.stage, [(end.index, end.result)])
             else:
                 self.give_back(self._list.take_dependents(end.stage, end.index))
-        if end.exit_class is ExitClass.UNLOADABLE or end.unfit:
+        if end.exit_class in (ExitClass.UNLOADABLE, ExitClass.ENVIRONMENT) or end.unfit:
             self._spare(end.stage, end.attempt)
+        known = self._list.stages.get(end.stage)
+        if known and known.failed:
+            known.have_told()
 
     def _store(self, end: Written, path: str, digest: str) -> None:
         """Keep an end to ourselves until its result, which is large, is at the server."""
@@ -263,6 +277,8 @@ class Ends:
         known = self._list.stages.get(stage)
         if known and begun is not None:
             known.pace = (ended - begun) / 1e6
+            if known.build:
+                known.have_told()
 
 
 def _not_stored(end: Written, done: Stored) -> Written:

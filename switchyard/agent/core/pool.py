@@ -182,6 +182,12 @@ class Floor:
                 del self._idle[key]
         self._starter.release_unused(self.workers.values())
 
+    def dismiss(self, home: str) -> None:
+        """Let the workers end that wait for work in an environment, by its folder."""
+        for key in [key for key in self._idle if key[-1] == home]:
+            for worker in self._idle.pop(key):
+                worker.retire()
+
     def _spare(self) -> int:
         return sum(map(len, self._idle.values())) - len(self.busy)
 

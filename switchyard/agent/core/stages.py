@@ -6,6 +6,7 @@ What a task is given is known task by task: a result, or the server's word that 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from switchyard.agent.core.records import LEFT_OUT, NO_RESULT
@@ -29,7 +30,8 @@ class Stage:
 
     `wanted` counts what is being fetched of its description, files and items. `refused` are what fetches again that which was
     not to be had. `known` are the tasks of each producer whose outcome is here. `asking` says whether inputs are being
-    fetched.
+    fetched. `home` is the folder of its environment, once that is built; `building` says what is done for that. `build` is
+    what its first tasks tell of it, or how they end without it; `builds` counts those that failed.
     """
 
     id: int
@@ -38,6 +40,10 @@ class Stage:
     refused: list[Callable[[], None]] = field(default_factory=list)
     files: str | None = None
     asking: bool = False
+    home: str = ""
+    building: str = ""
+    build: dict[str, Any] | None = None
+    builds: int = 0
     known: dict[int, IndexSet] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
     items: IndexSet = field(default_factory=IndexSet)
@@ -45,6 +51,7 @@ class Stage:
     pace: float = 0.0
     _names: dict[int, str] = field(default_factory=dict)
     _told: tuple[int, int, bytes] = (0, 0, b"")
+    _digest: str = ""
 
     def __post_init__(self) -> None:
         self._read()
@@ -93,7 +100,57 @@ class Stage:
 
     @property
     def interpreter(self) -> str:
-        return self.spec.get("interpreter") or "" if self.spec.get("python") else ""
+        if not self.spec.get("python"):
+            return ""
+        return f"{self.home}/bin/python" if self.home else self.spec.get("interpreter") or ""
+
+    @property
+    def environment(self) -> Mapping[str, Any] | None:
+        """What its environment is made of, if it has one."""
+        return self.spec.get("environment")
+
+    @property
+    def digest(self) -> str:
+        """What tells its environment from others."""
+        if not self._digest:
+            self._digest = sha256(json.dumps(self.environment, sort_keys=True).encode()).hexdigest()
+        return self._digest
+
+    @property
+    def failed(self) -> bool:
+        """Whether its environment could not be built, which its next task tells."""
+        return bool(self.build and "failure" in self.build)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether its tasks have the environment that they need, or can tell why there is none."""
+        return bool(self.home) or self.failed or not self.environment
+
+    def have_environment(self, home: str, log: str) -> None:
+        """Take the environment; what its build wrote goes into the log of a task."""
+        self.home = home
+        self._build_is({"log": log} if log else None)
+
+    def fail_build(self, log: str, failure: Mapping[str, Any]) -> None:
+        """Take how tasks end as there is no environment."""
+        self.builds += 1
+        self._build_is({"log": log, "failure": failure})
+
+    def forget_build(self) -> None:
+        """Have the environment built anew for the next task."""
+        self.home = ""
+        self._build_is(None)
+
+    def have_told(self) -> None:
+        """Note that a task has told of the build: others need not."""
+        if self.failed:
+            self.forget_build()
+        elif self.build:
+            self._build_is(None)
+
+    def _build_is(self, build: dict[str, Any] | None) -> None:
+        self.build = build
+        self._told = (0, 0, b"")
 
     @property
     def needs_files(self) -> bool:
@@ -102,14 +159,14 @@ class Stage:
 
     @property
     def lacking(self) -> str:
-        """What its tasks wait for beside those before them; empty if nothing."""
+        """What is done for its tasks beside those before them, while they wait for it; empty if nothing."""
         if self.left_out:
-            return "its description"
+            return "fetches its description"
         if self.wanted:
-            return "its files or items"
-        if self.asking:
-            return "its inputs and their files" if self.needs_files else "its inputs"
-        return ""
+            return "fetches its files or items"
+        if self.asking and not self.building:
+            return "fetches its inputs and their files" if self.needs_files else "fetches its inputs"
+        return self.building
 
     @property
     def version(self) -> int:
@@ -117,11 +174,13 @@ class Stage:
         return len(self.given)
 
     def key(self, devices: str | None) -> tuple[Any, ...]:
-        """Return what its workers must have in common."""
+        """Return what its workers must have in common; the last is the folder of their environment, if any."""
+        if self.failed:
+            return ("unbuilt", self.id, self.builds, self.patience, "")
         if not self.spec.get("python"):
-            return ("command", devices, self.patience)
+            return ("command", devices, self.patience, self.home)
         env = tuple(sorted(self.spec.get("env", {}).items()))
-        return ("python", devices, self.interpreter, self.spec.get("files_digest"), env, self.patience)
+        return ("python", devices, self.interpreter, self.spec.get("files_digest"), env, self.patience, self.home)
 
     def env(self, devices: str | None) -> dict[str, str]:
         """Return the environment of its workers, beside what all have."""
@@ -196,6 +255,9 @@ class Stage:
             "inputs": [[item.get(name) for name in TOLD_OF_INPUTS] for item in self.described["inputs"]],
             "argv": _argv(spec.get("command")),
             "files": self.files,
+            "environment": self.home,
+            "build": self.build,
+            "config": self.described.get("config") or {},
             "outputs": spec.get("outputs") or {},
             "largest_file": self.described.get("largest_file", 0),
             "file_inputs": {item["name"]: item["files"] for item in self.described["inputs"] if item.get("files")},

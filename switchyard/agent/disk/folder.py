@@ -22,6 +22,8 @@ from switchyard.agent.processes import trees
 from switchyard.agent.worker.pipes import PROCESSES, PROCESSES_AT
 
 log = structlog.get_logger()
+#: The folder with environments.
+ENVIRONMENTS = "environments"
 #: Seconds that the processes of a predecessor are waited for.
 WAIT = 60.0
 
@@ -143,8 +145,8 @@ def _note_place(path: Path) -> None:
 def _forget(path: Path) -> None:
     for name in ("identity", "secret", "place", "journal", "journal.new"):
         (path / name).unlink(missing_ok=True)
-    for name in ("workers", "files", "inputs", "results", cached.NAME):
-        shutil.rmtree(path / name, ignore_errors=True)
+    for name in ("workers", "files", "inputs", "results", cached.NAME, ENVIRONMENTS):
+        remove(path / name)
 
 
 def _identity(path: Path) -> str:

@@ -5,6 +5,7 @@ What does not work here, such as writing to a full disk, is a fault of the machi
 
 import os
 import secrets
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -164,22 +165,22 @@ class Fetcher:
 
 
 def unpack(files: Mapping[str, Any], folder: Path) -> None:
-    """Write text files, by relative path, into a folder that nobody changes from then on; tasks get copies of them.
+    """Write files, by relative path, into a folder that nobody changes from then on; tasks get copies of them.
 
-    What is more than a text is {"text": …, "executable": …}.
+    What is more than a text is {"text": … or "base64": …, "executable": …}.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in files.items():
         if not isinstance(file, str) and "digest" in file:
             continue
-        text, executable = (file, False) if isinstance(file, str) else (file["text"], file["executable"])
+        told = {"text": file} if isinstance(file, str) else file
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise Refused(f"a file must stay inside of its folder: {name}")
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        path.write_text(text)
-        path.chmod(0o555 if executable else 0o444)
+        path.write_bytes(b64decode(told["base64"]) if told.get("base64") is not None else told["text"].encode())
+        path.chmod(0o555 if told.get("executable") else 0o444)
     for parent, _, _ in os.walk(folder):
         Path(parent).chmod(0o555)

@@ -39,7 +39,8 @@ class Processes:
             zygote = self.zygotes[kind] = Zygote(self._folder, *kind, self._keep, self._groups)
             self._selector.register(zygote.socket, selectors.EVENT_READ, zygote)
         files = stage.files if stage.spec.get("python") else None
-        worker = zygote.start(next(self._numbers), entry.key, stage.env(entry.devices), files)
+        home = stage.home if stage.spec.get("python") else ""
+        worker = zygote.start(next(self._numbers), entry.key, stage.env(entry.devices), files, home)
         self._selector.register(worker.results, selectors.EVENT_READ, worker)
         return worker
 
@@ -65,11 +66,11 @@ class Processes:
 
     def release_unused(self, workers: Iterable[Worker]) -> None:
         """End zygotes of few jobs that have no workers."""
-        if not any(zygote.patience for zygote in self.zygotes.values()):
+        if not any(zygote.patience or zygote.interpreter for zygote in self.zygotes.values()):
             return
         used = {id(cast("WorkerProcess", worker).zygote) for worker in workers}
         for zygote in list(self.zygotes.values()):
-            if zygote.patience and id(zygote) not in used:
+            if (zygote.patience or zygote.interpreter) and id(zygote) not in used:
                 self.forget(zygote)
 
     def forget(self, zygote: Zygote) -> None:

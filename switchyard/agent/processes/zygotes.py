@@ -19,6 +19,7 @@ from switchyard.agent.core.workers import Key
 from switchyard.agent.processes.cgroups import Groups
 from switchyard.agent.processes.guardian import DEADLINE
 from switchyard.agent.processes.workers import WorkerProcess
+from switchyard.agent.worker.built import within
 from switchyard.agent.worker.pipes import new_page
 
 PATH = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
@@ -58,13 +59,13 @@ class Zygote:
                     )
             undo.pop_all()
 
-    def start(self, number: int, key: Key, env: Mapping[str, str], files: str | None) -> WorkerProcess:
+    def start(self, number: int, key: Key, env: Mapping[str, str], files: str | None, home: str = "") -> WorkerProcess:
         """Ask for a worker; it takes tasks at once and begins when it is there."""
         folder = self._folder / "workers" / str(number)
         group = self._groups.make(self._guardian.pid, number) if self._groups else None
         cwd = str(folder / "cwd")
         told: dict[str, Any] = {"folder": str(folder), "cwd": cwd, "files": files}
-        told["env"] = {**ENVIRONMENT, "HOME": cwd, **env}
+        told["env"] = within({**ENVIRONMENT, "HOME": cwd, **env}, home)
         told["group"] = str(group.folder) if group else None
         opened: list[int] = []
         try:
@@ -153,5 +154,10 @@ def _output(path: Path) -> int:
 def _import_path(interpreter: str) -> str:
     """Return where a zygote finds the agent's code; another interpreter gets none of this one's packages."""
     if interpreter:
-        return str(Path(__file__).parents[3])
+        return import_path()
     return os.pathsep.join(filter(None, sys.path))
+
+
+def import_path() -> str:
+    """Return where any Python finds the agent's code."""
+    return str(Path(__file__).parents[3])

@@ -15,11 +15,13 @@ from typing import Any
 
 from switchyard.agent.machine import faults
 from switchyard.agent.processes.trees import end_children, signal_name, transferred
-from switchyard.agent.worker import python_task, results, states
+from switchyard.agent.worker import failures, results, states
+from switchyard.agent.worker.built import within
 from switchyard.agent.worker.exchange import VARIABLE, Exchange
+from switchyard.agent.worker.failures import Failure
 from switchyard.agent.worker.files import Files
+from switchyard.agent.worker.given import Given
 from switchyard.agent.worker.outputs import BadOutput
-from switchyard.agent.worker.python_task import Failure, Given
 from switchyard.agent.worker.workplace import Workplace
 from switchyard.task import Task
 
@@ -49,7 +51,8 @@ class CommandStage:
         self._place = place
         self._data = data
         self._exchange = Exchange(told, data, place.folder)
-        self._env = {**os.environ, **told["env"], "SWITCHYARD_REPORT": str(place.channel.path)}
+        env = within({**os.environ, **told["env"]}, told.get("environment", ""))
+        self._env = {**env, "SWITCHYARD_REPORT": str(place.channel.path)}
 
     def run(self, task: Task) -> str | Failure:
         """Run the command once; return its result as JSON text, or why there is none."""
@@ -128,7 +131,7 @@ class CommandStage:
         filled = full and faults.filled_by(self._place.cwd, 0.0, self._told["disk"], self._data)
         if filled:
             return Failure("user_error", f"{self._told['argv'][0]} failed: {filled}", exit_code=exit_code)
-        return python_task.fault(error, self._data, exit_code=exit_code)
+        return failures.fault(error, self._data, exit_code=exit_code)
 
     def _failed(self, code: int) -> Failure:
         program = self._told["argv"][0]
@@ -151,6 +154,8 @@ class CommandStage:
             env[VARIABLE] = str(self._exchange.folder)
         if task.inputs:
             env["SWITCHYARD_INPUTS"] = place.write("inputs", _json(task.inputs))
+        if task.config:
+            env["SWITCHYARD_CONFIG"] = place.write("config", _json(task.config))
         if self._told["foreach"]:
             text = _json(task.item)
             env["SWITCHYARD_ITEM_FILE"] = place.write("item", text)

@@ -21,11 +21,14 @@ from typing import Any, Protocol
 from switchyard.agent.machine import faults
 from switchyard.agent.processes import cgroups
 from switchyard.agent.processes.trees import end_children, start_time
-from switchyard.agent.worker import coroutines, forks, python_task, results, traces, unpatched
+from switchyard.agent.worker import coroutines, failures, forks, python_task, results, traces, unpatched
+from switchyard.agent.worker.built import Built
 from switchyard.agent.worker.command_task import CommandStage
+from switchyard.agent.worker.failures import Failure
 from switchyard.agent.worker.files import Files
+from switchyard.agent.worker.given import Given
 from switchyard.agent.worker.pipes import ITEM, LIVE_LIMIT, STATUS, Page
-from switchyard.agent.worker.python_task import Failure, Given, PythonStage
+from switchyard.agent.worker.python_task import PythonStage
 from switchyard.agent.worker.states import States
 from switchyard.agent.worker.streams import Streams
 from switchyard.agent.worker.workplace import Workplace
@@ -137,7 +140,7 @@ class Worker:
         try:
             ended = stage.run(task)
         except BaseException as error:
-            ended = python_task.describe(error)
+            ended = failures.describe(error)
         self._task = None
         if os.getpid() != self._pid:
             os._exit(1)  # A fork that the task let go on; the worker itself is elsewhere.
@@ -191,6 +194,10 @@ class Worker:
         return self._stages[wanted]
 
     def _new_stage(self, told: dict[str, Any]) -> Stage:
+        stage = self._stage(told)
+        return Built(stage, told["build"], self._ends.stderr) if told.get("build") else stage
+
+    def _stage(self, told: dict[str, Any]) -> Stage:
         if told["python"]:
             return PythonStage(told, self._data, self._cwd, self._folder, self._files)
         self._place = self._place or Workplace(self._folder, self._page, (self._ends.stdout, self._ends.stderr))
@@ -221,10 +228,12 @@ class Worker:
             try:
                 stored = {"result": None, **results.store(ended, self._data / "results")}
             except OSError as error:
-                ended = python_task.fault(error, self._data)
+                ended = failures.fault(error, self._data)
         if isinstance(ended, Failure):
             told |= {"outcome": "FAILED", "class": ended.exit_class, "error": _storable(ended.error)}
             told |= {"exit_code": ended.exit_code, "exceptions": ended.exceptions, "fault": ended.fault}
+            if ended.unfit:
+                told["unfit"] = ended.unfit
         else:
             told |= {"outcome": "FINISHED", "result": ended, **stored}
             if task.handed_on:

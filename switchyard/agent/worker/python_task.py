@@ -5,172 +5,29 @@ import inspect
 import os
 import sys
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import CoroutineType, TracebackType
+from types import CoroutineType
 from typing import Any
 
 from switchyard import task as tasks
-from switchyard.agent.core.records import LEFT_OUT, NO_RESULT, STORED
 from switchyard.agent.machine import faults
-from switchyard.agent.worker import coroutines, handed, results, states, unpatched
+from switchyard.agent.worker import coroutines, handed, results, unpatched
 from switchyard.agent.worker.exchange import VARIABLE, Exchange
+from switchyard.agent.worker.failures import Failure, describe, exit_code_of, fault
 from switchyard.agent.worker.files import Files
+from switchyard.agent.worker.given import Given
 from switchyard.agent.worker.outputs import BadOutput
-from switchyard.scheduling.indexes import IndexSet
-from switchyard.scheduling.inputs import digest
-from switchyard.scheduling.pointwise import overlapping
-from switchyard.task import FAILED, Keeper, Task
+from switchyard.task import Task
 
-_UNKNOWN = object()
-ERROR_LIMIT = 8 * 1024
-#: The files whose frames are not shown above those of a task.
-OURS = (__file__, coroutines.__file__)
-#: The files of Python whose frames stand between us and a module that is imported.
-IMPORTING = (importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 NOTHING = "null"
 #: Seconds by which the times of files lag behind the clock.
 TICK = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a task did not finish; `exit_class` as in scheduling.retry. `fault` says what of the node is the cause, if so."""
-
-    exit_class: str
-    error: str
-    exceptions: tuple[str, ...] = ()
-    exit_code: int | None = None
-    fault: str = ""
-
-
-class Written(str):
-    """The JSON text of a list or an object: a task could change one that it shares with others."""
-
-    __slots__ = ()
-
-
 class Unloadable(Exception):
     """The callable cannot be loaded."""
-
-
-class Given:
-    """What a stage's tasks are given: the results of other stages, and items. It grows while the stage runs."""
-
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.parallelism: int = told["parallelism"]
-        self._sizes: dict[str, int] = {name: size for name, size, _, _ in told["inputs"]}
-        self._pointwise = {name for name, _, exchange, _ in told["inputs"] if exchange == "pointwise"}
-        self._stages: dict[str, int] = {name: stage for name, _, _, stage in told["inputs"]}
-        self._inputs: dict[str, list[Any]] = {name: [_UNKNOWN] * size for name, size in self._sizes.items()}
-        #: The inputs that hold lists or objects.
-        self._written: set[str] = set()
-        self._unknown = dict(self._sizes)
-        #: Whether tasks are given anything of other stages.
-        self.needs = bool(self._sizes)
-        #: By input, the tasks that gave no result, and of these those that are left out.
-        self._without: dict[str, set[int]] = {}
-        self._left_out: dict[str, set[int]] = {}
-        self._items: dict[int, str] = {}
-        #: By task, the pieces of the state that its next attempt goes on from.
-        self._restored: dict[int, list[states.Piece]] = {}
-        self._digest = 0
-        self.version = 0
-
-    def add(self, given: list[list[Any]]) -> None:
-        """Take more of it: [stage name or null for an item, index, JSON text or why there is none (core.records)].
-
-        Without a name, but not null, it is the state that a task is restored from.
-        """
-        for name, index, text in given:
-            if name is None:
-                self._items[index] = text
-                continue
-            if not name:
-                self._restored[index] = unpatched.decode(text)
-                continue
-            if text.startswith(STORED):
-                self._read(name, index, Path(text.removeprefix(STORED)))
-                continue
-            if text in (NO_RESULT, LEFT_OUT):
-                self._without.setdefault(name, set()).add(index)
-            if text == LEFT_OUT:
-                self._left_out.setdefault(name, set()).add(index)
-            self._set(name, index, FAILED if text in (NO_RESULT, LEFT_OUT) else _kept(text))
-        self.version += len(given)
-
-    def _read(self, name: str, index: int, path: Path) -> None:
-        """Take a result from its file; without it, as when its stage was forgotten meanwhile, the input stays incomplete."""
-        with suppress(FileNotFoundError):
-            self._set(name, index, _kept(path.read_text("ascii")))
-
-    def complete(self, index: int, made: Mapping[tuple[int, int], str]) -> bool:
-        """Add what a task lacks from what was made here, JSON texts by stage and index; say whether nothing is missing."""
-        for name, unknown in self._unknown.items():
-            if not unknown:
-                continue
-            stage, inputs = self._stages[name], self._inputs[name]
-            for at in range(*self._range(name, index)):
-                if inputs[at] is _UNKNOWN:
-                    text = made.get((stage, at))
-                    if text is None:
-                        return False
-                    self._set(name, at, _kept(text))
-        return True
-
-    def task(self, index: int, attempt: int, tell: Callable[[Task], None], keeper: Keeper) -> Task:
-        """Return a task, with all that it is given as its own to change."""
-        inputs = {name: self._share(name, index) for name in self._inputs} if self.needs else {}
-        item = self._items.get(index)
-        task = Task(index, self.parallelism, attempt, inputs, None if item is None else unpatched.decode(item), tell, keeper)
-        if pieces := self._restored.get(index):
-            task.restore(partial(states.read, pieces))
-        return task
-
-    def digest(self, index: int) -> int:
-        """Return the digest of what a task is given of other stages (switchyard.scheduling.inputs)."""
-        if self._pointwise:
-            return digest((stage, self._handed(name, index)) for name, stage in self._stages.items())
-        # All tasks are given the same.
-        self._digest = self._digest or digest((stage, self._handed(name, 0)) for name, stage in self._stages.items())
-        return self._digest
-
-    def tasks_of(self, index: int) -> dict[str, tuple[int, IndexSet]]:
-        """Return the tasks whose results a task is given, by the names of their stages, each with the id of the stage."""
-        return {name: (stage, self._handed(name, index)) for name, stage in self._stages.items()}
-
-    def _handed(self, name: str, index: int) -> IndexSet:
-        tasks = IndexSet.span(*self._range(name, index))
-        without = self._without.get(name)
-        return tasks - IndexSet.from_indexes(without) if without else tasks
-
-    def _set(self, name: str, index: int, value: Any) -> None:
-        inputs = self._inputs[name]
-        self._unknown[name] -= inputs[index] is _UNKNOWN
-        inputs[index] = value
-        if type(value) is Written:
-            self._written.add(name)
-
-    def _share(self, name: str, index: int) -> list[Any]:
-        """Return an input without what is left out of it: of a pointwise one, the part that overlaps the task's share."""
-        low, high = self._range(name, index)
-        given, left_out = self._inputs[name][low:high], self._left_out.get(name)
-        if left_out:
-            given = [value for at, value in enumerate(given, low) if at not in left_out]
-        if name in self._written:
-            given = [unpatched.decode(value) if type(value) is Written else value for value in given]
-        return given
-
-    def _range(self, name: str, index: int) -> tuple[int, int]:
-        """Return which tasks of an input a task is given, as a half-open range."""
-        size, parallelism = self._sizes[name], self.parallelism
-        if name not in self._pointwise:
-            return 0, size
-        return overlapping(index, index + 1, parallelism, size)
 
 
 class PythonStage:
@@ -239,7 +96,7 @@ class PythonStage:
         except OSError as error:
             return self._full(error, begun) if self._is_ours(error) else describe(error)
         except SystemExit as error:
-            return describe(error) if _exit_code(error) else NOTHING
+            return describe(error) if exit_code_of(error) else NOTHING
         except BaseException as error:
             return describe(error)
         finally:
@@ -294,65 +151,6 @@ def _caller(function: Callable[..., Any], *, each: bool) -> Callable[[Task, list
         case False, True:
             return lambda task, args, kwargs: function(task.item, *args, **kwargs)
     return lambda _, args, kwargs: function(*args, **kwargs)
-
-
-def _kept(text: str) -> Any:
-    """Return what is kept of a value until tasks are given it."""
-    value = unpatched.decode(text)
-    return Written(text) if isinstance(value, list | dict) else value
-
-
-def describe(error: BaseException) -> Failure:
-    """Return an exception as a failure: its classes by name, and where it came from outside of this package."""
-    names = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__[:-1])
-    exit_code = _exit_code(error) if isinstance(error, SystemExit) else None
-    return Failure("user_error", _text(error, _outside(error.__traceback__)), names, exit_code)
-
-
-def _exit_code(error: SystemExit) -> int:
-    """Return what a process would exit with; never 0 for what is not 0."""
-    if isinstance(error.code, int):
-        return error.code & 0xFF or int(error.code != 0)
-    return int(error.code is not None)
-
-
-def _outside(frames: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that comes after our own frames, and after those that import a callable's module."""
-    rest = frames
-    while frames:
-        if frames.tb_frame.f_code.co_filename in OURS:
-            rest = frames.tb_next
-        frames = frames.tb_next
-    while rest and rest.tb_frame.f_code.co_filename in IMPORTING:
-        rest = rest.tb_next
-    return rest
-
-
-def _text(error: BaseException, inner: TracebackType | None) -> str:
-    """Return the traceback; of a long one the last frames, the class, and how the message begins."""
-    text = "".join(traceback.format_exception(type(error), error, inner))
-    if len(text) <= ERROR_LIMIT:
-        return text
-    message = "".join(traceback.format_exception_only(type(error), error))
-    left_out = len(message) - ERROR_LIMIT // 2
-    if left_out > 0:
-        message = f"{message[: ERROR_LIMIT // 2]}\n[{left_out} characters left out]\n"
-    return f"{_last_frames(inner, ERROR_LIMIT - len(message))}{message}"
-
-
-def _last_frames(inner: TracebackType | None, most: int) -> str:
-    frames = traceback.format_tb(inner)
-    left_out = 0
-    while left_out < len(frames) and sum(map(len, frames[left_out:])) > most:
-        left_out += 1
-    gap = [f"  [{left_out} frames left out]\n"] if left_out else []
-    return "".join(["Traceback (most recent call last):\n", *gap, *frames[left_out:]])
-
-
-def fault(error: OSError, data: Path, exit_code: int | None = None) -> Failure:
-    """Return as a failure that the node could not do its part."""
-    text = faults.describe(error, data)
-    return Failure("lost", f"the node could not run the task: {text}", exit_code=exit_code, fault=text)
 
 
 def prepare(folder: str | None) -> None:

@@ -41,7 +41,7 @@ class Standing:
 
 def frontier(old: JobSpec, new: JobSpec, before: Mapping[str, Before]) -> list[Standing]:
     """Return what stands of each stage of a retry, producers first; `before` are the stages of the old job by name."""
-    former = {stage.name: stage for stage in old.stages}
+    former = {stage.name: old.whole(stage) for stage in old.stages}
     same_type = _type(old) == _type(new)
     found: dict[str, Standing] = {}
     for stage in new.in_order():
@@ -50,7 +50,7 @@ def frontier(old: JobSpec, new: JobSpec, before: Mapping[str, Before]) -> list[S
             found[stage.name] = Standing(stage.name, stage.tasks, reasons=("it is new",))
         elif not same_type:
             found[stage.name] = _anew(stage, was, "the job is of another type")
-        elif changed := changes(known, stage):
+        elif changed := changes(known, new.whole(stage)):
             found[stage.name] = _anew(stage, was, f"changed: {', '.join(changed)}")
         else:
             found[stage.name] = _standing(stage, was, found)

@@ -20,6 +20,8 @@ from switchyard.scheduling.spec.parsing import retry_from_json
 
 #: Characters of an error that a job repeats of the task that failed it.
 SHOWN = 500
+#: What another attempt would not change, whichever task of the stage makes it.
+HOPELESS = ExitClass.UNLOADABLE, ExitClass.ENVIRONMENT
 SUSPENDED = "its job was suspended"
 #: What the last frame of a traceback begins with, and a line that is no part of it.
 FRAME = "\n  File "
@@ -73,7 +75,7 @@ def _judge(
                 judged.after = TaskState.CANCELED
             elif judged.after == TaskState.FAILED and end.unfit:
                 _decide_unfit(work, stage, judged, end.unfit, unloadable)
-            elif judged.after == TaskState.FAILED and end.exit_class == ExitClass.UNLOADABLE:
+            elif judged.after == TaskState.FAILED and end.exit_class in HOPELESS:
                 _decide_unloadable(stage, work.job_of(stage.id), judged, unloadable)
             elif judged.after == TaskState.FAILED and end.exit_class == ExitClass.LOST:
                 _decide_lost(work.job_of(stage.id), judged, poison)
@@ -100,7 +102,8 @@ def _decide_unfit(work: UnitOfWork, stage: StageRow, judged: Judged, why: str, t
     job = work.job_of(stage.id)
     hopeless = not job.stopping and avoidance.avoid(work, stage, judged.node, why)
     if hopeless:
-        judged.end = replace(judged.end, exit_class=ExitClass.UNLOADABLE, error=hopeless)
+        kind = ExitClass.ENVIRONMENT if judged.end.exit_class is ExitClass.ENVIRONMENT else ExitClass.UNLOADABLE
+        judged.end = replace(judged.end, exit_class=kind, error=hopeless)
         _decide_unloadable(stage, job, judged, told)
     else:
         judged.after = TaskState.CANCELED if job.stopping else TaskState.CREATED
@@ -145,7 +148,7 @@ def _note(work: UnitOfWork, judged: Judged) -> None:
     if judged.after == TaskState.FAILED:
         job.failures += 1
         job.changed = True
-        if job.failures > job.max_failures or judged.end.exit_class == ExitClass.UNLOADABLE:
+        if job.failures > job.max_failures or judged.end.exit_class in HOPELESS:
             job.fail(_reason(stage, index, judged.end))
 
 

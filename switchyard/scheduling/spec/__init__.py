@@ -1,6 +1,7 @@
 """Job descriptions: what a user may ask for, checked once and then trusted."""
 
 from switchyard.scheduling.spec.editing import Edit, edited, read_edit
+from switchyard.scheduling.spec.environments import Environment
 from switchyard.scheduling.spec.limits import Limits
 from switchyard.scheduling.spec.parsing import from_data, from_json, parse, require_within, stage_from_json, to_json
 from switchyard.scheduling.spec.publishing import json_schema
@@ -26,6 +27,7 @@ __all__ = [
     "CheckpointRule",
     "Constraint",
     "Edit",
+    "Environment",
     "Exchange",
     "ForeachFrom",
     "Format",

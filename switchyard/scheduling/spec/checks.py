@@ -9,6 +9,7 @@ import numpy as np
 
 from switchyard.scheduling import dag
 from switchyard.scheduling.errors import Cyclic, Fault
+from switchyard.scheduling.spec.environments import OLDEST, Environment
 from switchyard.scheduling.spec.faults import path_of, shown, suggestion
 from switchyard.scheduling.spec.limits import Limits, over
 from switchyard.scheduling.spec.types import Constraint, Exchange, ForeachFrom, JobSpec, Need, Op, StageSpec
@@ -28,6 +29,7 @@ def faults(job: JobSpec, limits: Limits) -> Iterator[Fault]:
         yield Fault("retry.backoff.initial", "must not be above max")
     for at, stage in enumerate(job.stages):
         yield from _stage(f"stages[{at}]", stage, limits)
+    yield from _environments(job, limits)
     yield from _graph(job)
 
 
@@ -77,8 +79,35 @@ def _python_only(path: str, stage: StageSpec) -> Iterator[Fault]:
                 yield Fault(f"{path}.{name}", "goes with python only")
 
 
+def _environments(job: JobSpec, limits: Limits) -> Iterator[Fault]:
+    if job.environment:
+        yield from _environment("environment", job.environment, limits)
+    for at, stage in enumerate(job.stages):
+        path = f"stages[{at}].environment" if stage.environment else "environment"
+        if stage.environment:
+            yield from _environment(path, stage.environment, limits)
+        if stage.environment and stage.interpreter:
+            yield Fault(path, "goes without interpreter: an environment has one of its own")
+        environment = job.whole(stage).environment
+        if stage.python and environment and environment.is_old:
+            least = ".".join(map(str, OLDEST))
+            yield Fault(f"{path}.python", f"must be {least} or later for callables, such as those of stage {stage.name}")
+
+
+def _environment(path: str, environment: Environment, limits: Limits) -> Iterator[Fault]:
+    if not (environment.requirements or environment.lock or environment.python):
+        yield Fault(path, "must have requirements, lock or python")
+    if environment.requirements and environment.lock:
+        yield Fault(f"{path}.requirements", "must be left away: lock names all packages")
+    if len(environment.lock or "") > limits.files_bytes:
+        yield over(f"{path}.lock", f"{len(environment.lock or ''):,} characters", "files_bytes", limits)
+
+
 def _files(path: str, stage: StageSpec, limits: Limits) -> Iterator[Fault]:
-    size = sum(len((file if isinstance(file, str) else file.text).encode()) for file in stage.files.values())
+    size = sum(len(file.encode()) if isinstance(file, str) else file.size for file in stage.files.values())
+    for name, file in stage.files.items():
+        if not isinstance(file, str) and (file.text is None) is (file.base64 is None):
+            yield Fault(f"{path}.{name[:100]}", "must have either text or base64")
     if size > limits.files_bytes:
         yield over(path, f"{size:,} bytes", "files_bytes", limits)
     if stage.program and stage.program.name in stage.files:

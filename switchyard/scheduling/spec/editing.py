@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 from switchyard.scheduling.errors import Fault, InvalidSpec
-from switchyard.scheduling.spec import types
+from switchyard.scheduling.spec import environments, types
 from switchyard.scheduling.spec.faults import kind, suggestion
 from switchyard.scheduling.spec.limits import Limits
 from switchyard.scheduling.spec.parsing import from_data, to_json
@@ -31,6 +31,7 @@ _STRUCTURED: dict[str, type] = {
     "on": types.RetryOn,
     "needs": types.Need,
     "constraints": types.Constraint,
+    "environment": environments.Environment,
 }
 #: Maps from names, which may have dots, to single values.
 _FLAT = frozenset({"env", "files", "labels", "resources"})

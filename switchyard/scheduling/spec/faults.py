@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from switchyard.scheduling.errors import Fault
+from switchyard.scheduling.spec import environments, types
 from switchyard.scheduling.spec import fields as spec_fields
-from switchyard.scheduling.spec import types
 
 SUGGESTED_AMONG = 200
 
@@ -37,6 +37,7 @@ _OBJECTS: dict[str, type] = {
     "checkpoint": types.CheckpointRule,
     "backoff": types.Backoff,
     "on": types.RetryOn,
+    "environment": environments.Environment,
 }
 _REASONS = {
     "missing": "is required",
@@ -62,6 +63,7 @@ _PATTERNS = {
     spec_fields.VERSION_PATTERN: "must be at most 50 of A-Z a-z 0-9 . _ + - and begin with a letter or digit",
     spec_fields.ENV_PATTERN: "must be at most 200 of A-Z a-z 0-9 _ and not begin with a digit",
     spec_fields.EXCEPTION_PATTERN: "must name an exception class, such as OSError or package.module.Error",
+    environments.PYTHON_PATTERN: "must be a version such as 3.12 or 3.12.4",
     spec_fields.CALLABLE_PATTERN: "must be module:function, such as package.module:function",
 }
 

@@ -7,6 +7,7 @@ checks.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -52,6 +53,15 @@ def relative_path(path: str) -> str:
     if len(path) > 1_000 or any(len(part.encode()) > 255 for part in parts) or not path.isprintable():
         raise _fault(f"{path[:60]!r} must be printable, with at most 255 bytes a part and 1,000 characters in all")
     return path
+
+
+def base64_text(text: str) -> str:
+    """Return `text` if it is base64."""
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        raise _fault("must be base64: A-Z a-z 0-9 + / and = at the end, on one line") from None
+    return text
 
 
 def file_pattern(pattern: str) -> str:
@@ -200,6 +210,7 @@ Version = Annotated[str, Field(pattern=VERSION_PATTERN)]
 Variable = Annotated[str, Field(pattern=ENV_PATTERN), AfterValidator(free_variable)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. +-]{0,199}$")]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
+Base64 = Annotated[str, AfterValidator(base64_text)]
 FilePattern = Annotated[str, AfterValidator(file_pattern)]
 Callable_ = Annotated[str, Field(pattern=CALLABLE_PATTERN, max_length=500)]
 ExceptionName = Annotated[str, Field(pattern=EXCEPTION_PATTERN, max_length=200)]

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from switchyard.scheduling.errors import SHOWN_FAULTS, Fault, InvalidSpec
 from switchyard.scheduling.spec import checks, plain
+from switchyard.scheduling.spec.environments import Environment
 from switchyard.scheduling.spec.faults import translate
 from switchyard.scheduling.spec.fields import written_resources
 from switchyard.scheduling.spec.limits import Limits, over
@@ -52,8 +53,8 @@ def require_within(spec: JobSpec, limits: Limits) -> None:
     _raise_any(checks.size(spec, limits))
 
 
-def to_json(spec: JobSpec | StageSpec) -> dict[str, Any]:
-    """Return a job, or one stage, in full as plain JSON; what it gives for a job can be submitted again."""
+def to_json(spec: JobSpec | StageSpec | Environment) -> dict[str, Any]:
+    """Return a job, or a part of one, in full as plain JSON; what it gives for a job can be submitted again."""
     written: dict[str, Any] = _written(spec)
     return written
 

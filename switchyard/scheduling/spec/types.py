@@ -6,8 +6,9 @@ constructor validates nothing; that is for code and tests which already hold goo
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -15,6 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from switchyard.scheduling import dag
 from switchyard.scheduling.spec import fields
+from switchyard.scheduling.spec.environments import Environment
 from switchyard.scheduling.spec.fields import Json, Label, LabelValue, Name, ResourceMap, Seconds, ShortText, Text, Wait
 
 STRICT = ConfigDict(extra="forbid")
@@ -195,12 +197,18 @@ ConstraintsField = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file with more to it than its text."""
+    """A file with more to it than its text; `base64` holds one that is no text."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    text: str
+    text: str | None = None
+    base64: fields.Base64 | None = None
     executable: Annotated[bool, Field(strict=True)] = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return len((self.text or "").encode()) + len(b64decode(self.base64 or ""))
 
 
 def _file_kind(value: object) -> str | None:
@@ -214,7 +222,7 @@ FileField = Annotated[
     Discriminator(
         _file_kind,
         custom_error_type="switchyard",
-        custom_error_message="must be a text, or {text: …, executable: true}",
+        custom_error_message="must be a text, {text: …, executable: true}, or {base64: …}",
     ),
 ]
 
@@ -250,6 +258,7 @@ class StageSpec:
     outputs: Annotated[Mapping[Name, fields.FilePattern], Field(max_length=OUTPUTS)] = field(default_factory=dict)
     env: Mapping[fields.Variable, str] = field(default_factory=dict)
     interpreter: ShortText | None = None
+    environment: Environment | None = None
     parallelism: Annotated[int, Field(strict=True, ge=1)] | None = None
     foreach: Foreach | None = None
     resources: ResourceMap = field(default_factory=lambda: {"cpus": fields.WHOLE})
@@ -300,11 +309,18 @@ class JobSpec:
     checkpoint: CheckpointRule | None = None
     disconnect_grace: Wait | None = None
     config: Mapping[str, Json] = field(default_factory=dict)
+    environment: Environment | None = None
 
     @property
     def links(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Each stage's name with those of its upstreams, as `dag.build` wants them."""
         return tuple((stage.name, tuple(need.stage for need in stage.upstreams)) for stage in self.stages)
+
+    def whole(self, stage: StageSpec) -> StageSpec:
+        """Return a stage with what the job says for all stages that do not say it themselves."""
+        if self.environment is None or stage.environment or stage.interpreter:
+            return stage
+        return replace(stage, environment=self.environment)
 
     def in_order(self) -> tuple[StageSpec, ...]:
         """Return the stages with producers before their consumers."""
