@@ -1,7 +1,4 @@
-"""What the server tells: jobs, stages, tasks, nodes, the scheduler, as docs/api.md describes them.
-
-Fields that a newer server adds are left out.
-"""
+"""What the server tells, as docs/api.md describes it; fields that a newer server adds are left out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["job"], name="checkpoints_in_progress", condition=models.Q(state=0)),
+                    models.Index(fields=["job"], name="checkpoints_in_progress", condition=models.Q(ended_at=None)),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=["job", "number"], name="one_checkpoint_per_number"),

@@ -60,7 +60,7 @@ class Checkpoint(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_checkpoint_per_number")]
-        indexes = [models.Index(fields=["job"], name="checkpoints_in_progress", condition=Q(state=0))]
+        indexes = [models.Index(fields=["job"], name="checkpoints_in_progress", condition=Q(ended_at=None))]
 
 
 class SavedStates(models.Model):

@@ -26,11 +26,11 @@ class SqlCheckpoints:
     def in_progress(self) -> list[Open]:
         """Lock and return the checkpoints in progress that have asked somebody."""
         found = rows.fetch(
-            f"""SELECT c.id, c.job_id, j.state, extract(epoch FROM c.triggered_at)::float8,
+            """SELECT c.id, c.job_id, j.state, extract(epoch FROM c.triggered_at)::float8,
                 coalesce((j.spec -> 'checkpoint' ->> 'timeout')::float8, %s),
                 coalesce((j.spec -> 'checkpoint' ->> 'keep')::int, %s), c.asked::text
             FROM jobs_checkpoint c JOIN jobs_job j ON j.id = c.job_id
-            WHERE c.state = {_IN_PROGRESS} AND c.asked IS NOT NULL ORDER BY c.id FOR UPDATE OF c""",
+            WHERE c.ended_at IS NULL AND c.asked IS NOT NULL ORDER BY c.id FOR UPDATE OF c""",
             [DEFAULT.timeout, DEFAULT.keep],
         )
         answered: dict[int, dict[int, IndexSet]] = defaultdict(dict)
@@ -61,14 +61,14 @@ class SqlCheckpoints:
     def due(self, now: float) -> list[Due]:
         """Return the running jobs that are to have a checkpoint now."""
         found = rows.fetch(
-            f"""SELECT j.id, coalesce((j.spec -> 'checkpoint' ->> 'keep')::int, %s), c.id
+            """SELECT j.id, coalesce((j.spec -> 'checkpoint' ->> 'keep')::int, %s), c.id
             FROM jobs_checkpoint c JOIN jobs_job j ON j.id = c.job_id
-            WHERE c.state = {_IN_PROGRESS} AND c.asked IS NULL
+            WHERE c.ended_at IS NULL AND c.asked IS NULL
             UNION ALL SELECT j.id, (rule ->> 'keep')::int, NULL
             FROM jobs_job j CROSS JOIN LATERAL (SELECT j.spec -> 'checkpoint' AS rule) AS checkpoint
             CROSS JOIN LATERAL (
                 SELECT max(c.triggered_at) FILTER (WHERE c.is_periodic) AS triggered, max(c.ended_at) AS ended,
-                    count(*) FILTER (WHERE c.state = {_IN_PROGRESS}) AS open
+                    count(*) FILTER (WHERE c.ended_at IS NULL) AS open
                 FROM jobs_checkpoint c WHERE c.job_id = j.id
             ) AS last
             WHERE j.ended_at IS NULL AND j.spec ? 'checkpoint' AND j.state = %s AND j.held_reason = ''
@@ -106,7 +106,7 @@ class SqlCheckpoints:
     def count_open(self, job: UUID) -> int:
         """Return how many checkpoints of a job are in progress that people have asked for."""
         ((count,),) = rows.fetch(
-            f"SELECT count(*) FROM jobs_checkpoint WHERE job_id = %s AND state = {_IN_PROGRESS} AND NOT is_periodic", [job]
+            "SELECT count(*) FROM jobs_checkpoint WHERE job_id = %s AND ended_at IS NULL AND NOT is_periodic", [job]
         )
         return int(count)
 

@@ -68,9 +68,7 @@ def main(
     pool: Annotated[str, typer.Option(help="Pool that this node belongs to.")] = "default",
     log_cap: Annotated[int, typer.Option(help="Bytes kept of each output stream of a task.")] = output.CAP,
     cache: Annotated[int, typer.Option(help="MiB kept of files that tasks hand on, beside what is in use.")] = BOUND >> 20,
-    patience: Annotated[
-        float, typer.Option(help="Seconds to wait for a server whose storage takes nothing.")
-    ] = STORAGE_PATIENCE,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for storage that takes nothing.")] = STORAGE_PATIENCE,
     environments: Annotated[int, typer.Option(help="MiB kept of environments, beside what is in use.")] = ENVIRONMENTS >> 20,
     pip_args: Annotated[
         str, typer.Option(envvar="SWITCHYARD_PIP_ARGS", help="Options of pip install and uv pip install for environments.")

@@ -106,7 +106,7 @@ def around() -> Surroundings:
 def leader(around: Surroundings) -> Recorded:
     leader = Recorded(around)
     leader.handle([], [], asked=True)
-    assert leader.take() == ["stop", "place", "release", "watch"]
+    assert leader.take() == ["stop", "place", "release", "watch", "operations"]
     return leader
 
 
