@@ -24,8 +24,8 @@ ALLOWED = (
     # States of checkpoints, by the verdicts of the rules.
     "jobs/store/checkpoints.py",
 )
-#: Calls that ask for rows by their state, and one that draws a column.
-QUESTIONS = {"filter", "exclude", "get", "annotate"}
+#: Calls that ask for rows by their state, conditions of that, and one that draws a column.
+QUESTIONS = {"filter", "exclude", "get", "annotate", "Q"}
 #: What comes before an assignment in SQL, and before a comparison. Some statements are put together from parts.
 WORDS = re.compile(r"\b(SET|WHERE|AND|OR|ON|WHEN|CASE|SELECT|FILTER|NOT)\b|(?<![\w>])(?:\w\.)?(state)\s*=(?!=)")
 

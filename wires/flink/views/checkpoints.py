@@ -24,7 +24,7 @@ class CheckpointsView(AbsentView):
     """The checkpoints of a job, and a new one."""
 
     rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.OPERATOR}
-    missing = "Checkpoints cannot be asked for here."
+    missing = "No checkpoints can be asked for here."
     post = AbsentView.refuse
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
