@@ -15,6 +15,8 @@ from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.spec.types import CheckpointRule
 
 DEFAULT = CheckpointRule()
+#: Checkpoints of a job that are remembered, though their states are deleted.
+REMEMBERED = 100
 #: The name of the failure of an operation whose checkpoint failed.
 FAILED = "CheckpointFailed"
 _IN_PROGRESS, _COMPLETED, _FAILED = map(int, Checkpoint.State)
@@ -146,9 +148,12 @@ class SqlCheckpoints:
                 discarded = told.failure <> '', answers = coalesce(saved.answers, 0), size = coalesce(saved.size, 0)
             FROM unnest(%s::bigint[], %s::smallint[], %s::text[]) AS told(id, state, failure)
             LEFT JOIN LATERAL (
-                SELECT sum(s.size) AS size,
-                    sum((SELECT sum(upper(r) - lower(r)) FROM unnest(s.tasks) r)) AS answers
-                FROM jobs_savedstates s WHERE s.checkpoint_id = told.id
+                SELECT sum(stage.size) AS size,
+                    sum((SELECT sum(upper(r) - lower(r)) FROM unnest(stage.tasks) r)) AS answers
+                FROM (
+                    SELECT sum(size) AS size, range_agg(tasks) AS tasks FROM jobs_savedstates
+                    WHERE checkpoint_id = told.id GROUP BY stage_id
+                ) AS stage
             ) saved ON true
             WHERE c.id = told.id RETURNING c.operation_id, c.number, c.failure""",
             [ids, outcomes, failures],
@@ -165,6 +170,13 @@ class SqlCheckpoints:
         )
         failed = [each.id for each in ended if each.failure]
         states.discard([*failed, *(id_ for (id_,) in old)])
+        rows.execute(
+            """DELETE FROM jobs_checkpoint c USING (
+                SELECT told.job, max(c.number) AS last FROM unnest(%s::uuid[]) AS told(job)
+                JOIN jobs_checkpoint c ON c.job_id = told.job GROUP BY 1
+            ) AS newest WHERE c.job_id = newest.job AND c.number <= newest.last - %s AND c.discarded""",
+            [jobs, REMEMBERED],
+        )
 
 
 def _operation(id_: UUID, number: int, failure: str) -> operation_rules.Ended:
