@@ -15,6 +15,7 @@ _COUNT = re.compile(r"[0-9]{1,10}")
 MOST_EXCEPTIONS = 1000
 _SUBMITTED = {"jobGraphFileName": str, "jobJarFileNames": list, "jobArtifactFileNames": list}
 NO_HEARTBEAT = "Request did not match expected format JobClientHeartbeatRequestBody."
+NO_CHECKPOINT = "Request did not match expected format CheckpointTriggerRequestBody."
 _WHOLE = re.compile(r"-?[0-9]{1,10}")
 _RUN_FIELDS = {"allowNonRestoredState", "savepointPath"}
 _JAR_FIELDS = {"entryClass", "programArgs", "programArgsList", "parallelism", "jobId"} | _RUN_FIELDS
@@ -144,6 +145,16 @@ def check_heartbeat(body: bytes) -> None:
         raise Unreadable(NO_HEARTBEAT) from error
     if not isinstance(until, dict) or until.keys() != {"expiredTimestamp"} or type(until["expiredTimestamp"]) is not int:
         raise Unreadable(NO_HEARTBEAT)
+
+
+def check_checkpoint(body: bytes) -> None:
+    """Refuse what does not ask for a checkpoint: of which type it is to be changes nothing here."""
+    try:
+        told = json.loads(body.strip() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(NO_CHECKPOINT) from error
+    if not isinstance(told, dict) or not told.keys() <= {"checkpointType", "triggerId"}:
+        raise Unreadable(NO_CHECKPOINT)
 
 
 class MultiValueQuery(Protocol):

@@ -45,7 +45,7 @@ urlpatterns = [
     _route(f"{JOB}/cancel-with-savepoint/target-directory/(?P<directory>.+)", absent.CancelWithSavepointView),
     _route(f"{JOB}/clientHeartbeat", changing.HeartbeatView),
     _route(CHECKPOINTS, checkpoints.CheckpointsView),
-    _route(f"{CHECKPOINTS}/(?P<trigger>[0-9a-fA-F]{{32}})", absent.PollView),
+    _route(f"{CHECKPOINTS}/(?P<trigger>[0-9a-fA-F]{{32}})", checkpoints.TriggerView),
     _route(f"{CHECKPOINTS}/config", checkpoints.ConfigView),
     _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)", checkpoints.CheckpointView),
     _route(f"{CHECKPOINTS}/details/(?P<checkpoint>[^/]+)/subtasks/(?P<vertex>[^/]+)", checkpoints.SubtasksView),

@@ -25,7 +25,6 @@ Submit = Callable[..., dict[str, Any]]
         ("POST", "/savepoint-disposal", "savepoints"),
         ("GET", "/jobs/{job}/cancel-with-savepoint/", "savepoints"),
         ("GET", "/jobs/{job}/cancel-with-savepoint/target-directory/%2Ftmp%2Fa/", "savepoints"),
-        ("POST", "/jobs/{job}/checkpoints", "checkpoints"),
     ],
 )
 def test_it_names_what_is_missing(operator: Client, submit: Submit, method: str, path: str, missing: str) -> None:

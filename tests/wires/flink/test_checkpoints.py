@@ -146,3 +146,24 @@ def test_metrics_of_jobs_count_them(told: Told, running: Ids, agent: ListAgent) 
     duration = told(f"/jobs/{running['job']}/metrics?get=lastCheckpointDuration,lastCheckpointExternalPath")
     assert int(duration[0]["value"]) >= 0
     assert duration[1]["value"] == "<checkpoint-not-externally-addressable>"
+
+
+def test_one_is_asked_for_and_polled(operator: Client, viewer: Client, told: Told, running: Ids) -> None:
+    path = f"/jobs/{running['job']}/checkpoints"
+    assert viewer.post(path).status_code == 403
+    unread = operator.post(path, b'{"type": "FULL"}', content_type="application/json")
+    assert (unread.status_code, "CheckpointTriggerRequestBody" in unread.json()["errors"][0]) == (400, True)
+    answered = operator.post(f"{path}/", b'{"checkpointType": "FULL"}', content_type="application/json")
+    assert (answered.status_code, list(answered.json())) == (202, ["request-id"])
+    trigger = f"{path}/{answered.json()['request-id']}"
+    assert told(trigger) == {"status": {"id": "IN_PROGRESS"}, "operation": None}
+    made = Checkpoint.objects.get()
+    end(made)
+    assert told(trigger) == {"status": {"id": "COMPLETED"}, "operation": {"checkpointId": 1}}
+    second = operator.post(path, b"", content_type="application/json")
+    end(Checkpoint.objects.get(number=2), "task 0 of a ended before it had answered")
+    failed = told(f"{path}/{second.json()['request-id']}")
+    assert "task 0 of a ended before it had answered" in failed["operation"]["failureCause"]["stack-trace"]
+    assert viewer.get(f"{path}/{'0' * 32}").status_code == 404
+    assert operator.patch(f"/jobs/{running['job']}").status_code == 202
+    assert operator.post(path, b"", content_type="application/json").status_code == 409

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from wires.flink import ids
+from wires.flink.encode.failures import cause
 from wires.flink.encode.measures import NONE
 
 if TYPE_CHECKING:
@@ -153,3 +154,12 @@ def _spread(values: Iterable[int]) -> Shape:
 
 def _ms(at: datetime) -> int:
     return int(at.timestamp() * SECOND)
+
+
+def triggered(operation: Row) -> Shape:
+    """Return what has become of a checkpoint that somebody asked for."""
+    if operation["ended_at"] is None:
+        return {"status": {"id": "IN_PROGRESS"}, "operation": None}
+    failure = operation["failure"]
+    told = {"failureCause": cause(failure["text"])} if failure else {"checkpointId": operation["outcome"]["checkpoint"]}
+    return {"status": {"id": "COMPLETED"}, "operation": told}

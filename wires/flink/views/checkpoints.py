@@ -1,6 +1,7 @@
 """Checkpoints of a job."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 
 from access.roles import Role
 from access.rules import Rule
-from jobs.reading import checkpoints
-from wires.flink import ids
+from jobs.commands import checkpoints as commands
+from jobs.reading import checkpoints, operations
+from switchyard.scheduling.lifecycle.operations import Kind
+from wires.flink import decode, ids
 from wires.flink.encode import checkpoints as encode
 from wires.flink.encode import typed
-from wires.flink.views.absent import AbsentView
 from wires.flink.views.base import FlinkView, existing_job
 from wires.reading import NotThere
 
@@ -20,12 +22,16 @@ from wires.reading import NotThere
 SHOWN = 10
 
 
-class CheckpointsView(AbsentView):
+class CheckpointsView(FlinkView):
     """The checkpoints of a job, and a new one."""
 
     rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.OPERATOR}
-    missing = "No checkpoints can be asked for here."
-    post = AbsentView.refuse
+
+    def post(self, request: HttpRequest, job: str) -> HttpResponse:
+        """Ask for one now; the answer names what is to be polled."""
+        decode.check_checkpoint(self.body())
+        operation = commands.trigger(self.sender, existing_job(job))
+        return self.told({"request-id": operation.hex}, status=HTTPStatus.ACCEPTED)
 
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Show how they stand, and the newest of them."""
@@ -34,6 +40,18 @@ class CheckpointsView(AbsentView):
         if not found.history:
             _require_rule(id_)
         return self.told(encode.overview(found), typed=typed.checkpoints)
+
+
+class TriggerView(FlinkView):
+    """A checkpoint that somebody asked for."""
+
+    def get(self, request: HttpRequest, job: str, trigger: str) -> HttpResponse:
+        """Say whether it has ended, and how."""
+        id_, key = existing_job(job), ids.to_trigger(trigger)
+        found = operations.operation(UUID(key))
+        if found is None or found["job_id"] != id_ or found["kind"] != Kind.CHECKPOINT:
+            raise NotThere(f"Operation not found under key {key}")
+        return self.told(encode.triggered(found))
 
 
 class ConfigView(FlinkView):
