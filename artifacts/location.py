@@ -5,14 +5,12 @@ from typing import Any
 import fsspec
 from fsspec.core import url_to_fs
 
-from switchyard.scheduling.errors import SwitchyardError
-
 #: What can only be read, or is something else within a file.
 _NOT_WRITABLE = frozenset({"data", "git", "github", "http", "https", "reference", "tar", "zip"})
 FORM = "Give a URL such as s3://bucket/prefix or file:///srv/artifacts"
 
 
-class BadLocation(SwitchyardError):
+class BadLocation(ValueError):
     """This is no place where artifacts can be kept; the text says why."""
 
 

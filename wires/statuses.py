@@ -11,6 +11,7 @@ from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
 from jobs.reading.reach import NotPlaced
 from jobs.store.quotas import OverQuota
+from jobs.store.states import NotStored
 from nodes import generations
 from nodes import services as nodes
 from nodes.shutdown import NotFromHere
@@ -62,6 +63,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     NoLayout: 422,
     NotDrawn: 422,
     LockedOut: 429,
+    NotStored: 409,
     artifacts.StorageUnavailable: 503,
     artifacts.StorageFull: 507,
 }

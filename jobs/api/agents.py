@@ -23,7 +23,6 @@ from jobs.leader import descriptions
 from jobs.reading import reach, selectors
 from jobs.store import files, items, results, states
 from nodes.agent_api import AgentView
-from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.indexes import IndexSet
 
 T = TypeVar("T")
@@ -31,10 +30,6 @@ LARGEST_ID = 2**63 - 1
 #: Tasks whose states are kept or read by one request.
 MOST_STATES = 10_000
 LARGEST_INDEX = 2**31 - 1
-
-
-class NotStored(SwitchyardError):
-    """The artifact with these states is not stored; upload it first."""
 
 
 class SpanSerializer(serializers.Serializer[Any]):
@@ -170,8 +165,6 @@ class StatesView(AgentView):
         """Keep states of tasks that run on the node, and return of which."""
         told = _read(request, Saved)
         reach.require_stage(self.node, _sane(stage))
-        if told.digest and not storing.keep(told.digest):
-            raise NotStored
         kept = states.keep(self.node, stage, told.checkpoint, told.digest, told.states)
         if told.checkpoint is not None and kept:
             hint(Hint.CHECKPOINT)

@@ -11,10 +11,11 @@ import msgspec
 from django.db import transaction
 from msgspec import Meta
 
-from artifacts import references
+from artifacts import references, storing
 from artifacts.kinds import Kind
 from database import rows
 from jobs.models import Checkpoint
+from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import LISTED, JobState, TaskState
 
@@ -46,6 +47,10 @@ class State(msgspec.Struct, array_like=True, frozen=True, order=True):
     age: Number
 
 
+class NotStored(SwitchyardError):
+    """The artifact with these states is not stored; upload it first."""
+
+
 class Kept(NamedTuple):
     """Some states of one artifact."""
 
@@ -57,8 +62,10 @@ class Kept(NamedTuple):
 def keep(node: int, stage: int, checkpoint: int | None, digest: str, states: Sequence[State]) -> IndexSet:
     """Keep states of tasks that run on a node, in an artifact that is stored; return of which tasks.
 
-    Those of other attempts are left out, and all of them if nobody waits for the checkpoint any more.
+    Those of other attempts are left out, and all of them if nobody waits for the checkpoint any more. Raises NotStored.
     """
+    if digest and not storing.keep(digest):
+        raise NotStored
     with transaction.atomic():
         if checkpoint is not None and not _is_in_progress(checkpoint, stage):
             return IndexSet()

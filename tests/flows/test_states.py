@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from django.db.models import QuerySet
 
-from jobs.commands import control
+from jobs.commands import checkpoints, control
 from jobs.models import Attempt, Checkpoint, Job, SavedStates, Task
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from tests.flows.stack import Stack
@@ -57,6 +57,18 @@ def member(task, until, folder):
             raise RuntimeError("one of the gang")
     return state["from"]
 
+def idle(task, folder):
+    if task.restored_state() is None:
+        task.save_state({"saved": "once"})
+        while not os.path.exists(f"{folder}/fail"):
+            time.sleep(0.02)
+        raise RuntimeError("first")
+    while task.attempt == 1 and not os.path.exists(f"{folder}/again"):
+        time.sleep(0.02)
+    if task.attempt == 1:
+        raise RuntimeError("second")
+    return [task.attempt, task.restored_state()]
+
 def deaf(task):
     task.on_checkpoint(lambda: 1)
     time.sleep(task.index * 100)
@@ -86,7 +98,7 @@ def test_a_task_that_fails_goes_on_from_its_last_state(stack: Stack) -> None:
     assert results(job, "raw") == [["bytes", 256 * index, True] for index in range(3)]
     [refusal] = results(job, "unkept")
     assert refusal.startswith("the state is no JSON value: "), refusal
-    assert not list((stack.folder / "n1" / "results").iterdir())
+    stack.until(lambda: not list((stack.folder / "n1" / "results").iterdir()), "nothing of them is left on the node")
 
 
 def test_a_command_goes_on_from_what_it_told(stack: Stack) -> None:
@@ -158,6 +170,19 @@ def test_a_gang_goes_on_from_its_last_checkpoint_as_one(stack: Stack, tmp_path: 
     assert all(at > 0 for _, at in found)
 
 
+def test_an_attempt_that_has_saved_nothing_answers_with_what_it_goes_on_from(stack: Stack, tmp_path: Path) -> None:
+    stack.start_agent("n1", 1)
+    job = stack.submit({"idle": {"python": "steps:idle", "args": [str(tmp_path)], **COUNT}}, retry=RETRY)
+    stack.until(lambda: SavedStates.objects.filter(stage__job=job).exists(), "its state is stored")
+    (tmp_path / "fail").touch()
+    stack.until(lambda: Task.objects.filter(stage__job=job, attempt=1, state=TaskState.RUNNING).exists(), "it is tried again")
+    checkpoints.trigger(ADA, job.id)
+    stack.until(completed(job).exists, "a checkpoint is whole")
+    (tmp_path / "again").touch()
+    assert stack.wait(job).state == JobState.FINISHED, (job.error, stack.logs())
+    assert results(job, "idle") == [[2, {"saved": "once"}]]
+
+
 def test_a_person_asks_for_a_checkpoint(stack: Stack, tmp_path: Path) -> None:
     stack.start_agent("n1", 2)
     stack.start_agent("n2", 2)
@@ -186,9 +211,10 @@ def test_a_checkpoint_that_is_not_answered_fails_by_name(stack: Stack) -> None:
     stack.start_agent("n1", 4)
     stages = {"deaf": {"python": "steps:deaf", "parallelism": 3, **COUNT}, "sleep": {"command": ["sleep", "100"]}}
     job = stack.submit(stages, checkpoint={"interval": 1, "timeout": 2})
-    stack.until(lambda: Checkpoint.objects.filter(job=job, state=Checkpoint.State.FAILED).exists(), "one fails")
-    failed = Checkpoint.objects.filter(job=job, state=Checkpoint.State.FAILED).earliest("id")
-    assert failed.failure.startswith("2 tasks have not answered within 2 s: task 1 of deaf, task 2 of deaf"), failed.failure
+    told = "2 tasks have not answered within 2 s: task 1 of deaf, task 2 of deaf"
+    stack.until(lambda: Checkpoint.objects.filter(job=job, failure=told).exists(), "one fails that asked both")
+    failed = Checkpoint.objects.filter(job=job, failure=told).earliest("id")
+    assert failed.state == Checkpoint.State.FAILED
     assert not SavedStates.objects.filter(checkpoint=failed).exists()
     control.cancel(ADA, job.id)
     assert stack.wait(job).state == JobState.CANCELED

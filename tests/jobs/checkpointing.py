@@ -1,5 +1,8 @@
 """Checkpoints that tests let a job have, by the functions that leader and agents use."""
 
+from hashlib import sha256
+
+from artifacts import storing
 from jobs.leader.loop import Leader
 from jobs.models import Checkpoint, Job
 from jobs.store import states
@@ -11,7 +14,8 @@ from tests.jobs.agents import ListAgent, turn
 
 #: A stage, an attempt and an index.
 Task = tuple[int, int, int]
-DIGEST = "0" * 64
+DATA = bytes(10_000)
+DIGEST = sha256(DATA).hexdigest()
 
 
 def begin(leader: Leader, agent: ListAgent) -> list[Task]:
@@ -40,6 +44,7 @@ def answer(agent: ListAgent, checkpoint: Checkpoint | None, tasks: list[Task], s
         for place, (_, attempt, index) in enumerate(tasks)
     ]
     stage = tasks[0][0]
+    storing.store(DIGEST, [DATA])
     kept = states.keep(agent.node, stage, checkpoint.id if checkpoint else None, DIGEST if size > 0 else "", saved)
     assert len(kept) == len(tasks)
 

@@ -2,6 +2,8 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from access import tokens
 from access.identifying import Identity
 from access.models import AuditEntry
 from access.roles import Role
-from jobs.commands import admission, checkpoints
+from jobs.commands import admission, checkpoints, programs
 from jobs.commands import control as jobs
 from jobs.models import Job
 from nodes import services as nodes
@@ -26,6 +28,7 @@ from switchyard.scheduling.lifecycle.states import Intent, JobState
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
 from tests.people import user_in
+from tests.programs.archives import zipped
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("access", "jobs", "nodes", "status", "wires", "scheduler_project")
@@ -59,6 +62,14 @@ def person(name: str = "bob") -> User:
     return User.objects.create_user(name)
 
 
+def uploaded(by: Identity, *, audited: bool = True) -> Any:
+    data = zipped({"switchyard.yaml": f"jobs: {{a: {{job: {TEXT}}}}}"})
+    id_ = programs.upload(by, "a.zip", BytesIO(data), sha256(data).hexdigest(), len(data)).id
+    if not audited:
+        AuditEntry.objects.all().delete()
+    return id_
+
+
 #: How each command is given something to change.
 COMMANDS: dict[str, Callable[[Identity], object]] = {
     "jobs.commands.admission.submit": lambda by: admission.submit(by, TEXT, admission.id_alone),
@@ -70,6 +81,8 @@ COMMANDS: dict[str, Callable[[Identity], object]] = {
     "jobs.commands.control.suspend": lambda by: jobs.suspend(by, made()),
     "jobs.commands.control.resume": lambda by: jobs.resume(by, made(state=JobState.SUSPENDED, intent=Intent.SUSPEND)),
     "jobs.commands.control.delete": lambda by: jobs.delete(by, ended()),
+    "jobs.commands.programs._keep": uploaded,
+    "jobs.commands.programs.delete": lambda by: programs.delete(by, uploaded(by, audited=False)),
     "jobs.commands.control.pause_job_type": lambda by: jobs.pause_job_type(by, *kind(), "late"),
     "jobs.commands.control.resume_job_type": lambda by: jobs.resume_job_type(by, *kind()),
     "jobs.commands.control.limit_job_type": lambda by: jobs.limit_job_type(by, *kind(), max_running=3),

@@ -47,6 +47,8 @@ class Stage:
     known: dict[int, IndexSet] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
     items: IndexSet = field(default_factory=IndexSet)
+    #: The pieces of the states that tasks go on from, by index (agent.worker.states.Piece).
+    restored: dict[int, list[Any]] = field(default_factory=dict)
     #: Seconds that its last task took; 0 while unknown.
     pace: float = 0.0
     _names: dict[int, str] = field(default_factory=dict)
@@ -228,8 +230,9 @@ class Stage:
         self.given.extend((None, index, json.dumps(item)) for index, item in new.items())
         self.items |= IndexSet.from_indexes(new)
 
-    def give_states(self, states: Mapping[int, Any]) -> None:
+    def give_states(self, states: Mapping[int, list[Any]]) -> None:
         """Take the states that tasks go on from, by index; a later one replaces an earlier one."""
+        self.restored |= states
         self.given.extend((STATE, index, json.dumps(pieces)) for index, pieces in states.items())
 
     def describe(self, since: int | None) -> bytes:

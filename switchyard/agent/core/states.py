@@ -116,17 +116,13 @@ class States:
         self.flush(self._moment.now)
         return True
 
-    def stages(self) -> set[int]:
-        """Return the stages of which something is to be stored."""
-        return {stage for stage, _ in (*self._next, *self._flying)}
-
     def _ask(self, worker: Worker, task: Task, claimed: int, checkpoint: int) -> None:
         self._asked[task] = checkpoint
         if worker.expected() == claimed:
             worker.ask(claimed, checkpoint)
         elif checkpoint != LAST:
             self.look(worker)
-            self._answer(self._last.get(task) or State(task, "", NOTHING), checkpoint)
+            self._answer(self._last.get(task) or _restored(task, worker), checkpoint)
 
     def _keep(self, state: State) -> None:
         task, before = state.task, self._last.get(state.task)
@@ -188,7 +184,16 @@ class States:
                 del known[task]
 
     def _release(self, state: State) -> None:
-        """Remove the bytes of a state that nothing needs any more."""
-        wanted = self._last.get(state.task) is state or any(states.get(state.task) is state for states in self._next.values())
-        if state.path and not state.used and not wanted:
+        """Remove the bytes of a state that nothing needs any more; others may go on from one that was restored."""
+        wanted = self._last.get(state.task) is state or any(each.get(state.task) is state for each in self._next.values())
+        if state.path and state.saved.number and not state.used and not wanted:
             self._output.discard(state.path)
+
+
+def _restored(task: Task, worker: Worker) -> State:
+    """Return as the state of a task that has saved none the one that it went on from; of several pieces it is none."""
+    pieces = worker.handed[0].entry.stage.restored.get(task[2], [])
+    if len(pieces) != 1 or pieces[0][2] is not None:
+        return State(task, "", NOTHING)
+    path, is_json, _, _, length = pieces[0]
+    return State(task, path, Saved(0, 0, 0, 0, length, int(is_json), 0, 0))

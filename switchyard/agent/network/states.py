@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -53,13 +54,13 @@ class StateTransfer:
         found: dict[int, list[Piece]] = {}
         with self._server.stored_states(stage, kept, [state[0] for state in states]) as pieces:
             source = Source(pieces)
-            for index, _, _, size, is_json, *_ in states:
+            for index, _, _, size, is_json, length, *_ in states:
                 path = folder / f"{index}-{attempt}"
                 aside = path.with_suffix(".new")
                 with aside.open("wb") as file:
                     source.copy(size, file.write)
                 aside.rename(path)
-                found[index] = [(str(path), is_json, None, None)]
+                found[index] = [(str(path), is_json, None, None, length)]
         return found
 
 
@@ -87,11 +88,12 @@ def _joined(states: list[State], file: BinaryIO) -> tuple[str, list[list[Any]]]:
     found, told, now = hashlib.sha256(), [], time.monotonic_ns() // 1000
     for state in states:
         (_, attempt, index), saved, begin = state.task, state.saved, file.tell()
+        size, age = -1, max(0, now - saved.at) if saved.at else 0
         if state.path:
-            with Path(state.path).open("rb", buffering=0) as source:
+            with suppress(FileNotFoundError), Path(state.path).open("rb", buffering=0) as source:
                 while piece := source.read(PIECE):
                     found.update(piece)
                     file.write(piece)
-        size, age = (file.tell() - begin, max(0, now - saved.at)) if state.path else (-1, 0)
+                size = file.tell() - begin
         told.append([index, attempt, begin, size, bool(saved.is_json), saved.length, saved.sync, age])
     return found.hexdigest() if file.tell() else "", told

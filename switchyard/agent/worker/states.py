@@ -21,8 +21,9 @@ FOLDER = "states"
 #: Bytes of one state.
 LIMIT = 64 << 20
 _NONE = object()
-#: What a state is restored from: [path, whether it is JSON, low, high]; the last two are of the elements of a list, or null.
-Piece = tuple[str, bool, int | None, int | None]
+#: What a state is restored from: [path, whether it is JSON, low, high, elements of the list or -1]; low and high are of the
+#: elements of a list that the task is given, or null for all.
+Piece = tuple[str, bool, int | None, int | None, int]
 
 
 class States:

@@ -164,7 +164,8 @@ def _outcome(opened: Open, lacking: Sequence[tuple[Standing | None, int]], now: 
         return f"the job was {opened.state.name} before all tasks had answered", False
     if now - opened.triggered > opened.timeout:
         some = ", ".join(map(_named, pending[:NAMED])) + (", …" if len(pending) > NAMED else "")
-        return f"{len(pending):,} tasks have not answered within {opened.timeout:g} s: {some}", False
+        lacking_some = "1 task has" if len(pending) == 1 else f"{len(pending):,} tasks have"
+        return f"{lacking_some} not answered within {opened.timeout:g} s: {some}", False
     return "", False
 
 
