@@ -5,7 +5,6 @@ Builders of jobs and nodes live beside the tests that use them.
 
 import os
 from collections.abc import Generator, Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from artifacts.storage import Storage
     from tests.switchyard.stacks import Running
 
-TESTS = Path(__file__).parent
-#: Folders of tests that start servers of their own.
-LONG = ("bench", "browser", "examples", "faults", "flows", "launch")
-
 # Two cores shared by all workers: the time an example takes says nothing.
 hypothesis.settings.register_profile("switchyard", deadline=None, max_examples=40)
 # For a night: make test ARGS=--hypothesis-profile=thorough
@@ -35,28 +30,6 @@ hypothesis.settings.load_profile("switchyard")
 def pytest_xdist_auto_num_workers() -> int:
     """Run three workers on two cores: for a good part of their time tests wait for processes that start and end."""
     return -(-len(os.sched_getaffinity(0)) * 3 // 2)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each worker begin with long tests, file by file, so that none is left for the end, when the others have nothing."""
-    workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    if workers == 1:
-        return
-    long = [list(group) for _, group in groupby(filter(_is_long, items), lambda item: item.path)]
-    short = [item for item in items if not _is_long(item)]
-    # At first each worker gets one of as many parts, equal in number.
-    size = -(-len(items) // workers)
-    items.clear()
-    for worker in range(workers):
-        own = [item for group in long[worker::workers] for item in group]
-        count = max(0, size - len(own))
-        items += own + short[:count]
-        del short[:count]
-    items += short
-
-
-def _is_long(item: pytest.Item) -> bool:
-    return item.path.relative_to(TESTS).parts[0] in LONG
 
 
 @pytest.fixture(scope="session", autouse=True)
