@@ -42,6 +42,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     jobs.NoSuchJob: 404,
     nodes.NoSuchNode: 404,
     artifacts.NoSuchArtifact: 404,
+    artifacts.Damaged: 404,
     artifacts.NotADigest: 404,
     jobs.StillLive: 409,
     jobs.Stopping: 409,

@@ -190,20 +190,19 @@ def test_a_person_asks_for_a_checkpoint(stack: Stack, tmp_path: Path) -> None:
     folder.mkdir()
     job = stack.submit({"count": {"python": "steps:answering", "args": [str(folder), 2000], "parallelism": 4, **COUNT}})
     stack.until(lambda: len(list(folder.iterdir())) == 4, "all count")
-    person = httpx.Client(
-        base_url=f"{stack.url}/api/v1", headers={"Authorization": f"Token {stack.credentials['token']}"}, trust_env=False
-    )
-    asked = person.post(f"/jobs/{job.number}/checkpoint")
+    person: dict[str, Any] = {"headers": {"Authorization": f"Token {stack.credentials['token']}"}, "trust_env": False}
+    api = f"{stack.url}/api/v1"
+    asked = httpx.post(f"{api}/jobs/{job.number}/checkpoint", **person)
     assert asked.status_code == 202, asked.text
-    path = f"/operations/{asked.json()['id']}"
-    stack.until(lambda: person.get(path).json()["state"] == "COMPLETED", "the checkpoint is whole")
-    assert person.get(path).json()["outcome"] == {"checkpoint": 1}
+    path = f"{api}/operations/{asked.json()['id']}"
+    stack.until(lambda: httpx.get(path, **person).json()["state"] == "COMPLETED", "the checkpoint is whole")
+    assert httpx.get(path, **person).json()["outcome"] == {"checkpoint": 1}
     [checkpoint] = completed(job)
     assert (checkpoint.tasks, checkpoint.is_periodic) == (4, False)
     assert checkpoint.answers == sum(len(each.tasks) for each in SavedStates.objects.filter(checkpoint=checkpoint)) == 4
     control.cancel(ADA, job.id)
     assert stack.wait(job).state == JobState.CANCELED
-    refused = person.post(f"/jobs/{job.number}/checkpoint")
+    refused = httpx.post(f"{api}/jobs/{job.number}/checkpoint", **person)
     assert (refused.status_code, "does not run" in refused.text) == (409, True)
 
 

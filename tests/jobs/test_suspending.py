@@ -35,7 +35,8 @@ def suspend(leader: Leader, agent: ListAgent, job: Job) -> Tasks:
         {
             (stage, attempt, index)
             for command in agent.listen()
-            for stage, attempt, ranges in command.cancels
+            for stage, attempt, ranges, save in command.cancels
+            if save
             for low, high in ranges
             for index in range(low, high)
         }

@@ -12,6 +12,7 @@ from jsonschema_rs import Draft202012Validator, meta
 
 from switchyard.scheduling.spec import (
     Backoff,
+    CheckpointRule,
     Constraint,
     JobSpec,
     Limits,
@@ -67,7 +68,9 @@ def test_example_sets_every_field_of_a_job_and_of_a_stage() -> None:
     assert set_by_stages == {f.name for f in fields(StageSpec)}
 
 
-@pytest.mark.parametrize("kind", [JobSpec, StageSpec, RetryRule, Backoff, RetryOn, Timeouts, Constraint, Need, TypeRef])
+@pytest.mark.parametrize(
+    "kind", [JobSpec, StageSpec, RetryRule, Backoff, RetryOn, CheckpointRule, Timeouts, Constraint, Need, TypeRef]
+)
 def test_guide_has_a_row_for_every_field(kind: Any) -> None:
     rows = [line for line in GUIDE.splitlines() if line.startswith("| `")]
     named = {name.strip("` ") for row in rows for name in row.split("|")[1].split(",")}
