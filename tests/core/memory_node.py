@@ -54,9 +54,10 @@ class Question:
 
 
 class MemoryFetcher:
-    """Keeps the questions until somebody answers them."""
+    """Keeps the questions until somebody answers them, but for states: tasks go on from those of `restored`."""
 
     def __init__(self) -> None:
+        self.restored: dict[int, list[Any]] = {}
         self.questions: list[Question] = []
         #: Stages whose files of others were forgotten.
         self.forgotten: list[int] = []
@@ -90,7 +91,7 @@ class MemoryFetcher:
     def states(
         self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
     ) -> None:
-        done({})
+        done({index: pieces for index, pieces in self.restored.items() if low <= index < high})
 
     def abandon(self, task: Task, /) -> None:
         self.questions = [each for each in self.questions if each.kind != "store_files" or each.asked[0] != task]

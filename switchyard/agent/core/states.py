@@ -1,6 +1,6 @@
 """States of running tasks: taken from their workers, stored at the server, and asked for where a checkpoint wants them.
 
-What is saved while nothing wants it is stored once a second; of one task the last state alone.
+Each is stored for its own sake, at most once a second, of one task the last alone; and with each checkpoint that asks for it.
 """
 
 from collections.abc import Callable
@@ -137,22 +137,14 @@ class States:
     def _answer(self, state: State, checkpoint: int) -> None:
         self._answered[state.task] = checkpoint
         if checkpoint != LAST:
+            # Beside its own upload: what a checkpoint keeps goes if that fails.
             self._next.setdefault((state.task[0], checkpoint), {})[state.task] = state
-            # One upload does for both: who looks for the last state finds the checkpoint's.
-            self._drop(state)
-
-    def _drop(self, state: State) -> None:
-        """Let a state be stored no more for its own sake, as a checkpoint stores it."""
-        loose = self._next.get((state.task[0], 0), {})
-        if loose.get(state.task) is state and state.task not in self._waiting:
-            del loose[state.task]
-            if not loose:
-                del self._next[state.task[0], 0]
 
     def _send(self, pack: Pack, now: float) -> None:
         key = (pack.stage, pack.checkpoint)
         self._flying.add(key)
-        self._sent[pack.stage] = now
+        if not pack.checkpoint:
+            self._sent[pack.stage] = now
         for state in pack.states:
             state.used += 1
 
@@ -162,13 +154,17 @@ class States:
                 self._log.warning("states of tasks are not stored", stage=pack.stage, checkpoint=pack.checkpoint)
             for state in pack.states:
                 state.used -= 1
-                state.stored = True
+                if not pack.checkpoint:
+                    self._stored(state)
                 self._release(state)
-                if self._last.get(state.task) is state and (call := self._waiting.pop(state.task, None)):
-                    call()
             self.flush(self._moment.now)
 
         self._fetcher.store_states(pack, done)
+
+    def _stored(self, state: State) -> None:
+        state.stored = True
+        if self._last.get(state.task) is state and (call := self._waiting.pop(state.task, None)):
+            call()
 
     def _forget(self) -> None:
         running = {worker.status().task for worker in self._floor.busy.values()} | self._waiting.keys()
