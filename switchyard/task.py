@@ -182,7 +182,7 @@ class Task:
         if self._state is None or self._keeper is None or current_thread() is not main_thread():
             return
         asked = self._keeper.asked(self)
-        if asked > self._answered:
+        if asked not in (0, self._answered):
             self._answered = asked  # First: what is called may tell something too.
             self._save(self._state(), self._keeper, asked)
 

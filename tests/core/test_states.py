@@ -53,6 +53,12 @@ def ends(node: MemoryNode) -> list[Any]:
     return [end for report, again in node.sent if not again for end in report["others"]]
 
 
+def settle(node: MemoryNode) -> None:
+    """Answer that all states are stored that have been sent."""
+    for _, _, question in packs(node):
+        node.answer(question, True)
+
+
 def ask(node: MemoryNode, checkpoint: int, number: int = 50) -> None:
     node.command(Command("session", number, 0, checkpoints=[[1, 0, BOTH, checkpoint]]))
     wait(node)
@@ -94,6 +100,31 @@ def test_who_answers_is_asked_and_waited_for(node: MemoryNode) -> None:
     worker.save(node.now, 7)
     wait(node, EVERY)
     assert sorted(checkpoint for checkpoint, tasks, _ in packs(node) if tasks == [0]) == [0, 7]
+
+
+def test_one_answer_does_for_all_checkpoints_that_have_asked(node: MemoryNode) -> None:
+    worker = worker_of(node, 0)
+    worker.answering = worker.status().claimed
+    ask(node, 7)
+    ask(node, 8, 51)
+    settle(node)
+    worker.save(node.now, 8)
+    wait(node, EVERY)
+    assert sorted(checkpoint for checkpoint, tasks, _ in packs(node) if tasks == [0]) == [0, 7, 8]
+
+
+def test_a_checkpoint_that_asks_after_a_later_one_is_answered_too(node: MemoryNode) -> None:
+    worker = worker_of(node, 0)
+    worker.answering = worker.status().claimed
+    for checkpoint, number in ((8, 50), (7, 51)):
+        ask(node, checkpoint, number)
+        assert worker.asked == checkpoint
+        settle(node)
+        worker.save(node.now, checkpoint)
+        wait(node, EVERY)
+        assert checkpoint in [each for each, tasks, _ in packs(node) if tasks == [0]]
+    ask(node, 8, 52)
+    assert worker.asked == 7, "who has answered is not asked again"
 
 
 def test_an_attempt_that_has_saved_nothing_answers_with_what_it_goes_on_from(node: MemoryNode) -> None:
@@ -143,8 +174,7 @@ def test_who_is_suspended_saves_a_last_state_and_ends_by_itself(node: MemoryNode
     answering.save(node.now, LAST)
     answering.end_task(node.now, **{"outcome": "FAILED", "class": "killed", "error": "ended on request"})
     wait(node)
-    for _, _, question in packs(node):
-        node.answer(question, True)
+    settle(node)
     assert [(end[2], end[5]) for end in ends(node)] == [(0, "CANCELED")]
 
 

@@ -3,6 +3,7 @@
 Each is stored for its own sake, at most once a second, of one task the last alone; and with each checkpoint that asks for it.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from switchyard.scheduling.indexes import IndexSet
 
 #: Seconds between states of a stage that no checkpoint asks for.
 EVERY = 1.0
+#: Checkpoints that a task has answered which are remembered: more are never in progress.
+REMEMBERED = 32
 
 
 @dataclass(slots=True)
@@ -55,9 +58,9 @@ class States:
         self._next: dict[tuple[int, int], dict[Task, State]] = {}
         self._flying: set[tuple[int, int]] = set()
         self._sent: dict[int, float] = {}
-        #: The last checkpoint that each running task was asked for, and answered.
-        self._asked: dict[Task, int] = {}
-        self._answered: dict[Task, int] = {}
+        #: The checkpoints that each running task was asked for and has not answered, and the last that it has.
+        self._open: dict[Task, set[int]] = {}
+        self._answered: dict[Task, deque[int]] = {}
         #: What is called when the last state of a task is stored, or cannot be.
         self._waiting: dict[Task, Callable[[], None]] = {}
 
@@ -67,7 +70,8 @@ class States:
             status = worker.status()
             if status.claimed <= worker.ended or (status.stage, status.attempt) != (stage, attempt):
                 continue
-            if status.index in wanted and self._asked.get(status.task, 0) < checkpoint:
+            known = (self._open.get(status.task, ()), self._answered.get(status.task, ()))
+            if status.index in wanted and not any(checkpoint in each for each in known):
                 self._ask(worker, status.task, status.claimed, checkpoint)
 
     def finish(self, worker: Worker) -> bool:
@@ -100,7 +104,7 @@ class States:
             urgent = checkpoint or any(task in self._waiting for task in states)
             if urgent or now - self._sent.get(stage, 0.0) >= EVERY:
                 self._send(Pack(stage, checkpoint, list(self._next.pop((stage, checkpoint)).values())), now)
-        if self._last or self._asked:
+        if self._last or self._open or self._answered:
             self._forget()
 
     def ended(self, worker: Worker, task: Task, done: Callable[[], None]) -> bool:
@@ -117,12 +121,12 @@ class States:
         return True
 
     def _ask(self, worker: Worker, task: Task, claimed: int, checkpoint: int) -> None:
-        self._asked[task] = checkpoint
+        self._open.setdefault(task, set()).add(checkpoint)
         if worker.expected() == claimed:
             worker.ask(claimed, checkpoint)
         elif checkpoint != LAST:
             self.look(worker)
-            self._answer(self._last.get(task) or _restored(task, worker), checkpoint)
+            self._answer(self._last.get(task) or _restored(task, worker))
 
     def _keep(self, state: State) -> None:
         task, before = state.task, self._last.get(state.task)
@@ -130,13 +134,14 @@ class States:
         self._next.setdefault((task[0], 0), {})[task] = state
         if before:
             self._release(before)
-        checkpoint = state.saved.checkpoint
-        if checkpoint and checkpoint == self._asked.get(task) and self._answered.get(task, 0) < checkpoint:
-            self._answer(state, checkpoint)
+        if state.saved.checkpoint in self._open.get(task, ()):
+            self._answer(state)
 
-    def _answer(self, state: State, checkpoint: int) -> None:
-        self._answered[state.task] = checkpoint
-        if checkpoint != LAST:
+    def _answer(self, state: State) -> None:
+        """Take a state as the answer to all checkpoints that have asked for one."""
+        asked = self._open.pop(state.task)
+        self._answered.setdefault(state.task, deque(maxlen=REMEMBERED)).extend(asked)
+        for checkpoint in asked - {LAST}:
             # Beside its own upload: what a checkpoint keeps goes if that fails.
             self._next.setdefault((state.task[0], checkpoint), {})[state.task] = state
 
@@ -175,9 +180,9 @@ class States:
             if not loose:
                 self._next.pop((task[0], 0), None)
             self._release(state)
-        for known in (self._asked, self._answered):
-            for task in known.keys() - running:
-                del known[task]
+        for task in (self._open.keys() | self._answered.keys()) - running:
+            self._open.pop(task, None)
+            self._answered.pop(task, None)
 
     def _release(self, state: State) -> None:
         """Remove the bytes of a state that nothing needs any more; others may go on from one that was restored."""
