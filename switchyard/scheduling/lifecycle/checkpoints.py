@@ -158,7 +158,7 @@ def _outcome(opened: Open, lacking: Sequence[tuple[Standing | None, int]], now: 
         if standing.attempt != attempt or standing.state not in LISTED:
             return f"{_named(standing)} ended before it had answered", False
         pending.append(standing)
-    if not pending:
+    if not pending and (opened.asked or opened.state is JobState.RUNNING):
         return "", True
     if opened.state is not JobState.RUNNING:
         return f"the job was {opened.state.name} before all tasks had answered", False
