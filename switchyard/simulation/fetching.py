@@ -54,7 +54,7 @@ class Fetching:
         self._ask(lambda: True, done)
 
     def states(
-        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, Sequence[Any]] | None], None], /
     ) -> None:
         self._ask(dict, done)
 

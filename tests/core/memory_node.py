@@ -57,7 +57,7 @@ class MemoryFetcher:
     """Keeps the questions until somebody answers them, but for states: tasks go on from those of `restored`."""
 
     def __init__(self) -> None:
-        self.restored: dict[int, list[Any]] = {}
+        self.restored: dict[int, Sequence[Any]] = {}
         self.questions: list[Question] = []
         #: Stages whose files of others were forgotten.
         self.forgotten: list[int] = []
@@ -89,9 +89,9 @@ class MemoryFetcher:
         self.questions.append(Question("store_states", pack.stage, (pack,), done))
 
     def states(
-        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, Sequence[Any]] | None], None], /
     ) -> None:
-        done({index: pieces for index, pieces in self.restored.items() if low <= index < high})
+        done({index: kept for index, kept in self.restored.items() if low <= index < high})
 
     def abandon(self, task: Task, /) -> None:
         self.questions = [each for each in self.questions if each.kind != "store_files" or each.asked[0] != task]

@@ -128,7 +128,7 @@ def test_a_checkpoint_that_asks_after_a_later_one_is_answered_too(node: MemoryNo
 
 
 def test_an_attempt_that_has_saved_nothing_answers_with_what_it_goes_on_from(node: MemoryNode) -> None:
-    node.fetcher.restored = {0: [("/states/0-1", True, None, None, 3)]}
+    node.fetcher.restored = {0: ("/states/0-1", True, 3)}
     for index in range(2):
         worker_of(node, index).end_task(node.now, **{"outcome": "FAILED", "class": "user_error", "error": "no"})
     wait(node)

@@ -63,9 +63,9 @@ class Fetcher(Protocol):
         """Store states of running tasks at the server; the answer is whether they are there."""
 
     def states(
-        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None], /
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, Sequence[Any]] | None], None], /
     ) -> None:
-        """Fetch the states that tasks go on from, by index, as agent.worker.states.Piece each."""
+        """Fetch the states that tasks go on from, by index, as agent.worker.states.Kept each."""
 
     def store(self, digest: str, path: str, done: Callable[[Stored], None], /) -> None:
         """Store a file at the server; the answer is whether it is there."""

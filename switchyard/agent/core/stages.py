@@ -4,7 +4,7 @@ What a task is given is known task by task: a result, or the server's word that 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -47,8 +47,8 @@ class Stage:
     known: dict[int, IndexSet] = field(default_factory=dict)
     given: list[Given] = field(default_factory=list)
     items: IndexSet = field(default_factory=IndexSet)
-    #: The pieces of the states that tasks go on from, by index (agent.worker.states.Piece).
-    restored: dict[int, list[Any]] = field(default_factory=dict)
+    #: The states that tasks go on from, by index (agent.worker.states.Kept).
+    restored: dict[int, Sequence[Any]] = field(default_factory=dict)
     #: Seconds that its last task took; 0 while unknown.
     pace: float = 0.0
     _names: dict[int, str] = field(default_factory=dict)
@@ -230,10 +230,10 @@ class Stage:
         self.given.extend((None, index, json.dumps(item)) for index, item in new.items())
         self.items |= IndexSet.from_indexes(new)
 
-    def give_states(self, states: Mapping[int, list[Any]]) -> None:
+    def give_states(self, states: Mapping[int, Sequence[Any]]) -> None:
         """Take the states that tasks go on from, by index; a later one replaces an earlier one."""
         self.restored |= states
-        self.given.extend((STATE, index, json.dumps(pieces)) for index, pieces in states.items())
+        self.given.extend((STATE, index, json.dumps(kept)) for index, kept in states.items())
 
     def describe(self, since: int | None) -> bytes:
         """Return the line that tells a worker of this stage: all of it, or what it is given since a version."""

@@ -192,9 +192,9 @@ class States:
 
 
 def _restored(task: Task, worker: Worker) -> State:
-    """Return as the state of a task that has saved none the one that it went on from; of several pieces it is none."""
-    pieces = worker.handed[0].entry.stage.restored.get(task[2], [])
-    if len(pieces) != 1 or pieces[0][2] is not None:
+    """Return as the state of a task that has saved none the one that it went on from."""
+    kept = worker.handed[0].entry.stage.restored.get(task[2])
+    if kept is None:
         return State(task, "", NOTHING)
-    path, is_json, _, _, length = pieces[0]
+    path, is_json, length = kept
     return State(task, path, Saved(0, 0, 0, 0, length, int(is_json), 0, 0))

@@ -109,7 +109,7 @@ class Fetcher:
         self._asking.submit(lambda: self._states.store(pack), done)
 
     def states(
-        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, list[Any]] | None], None]
+        self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, Sequence[Any]] | None], None]
     ) -> None:
         """Fetch the states that tasks of a stage go on from, by index; None if they are not to be had."""
         self._asking.submit(lambda: self._states.fetch(stage, attempt, low, high), done)

@@ -12,7 +12,7 @@ import httpx
 
 from switchyard.agent.core.states import Pack, State
 from switchyard.agent.network.server import PIECE, Server
-from switchyard.agent.worker.states import Piece
+from switchyard.agent.worker.states import Kept
 
 #: States that one request keeps.
 MOST = 10_000
@@ -39,19 +39,19 @@ class StateTransfer:
         kept = [self._server.keep_states(pack.stage, pack.checkpoint or None, digest, part) for part in parts]
         return any(kept)
 
-    def fetch(self, stage: int, attempt: int, low: int, high: int) -> Mapping[int, list[Piece]]:
+    def fetch(self, stage: int, attempt: int, low: int, high: int) -> Mapping[int, Kept]:
         """Return the states that tasks of a stage go on from, by index, in files."""
         folder = self._data / "inputs" / str(stage) / "states"
-        found: dict[int, list[Piece]] = {}
+        found: dict[int, Kept] = {}
         for kept, states in self._server.states(stage, low, high):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for at in range(0, len(states), MOST):
                 found |= self._read(folder, stage, kept, attempt, sorted(states[at : at + MOST], key=lambda state: state[2]))
         return found
 
-    def _read(self, folder: Path, stage: int, kept: int, attempt: int, states: list[list[Any]]) -> dict[int, list[Piece]]:
+    def _read(self, folder: Path, stage: int, kept: int, attempt: int, states: list[list[Any]]) -> dict[int, Kept]:
         """Write states that come one behind the other, in the order of their offsets, into files."""
-        found: dict[int, list[Piece]] = {}
+        found: dict[int, Kept] = {}
         with self._server.stored_states(stage, kept, [state[0] for state in states]) as pieces:
             source = Source(pieces)
             for index, _, _, size, is_json, length, *_ in states:
@@ -60,7 +60,7 @@ class StateTransfer:
                 with aside.open("wb") as file:
                     source.copy(size, file.write)
                 aside.rename(path)
-                found[index] = [(str(path), is_json, None, None, length)]
+                found[index] = str(path), is_json, length
         return found
 
 

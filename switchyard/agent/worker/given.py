@@ -40,8 +40,8 @@ class Given:
         self._without: dict[str, set[int]] = {}
         self._left_out: dict[str, set[int]] = {}
         self._items: dict[int, str] = {}
-        #: By task, the pieces of the state that its next attempt goes on from.
-        self._restored: dict[int, list[states.Piece]] = {}
+        #: By task, the state that its next attempt goes on from.
+        self._restored: dict[int, states.Kept] = {}
         #: What the job says to all tasks, as JSON text.
         self._config = unpatched.encode(told["config"]) if told.get("config") else ""
         self._digest = 0
@@ -95,8 +95,8 @@ class Given:
         item = None if found is None else unpatched.decode(found)
         config = unpatched.decode(self._config) if self._config else None
         task = Task(index, self.parallelism, attempt, inputs, item, tell, keeper, config)
-        if pieces := self._restored.get(index):
-            task.restore(partial(states.read, pieces))
+        if restored := self._restored.get(index):
+            task.restore(partial(states.read, restored))
         return task
 
     def digest(self, index: int) -> int:

@@ -5,7 +5,7 @@ Runs in workers.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ FOLDER = "states"
 #: Bytes of one state.
 LIMIT = 64 << 20
 _NONE = object()
-#: What a state is restored from: [path, whether it is JSON, low, high, elements of the list or -1]; low and high are of the
-#: elements of a list that the task is given, or null for all.
-Piece = tuple[str, bool, int | None, int | None, int]
+#: What a state is restored from: the path of a file, whether it is JSON, and how many elements the list has, -1 for no list.
+Kept = tuple[str, bool, int]
 
 
 class States:
@@ -81,11 +80,11 @@ class States:
         return claimed if task is current and os.getpid() == self._pid else 0
 
 
-def read(pieces: Sequence[Piece]) -> Any:
-    """Return the state that pieces hold: a single one whole, of several the parts of lists in order."""
-    if len(pieces) == 1 and pieces[0][2] is None:
-        return _value(pieces[0])
-    return [element for piece in pieces for element in _value(piece)[piece[2] : piece[3]]]
+def read(kept: Kept) -> Any:
+    """Return the state that a file holds."""
+    path, is_json, _ = kept
+    data = Path(path).read_bytes()
+    return unpatched.decode(data.decode("ascii")) if is_json else data
 
 
 def lay_out(task: Task, path: Path) -> None:
@@ -93,11 +92,6 @@ def lay_out(task: Task, path: Path) -> None:
     state = task.restored_state(_NONE)
     if state is not _NONE:
         path.write_bytes(state if isinstance(state, bytes) else unpatched.encode(state).encode())
-
-
-def _value(piece: Piece) -> Any:
-    data = Path(piece[0]).read_bytes()
-    return unpatched.decode(data.decode("ascii")) if piece[1] else data
 
 
 def _encoded(state: Any) -> tuple[bytes, int, int]:

@@ -36,6 +36,7 @@ class Workplace:
         self.cwd = self.folder = folder
         #: Where commands put the states that they save as files, and find the one to go on from.
         self.states = folder / "command-states"
+        self.states.mkdir()
         self.channel = Channel(folder / "report", self.states)
         self._page = page
         self._pipes = [_pipe(file) for file in output]
@@ -55,7 +56,6 @@ class Workplace:
             self.cwd = self.folder / f"command-{next(self._numbers)}"
             self.cwd.mkdir()
             self._made = _nature(self.cwd)
-        self.states.mkdir(exist_ok=True)
         os.chdir(self.cwd)
         files.lay_out(self.cwd)
 
@@ -118,11 +118,17 @@ class Workplace:
                 path.unlink(missing_ok=True)
         self._written.clear()
         with suppress(OSError):
-            if not _is_empty(self.states):
-                _remove(self.states)
+            self._empty_states()
         if self._made and (_nature(self.cwd) != self._made or not _is_empty(self.cwd)):
             _remove(self.cwd)
             self._made = ()
+
+    def _empty_states(self) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if _is_empty(self.states):
+                return
+        _remove(self.states)
+        self.states.mkdir()
 
 
 def _nature(folder: Path) -> tuple[int, ...]:
