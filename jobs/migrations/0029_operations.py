@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-KINDS = ["savepoint", "stop_with_savepoint", "checkpoint", "disposal", "rescale", "suspend", "program_entry"]
+KINDS = ["checkpoint", "suspend"]
 
 
 class Migration(migrations.Migration):

@@ -44,7 +44,7 @@ def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     put(b"a")
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
     programs.upload(ADA, "a.zip", BytesIO(PROGRAM), sha256(PROGRAM).hexdigest(), len(PROGRAM))
-    operation = RECORDS.request_operation(Request(Kind.DISPOSAL, "ada", 10))
+    operation = RECORDS.request_operation(Request(Kind.CHECKPOINT, "ada", 10))
     return job | {"operation": str(operation)}
 
 

@@ -38,9 +38,9 @@ def test_operations_are_listed_newest_first(operator: Client, viewer: Client, su
     jobs = [submit({"a": {}}) for _ in range(3)]
     for job in jobs:
         operator.post(f"/api/v1/jobs/{job['id']}/suspend", content_type="application/json")
-    RECORDS.request_operation(Request(Kind.DISPOSAL, "ada", 10))
+    RECORDS.request_operation(Request(Kind.CHECKPOINT, "ada", 10))
     first = viewer.get("/api/v1/operations?limit=2").json()
-    assert [(each["kind"], each["job"]) for each in first["results"]] == [("disposal", None), ("suspend", jobs[2]["id"])]
+    assert [(each["kind"], each["job"]) for each in first["results"]] == [("checkpoint", None), ("suspend", jobs[2]["id"])]
     second = viewer.get(first["next"]).json()
     assert [each["job"] for each in second["results"]] == [jobs[1]["id"], jobs[0]["id"]]
     for query, count in (

@@ -106,7 +106,7 @@ def test_an_operation_ends_at_its_deadline_whoever_leads(leader: Leader, agent: 
 
 
 def test_an_operation_ends_once(leader: Leader, db: None) -> None:
-    id_ = RECORDS.request_operation(Request(Kind.DISPOSAL, "ada", 10))
+    id_ = RECORDS.request_operation(Request(Kind.CHECKPOINT, "ada", 10))
     RECORDS.end_operations([Ended(id_, outcome={"first": True})])
     RECORDS.end_operations([Ended(id_, outcome={"first": False})])
     found = operations.operation(id_)
@@ -118,7 +118,7 @@ def test_an_operation_ends_once(leader: Leader, db: None) -> None:
 def test_operations_go_with_their_jobs_and_others_after_a_day(job: Submit) -> None:
     made = job({"a": {}})
     control.suspend(ADA, made.id)
-    lone, young = (RECORDS.request_operation(Request(Kind.DISPOSAL, "ada", 10)) for _ in range(2))
+    lone, young = (RECORDS.request_operation(Request(Kind.CHECKPOINT, "ada", 10)) for _ in range(2))
     RECORDS.end_operations([Ended(lone), Ended(young)])
     Operation.objects.filter(id=lone).update(ended_at=timezone.now() - timedelta(hours=25))
     retention.expire(timezone.now())

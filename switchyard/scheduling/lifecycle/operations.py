@@ -15,13 +15,8 @@ if TYPE_CHECKING:
 class Kind(StrEnum):
     """What was asked for."""
 
-    SAVEPOINT = "savepoint"
-    STOP_WITH_SAVEPOINT = "stop_with_savepoint"
     CHECKPOINT = "checkpoint"
-    DISPOSAL = "disposal"
-    RESCALE = "rescale"
     SUSPEND = "suspend"
-    PROGRAM_ENTRY = "program_entry"
 
 
 @dataclass(frozen=True, slots=True)
