@@ -81,7 +81,7 @@ class Job:
     """A job that is being described; `submit` hands it in."""
 
     def __init__(self, name: str, **fields: Unpack[JobFields]) -> None:
-        self._fields: dict[str, Any] = _with_lock({"name": name, **fields})
+        self._fields: dict[str, Any] = packing.with_lock({"name": name, **fields}, Path.cwd())
         self._stages: list[dict[str, Any]] = []
 
     def stage(self, name: str, **fields: Unpack[StageFields]) -> Stage:
@@ -105,7 +105,7 @@ class Job:
 
 
 def _written(fields: StageFields) -> dict[str, Any]:
-    stage = _with_lock(dict(fields))
+    stage = packing.with_lock(dict(fields), Path.cwd())
     if "files" in stage:
         stage["files"] = packing.texts(stage["files"], Path.cwd())
     if callable(stage.get("python")):
@@ -116,13 +116,6 @@ def _written(fields: StageFields) -> dict[str, Any]:
     if "needs" in stage:
         stage["needs"] = [_need(each) for each in stage["needs"]]
     return stage
-
-
-def _with_lock(fields: dict[str, Any]) -> dict[str, Any]:
-    environment = fields.get("environment")
-    if not isinstance(environment, Mapping) or "lock" not in environment:
-        return fields
-    return fields | {"environment": {**environment, "lock": packing.lock(environment["lock"], Path.cwd())}}
 
 
 def _need(need: Stage | str) -> str | dict[str, str]:

@@ -37,6 +37,8 @@ from switchyard.downloading import download
 from switchyard.http import PATIENCE, Requests
 
 T = TypeVar("T")
+#: What is looked at until it has ended.
+Ending = TypeVar("Ending", JobStatus, OperationStatus)
 Stream = Literal["stdout", "stderr"]
 PAGE = 500
 FIRST_LOOK, LONGEST_LOOK, LOOKS_GROW = 0.01, 1.0, 1.3
@@ -94,7 +96,7 @@ class Client:
         Its stages come along while they are few, and in any case at the end.
         """
         last = None
-        for now in self._looks(job):
+        for now in _looks(lambda: self.summary(job, patience=WAITING_PATIENCE)):
             if now.has_ended:
                 yield self.job(job)
             elif now != last:
@@ -105,7 +107,7 @@ class Client:
     def wait(self, job: int | str, *, timeout: float = inf) -> JobStatus:
         """Return the job once it has ended, however; raise TimeoutError after so many seconds."""
         deadline = time.monotonic() + timeout
-        for now in self._looks(job):
+        for now in _looks(lambda: self.summary(job, patience=WAITING_PATIENCE)):
             if now.has_ended:
                 return self.job(job)
             if time.monotonic() > deadline:
@@ -225,13 +227,7 @@ class Client:
 
     def watch_operation(self, operation: str) -> Iterator[OperationStatus]:
         """Yield an operation each time that it is looked at, until it has ended."""
-        pause = FIRST_LOOK
-        while True:
-            yield (now := self.operation(operation))
-            if now.has_ended:
-                return
-            time.sleep(pause)
-            pause = min(pause * LOOKS_GROW, LONGEST_LOOK)
+        yield from _looks(lambda: self.operation(operation))
 
     def wait_operation(self, operation: str, *, timeout: float = inf) -> OperationStatus:
         """Return an operation once it has ended, however; raise TimeoutError after so many seconds."""
@@ -341,16 +337,6 @@ class Client:
         """Start tasks again."""
         return self.set_scheduler(paused=False, pause_reason="")
 
-    def _looks(self, job: int | str) -> Iterator[JobStatus]:
-        pause = FIRST_LOOK
-        while True:
-            now = self.summary(job, patience=WAITING_PATIENCE)
-            yield now
-            if now.has_ended:
-                return
-            time.sleep(pause)
-            pause = min(pause * LOOKS_GROW, LONGEST_LOOK)
-
     def _get(self, kind: type[T], path: str, **how: Any) -> T:
         return decode(kind, self._requests.send("GET", path, **how).json())
 
@@ -379,6 +365,17 @@ class Client:
 
 def _edit(changes: Mapping[str, Any] | None, description: Mapping[str, Any] | None) -> dict[str, Any]:
     return ({"set": changes} if changes else {}) | ({"description": description} if description is not None else {})
+
+
+def _looks(ask: Callable[[], Ending]) -> Iterator[Ending]:
+    """Yield what is asked for, again and again until it has ended, with growing pauses."""
+    pause = FIRST_LOOK
+    while True:
+        yield (now := ask())
+        if now.has_ended:
+            return
+        time.sleep(pause)
+        pause = min(pause * LOOKS_GROW, LONGEST_LOOK)
 
 
 def _path(*parts: int | str) -> str:

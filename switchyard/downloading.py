@@ -10,7 +10,6 @@ from switchyard.errors import ServerFailed, Unreachable
 
 #: Seconds for which a download is tried without that anything comes, and between tries.
 PATIENCE, PAUSE = 60.0, 1.0
-PIECE = 256 * 1024
 
 Open = Callable[[int], AbstractContextManager[Iterator[bytes]]]
 
@@ -44,8 +43,5 @@ def download(open_at: Open, target: Path, digest: str, size: int, came: Callable
 
 
 def _digest(path: Path) -> str:
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            found.update(piece)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -27,7 +27,7 @@ def pack(description: object, folder: Path) -> object:
     """
     if not isinstance(description, dict) or not isinstance(description.get("stages"), list):
         return description
-    return _with_lock(description | {"stages": [_stage(stage, folder) for stage in description["stages"]]}, folder)
+    return with_lock(description | {"stages": [_stage(stage, folder) for stage in description["stages"]]}, folder)
 
 
 def texts(files: object, folder: Path) -> Any:
@@ -39,7 +39,7 @@ def texts(files: object, folder: Path) -> Any:
     return files
 
 
-def lock(value: object, folder: Path) -> Any:
+def _lock(value: object, folder: Path) -> Any:
     """Return the text of a lock that may be named as a local file."""
     local = _local(value)
     if local is None:
@@ -65,14 +65,15 @@ def _stage(stage: object, folder: Path) -> object:
     if not isinstance(stage, dict):
         return stage
     packed = stage | {"files": texts(stage["files"], folder)} if "files" in stage else stage
-    return _with_lock(packed, folder)
+    return with_lock(packed, folder)
 
 
-def _with_lock(described: dict[str, Any], folder: Path) -> dict[str, Any]:
+def with_lock(described: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a job or a stage whose lock is a text, also where it was named as a local file."""
     environment = described.get("environment")
     if not isinstance(environment, Mapping) or "lock" not in environment:
         return described
-    return described | {"environment": {**environment, "lock": lock(environment["lock"], folder)}}
+    return described | {"environment": {**environment, "lock": _lock(environment["lock"], folder)}}
 
 
 def _listed(file: object, folder: Path) -> Iterator[tuple[str, Any]]:
