@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ _COUNT = re.compile(r"[0-9]{1,10}")
 MOST_EXCEPTIONS = 1000
 _SUBMITTED = {"jobGraphFileName": str, "jobJarFileNames": list, "jobArtifactFileNames": list}
 NO_HEARTBEAT = "Request did not match expected format JobClientHeartbeatRequestBody."
+NO_SUBMISSION = "Request did not match expected format JobSubmitRequestBody."
 NO_CHECKPOINT = "Request did not match expected format CheckpointTriggerRequestBody."
 _WHOLE = re.compile(r"-?[0-9]{1,10}")
 _RUN_FIELDS = {"allowNonRestoredState", "savepointPath"}
@@ -139,22 +140,13 @@ def jar_call(query: "MultiValueQuery", body: bytes, expected: str) -> JarCall:
 
 def check_heartbeat(body: bytes) -> None:
     """Refuse what is no heartbeat of a client: until when it counts as alive, in milliseconds since 1970."""
-    try:
-        until = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(NO_HEARTBEAT) from error
-    if not isinstance(until, dict) or until.keys() != {"expiredTimestamp"} or type(until["expiredTimestamp"]) is not int:
+    if type(_object(body, {"expiredTimestamp"}, NO_HEARTBEAT).get("expiredTimestamp")) is not int:
         raise Unreadable(NO_HEARTBEAT)
 
 
 def check_checkpoint(body: bytes) -> None:
     """Refuse what does not ask for a checkpoint: of which type it is to be changes nothing here."""
-    try:
-        told = json.loads(body.strip() or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(NO_CHECKPOINT) from error
-    if not isinstance(told, dict) or not told.keys() <= {"checkpointType", "triggerId"}:
-        raise Unreadable(NO_CHECKPOINT)
+    _object(body, {"checkpointType", "triggerId"}, NO_CHECKPOINT)
 
 
 class MultiValueQuery(Protocol):
@@ -167,6 +159,17 @@ class MultiValueQuery(Protocol):
         """Return all values of a parameter."""
 
 
+def _object(body: bytes, known: Collection[str], unlike: str) -> dict[str, Any]:
+    """Return the object that a body holds, empty for none; raises Unreadable for other fields, with this text."""
+    try:
+        told = json.loads(body.strip() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(unlike) from error
+    if not isinstance(told, dict) or not told.keys() <= set(known):
+        raise Unreadable(unlike)
+    return told
+
+
 def _jar_parallelism(given: str | None) -> int | None:
     if not given:
         return None
@@ -176,25 +179,20 @@ def _jar_parallelism(given: str | None) -> int | None:
 
 
 def _jar_body(body: bytes, expected: str) -> dict[str, Any]:
-    unlike = Unreadable(f"Request did not match expected format {expected}.")
-    try:
-        told = json.loads(body.strip() or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise unlike from error
+    unlike = f"Request did not match expected format {expected}."
     known = _JAR_FIELDS if expected == "JarRunRequestBody" else _JAR_FIELDS - _RUN_FIELDS
-    if not isinstance(told, dict) or not told.keys() <= known:
-        raise unlike
+    told = _object(body, known, unlike)
     texts = all(
         isinstance(told.get(name), str | None) for name in known - {"parallelism", "programArgsList", "allowNonRestoredState"}
     )
     listed_texts = told.get("programArgsList") or []
     if not texts or not isinstance(listed_texts, list) or not all(isinstance(each, str) for each in listed_texts):
-        raise unlike
+        raise Unreadable(unlike)
     count = told.get("parallelism")
     if isinstance(count, bool) or not (
         count is None or isinstance(count, int) or (isinstance(count, str) and _WHOLE.fullmatch(count))
     ):
-        raise unlike
+        raise Unreadable(unlike)
     return told
 
 
@@ -206,12 +204,7 @@ def _range(part: str) -> range:
 
 
 def _named(request: bytes) -> str | None:
-    try:
-        told = json.loads(request or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("Request did not match expected format JobSubmitRequestBody.") from error
-    if not isinstance(told, dict) or not told.keys() <= _SUBMITTED.keys():
-        raise Unreadable("Request did not match expected format JobSubmitRequestBody.")
+    told = _object(request, _SUBMITTED, NO_SUBMISSION)
     if not all(value is None or isinstance(value, _SUBMITTED[name]) for name, value in told.items()):
-        raise Unreadable("Request did not match expected format JobSubmitRequestBody.")
+        raise Unreadable(NO_SUBMISSION)
     return told.get("jobGraphFileName")

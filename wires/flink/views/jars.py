@@ -55,7 +55,7 @@ class JarView(FlinkView):
 
     def delete(self, request: HttpRequest, jar: str) -> HttpResponse:
         """Forget it; jobs that were made of it go on."""
-        programs.delete(self.sender, found_jar(jar).id)
+        programs.delete(self.sender, _found(jar).id)
         return self.told({})
 
 
@@ -66,8 +66,8 @@ class JarPlanView(FlinkView):
 
     def get(self, request: HttpRequest, jar: str) -> HttpResponse:
         """Return it; nothing is submitted."""
-        call = decode_call(self, "JarPlanRequestBody")
-        found = found_jar(jar)
+        call = _call(self, "JarPlanRequestBody")
+        found = _found(jar)
         spec = programs.plan(found, call)
         job = str(uuid5(NAMESPACE, f"{found.id} {spec.name}"))
         return self.told({"plan": plans.plan(job, spec.name, reading.plans(spec))}, lambda new: dict(new["plan"]))
@@ -82,13 +82,13 @@ class JarRunView(FlinkView):
 
     def post(self, request: HttpRequest, jar: str) -> HttpResponse:
         """Submit the job of an entry point; what stands in the query and in the body is taken from the body."""
-        call = decode_call(self, "JarRunRequestBody")
-        found = found_jar(jar)
+        call = _call(self, "JarRunRequestBody")
+        found = _found(jar)
         made = programs.run(self.sender, found, call, admission.id_alone, key=request.headers.get("Idempotency-Key")).shown
         return self.told({"jobid": ids.job_id(made)})
 
 
-def found_jar(given: str) -> Any:
+def _found(given: str) -> Any:
     """Return the program that a path names: by its id, or the newest of a name; raises Unreadable as Flink does."""
     found = reading.program(unquote(given))
     if found is None:
@@ -96,7 +96,7 @@ def found_jar(given: str) -> Any:
     return found
 
 
-def decode_call(view: FlinkView, expected: str) -> programs.Call:
+def _call(view: FlinkView, expected: str) -> programs.Call:
     """Return what is to be run, from the query and the body; raises Unreadable or BadEntry."""
     asked = decode.jar_call(view.request.GET, view.body(), expected)
     if asked.savepoint:
