@@ -10,25 +10,29 @@ from jobs.store.files import KEPT
 
 #: Artifacts go some time after they may: the leader looks once an hour.
 LATE = timedelta(hours=2)
+#: The kinds of referrers, each with its table, and a query for what must be kept: (id of the referrer, digest).
+_KINDS = (
+    (
+        Kind.JOB,
+        "jobs_job",
+        f"""SELECT DISTINCT s.job_id, kept.digest FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id {KEPT}
+            WHERE t.result_digest IS NOT NULL OR t.files IS NOT NULL
+        UNION SELECT job_id, spec -> 'program' ->> 'digest' FROM jobs_stage WHERE spec ? 'program'""",
+    ),
+    (Kind.STATE, "jobs_savedstates", "SELECT id, digest FROM jobs_savedstates WHERE digest <> ''"),
+    (Kind.PROGRAM, "jobs_program", "SELECT id, digest FROM jobs_program"),
+)
 
 
 def wrongly_kept(now: datetime) -> Iterator[str]:
     """Yield what is wrong between artifacts, references and jobs."""
     for digest, kind, referrer in collection.lost():
         yield f"the artifact {digest} is not stored, and the {kind} {referrer} refers to it"
-    results = rows.fetch(
-        f"SELECT DISTINCT s.job_id, kept.digest FROM jobs_task t JOIN jobs_stage s ON s.id = t.stage_id {KEPT} "
-        "WHERE t.result_digest IS NOT NULL OR t.files IS NOT NULL"
-    )
-    for job, digest in references.missing(Kind.JOB, results):
-        yield f"the artifact {digest} is a result or a file of the job {job}, and no reference says so"
-    saved = rows.fetch("SELECT id, digest FROM jobs_savedstates WHERE digest <> ''")
-    for states, digest in references.missing(Kind.STATE, saved):
-        yield f"the artifact {digest} holds the saved states {states}, and no reference says so"
-    for gone in sorted({*references.referrers(Kind.STATE)} - {str(id_) for id_, _ in saved}):
-        yield f"artifacts are kept for the saved states {gone}, which are gone"
-    jobs = {str(id_) for (id_,) in rows.fetch("SELECT id FROM jobs_job")}
-    for job in sorted({*references.referrers(Kind.JOB)} - jobs):
-        yield f"artifacts are kept for the job {job}, which is gone"
+    for kind, known, kept in _KINDS:
+        for referrer, digest in references.missing(kind, rows.fetch(kept)):
+            yield f"the artifact {digest} is kept for the {kind} {referrer}, and no reference says so"
+        there = {str(id_) for (id_,) in rows.fetch(f"SELECT id FROM {known}")}
+        for referrer in sorted({*references.referrers(kind)} - there):
+            yield f"artifacts are kept for the {kind} {referrer}, which is gone"
     for digest in collection.unreferenced(now - collection.GRACE - LATE):
         yield f"the artifact {digest} is stored, and nothing has referred to it for a day"

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,12 +22,14 @@ from artifacts.kinds import Kind
 from artifacts.models import Artifact
 from artifacts.storage import Storage
 from jobs.checks import waits
+from jobs.commands import programs
 from jobs.leader.loop import Leader
-from jobs.models import Assignment, Attempt, Job, Lease, Stage, Task
+from jobs.models import Assignment, Attempt, Job, Lease, Program, Stage, Task
 from nodes import services
 from nodes.models import Condition, Event, Node
 from tests.jobs.agents import ListAgent, turn
 from tests.people import ANN
+from tests.programs.archives import zipped
 
 Submit = Callable[..., Job]
 
@@ -208,11 +210,26 @@ def test_results_without_a_reference_and_references_without_a_job_are_found(ende
     digest = hashlib.sha256(b"large").hexdigest()
     storing.store(digest, [b"large"])
     Task.objects.update(result_digest=digest)
-    assert f"the artifact {digest} is a result or a file of the job {ended.id}, and no reference says so" in fsck()
+    assert f"the artifact {digest} is kept for the job {ended.id}, and no reference says so" in fsck()
     references.refer(Kind.JOB, [(ended.id, digest)])
     call_command("fsck", stdout=StringIO())
     references.refer(Kind.JOB, [(gone := uuid4(), digest)])
     assert f"artifacts are kept for the job {gone}, which is gone" in fsck()
+
+
+def test_programs_without_a_reference_and_references_without_a_program_are_found(ended: Job, kept: Storage) -> None:
+    data = zipped({"switchyard.yaml": "jobs: {a: {job: {name: a, stages: [{name: s, command: ['true']}]}}}"})
+    digest = hashlib.sha256(data).hexdigest()
+    found = programs.upload(ANN, "a.zip", BytesIO(data), digest, len(data))
+    Stage.objects.filter(job=ended).update(spec={"program": {"digest": digest}})
+    assert f"the artifact {digest} is kept for the job {ended.id}, and no reference says so" in fsck()
+    references.refer(Kind.JOB, [(ended.id, digest)])
+    call_command("fsck", stdout=StringIO())
+    references.release(Kind.PROGRAM, [found.id])
+    assert f"the artifact {digest} is kept for the program {found.id}, and no reference says so" in fsck()
+    references.refer(Kind.PROGRAM, [(found.id, digest)])
+    Program.objects.filter(id=found.id).delete()
+    assert f"artifacts are kept for the program {found.id}, which is gone" in fsck()
 
 
 def test_what_was_not_collected_in_time_is_found(ended: Job, kept: Storage, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from artifacts import storing
 from artifacts.kinds import Kind
 from artifacts.models import Reference
+from artifacts.storage import storage
 from jobs.checks.artifacts import wrongly_kept
 from jobs.models import Checkpoint, Job, SavedStates, Stage, Task
 from jobs.store import states
@@ -63,8 +64,6 @@ def checkpoint(stage: Stage, state: Checkpoint.State = Checkpoint.State.IN_PROGR
 
 def last(stage: Stage, low: int = 0, high: int = 100) -> dict[int, bytes]:
     """Return what tasks of a stage go on from."""
-    from artifacts.storage import storage
-
     found = {}
     for kept in states.last(stage.id, low, high):
         whole = b"".join(states.cut(storage().pieces(kept.digest), kept.states))
