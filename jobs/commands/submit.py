@@ -26,15 +26,12 @@ from nodes import events
 from nodes.selectors import ask_views
 from switchyard.messaging import transport
 from switchyard.messaging.messages import HINT_QUEUE, HINT_TASK
-from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.errors import Fault, InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import submission
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.states import JobState
-from switchyard.scheduling.plan import Request, infeasible
 from switchyard.scheduling.refusals import Refusal
-from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec import Exchange, JobSpec, StageSpec, to_json
 
 DROPPED = Counter("switchyard_hints_dropped", "Hints of this process that the broker did not take.")
@@ -65,7 +62,7 @@ def plan(spec: JobSpec) -> Planned:
         ids, nodes = _ask_ids(spec, len(stages)), ask_views()
         [(known, drawn)], views = ids(), nodes()
     job_type = known or _make_type(spec)
-    refused = _refused(spec, stages, views)
+    refused = submission.refused(spec, views)
     milliseconds = (time.perf_counter() - begun) * 1000
     return Planned(spec, job_type, list(zip(drawn, stages, strict=True)), refused, milliseconds)
 
@@ -220,21 +217,3 @@ def _insert_edges(job: uuid.UUID, stages: list[tuple[int, StageSpec]]) -> None:
             "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::int[])",
             rows.columns(edges, 5),
         )
-
-
-def _refused(spec: JobSpec, stages: list[StageSpec], nodes: list[NodeView]) -> Mapping[int, Refusal]:
-    """Say by position which stages no registered node could ever run; they wait all the same, for a node may come."""
-    requests = [
-        Request(
-            stage=position,
-            job=0,
-            pool=spec.pool,
-            count=stage.tasks or 1,
-            demand=Resources(stage.resources),
-            waiting_since=0,
-            constraints=spec.constraints,
-            gang_size=(stage.tasks or 1) if stage.gang else 0,
-        )
-        for position, stage in enumerate(stages)
-    ]
-    return infeasible(Cluster(nodes), requests)

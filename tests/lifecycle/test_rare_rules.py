@@ -70,6 +70,12 @@ def plan(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Non
     rows.execute("RESET enable_tidscan")
 
 
+def test_a_job_that_no_node_could_ever_run_is_refused_when_it_is_submitted(both: Both) -> None:
+    both.submit(spec([{"name": "a", "python": "m:a", "resources": {"cpus": 64}}, {"name": "b", "python": "m:b"}]))
+    both.compare()
+    assert [stage.refusal is not None for stage in both.store.stages.values()] == [True, False]
+
+
 def test_of_what_is_told_of_an_attempt_twice_the_first_counts(both: Both, plan: None) -> None:
     id_ = both.submit(spec([{"name": "a", "python": "m:a", "parallelism": 2}]))
     place(both)

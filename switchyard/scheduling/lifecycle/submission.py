@@ -1,10 +1,14 @@
 """How the stages of a job stand when it is submitted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+from switchyard.scheduling.cluster import Cluster, NodeView
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import TASK_PLACES, TaskState
-from switchyard.scheduling.spec.types import Exchange, Need, StageSpec
+from switchyard.scheduling.plan import Request, infeasible
+from switchyard.scheduling.refusals import Refusal
+from switchyard.scheduling.resources import Resources
+from switchyard.scheduling.spec.types import Exchange, JobSpec, Need, StageSpec
 
 
 def counts_at_first(count: int) -> list[int]:
@@ -34,3 +38,21 @@ def blocked_at_first(stage: StageSpec, buffer: int | None) -> IndexSet:
     if any(need.exchange is Exchange.POINTWISE for need in stage.upstreams):
         return IndexSet.span(0, count)
     return IndexSet.span(count if buffer is None else min(buffer, count), count)
+
+
+def refused(spec: JobSpec, nodes: Sequence[NodeView]) -> Mapping[int, Refusal]:
+    """Say by position which stages no registered node could ever run; they wait all the same, for a node may come."""
+    requests = [
+        Request(
+            stage=position,
+            job=0,
+            pool=spec.pool,
+            count=stage.tasks or 1,
+            demand=Resources(stage.resources),
+            waiting_since=0,
+            constraints=spec.constraints,
+            gang_size=(stage.tasks or 1) if stage.gang else 0,
+        )
+        for position, stage in enumerate(spec.in_order())
+    ]
+    return infeasible(Cluster(nodes), requests)

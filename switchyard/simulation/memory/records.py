@@ -14,7 +14,6 @@ from switchyard.scheduling.lifecycle.records import Answer, Changes, LeaseLost, 
 from switchyard.scheduling.lifecycle.reports import Report
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, Room, StageRow
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState, TaskState
-from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec.types import Constraint, Exchange
 from switchyard.simulation.memory.jobs import Jobs
 from switchyard.simulation.memory.operations import Operations
@@ -146,19 +145,7 @@ class MemoryRecords(Tasks, Rounds, Recovery, Jobs, Operations):
 
     def views(self) -> list[NodeView]:
         """Return the registered nodes."""
-        return [
-            NodeView(
-                id=node.id,
-                name=node.name,
-                pool=node.pool,
-                total=Resources({name: total for name, (total, _, _) in node.resources.items()}),
-                free=Resources({name: total - held for name, (total, _, held) in node.resources.items()}),
-                labels=node.labels,
-                unavailable=node.unavailable,
-            )
-            for node in sorted(self.store.nodes.values(), key=lambda node: node.id)
-            if node.session
-        ]
+        return self.store.views()
 
     def requirements(self, job: UUID) -> tuple[str, tuple[Constraint, ...]]:
         """Return a job's pool and its constraints on nodes."""

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
 
+from switchyard.scheduling.cluster import NodeView
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import submission
 from switchyard.scheduling.lifecycle.ends import Ends
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.rows import AssignmentRow, JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import Intent, JobState
+from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec.parsing import to_json
 from switchyard.scheduling.spec.types import Exchange, ForeachFrom, JobSpec, StageSpec
 from switchyard.simulation.memory.rows import (
@@ -95,17 +97,37 @@ class Store:
         needs = [need for _, stage in stages for need in stage.upstreams]
         pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}
         buffers = submission.smallest_buffers(needs)
+        refused = submission.refused(spec, self.views())
         for position, (stage_id, stage) in enumerate(stages):
             stage_row = _stage_row(stage_id, id_, stage, buffers)
             stage_row.feeds_pointwise = stage.name in pointwise
             source = ids[stage.foreach.stage] if isinstance(stage.foreach, ForeachFrom) else None
-            self.stages[stage_id] = StageRecord(stage_row, position, source)
+            record = StageRecord(stage_row, position, source)
+            if position in refused:
+                record = replace(record, refusal=json.dumps(refused[position].to_dict()), refused_at=self.now)
+            self.stages[stage_id] = record
             self.make_tasks(stage_id, stage.tasks or 0)
             self.edges += [EdgeRecord(ids[n.stage], stage_id, n.exchange, n.buffer) for n in stage.upstreams]
 
     def make_tasks(self, stage: int, count: int) -> None:
         """Make the tasks of a stage."""
         self.tasks |= {(stage, index): TaskRecord(stage, index) for index in range(count)}
+
+    def views(self) -> list[NodeView]:
+        """Return the registered nodes."""
+        return [
+            NodeView(
+                id=node.id,
+                name=node.name,
+                pool=node.pool,
+                total=Resources({name: total for name, (total, _, _) in node.resources.items()}),
+                free=Resources({name: total - held for name, (total, _, held) in node.resources.items()}),
+                labels=node.labels,
+                unavailable=node.unavailable,
+            )
+            for node in sorted(self.nodes.values(), key=lambda node: node.id)
+            if node.session
+        ]
 
     def register(self, node: int, name: str, session: str, totals: Mapping[str, int], *, pool: str = "default") -> None:
         """Give the agent of a node a session; what the node held before stays held until the leader gives it up."""
