@@ -75,9 +75,15 @@ class Uploads:
         return self._folder / f"{digest}.{sender}"
 
     def _begun(self, path: Path) -> BinaryIO:
+        """Open a new file in place of that of older requests; raises Gap while one of them writes it or hands it over."""
         self._trim()
-        path.unlink(missing_ok=True)
-        return path.open("x+b", buffering=0)
+        with suppress(FileNotFoundError), path.open("rb", buffering=0) as older, _locked(older):
+            if _is_at(path, older):
+                path.unlink()
+        try:
+            return path.open("x+b", buffering=0)
+        except FileExistsError:
+            raise Gap(0) from None
 
     def _resumed(self, path: Path) -> BinaryIO:
         try:
@@ -141,24 +147,10 @@ class _Arriving:
     @contextmanager
     def _locked(self) -> Iterator[int]:
         """Keep other requests from writing, and give the size; raises Gap if the file is not the upload any more."""
-        handle = self._file.fileno()
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Gap(os.fstat(handle).st_size) from None
-        try:
-            yield self._size()
-        finally:
-            fcntl.flock(handle, fcntl.LOCK_UN)
-
-    def _size(self) -> int:
-        found = os.fstat(self._file.fileno())
-        try:
-            if os.path.samestat(found, self._path.stat()):
-                return found.st_size
-        except FileNotFoundError:
-            pass
-        raise Gap(0)
+        with _locked(self._file):
+            if not _is_at(self._path, self._file):
+                raise Gap(0)
+            yield os.fstat(self._file.fileno()).st_size
 
     def _digest(self) -> "hashlib._Hash":
         found = hashlib.sha256()
@@ -167,3 +159,23 @@ class _Arriving:
             while piece := self._file.read(PIECE):
                 found.update(piece)
         return found
+
+
+@contextmanager
+def _locked(file: BinaryIO) -> Iterator[None]:
+    """Keep other requests from writing to a file, and from replacing it; raises Gap if one of them does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Gap(os.fstat(file.fileno()).st_size) from None
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -5,6 +5,8 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -103,6 +105,38 @@ def test_who_begins_anew_leaves_the_older_request_without_an_upload(uploads: Upl
     with pytest.raises(Gap):
         uploads.receive(DIGEST, "1", 0, first(), take)
     uploads.receive(DIGEST, "1", 5000, pieces(5000), take)
+    assert taken.read_bytes() == DATA
+
+
+def test_what_is_handed_over_is_what_was_verified_whoever_begins_anew_meanwhile(
+    uploads: Uploads, take: Take, taken: Path
+) -> None:
+    gaps = []
+
+    def begun_anew(path: Path) -> None:
+        with pytest.raises((Gap, ConnectionError)) as other:
+            uploads.receive(DIGEST, "1", 0, broken_off(0, 500), take)
+        gaps.append(other.value)
+        take(path)
+
+    uploads.receive(DIGEST, "1", 0, pieces(), begun_anew)
+    assert taken.read_bytes() == DATA
+    assert [type(each) for each in gaps] == [Gap]
+
+
+def test_requests_that_begin_at_once_make_one_artifact_or_are_told_of_each_other(
+    uploads: Uploads, taken: Path, tmp_path: Path
+) -> None:
+    def take(path: Path) -> None:
+        path.rename(taken)
+
+    def upload(_: int) -> None:
+        with suppress(Gap):
+            uploads.receive(DIGEST, "1", 0, iter([DATA[:50_000], DATA[50_000:]]), take)
+        assert not taken.exists() or taken.read_bytes() == DATA
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(upload, range(400)))
     assert taken.read_bytes() == DATA
 
 
