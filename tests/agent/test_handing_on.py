@@ -3,12 +3,16 @@
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from switchyard.agent.disk import cached
 from switchyard.agent.network.cache import Cache
+from switchyard.agent.network.server import Server as Client
 from switchyard.agent.worker.outputs import BadOutput, Outputs
 from switchyard.scheduling.lifecycle.ends import File
 from tests.agent.process import Agent, wait_until
@@ -156,3 +160,18 @@ def test_tasks_find_what_others_have_handed_on(agent: Agent, server: Server) -> 
     assert server.until(lambda: b"555" in server.logs.get("2/0/0/stdout", b""))
     server.launch(3, python="agent_tasks:read_files", inputs=[INPUT])
     assert server.result(3) == ["abc\n"]
+
+
+def test_the_same_file_is_sent_once_though_it_is_stored_twice_at_a_time(server: Server) -> None:
+    client, both = Client(server.url, "token"), Barrier(8)
+    client.register(secret="secret", session="", last_report=0)
+
+    def store(_: int) -> None:
+        both.wait()
+        client.store(SHA, BytesIO(b"abc\n"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(8)))
+    client.close()
+    assert server.artifacts == {SHA: b"abc\n"}
+    assert server.requests["artifacts"] == 8 + 1  # Each asks whether it is there.

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import SEEK_END
+from threading import Lock
 from typing import Any, BinaryIO
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -70,6 +72,8 @@ class Server:
         self._has_token = bool(token)
         self._url = f"{url.rstrip('/')}/api/v1/agent"
         self._client = httpx.Client(base_url=self._url, timeout=TIMEOUT, headers=headers)
+        self._guard = Lock()
+        self._storing: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         #: Whether the server has ended the session, or hears another agent in its place.
         self.ended = False
 
@@ -137,8 +141,14 @@ class Server:
     def store(self, digest: str, file: BinaryIO, while_wanted: Callable[[], None] = lambda: None) -> None:
         """Store a file under its SHA-256 digest unless it is there, piece by piece, and from where an earlier try broke off.
 
-        Before each piece it is asked whether that is still wanted.
+        Before each piece it is asked whether that is still wanted. The same file is stored once at a time.
         """
+        with self._guard:
+            alone = self._storing.setdefault(digest, Lock())
+        with alone:
+            self._store(digest, file, while_wanted)
+
+    def _store(self, digest: str, file: BinaryIO, while_wanted: Callable[[], None]) -> None:
         told = self._ask("GET", f"artifacts/{digest}").json()
         if told["stored"]:
             return
