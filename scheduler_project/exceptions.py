@@ -10,10 +10,11 @@ from rest_framework.exceptions import APIException
 from access.uploads import NotOneFile
 from artifacts import errors as artifacts
 from database import rows
-from jobs.commands import checkpoints, programs
+from jobs.commands import checkpoints, programs, restoring
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.reading.reach import NotPlaced
+from jobs.store import manifests
 from jobs.store.quotas import OverQuota
 from nodes import generations
 from nodes import services as nodes
@@ -115,10 +116,14 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     NotOneFile: exceptions.ParseError,
     jobs.NoSuchJob: exceptions.NotFound,
     jobs.StillLive: Conflict,
+    jobs.HasSavepoints: Conflict,
     jobs.Stopping: Conflict,
     jobs.NotSuspendable: Conflict,
     checkpoints.NotRunning: Conflict,
     checkpoints.TooManyCheckpoints: Conflict,
+    checkpoints.NoSuchSavepoint: exceptions.NotFound,
+    manifests.BadLocation: exceptions.ParseError,
+    restoring.Damaged: Conflict,
     jobs.NothingToRetry: Conflict,
     KeyReused: Unprocessable,
     OverQuota: Forbidden,

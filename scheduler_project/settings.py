@@ -150,6 +150,8 @@ QUOTA_JOBS = env.int("SWITCHYARD_QUOTA_JOBS", default=0)
 QUOTA_TASKS = env.int("SWITCHYARD_QUOTA_TASKS", default=0)
 #: Where artifacts are kept, as a URL of fsspec (artifacts.location); empty: in DATA_DIR.
 STORAGE = env.location("SWITCHYARD_STORAGE")
+#: Folders below which savepoints may be written, the first one unless another is asked for. All servers share them.
+SAVEPOINT_FOLDERS = list(map(Path, env.listed("SWITCHYARD_SAVEPOINT_FOLDERS", default=[str(DATA_DIR / "savepoints")])))
 #: Bytes kept of one artifact (a result, a file) and of one stream of one attempt.
 LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=2048 * MIB)
 #: Bytes of an uploaded program, of all its files together once it is unpacked, and how many files it may have.

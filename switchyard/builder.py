@@ -98,10 +98,18 @@ class Job:
         """Return the description as plain JSON; raise InvalidSpec with all that is wrong with it."""
         return checked(_plain({**self._fields, "stages": self._stages}))
 
-    def submit(self, client: Client | None = None, *, idempotency_key: str | None = None) -> Submitted:
-        """Submit the job, to the server that the environment names if no client is given."""
+    def submit(
+        self,
+        client: Client | None = None,
+        *,
+        idempotency_key: str | None = None,
+        savepoint: str | None = None,
+        allow_non_restored: bool = False,
+    ) -> Submitted:
+        """Submit the job, to the server that the environment names if no client is given; see Client.submit."""
         client = client or Client()
-        return Submitted(client, client.submit(self.description(), idempotency_key=idempotency_key))
+        how: dict[str, Any] = {"savepoint": savepoint, "allow_non_restored": allow_non_restored}
+        return Submitted(client, client.submit(self.description(), idempotency_key=idempotency_key, **how))
 
 
 def _written(fields: StageFields) -> dict[str, Any]:

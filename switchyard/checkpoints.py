@@ -19,7 +19,7 @@ class CheckpointStage:
 class CheckpointStatus:
     """The states of a job's running tasks, saved together; `stages` are there when one was asked for.
 
-    `operation` is that of one that was asked for.
+    `operation` is that of one that was asked for. A savepoint has a location, from which another job may start.
     A completed one lacks answers only of tasks that had `finished`. The states of a discarded one are deleted.
     """
 
@@ -34,6 +34,8 @@ class CheckpointStatus:
     size: int = 0
     failure: str = ""
     discarded: bool = False
+    savepoint: bool = False
+    location: str = ""
     last_answer_at: datetime | None = None
     ended_at: datetime | None = None
     stages: tuple[CheckpointStage, ...] = ()

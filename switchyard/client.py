@@ -69,14 +69,24 @@ class Client:
         """Close the connection."""
         self._requests.close()
 
-    def submit(self, description: Mapping[str, Any], *, idempotency_key: str | None = None) -> JobStatus:
+    def submit(
+        self,
+        description: Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        savepoint: str | None = None,
+        allow_non_restored: bool = False,
+    ) -> JobStatus:
         """Submit a job description; the same key never makes a second job, not even when an answer is lost.
 
-        Raises RuntimeError in a module that a task is just being loaded from.
+        It may start from a savepoint, given by its location (docs/tasks.md). Raises RuntimeError in a module that a task is
+        just being loaded from.
         """
         task.require_loaded()
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return decode(JobStatus, self._requests.send("POST", "jobs", json=description, headers=headers).json())
+        params = {"savepoint": savepoint, "allow_non_restored": allow_non_restored} if savepoint else None
+        answer = self._requests.send("POST", "jobs", json=description, headers=headers, params=params)
+        return decode(JobStatus, answer.json())
 
     def summary(self, job: int | str, *, patience: float = PATIENCE) -> JobStatus:
         """Return where a job stands, without its stages and description: small however large the job."""
@@ -121,6 +131,14 @@ class Client:
     def checkpoint(self, job: int | str) -> OperationStatus:
         """Save the states of all running tasks of a job together; the operation ends when all have answered."""
         return self._post(OperationStatus, _path("jobs", job, "checkpoint"))
+
+    def savepoint(self, job: int | str, *, then: str = "go_on", directory: str | None = None) -> OperationStatus:
+        """Write a savepoint, then let the job go_on, cancel, stop or drain; the operation's outcome has its location."""
+        return self._post(OperationStatus, _path("jobs", job, "savepoint"), {"then": then, "directory": directory})
+
+    def dispose(self, job: int | str, savepoint: int) -> None:
+        """Dispose of a savepoint; jobs that started from it go on."""
+        self._requests.send("DELETE", _path("jobs", job, "checkpoints", savepoint), repeatable=False)
 
     def suspend(self, job: int | str, reason: str = "") -> JobStatus:
         """Let nothing of a job run until it is resumed: what runs is ended, and is run again then.

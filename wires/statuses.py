@@ -5,11 +5,12 @@ from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from access.uploads import NotOneFile
 from artifacts import errors as artifacts
-from jobs.commands import checkpoints, programs
+from jobs.commands import checkpoints, programs, restoring
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
 from jobs.reading.reach import NotPlaced
+from jobs.store import manifests
 from jobs.store.quotas import OverQuota
 from jobs.store.states import NotStored
 from nodes import generations
@@ -45,10 +46,14 @@ STATUSES: dict[type[SwitchyardError], int] = {
     artifacts.Damaged: 404,
     artifacts.NotADigest: 404,
     jobs.StillLive: 409,
+    jobs.HasSavepoints: 409,
     jobs.Stopping: 409,
     jobs.NotSuspendable: 409,
     checkpoints.NotRunning: 409,
     checkpoints.TooManyCheckpoints: 409,
+    checkpoints.NoSuchSavepoint: 404,
+    manifests.BadLocation: 400,
+    restoring.Damaged: 409,
     OnLists: 409,
     jobs.NothingToRetry: 409,
     jobs.NothingToCancel: 409,

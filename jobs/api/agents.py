@@ -183,7 +183,7 @@ class StoredStatesView(AgentView):
         found = states.some(stage, _sane(kept), IndexSet.from_indexes(sorted(chosen.tasks)))
         if found is None:
             raise NotFound
-        length = sum(state.size for state in found.states)
+        length = sum(high - low for low, high in states.spans(found.states))
         pieces = states.cut(storage().pieces(found.digest), found.states) if length else iter(())
         headers = {"Content-Length": str(length)}
         return StreamingHttpResponse(pieces, content_type="application/octet-stream", headers=headers)

@@ -18,6 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 from access.drf import Ruled, identity_of
 from access.reasons import ReasonSerializer, reason_of
 from access.roles import Role
+from access.strict import StrictSerializer
 from database import rows
 from database.snapshots import one_snapshot
 from jobs.api import parsers
@@ -34,6 +35,7 @@ from jobs.api.serializers import (
     shaped,
 )
 from jobs.commands import admission, checkpoints, control
+from jobs.commands.restoring import Restore
 from jobs.commands.retry import Retrial
 from jobs.drawing import job_graph
 from jobs.models import Job
@@ -43,6 +45,7 @@ from jobs.reading.results import results_by_stage
 from jobs.reading.retries import ask_links
 from jobs.reading.stages import ask_stages, infeasible, last_stages
 from switchyard.scheduling.lifecycle.operations import Kind
+from switchyard.scheduling.lifecycle.savepoints import Then
 
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
@@ -51,6 +54,20 @@ class DryRunSerializer(serializers.Serializer[Any]):
     """Whether only an answer is wanted."""
 
     dry_run = serializers.BooleanField(default=False)
+
+
+class SubmittingSerializer(StrictSerializer):
+    """From which savepoint a job starts, and whether states of stages that it does not have are left out."""
+
+    savepoint = serializers.CharField(max_length=2000, required=False)
+    allow_non_restored = serializers.BooleanField(default=False)
+
+
+class SavepointSerializer(StrictSerializer):
+    """What becomes of the job once its savepoint is written, and below which directory that is."""
+
+    then = serializers.ChoiceField(list(Then), default=Then.GO_ON)
+    directory = serializers.CharField(max_length=2000, required=False, allow_null=True, default=None)
 
 
 class JobViewSet(Ruled, GenericViewSet[Any]):
@@ -64,6 +81,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "release": Role.OPERATOR,
         "drain": Role.OPERATOR,
         "checkpoint": Role.OPERATOR,
+        "savepoint": Role.OPERATOR,
         "suspend": Role.OPERATOR,
         "resume": Role.OPERATOR,
         "retry": Role.OPERATOR,
@@ -74,7 +92,7 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
         "dag_dot": Role.VIEWER,
         "dag_svg": Role.VIEWER,
     }
-    parameters = {"retry": ("dry_run",)}
+    parameters = {"create": ("savepoint", "allow_non_restored"), "retry": ("dry_run",)}
     single = ("summary",)
     parser_classes = parsers.DESCRIPTIONS
     serializer_class = JobSerializer
@@ -85,15 +103,20 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     lookup_value_regex = "[^/]+"
     queryset = jobs.jobs()
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={201: JobInFullSerializer}, parameters=[KEY])
+    @extend_schema(
+        request=OpenApiTypes.OBJECT,
+        responses={201: JobInFullSerializer},
+        parameters=[KEY, OpenApiParameter("savepoint", str), OpenApiParameter("allow_non_restored", bool)],
+    )
     def create(self, request: Request) -> Response:
-        """Submit a job described in JSON or YAML; the same Idempotency-Key gives the same job."""
+        """Submit a job described in JSON or YAML; the same Idempotency-Key gives the same job.
+
+        It may start from a savepoint, given by its location: what had finished stands, and the rest goes on from there.
+        """
         described: Any = request.data
         format_ = parsers.format_of(request.content_type)
-        key = key_of(request)
-        return answer_submitted(
-            request, admission.submit(identity_of(request), described or b"", ask_in_full, format=format_, key=key)
-        )
+        how: dict[str, Any] = {"format": format_, "key": key_of(request), "restore": _restore(request)}
+        return answer_submitted(request, admission.submit(identity_of(request), described or b"", ask_in_full, **how))
 
     def list(self, request: Request) -> Response:
         """List jobs, newest first."""
@@ -128,6 +151,20 @@ class JobViewSet(Ruled, GenericViewSet[Any]):
     def checkpoint(self, request: Request, job: str) -> Response:
         """Save the states of all running tasks of a job together; the operation ends when all have answered."""
         done = checkpoints.trigger(identity_of(request), found_job(job))
+        return Response(shaped(OperationSerializer, operations.operation(done) or {}), status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=SavepointSerializer, responses={202: OperationSerializer})
+    @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
+    def savepoint(self, request: Request, job: str) -> Response:
+        """Write a savepoint, from which another job may start; the operation's outcome says where it is.
+
+        Then the job goes on, is canceled, is stopped at once (it ends FINISHED), or drains.
+        """
+        asked = SavepointSerializer(data=request.data or {})
+        asked.is_valid(raise_exception=True)
+        how = asked.validated_data
+        by, then = identity_of(request), Then(how["then"])
+        done = checkpoints.save(by, found_job(job), then=then, directory=how["directory"])
         return Response(shaped(OperationSerializer, operations.operation(done) or {}), status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=ReasonSerializer, responses={202: SuspendingSerializer})
@@ -216,6 +253,13 @@ def _shown(retrial: Retrial) -> dict[str, Any]:
             for stage in retrial.stages
         ],
     }
+
+
+def _restore(request: Request) -> Restore | None:
+    asked = SubmittingSerializer(data=request.query_params)
+    asked.is_valid(raise_exception=True)
+    how = asked.validated_data
+    return Restore(how["savepoint"], how["allow_non_restored"]) if "savepoint" in how else None
 
 
 def key_of(request: Request) -> str | None:

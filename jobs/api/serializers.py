@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 
 from access.strict import StrictSerializer
-from jobs.reading import checkpoints
 from jobs.reading.operations import STATES
 from switchyard.scheduling.failing import Category
 from switchyard.scheduling.lifecycle.operations import Kind
@@ -16,7 +15,6 @@ from switchyard.scheduling.lifecycle.states import Intent, JobState, TaskState
 JOB_STATES = [state.name for state in JobState]
 INTENTS = [intent.name for intent in Intent]
 TASK_STATES = [state.name for state in TaskState]
-CHECKPOINT_STATES = list(checkpoints.STATES)
 OPERATION_STATES = list(STATES)
 OPERATION_KINDS = [kind.value for kind in Kind]
 STAGE_STATES = ["WAITING", "READY", "RUNNING", "FINISHED", "FAILED", "CANCELED"]
@@ -98,6 +96,14 @@ class SuspendedSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
 
 
+class RestoredSerializer(serializers.Serializer[Any]):
+    """The savepoint that a job started from, by its number and that of its job."""
+
+    job = serializers.IntegerField()
+    savepoint = serializers.IntegerField()
+    location = serializers.CharField()
+
+
 class JobSerializer(serializers.Serializer[Any]):
     """A job as lists show it."""
 
@@ -144,6 +150,7 @@ class JobInFullSerializer(JobSerializer):
     """A job with its description, its stages and its retries."""
 
     retried_from_number = serializers.IntegerField(allow_null=True)
+    restored_from = RestoredSerializer(allow_null=True)
     retries = RetrySerializer(many=True)
 
     failures = serializers.IntegerField()
@@ -183,40 +190,6 @@ class SuspendingSerializer(JobInFullSerializer):
     """A job that is being suspended, and the operation that ends when it is."""
 
     operation = OperationSerializer(allow_null=True)
-
-
-class CheckpointSerializer(serializers.Serializer[Any]):
-    """The states of a job's running tasks, saved together; `finished` tasks of a completed one had ended."""
-
-    number = serializers.IntegerField()
-    state = serializers.ChoiceField(CHECKPOINT_STATES)
-    periodic = serializers.BooleanField()
-    operation = serializers.UUIDField(allow_null=True)
-    tasks = serializers.IntegerField()
-    answered = serializers.IntegerField()
-    finished = serializers.IntegerField()
-    size = serializers.IntegerField()
-    failure = serializers.CharField()
-    discarded = serializers.BooleanField()
-    triggered_at = serializers.DateTimeField()
-    last_answer_at = serializers.DateTimeField(allow_null=True)
-    ended_at = serializers.DateTimeField(allow_null=True)
-
-
-class CheckpointStageSerializer(serializers.Serializer[Any]):
-    """What the tasks of a stage have answered; null once the checkpoint is discarded."""
-
-    name = serializers.CharField()
-    tasks = serializers.IntegerField()
-    answered = serializers.IntegerField(allow_null=True)
-    size = serializers.IntegerField(allow_null=True)
-    last_answer_at = serializers.DateTimeField(allow_null=True)
-
-
-class CheckpointInFullSerializer(CheckpointSerializer):
-    """A checkpoint with the stages of which it asks tasks."""
-
-    stages = CheckpointStageSerializer(many=True)
 
 
 class RetriedStageSerializer(serializers.Serializer[Any]):

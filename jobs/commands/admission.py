@@ -14,13 +14,14 @@ from access import audit
 from access.identifying import Identity
 from database import rows
 from database.snapshots import one_snapshot
-from jobs.commands import control
+from jobs.commands import control, restoring
 from jobs.commands.idempotency import Repeat, digest, made_before
+from jobs.commands.restoring import Restore
 from jobs.commands.retry import Retrial, consider, reuse
 from jobs.commands.submit import plan, store
 from jobs.store.quotas import require_room
 from switchyard.scheduling.errors import Fault, InvalidSpec
-from switchyard.scheduling.spec import Edit, Format, Limits, parse, read_edit, to_json
+from switchyard.scheduling.spec import Edit, Format, JobSpec, Limits, parse, read_edit, to_json
 from switchyard.scheduling.spec.limits import over
 
 LONGEST_KEY = 200
@@ -47,17 +48,29 @@ def id_alone(id_: UUID) -> rows.Answer[UUID]:
 
 
 def submit(
-    by: Identity, text: bytes | str, show: Show[T], *, format: Format | None = None, key: str | None = None
+    by: Identity,
+    text: bytes | str,
+    show: Show[T],
+    *,
+    format: Format | None = None,
+    key: str | None = None,
+    restore: Restore | None = None,
 ) -> Admitted[T]:
-    """Store the job that a text describes, unless this key has made it already.
+    """Store the job that a text describes, unless this key has made it already; it may start from a savepoint.
 
-    Raises TooLarge, InvalidSpec, KeyReused or OverQuota.
+    Raises TooLarge, InvalidSpec, KeyReused or OverQuota, and with a savepoint BadLocation, NoSuchSavepoint or Damaged.
     """
     _check(key)
     spec = parse(text, format=format, limits=_limits())
-    repeat = Repeat(key, digest(to_json(spec))) if key else None
+    from_where = {"restore": [restore.path, restore.lenient]} if restore else {}
+    repeat = Repeat(key, digest(to_json(spec) | from_where)) if key else None
 
     def make() -> rows.Answer[T]:
+        if restore:
+            new = _stored_from(by, spec, restore, repeat)
+            audit.record(by, "job.submit", new, name=spec.name, savepoint=restore.path)
+            with rows.together():
+                return show(new)
         planned = plan(spec)
         with rows.together():
             new = store(planned, owner=_owner(by), repeat=repeat)
@@ -133,6 +146,17 @@ def _stored_again(by: Identity, id_: UUID, edit: Edit, repeat: Repeat | None) ->
     if owner is not None:
         # Again, since tasks made from items are there only now.
         require_room(owner, jobs=0, tasks=0)
+    return new
+
+
+def _stored_from(by: Identity, spec: JobSpec, restore: Restore, repeat: Repeat | None) -> UUID:
+    restoration, owner = restoring.consider(spec, restore), _owner(by)
+    if owner is not None:
+        known = sum(stage.tasks or 0 for stage in restoration.stages)
+        require_room(owner, jobs=1, tasks=known - restoration.reused)
+    new = store(plan(spec), owner=owner, repeat=repeat, restored_from=restoration.told)
+    restoring.restore_into(restoration, spec, new)
+    _require_tasks(new)
     return new
 
 

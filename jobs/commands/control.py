@@ -17,6 +17,7 @@ from jobs.models import Job, JobType
 from jobs.store import states
 from jobs.store.exact import whole_job, whole_stage
 from jobs.store.records import RECORDS
+from jobs.store.savepoints import jobs_with_savepoints
 from nodes import events
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import requests
@@ -30,6 +31,10 @@ class NoSuchJob(SwitchyardError):
 
 class StillLive(SwitchyardError):
     """The job has not ended; cancel it first."""
+
+
+class HasSavepoints(SwitchyardError):
+    """The job has savepoints, from which others may start; dispose of them first."""
 
 
 class Stopping(SwitchyardError):
@@ -108,6 +113,8 @@ def delete(by: Identity, id_: UUID) -> Done[None]:
     job = locked(id_)
     if job.state not in JOB_ENDS:
         raise StillLive
+    if jobs_with_savepoints([id_]):
+        raise HasSavepoints
     stages = list(job.stages.values_list("id", flat=True))
     delete_jobs([job.id])
     transaction.on_commit(lambda: _delete_logs(stages))

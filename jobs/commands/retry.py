@@ -17,7 +17,7 @@ from nodes import events
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import reuse as rule
 from switchyard.scheduling.lifecycle.events import Told
-from switchyard.scheduling.lifecycle.facts import Before
+from switchyard.scheduling.lifecycle.facts import Before, Copied
 from switchyard.scheduling.lifecycle.frontier import Standing, frontier
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 from switchyard.scheduling.spec import Edit, JobSpec, Limits, edited, from_json, require_within
@@ -64,8 +64,13 @@ def reuse(retrial: Retrial, new: UUID) -> None:
     """Copy what stands, with its logs, into the job that was stored anew."""
     number = retrial.job.number
     for copy in rule.reuse(RECORDS, number, retrial.before, new, retrial.stages, rows.now().timestamp()):
-        transaction.on_commit(partial(_link_logs, copy.old, copy.new, copy.tasks), robust=True)
+        link_logs(copy)
     events.record([Told("job_reused", _told(retrial), new)])
+
+
+def link_logs(copy: Copied) -> None:
+    """Keep what the attempts wrote that made results, for the tasks that have these now."""
+    transaction.on_commit(partial(_link_logs, copy.old, copy.new, copy.tasks), robust=True)
 
 
 def _told(retrial: Retrial) -> str:

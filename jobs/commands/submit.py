@@ -37,10 +37,10 @@ from switchyard.scheduling.spec import Exchange, JobSpec, StageSpec, to_json
 DROPPED = Counter("switchyard_hints_dropped", "Hints of this process that the broker did not take.")
 INSERT_JOB = """INSERT INTO jobs_job (id, number, name, job_type_id, owner_id, priority, pool, spec, config, state,
         held_reason, error, max_failures, failures, stages_total, stages_ended, planning_ms, idempotency_key,
-        description_digest, retried_from_id, created_at)
+        description_digest, retried_from_id, restored_from, created_at)
     VALUES (%(id)s, nextval('jobs_job_number'), %(name)s, %(type)s, %(owner)s::int, %(priority)s::int, %(pool)s,
         %(spec)s::jsonb, %(config)s::json, %(state)s::smallint, '', '', %(max_failures)s::int, 0, %(stages)s::int, 0,
-        %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, now())"""
+        %(planning_ms)s::float8, %(key)s, %(digest)s, %(retried_from)s::uuid, %(restored_from)s::jsonb, now())"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ def store(
     owner: int | None = None,
     repeat: Repeat | None = None,
     retried_from: uuid.UUID | None = None,
+    restored_from: Mapping[str, object] | None = None,
 ) -> uuid.UUID:
     """Store what was planned in the same transaction, tell the scheduler when that ends, and return the job's id.
 
@@ -81,11 +82,12 @@ def store(
     """
     id_, stored = uuid.uuid4(), to_json(planned.spec)
     specs = {stage["name"]: stage for stage in stored.pop("stages")}
-    # Who retries has asked for the room of what runs again.
-    if owner is not None and retried_from is None:
+    # Who retries or restores has asked for the room of what runs again.
+    if owner is not None and retried_from is None and restored_from is None:
         require_room(owner, jobs=1, tasks=sum(stage.tasks or 0 for _, stage in planned.stages))
     key, digest = (repeat.key, repeat.digest) if repeat else (None, "")
     values = {"id": id_, "owner": owner, "key": key, "digest": digest, "retried_from": retried_from}
+    values["restored_from"] = json.dumps(restored_from) if restored_from else None
     _insert_job(planned, stored, values)
     _insert_stages(id_, planned, specs)
     _insert_items(planned.stages, specs)

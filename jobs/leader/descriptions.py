@@ -29,7 +29,8 @@ _SPECS = """SELECT s.id, job_id::text, s.name, parallelism, left((s.spec - 'file
         left(coalesce((SELECT i.items::text FROM jobs_items i WHERE i.stage_id = s.id ORDER BY low LIMIT 1),
             (s.given -> 'foreach')::text), %(most)s), (j.spec ->> 'disconnect_grace')::float8,
         left((CASE WHEN s.spec ->> 'environment' IS NULL AND s.spec ->> 'interpreter' IS NULL
-            THEN j.spec -> 'environment' END)::text, %(most)s), left(nullif(j.config::text, '{}'), %(most)s)
+            THEN j.spec -> 'environment' END)::text, %(most)s), left(nullif(j.config::text, '{}'), %(most)s),
+        j.restored_from IS NOT NULL
     FROM jobs_stage s JOIN jobs_job j ON j.id = s.job_id WHERE s.id = ANY(%(stages)s)"""
 
 
@@ -97,6 +98,7 @@ def _spec(
     grace: float | None,
     environment: str | None,
     config: str | None,
+    restored: bool,  # noqa: FBT001 - a column of the row
 ) -> Description:
     texts = {"args": args, "kwargs": kwargs, "environment": environment}
     short = items if items and len(items) <= INLINE else None
@@ -110,6 +112,7 @@ def _spec(
             "parallelism": parallelism,
             "spec": {**whole, **left_out},
             "items": {str(index): item for index, item in enumerate(json.loads(short))} if short else {},
+            **({"restored": True} if restored else {}),
             **({"disconnect_grace": grace} if grace else {}),
             **({"config": json.loads(config)} if config and size <= most else {}),
             **({"largest_file": settings.LARGEST_ARTIFACT} if whole.get("outputs") else {}),

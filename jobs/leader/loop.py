@@ -38,13 +38,14 @@ from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
 from jobs.store.checkpoints import CHECKPOINTS
 from jobs.store.records import RECORDS
+from jobs.store.savepoints import SAVEPOINTS
 from nodes import broker, selectors, trust
 from switchyard.leader.ports import Clock, Outbox, Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.consumer import Hearing
 from switchyard.messaging.messages import Heartbeat, Report, kept_figures
-from switchyard.scheduling.lifecycle import checkpoints, operations
+from switchyard.scheduling.lifecycle import checkpoints, operations, savepoints
 from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.lost_nodes import LOST
 from switchyard.scheduling.lifecycle.records import LeaseLost
@@ -183,7 +184,9 @@ class Leader(Turns):
     def checkpoint(self) -> Asked:
         """End and begin checkpoints; return which running tasks are asked for their states, by session."""
         try:
-            return checkpoints.step(RECORDS, CHECKPOINTS, epoch=self.epoch)
+            asked = checkpoints.step(RECORDS, CHECKPOINTS, epoch=self.epoch)
+            savepoints.step(RECORDS, SAVEPOINTS, epoch=self.epoch)
+            return asked
         except Exception as error:
             raise_if_blameless(error)
             log.exception("checkpoints can neither begin nor end")

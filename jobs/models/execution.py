@@ -83,6 +83,8 @@ class Job(models.Model):
     planning_ms = models.FloatField(default=0)
     idempotency_key = models.CharField(max_length=200, null=True)
     description_digest = models.CharField(max_length=64, blank=True)
+    #: The savepoint that it started from: the job's number, the savepoint's, its location.
+    restored_from = models.JSONField(null=True)
     retried_from = models.ForeignKey("self", models.SET_NULL, null=True, related_name="retries")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)

@@ -36,6 +36,9 @@ class Checkpoint(models.Model):
 
     `asked` are these tasks, as [stage, attempt, [[low, high], …]] each; null until the leader asks. `answers` counts those
     that have answered, `size` the bytes of their states. One whose states are deleted is `discarded`.
+
+    A savepoint is kept until it is disposed of. Its manifest is at `location`, a folder, once it is `written`; `finished` are
+    the tasks that had finished by then, as [stage, [[low, high], …]] each.
     """
 
     class State(models.IntegerChoices):
@@ -55,12 +58,20 @@ class Checkpoint(models.Model):
     size = models.BigIntegerField(default=0)
     failure = models.TextField(blank=True, default="")
     discarded = models.BooleanField(default=False)
+    is_savepoint = models.BooleanField(default=False, db_default=False)
+    location = models.TextField(blank=True, default="", db_default="")
+    #: The SHA-256 of the manifest; empty until it is written.
+    manifest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    finished = models.JSONField(null=True)
     triggered_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_checkpoint_per_number")]
-        indexes = [models.Index(fields=["job"], name="checkpoints_in_progress", condition=Q(ended_at=None))]
+        indexes = [
+            models.Index(fields=["job"], name="checkpoints_in_progress", condition=Q(ended_at=None)),
+            models.Index(fields=["location"], name="savepoints", condition=Q(is_savepoint=True)),
+        ]
 
 
 class SavedStates(models.Model):
@@ -76,4 +87,7 @@ class SavedStates(models.Model):
     digest = models.CharField(max_length=64)
     size = models.BigIntegerField()
     states = models.JSONField()
+    #: The first of the rows that came together from tasks of another job, or of another number: a task goes on from all of
+    #: these that name it, in their order.
+    together = models.BigIntegerField(null=True)
     stored_at = models.DateTimeField()

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from database import rows
 from jobs.models import Checkpoint
 from jobs.reading.stages import stage_ids
-from jobs.store.states import USABLE, read
+from jobs.store.states import NEWEST, USABLE, read
 from switchyard.scheduling.indexes import IndexSet
 
 STATES = tuple(state.name for state in Checkpoint.State)
@@ -30,9 +30,12 @@ _FIELDS = (
     "size",
     "failure",
     "discarded",
+    "is_savepoint",
+    "location",
     "triggered_at",
     "ended_at",
 )
+_INNER = ("is_periodic", "is_savepoint", "operation_id", "answers", "asked")
 #: Milliseconds that a checkpoint took.
 _TOOK = "(date_part('epoch', ended_at - triggered_at) * 1000)::bigint"
 
@@ -176,7 +179,7 @@ def saved_state(stage: int, index: int) -> dict[str, Any] | None:
     """Return of the state that a task's next attempt goes on from its size, when it was stored and for which checkpoint."""
     found = rows.fetch(
         f"SELECT s.states::text, s.stored_at, c.number FROM jobs_savedstates s {USABLE} "
-        "AND s.tasks @> %(index)s::int ORDER BY s.id DESC LIMIT 1",
+        f"AND s.tasks @> %(index)s::int ORDER BY {NEWEST} LIMIT 1",
         {"stage": stage, "index": index},
     )
     for text, at, checkpoint in found:
@@ -218,9 +221,10 @@ def _shown(row: dict[str, Any], answered: dict[int, Part]) -> dict[str, Any]:
     """Return what is shown of a checkpoint; one that is completed lacks only answers of tasks that had finished."""
     is_open, is_whole = row["state"] == _IN_PROGRESS, row["state"] == _COMPLETED
     count = sum(tasks for tasks, _, _ in answered.values()) if is_open else min(row["answers"], row["tasks"])
-    return {name: value for name, value in row.items() if name not in ("is_periodic", "operation_id", "answers", "asked")} | {
+    return {name: value for name, value in row.items() if name not in _INNER} | {
         "state": Checkpoint.State(row["state"]).name,
         "periodic": row["is_periodic"],
+        "savepoint": row["is_savepoint"],
         "operation": row["operation_id"],
         "answered": count,
         "finished": row["tasks"] - count if is_whole else 0,

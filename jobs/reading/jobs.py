@@ -38,7 +38,7 @@ _FIELDS = (
     "ended_at",
     "retried_from_id",
 )
-_FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "spec", "config")
+_FULL_FIELDS = (*_FIELDS, "failures", "max_failures", "planning_ms", "restored_from", "spec", "config")
 _JOINED = ("type", "type_version", "owner_name")
 #: Fields of one job by its id, and the sums of its stages' counters.
 _ONE = """SELECT {}, t.name, t.version,
@@ -68,7 +68,10 @@ def ask_job(id_: UUID) -> rows.Answer[dict[str, Any] | None]:
 
     def answer() -> dict[str, Any] | None:
         shown = _read(_FULL_FIELDS, asked.fetchall())
-        return shown and shown | {"spec": whole_job(json.loads(shown["spec"]), shown.pop("config"))}
+        if shown is None:
+            return None
+        shown["restored_from"] = json.loads(shown["restored_from"] or "null")
+        return shown | {"spec": whole_job(json.loads(shown["spec"]), shown.pop("config"))}
 
     return answer
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from database import rows
 from jobs.models import Checkpoint
-from jobs.store import operations, states
+from jobs.store import operations, savepoints, states
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import operations as operation_rules
 from switchyard.scheduling.lifecycle.checkpoints import Due, Ended, Open, Running, Standing
@@ -112,14 +112,17 @@ class SqlCheckpoints:
         )
         return int(count)
 
-    def request(self, job: UUID, operation: UUID) -> int:
-        """Write a checkpoint that a person asks for, which asks nobody yet, and return its number."""
+    def request(self, job: UUID, operation: UUID, location: str = "") -> int:
+        """Write a checkpoint that a person asks for, which asks nobody yet, and return its number.
+
+        One with a location is a savepoint.
+        """
         ((number,),) = rows.fetch(
-            f"""INSERT INTO jobs_checkpoint
-                (job_id, number, state, is_periodic, operation_id, tasks, answers, size, failure, discarded, triggered_at)
-            SELECT %s, coalesce(max(number), 0) + 1, {_IN_PROGRESS}, false, %s, 0, 0, 0, '', false, now()
+            f"""INSERT INTO jobs_checkpoint (job_id, number, state, is_periodic, operation_id, tasks, answers, size, failure,
+                discarded, triggered_at, is_savepoint, location)
+            SELECT %s, coalesce(max(number), 0) + 1, {_IN_PROGRESS}, false, %s, 0, 0, 0, '', false, now(), %s, %s
             FROM jobs_checkpoint WHERE job_id = %s RETURNING number""",
-            [job, operation, job],
+            [job, operation, bool(location), location, job],
         )
         return int(number)
 
@@ -155,16 +158,24 @@ class SqlCheckpoints:
                     WHERE checkpoint_id = told.id GROUP BY stage_id
                 ) AS stage
             ) saved ON true
-            WHERE c.id = told.id RETURNING c.operation_id, c.number, c.failure""",
+            WHERE c.id = told.id RETURNING c.id, c.operation_id, c.number, c.failure, c.is_savepoint""",
             [ids, outcomes, failures],
         )
-        operations.end([_operation(*row) for row in requested if row[0]])
+        # A savepoint that is whole has its manifest to be written yet.
+        savepoints.complete([id_ for id_, _, _, failure, is_savepoint in requested if is_savepoint and not failure])
+        operations.end(
+            [
+                _operation(operation, number, failure)
+                for _, operation, number, failure, is_savepoint in requested
+                if operation and (failure or not is_savepoint)
+            ]
+        )
         old = rows.fetch(
             f"""UPDATE jobs_checkpoint c SET discarded = true FROM (
                 SELECT c.id, row_number() OVER (PARTITION BY c.job_id ORDER BY c.number DESC) AS place, told.keep
                 FROM unnest(%s::uuid[], %s::int[]) AS told(job, keep)
                 JOIN jobs_checkpoint c ON c.job_id = told.job
-                WHERE c.state = {_COMPLETED} AND NOT c.discarded
+                WHERE c.state = {_COMPLETED} AND NOT c.discarded AND NOT c.is_savepoint
             ) AS ranked WHERE c.id = ranked.id AND ranked.place > ranked.keep RETURNING c.id""",
             [jobs, keeps],
         )

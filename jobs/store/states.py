@@ -22,8 +22,11 @@ from switchyard.scheduling.lifecycle.states import LISTED, JobState, TaskState
 #: In SQL, the saved states `s` from which tasks of a stage may go on, by their checkpoint `c`.
 USABLE = f"""LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
     JOIN jobs_stage stage ON stage.id = s.stage_id JOIN jobs_job j ON j.id = stage.job_id
-    WHERE s.stage_id = %(stage)s AND (c.id IS NULL AND NOT (stage.spec @> '{{"gang": true}}' AND j.spec ? 'checkpoint')
+    WHERE s.stage_id = %(stage)s AND (
+        c.id IS NULL AND (s.together IS NOT NULL OR NOT (stage.spec @> '{{"gang": true}}' AND j.spec ? 'checkpoint'))
         OR c.state = {int(Checkpoint.State.COMPLETED)} AND NOT c.discarded)"""
+#: In SQL, the same rows in the order in which tasks go on from them.
+NEWEST = "coalesce(s.together, s.id) DESC, s.id"
 
 
 Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -34,7 +37,8 @@ Size = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 class State(msgspec.Struct, array_like=True, frozen=True, order=True):
     """The state of a task in an artifact; `size` is -1 where it has saved none, `length` where it is no list.
 
-    `sync` are the microseconds that saving took, `age` those between then and its upload.
+    `sync` are the microseconds that saving took, `age` those between then and its upload. A task that goes on from parts of
+    lists that others had saved has several of these: its list has from `at` on the elements from `low` up to `high` of each.
     """
 
     index: Index
@@ -45,6 +49,9 @@ class State(msgspec.Struct, array_like=True, frozen=True, order=True):
     length: Size
     sync: Number
     age: Number
+    low: Size = -1
+    high: Size = -1
+    at: Number = 0
 
 
 class NotStored(SwitchyardError):
@@ -82,7 +89,8 @@ def keep(node: int, stage: int, checkpoint: int | None, digest: str, states: Seq
         )
         if checkpoint is None:
             _delete(
-                "s.stage_id = %s AND s.checkpoint_id IS NULL AND s.id < %s AND s.tasks <@ %s::int4multirange",
+                "s.stage_id = %s AND s.checkpoint_id IS NULL AND s.together IS NULL AND s.id < %s "
+                "AND s.tasks <@ %s::int4multirange",
                 [stage, id_, tasks.to_multirange()],
             )
         references.refer(Kind.STATE, [(id_, digest)] if digest else [])
@@ -93,17 +101,20 @@ def last(stage: int, low: int, high: int) -> list[Kept]:
     """Return the states that tasks of a stage from `low` up to `high` go on from."""
     wanted = IndexSet.span(low, high)
     found: list[Kept] = []
-    for id_, digest, tasks, states in rows.fetch(
-        f"SELECT s.id, s.digest, s.tasks::text, s.states::text FROM jobs_savedstates s {USABLE} "
-        "AND s.tasks && int4multirange(int4range(%(low)s, %(high)s)) ORDER BY s.id DESC",
+    group, given = None, IndexSet()
+    for id_, together, digest, tasks, states in rows.fetch(
+        "SELECT s.id, s.together, s.digest, s.tasks::text, s.states::text FROM jobs_savedstates s "
+        f"{USABLE} AND s.tasks && int4multirange(int4range(%(low)s, %(high)s)) ORDER BY {NEWEST}",
         {"stage": stage, "low": low, "high": high},
     ):
-        here = IndexSet.from_multirange(tasks) & wanted
-        wanted -= here
-        kept = [state for state in read(states) if state.index in here and state.size >= 0]
-        found += [Kept(id_, digest, kept)] if kept else []
+        if together is None or together != group:
+            wanted, group, given = wanted - given, together, IndexSet()
         if not wanted:
             break
+        here = IndexSet.from_multirange(tasks) & wanted
+        given |= here
+        kept = [state for state in read(states) if state.index in here and state.size >= 0]
+        found += [Kept(id_, digest, kept)] if kept else []
     return found
 
 
@@ -123,9 +134,14 @@ def read(states: str) -> list[State]:
     return msgspec.json.decode(states, type=list[State])
 
 
+def spans(states: Collection[State]) -> list[tuple[int, int]]:
+    """Return which bytes of an artifact some of its states are, each once."""
+    return sorted({(state.offset, state.offset + state.size) for state in states if state.size})
+
+
 def cut(pieces: Iterator[bytes], states: Sequence[State]) -> Iterator[bytes]:
-    """Yield what an artifact holds of some of its states, in their order."""
-    wanted = iter(sorted((state.offset, state.offset + state.size) for state in states if state.size))
+    """Yield what an artifact holds of some of its states, in the order of their bytes."""
+    wanted = iter(spans(states))
     low, high = next(wanted, (0, 0))
     at = 0
     for piece in pieces:
@@ -158,11 +174,12 @@ def discard_spent(limit: int) -> int:
     checkpoints = _delete(
         f"""s.id IN (SELECT s.id FROM jobs_savedstates s
             JOIN jobs_stage stage ON stage.id = s.stage_id JOIN jobs_job j ON j.id = stage.job_id
-            WHERE j.ended_at IS NOT NULL AND j.state = {int(JobState.FINISHED)}
+            LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
+            WHERE c.is_savepoint IS NOT TRUE AND (j.ended_at IS NOT NULL AND j.state = {int(JobState.FINISHED)}
                 OR j.ended_at IS NOT NULL AND j.state = {int(JobState.CANCELED)} AND s.checkpoint_id IS NOT NULL
                     AND NOT coalesce((j.spec -> 'checkpoint' ->> 'retain_on_cancel')::bool, false)
                 OR s.checkpoint_id IS NULL AND stage.ended_at IS NOT NULL
-                    AND stage.counts[{int(TaskState.FINISHED) + 1}] = stage.parallelism
+                    AND stage.counts[{int(TaskState.FINISHED) + 1}] = stage.parallelism)
             ORDER BY s.id LIMIT %s)""",
         [limit],
     )

@@ -61,9 +61,13 @@ def sweep(now: datetime) -> int:
 
 
 def _expired_jobs(before: datetime) -> list[tuple[UUID, int]]:
-    """Lock the oldest jobs to go and count their tasks; those that somebody works on wait for the next call."""
+    """Lock the oldest jobs to go and count their tasks; those that somebody works on wait for the next call.
+
+    A job with a savepoint stays until that is disposed of.
+    """
     locked = rows.fetch(
-        "SELECT id FROM jobs_job WHERE ended_at < %s ORDER BY ended_at LIMIT %s FOR UPDATE SKIP LOCKED",
+        "SELECT id FROM jobs_job j WHERE ended_at < %s AND NOT EXISTS (SELECT FROM jobs_checkpoint c WHERE c.job_id = j.id "
+        "AND c.is_savepoint AND NOT c.discarded) ORDER BY ended_at LIMIT %s FOR UPDATE SKIP LOCKED",
         [before, JOBS_AT_ONCE],
     )
     return rows.fetch(

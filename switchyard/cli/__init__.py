@@ -55,6 +55,7 @@ for command in (
     jobs.cancel,
     jobs.release,
     jobs.checkpoint,
+    jobs.savepoint,
     jobs.suspend,
     operations.operations,
     checkpoints.checkpoints,

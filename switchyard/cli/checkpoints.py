@@ -50,6 +50,7 @@ def _show(found: CheckpointStatus, *, as_json: bool) -> None:
             ("asked", ago(found.triggered_at)),
             ("took", _took(found)),
             ("failure", found.failure),
+            ("savepoint", found.location),
             ("discarded", "its states are deleted" if found.discarded else ""),
         )
     )

@@ -1,4 +1,4 @@
-"""Commands that make jobs and end them: submit, retry, cancel, release, suspend, finish, wait."""
+"""Commands that make jobs and end them: submit, retry, cancel, release, savepoint, suspend, finish, wait."""
 
 from typing import Annotated, Any
 
@@ -27,14 +27,33 @@ Changes = Annotated[
 NewDescription = Annotated[
     str | None, typer.Option("--file", metavar="FILE", help="Another job description; stages whose work is the same stand.")
 ]
+From = Annotated[
+    str | None, typer.Option(metavar="LOCATION", help="Start from a savepoint: what had finished stands, the rest goes on.")
+]
+Lenient = Annotated[bool, typer.Option(help="Leave out states of stages that the job does not have.")]
+AndThen = Annotated[
+    str, typer.Option(metavar="go_on|cancel|stop|drain", help="What becomes of the job: stop ends it at once, as FINISHED.")
+]
+Directory = Annotated[str | None, typer.Option(metavar="DIRECTORY", help="Below which of the allowed folders it is written.")]
+Dispose = Annotated[int | None, typer.Option(metavar="NUMBER", help="Delete this savepoint instead.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be reused and what would run; submit nothing.")]
 
 
-def submit(ctx: typer.Context, file: Description, *, wait: Wait = False, key: Key = None, as_json: AsJson = False) -> None:
+def submit(
+    ctx: typer.Context,
+    file: Description,
+    *,
+    savepoint: From = None,
+    allow_non_restored: Lenient = False,
+    wait: Wait = False,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
     """Submit a job. Local files that it names under `files` go along with it (docs/cli.md)."""
     description = described(file)
+    how: dict[str, Any] = {"savepoint": savepoint, "allow_non_restored": allow_non_restored}
     with client(ctx) as server:
-        job = server.submit(description, idempotency_key=key)
+        job = server.submit(description, idempotency_key=key, **how)
         announce(server, job, wait=wait, as_json=as_json)
 
 
@@ -98,6 +117,31 @@ def checkpoint(ctx: typer.Context, job: Job, *, wait: WaitForIt = False, as_json
             emit(asked)
         else:
             print(f"A checkpoint of job {asked.job_number} is under way: switchyard operations {asked.id}")
+
+
+def savepoint(
+    ctx: typer.Context,
+    job: Job,
+    *,
+    then: AndThen = "go_on",
+    to: Directory = None,
+    dispose: Dispose = None,
+    wait: WaitForIt = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a savepoint of a job, from which another may start (`submit --savepoint`); or dispose of one."""
+    with client(ctx) as server:
+        if dispose is not None:
+            server.dispose(job, dispose)
+            say(f"Savepoint {dispose} of job {job} is deleted")
+            return
+        asked = server.savepoint(job, then=then, directory=to)
+        if wait:
+            operations.attend(server, asked, as_json=as_json)
+        elif as_json:
+            emit(asked)
+        else:
+            print(f"A savepoint of job {asked.job_number} is under way: switchyard operations {asked.id}")
 
 
 def suspend(ctx: typer.Context, job: Job, *, reason: Reason = "", wait: WaitForIt = False, as_json: AsJson = False) -> None:

@@ -9,7 +9,7 @@ from switchyard.messaging.messages import SHORT_SPEC
 #: Bytes of a message, about, for a stage, beside texts of users.
 STAGE = 200
 #: What stays in the short form: an agent fetches by it, and needs it before the description is there.
-_KEPT = ("job", "name", "parallelism", "disconnect_grace")
+_KEPT = ("job", "name", "parallelism", "disconnect_grace", "restored")
 
 
 @dataclass(frozen=True, slots=True)

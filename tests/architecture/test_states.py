@@ -23,6 +23,7 @@ ALLOWED = (
     "jobs/store/reuse.py",
     # States of checkpoints, by the verdicts of the rules.
     "jobs/store/checkpoints.py",
+    "jobs/store/savepoints.py",
 )
 #: Calls that ask for rows by their state, conditions of that, and one that draws a column.
 QUESTIONS = {"filter", "exclude", "get", "annotate", "Q"}

@@ -169,7 +169,7 @@ def test_a_gang_goes_on_from_its_last_checkpoint_as_one(stack: Stack, tmp_path: 
         completed(job).filter(ended_at__lt=Attempt.objects.filter(stage__job=job).earliest("ended_at").ended_at).latest("id")
     )
     assert (last.tasks, last.answers, last.is_periodic) == (2, 2, True)
-    assert all(at > 0 for _, at in found)
+    assert all(at > 0 for _, at in found), stack.logs()
 
 
 def test_an_attempt_that_has_saved_nothing_answers_with_what_it_goes_on_from(stack: Stack, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ class Orders:
         missing = indexes - stage.items if stage.spec.get("foreach") is not None else IndexSet()
         if missing:
             self._want(stage, partial(self._get_items, stage, missing.ranges[0][0], missing.ranges[-1][1]))
-        if launch.attempt:
+        if launch.attempt or stage.restored_from:
             self._want(stage, partial(self._get_states, stage, launch.attempt, indexes.ranges[0][0], indexes.ranges[-1][1]))
         self._environments.need(stage)
         refused, stage.refused = stage.refused, []

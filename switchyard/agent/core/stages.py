@@ -77,6 +77,11 @@ class Stage:
         self.give_items(self.described.get("items") or {})
 
     @property
+    def restored_from(self) -> bool:
+        """Say whether first attempts go on from states, too: those of a savepoint from which the job started."""
+        return bool(self.described.get("restored"))
+
+    @property
     def left_out(self) -> bool:
         """Say whether its description, too long for a message, is not here yet."""
         return bool(self.described.get("left_out"))

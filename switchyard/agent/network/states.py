@@ -1,12 +1,13 @@
 """States of tasks between an agent and the server: many in one artifact on the way up, each a file of its own down here."""
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import httpx
 
@@ -16,6 +17,15 @@ from switchyard.agent.worker.states import Kept
 
 #: States that one request keeps.
 MOST = 10_000
+
+
+class Part(NamedTuple):
+    """Elements of a list that a file holds, from `low` up to `high`, which stand in another list from `at` on."""
+
+    at: int
+    path: Path
+    low: int
+    high: int
 
 
 class StateTransfer:
@@ -43,25 +53,46 @@ class StateTransfer:
         """Return the states that tasks of a stage go on from, by index, in files."""
         folder = self._data / "inputs" / str(stage) / "states"
         found: dict[int, Kept] = {}
+        parts: dict[int, list[Part]] = {}
         for kept, states in self._server.states(stage, low, high):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for at in range(0, len(states), MOST):
-                found |= self._read(folder, stage, kept, attempt, sorted(states[at : at + MOST], key=lambda state: state[2]))
+            indexes = sorted({state[0] for state in states})
+            for at in range(0, len(indexes), MOST):
+                some = set(indexes[at : at + MOST])
+                self._read(folder, stage, kept, attempt, [state for state in states if state[0] in some], found, parts)
+        for index, shared in parts.items():
+            found[index] = _joined_parts(shared, folder / f"{index}-{attempt}")
+        for part in {part.path for shared in parts.values() for part in shared}:
+            part.unlink()
         return found
 
-    def _read(self, folder: Path, stage: int, kept: int, attempt: int, states: list[list[Any]]) -> dict[int, Kept]:
-        """Write states that come one behind the other, in the order of their offsets, into files."""
-        found: dict[int, Kept] = {}
-        with self._server.stored_states(stage, kept, [state[0] for state in states]) as pieces:
+    def _read(
+        self,
+        folder: Path,
+        stage: int,
+        kept: int,
+        attempt: int,
+        states: list[list[Any]],
+        found: dict[int, Kept],
+        parts: dict[int, list[Part]],
+    ) -> None:
+        """Write states of one artifact into files: `found` gets those that are whole, `parts` those that tasks share."""
+        spans: dict[tuple[int, int], list[list[Any]]] = {}
+        for state in states:
+            spans.setdefault((state[2], state[3]), []).append(state)
+        with self._server.stored_states(stage, kept, sorted({state[0] for state in states})) as pieces:
             source = Source(pieces)
-            for index, _, _, size, is_json, length, *_ in states:
-                path = folder / f"{index}-{attempt}"
-                aside = path.with_suffix(".new")
-                with aside.open("wb") as file:
+            for (offset, size), same in sorted(spans.items()):
+                path = folder / f"{kept}-{offset}-{size}-{attempt}.part"
+                with path.open("wb") as file:
                     source.copy(size, file.write)
-                aside.rename(path)
-                found[index] = str(path), is_json, length
-        return found
+                for index, _, _, _, is_json, length, _, _, low, high, place in same:
+                    if low < 0:
+                        found[index] = _linked(path, folder / f"{index}-{attempt}"), is_json, length
+                    else:
+                        parts.setdefault(index, []).append(Part(place, path, low, high))
+                if all(state[8] < 0 for state in same):
+                    path.unlink()
 
 
 class Source:
@@ -81,6 +112,23 @@ class Source:
             part, self._rest = self._rest[:size], self._rest[size:]
             size -= len(part)
             write(part)
+
+
+def _linked(path: Path, target: Path) -> str:
+    target.unlink(missing_ok=True)
+    target.hardlink_to(path)
+    return str(target)
+
+
+def _joined_parts(parts: list[Part], target: Path) -> Kept:
+    """Write the list of a task that is made of parts of others."""
+    elements: list[Any] = []
+    for part in sorted(parts):
+        elements += json.loads(part.path.read_bytes())[part.low : part.high]
+    aside = target.with_suffix(".new")
+    aside.write_text(json.dumps(elements, separators=(",", ":")))
+    aside.rename(target)
+    return str(target), True, len(elements)
 
 
 def _joined(states: list[State], file: BinaryIO) -> tuple[str, list[list[Any]]]:

@@ -5,7 +5,6 @@ from uuid import UUID
 from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.records import Changes, Records
-from switchyard.scheduling.lifecycle.settling import ENDS
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 
 
@@ -25,7 +24,7 @@ def end_plainly(records: Records, id_: UUID, *, epoch: int) -> None:
         records.cancel_rest(id_)
         if not job.stopping:
             job.become(JobState.CANCELING)
-        job.become(ENDS[job.state])
+        job.end()
         job.stages_ended = job.stages_total
         told = Told(f"job_{job.state.name.lower()}", "The job was ended plainly: its rows are odd.", id_)
         records.write(Changes(jobs=[job], events=[told]))

@@ -12,8 +12,8 @@ from switchyard.scheduling.lifecycle.states import Intent
 SUSPENDED_WITHIN = 600.0
 
 
-def cancel(records: Records, id_: UUID, by: str) -> bool:
-    """Stop a job, also one that is held, and return whether that is new."""
+def cancel(records: Records, id_: UUID, by: str, *, told: Told | None = None) -> bool:
+    """Stop a job, also one that is held, and return whether that is new; `told` is an event other than the usual one."""
     with records.transaction():
         (job,) = records.lock_jobs([id_])
         suspended = job.suspended
@@ -24,7 +24,8 @@ def cancel(records: Records, id_: UUID, by: str) -> bool:
         if suspended:
             records.note_resumed(id_)
         job.error = f"canceled by {by}"
-        records.write(Changes(jobs=[job], events=[Told("job_canceling", f"The job was canceled by {by}.", id_)]))
+        event = told or Told("job_canceling", f"The job was canceled by {by}.", id_)
+        records.write(Changes(jobs=[job], events=[event]))
         records.release(id_)
         if suspended:
             operations.follow(records, id_)

@@ -18,6 +18,14 @@ from switchyard.scheduling.lifecycle.states import (
 from switchyard.scheduling.spec.types import Constraint
 
 NOWHERE: frozenset[int] = frozenset()
+#: How a job ends whose every stage has ended, by the state it is in by then.
+ENDS = {
+    JobState.CREATED: JobState.FINISHED,
+    JobState.RUNNING: JobState.FINISHED,
+    JobState.FAILING: JobState.FAILED,
+    JobState.CANCELING: JobState.CANCELED,
+    JobState.SUSPENDING: JobState.FINISHED,
+}
 
 
 @dataclass(slots=True)
@@ -63,7 +71,7 @@ class JobRow:
         if intent is self.intent or not self._can(intent):
             return False
         self.intent, self.changed = intent, True
-        if intent is Intent.CANCEL:
+        if intent in (Intent.CANCEL, Intent.STOP):
             self.become(JobState.CANCELING)
         elif intent is Intent.SUSPEND:
             self.become(JobState.SUSPENDING)
@@ -77,6 +85,13 @@ class JobRow:
         if intent is Intent.RUN:
             return self.suspended
         return self.state in JOB_STARTABLE and not (intent is Intent.SUSPEND and self.draining)
+
+    def end(self) -> None:
+        """Move to its end, as every stage has ended; one that is where no end follows stays there."""
+        if self.intent is Intent.STOP and self.state is JobState.CANCELING:
+            self.become(JobState.FINISHED)
+        elif self.state in ENDS:
+            self.become(ENDS[self.state])
 
     def fail(self, error: str) -> None:
         """Begin to fail, for this reason; the first reason stays."""

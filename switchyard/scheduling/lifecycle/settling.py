@@ -11,15 +11,6 @@ from switchyard.scheduling.lifecycle.states import TASK_ENDS, JobState, TaskStat
 from switchyard.scheduling.lifecycle.transitions import Move
 from switchyard.scheduling.lifecycle.work import UnitOfWork
 
-#: How a job ends whose every stage has ended, by the state it is in by then.
-ENDS = {
-    JobState.CREATED: JobState.FINISHED,
-    JobState.RUNNING: JobState.FINISHED,
-    JobState.FAILING: JobState.FAILED,
-    JobState.CANCELING: JobState.CANCELED,
-    JobState.SUSPENDING: JobState.FINISHED,
-}
-
 
 def settle(work: UnitOfWork, moves: Iterable[Move], consumers: "Consumers | None" = None) -> None:
     """Draw the consequences of tasks that moved; some consumers may be known already."""
@@ -49,8 +40,8 @@ def end_stages(work: UnitOfWork, stages: Iterable[StageRow], consumers: "Consume
             work.job_of(stage.id).changed = True
         complete = [stage for stage in _open_consumers(work, complete, consumers) if _is_complete(stage)]
     for job in work.jobs.values():
-        if job.stages_ended == job.stages_total and job.state in ENDS:
-            job.become(ENDS[job.state])
+        if job.stages_ended == job.stages_total:
+            job.end()
 
 
 def mark_started(work: UnitOfWork, stage: StageRow) -> None:

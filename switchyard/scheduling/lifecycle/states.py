@@ -53,6 +53,8 @@ class Intent(State):
     CANCEL = 2
     #: That nothing of it runs until it is resumed.
     SUSPEND = 3
+    #: That it ends at once, and well: it goes on as another job, from a savepoint.
+    STOP = 4
 
 
 #: From each task state, the states that may follow. FAILED → CREATED is a retry; SCHEDULED → CREATED a confirmed return;
@@ -98,7 +100,7 @@ TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
     TaskState.CANCELED: frozenset({TaskState.CREATED}),
 }
 
-#: From each job state, the states that may follow.
+#: From each job state, the states that may follow. CANCELING → FINISHED is a job that was stopped with a savepoint.
 JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.CREATED: frozenset(
         {
@@ -125,7 +127,7 @@ JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     ),
     JobState.SUSPENDED: frozenset({JobState.CREATED, JobState.RUNNING, JobState.CANCELING}),
     JobState.FAILING: frozenset({JobState.FAILED, JobState.CANCELING}),
-    JobState.CANCELING: frozenset({JobState.CANCELED}),
+    JobState.CANCELING: frozenset({JobState.CANCELED, JobState.FINISHED}),
     JobState.FAILED: frozenset(),
     JobState.CANCELED: frozenset(),
     JobState.FINISHED: frozenset(),
