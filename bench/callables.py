@@ -6,6 +6,8 @@ from switchyard.task import Task
 
 LATE_INDEX, LATE_SECONDS = 5000, 10.0
 LONG_SECONDS = 600.0
+#: Seconds between looks of a task whether a checkpoint asks for its state.
+ANSWER_SECONDS = 0.25
 
 
 def square(task: Task) -> int:
@@ -25,6 +27,15 @@ def tell(task: Task) -> int:
     task.metric("read_records", task.index)
     task.accumulate("seen")
     return square(task)
+
+
+def keep(task: Task, kib: int) -> None:
+    """Save a state whenever a checkpoint asks for it, until the task is canceled."""
+    state = "x" * (1024 * kib)
+    task.on_checkpoint(lambda: state)
+    while not task.canceled:
+        task.check()
+        time.sleep(ANSWER_SECONDS)
 
 
 def wait() -> None:

@@ -88,6 +88,14 @@ class Client:
         id_: str = json.loads(body)["id"]
         return id_
 
+    def post(self, path: str) -> None:
+        """Ask for something that needs no more than its path."""
+        self._http.request("POST", path, headers=self._headers)
+        answer = self._http.getresponse()
+        body = answer.read()
+        if answer.status >= http.client.BAD_REQUEST:
+            raise Refused(f"{path}: {answer.status}: {body[:500].decode(errors='replace')}")
+
     def get(self, path: str) -> bytes:
         """Return what is told at a path."""
         self._http.request("GET", path, headers=self._headers)

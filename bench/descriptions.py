@@ -6,6 +6,7 @@ Description = dict[str, Any]
 SQUARE = "bench.callables:square"
 TAIL = "bench.callables:square_late"
 TELL = "bench.callables:tell"
+KEEP = "bench.callables:keep"
 #: For stages that no node can run.
 NOWHERE = {"resources": {"cpus": 1000}}
 ENDLESS = {"python": "bench.callables:wait", "grace": 0}
@@ -36,6 +37,12 @@ def telling(*widths: int) -> Description:
     """Describe a job of stages of so many tasks, one after another, that tell metrics and sums."""
     stages = [_stage(f"stage-{level}", n, python=TELL, **_after(level, "stage")) for level, n in enumerate(widths)]
     return _job(stages)
+
+
+def keeping(n: int, kib: int) -> Description:
+    """Describe `n` tasks that run until they are canceled, and of which 500 fit on a core."""
+    stage = _stage("all", n, python=KEEP, kwargs={"kib": kib}, resources={"cpus": 0.002}, grace=1)
+    return _job([stage])
 
 
 def commands(n: int) -> Description:

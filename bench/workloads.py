@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import cluster, core, files, requests, resting, rounds, statements, throughput, wires
+from bench import cluster, core, files, requests, resting, rounds, statements, states, throughput, wires
 from bench.installation import Given, Installation
 from bench.reference import Reference
 from bench.rows import Measured
@@ -39,6 +39,7 @@ ON_AN_INSTALLATION = {
     "single": Workload(requests.single, _tasks),
     "cluster": Workload(cluster.cluster, _tasks, shapes=((0, 0),), given=rounds.TOLD_OF),
     "files": Workload(files.files, shapes=((2, 1),)),
+    "states": Workload(states.states, _tasks, shapes=((2, 1),)),
     "tail": Workload(throughput.tail),
     "submit": Workload(requests.submit, _sent),
     "idle": Workload(resting.idle),

@@ -31,5 +31,8 @@ def move(step: float) -> None:
     )
     rows.execute(f"UPDATE jobs_stage SET next_due = next_due + {by} WHERE ended_at IS NULL AND next_due IS NOT NULL", [step])
     rows.execute(f"UPDATE jobs_operation SET deadline = deadline + {by} WHERE ended_at IS NULL", [step])
+    # Not beyond now: what began since the clock was set is right as it is.
+    moved = f"least(triggered_at + {by}, clock_timestamp())"
+    rows.execute(f"UPDATE jobs_checkpoint SET triggered_at = {moved} WHERE ended_at IS NULL", [step])
     way = "back" if step < 0 else "forward"
     events.record([Told(CLOCK_SET, f"The database's clock was set {way} by {abs(step):,.1f} s.")])

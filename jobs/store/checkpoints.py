@@ -61,7 +61,10 @@ class SqlCheckpoints:
         ]
 
     def due(self, now: float) -> list[Due]:
-        """Return the running jobs that are to have a checkpoint now."""
+        """Return the running jobs that are to have a checkpoint now.
+
+        A time that has not come yet is of a clock that was set back since: it holds nothing up.
+        """
         found = rows.fetch(
             """SELECT j.id, coalesce((j.spec -> 'checkpoint' ->> 'keep')::int, %s), c.id
             FROM jobs_checkpoint c JOIN jobs_job j ON j.id = c.job_id
@@ -72,12 +75,15 @@ class SqlCheckpoints:
                 SELECT max(c.triggered_at) FILTER (WHERE c.is_periodic) AS triggered, max(c.ended_at) AS ended,
                     count(*) FILTER (WHERE c.ended_at IS NULL) AS open
                 FROM jobs_checkpoint c WHERE c.job_id = j.id
-            ) AS last
+            ) AS last CROSS JOIN LATERAL (
+                SELECT %s - extract(epoch FROM coalesce(triggered, j.started_at))::float8 AS since_triggered,
+                    %s - extract(epoch FROM coalesce(ended, j.started_at))::float8 AS since_ended
+            ) AS since
             WHERE j.ended_at IS NULL AND j.spec ? 'checkpoint' AND j.state = %s AND j.held_reason = ''
                 AND open < (rule ->> 'max_concurrent')::int
-                AND extract(epoch FROM coalesce(triggered, j.started_at)) + (rule ->> 'interval')::float8 <= %s
-                AND extract(epoch FROM coalesce(ended, j.started_at)) + (rule ->> 'min_pause')::float8 <= %s""",
-            [DEFAULT.keep, int(JobState.RUNNING), now, now],
+                AND NOT (since_triggered >= 0 AND since_triggered < (rule ->> 'interval')::float8)
+                AND NOT (since_ended >= 0 AND since_ended < (rule ->> 'min_pause')::float8)""",
+            [DEFAULT.keep, now, now, int(JobState.RUNNING)],
         )
         return [Due(*row) for row in found]
 
@@ -173,14 +179,17 @@ class SqlCheckpoints:
         old = rows.fetch(
             f"""UPDATE jobs_checkpoint c SET discarded = true FROM (
                 SELECT c.id, row_number() OVER (PARTITION BY c.job_id ORDER BY c.number DESC) AS place, told.keep
-                FROM unnest(%s::uuid[], %s::int[]) AS told(job, keep)
+                FROM (SELECT DISTINCT job, keep FROM unnest(%s::uuid[], %s::int[]) AS each(job, keep)) AS told
                 JOIN jobs_checkpoint c ON c.job_id = told.job
                 WHERE c.state = {_COMPLETED} AND NOT c.discarded AND NOT c.is_savepoint
-            ) AS ranked WHERE c.id = ranked.id AND ranked.place > ranked.keep RETURNING c.id""",
+            ) AS ranked WHERE c.id = ranked.id AND ranked.place > ranked.keep AND NOT EXISTS (
+                SELECT 1 FROM jobs_stage stage JOIN jobs_job j ON j.id = stage.job_id
+                WHERE j.id = c.job_id AND stage.ended_at IS NULL AND {states.TOGETHER} AND c.id = {states.NEWEST_WHOLE}
+            ) RETURNING c.id""",
             [jobs, keeps],
         )
-        failed = [each.id for each in ended if each.failure]
-        states.discard([*failed, *(id_ for (id_,) in old)])
+        states.discard([each.id for each in ended if each.failure])
+        states.retire([id_ for (id_,) in old])
         rows.execute(
             """DELETE FROM jobs_checkpoint c USING (
                 SELECT told.job, max(c.number) AS last FROM unnest(%s::uuid[]) AS told(job)

@@ -156,7 +156,7 @@ def _read(condition: str, *values: object) -> Savepoint | None:
 def dispose(savepoint: int) -> None:
     """Delete what is kept of a savepoint."""
     rows.execute("UPDATE jobs_checkpoint SET discarded = true WHERE id = %s", [savepoint])
-    states.discard([savepoint])
+    states.retire([savepoint])
 
 
 def jobs_with_savepoints(jobs: Collection[UUID]) -> set[UUID]:

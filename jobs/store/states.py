@@ -1,7 +1,7 @@
 """States that tasks have saved: kept as artifacts, of many tasks in one, and found again for the next attempts.
 
 A task goes on from its last state that is stored: for itself, or by a checkpoint that is completed. The tasks of a gang whose
-job has checkpoints go on from one checkpoint, all of them.
+job has checkpoints go on from one checkpoint, all of them: the newest that has an answer of each.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -19,12 +19,18 @@ from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.states import LISTED, JobState, TaskState
 
+#: In SQL, whether a stage `stage` of a job `j` is a gang whose members go on from one checkpoint, and which that is: the
+#: newest that has all of them.
+TOGETHER = """(stage.spec @> '{"gang": true}' AND j.spec ? 'checkpoint')"""
+NEWEST_WHOLE = f"""(SELECT max(w.id) FROM jobs_checkpoint w
+    WHERE w.job_id = j.id AND w.state = {int(Checkpoint.State.COMPLETED)} AND NOT w.discarded AND (
+        SELECT range_agg(o.tasks) FROM jobs_savedstates o WHERE o.checkpoint_id = w.id AND o.stage_id = stage.id
+    ) @> int4multirange(int4range(0, stage.parallelism)))"""
 #: In SQL, the saved states `s` from which tasks of a stage may go on, by their checkpoint `c`.
 USABLE = f"""LEFT JOIN jobs_checkpoint c ON c.id = s.checkpoint_id
     JOIN jobs_stage stage ON stage.id = s.stage_id JOIN jobs_job j ON j.id = stage.job_id
-    WHERE s.stage_id = %(stage)s AND (
-        c.id IS NULL AND (s.together IS NOT NULL OR NOT (stage.spec @> '{{"gang": true}}' AND j.spec ? 'checkpoint'))
-        OR c.state = {int(Checkpoint.State.COMPLETED)} AND NOT c.discarded)"""
+    WHERE s.stage_id = %(stage)s AND (c.id IS NULL AND (s.together IS NOT NULL OR NOT {TOGETHER})
+        OR c.state = {int(Checkpoint.State.COMPLETED)} AND NOT c.discarded AND (NOT {TOGETHER} OR c.id = {NEWEST_WHOLE}))"""
 #: In SQL, the same rows in the order in which tasks go on from them.
 NEWEST = "coalesce(s.together, s.id) DESC, s.id"
 
@@ -77,7 +83,7 @@ def keep(node: int, stage: int, checkpoint: int | None, digest: str, states: Seq
         if checkpoint is not None and not _is_in_progress(checkpoint, stage):
             return IndexSet()
         current = _current(node, stage, states)
-        kept = [state for state in states if state.index in current]
+        kept = [state for state in states if (state.index, state.attempt) in current]
         if not kept:
             return IndexSet()
         size = sum(max(0, state.size) for state in kept)
@@ -161,6 +167,26 @@ def discard(checkpoints: Collection[int]) -> None:
         _delete("s.checkpoint_id = ANY(%s)", [list(checkpoints)])
 
 
+def retire(checkpoints: Collection[int]) -> None:
+    """Delete the states of checkpoints that newer ones replace, but for those of tasks that have no newer state.
+
+    These tasks, which did not run meanwhile, go on from them as from states that they have saved for themselves.
+    """
+    if checkpoints:
+        rows.execute(
+            f"""UPDATE jobs_savedstates s SET checkpoint_id = NULL
+            FROM jobs_stage stage JOIN jobs_job j ON j.id = stage.job_id
+            WHERE s.checkpoint_id = ANY(%s) AND stage.id = s.stage_id AND stage.ended_at IS NULL AND NOT {TOGETHER}
+                AND (s.tasks <@ (
+                    SELECT range_agg(o.tasks) FROM jobs_savedstates o LEFT JOIN jobs_checkpoint c ON c.id = o.checkpoint_id
+                    WHERE o.stage_id = s.stage_id AND o.id > s.id
+                        AND (c.id IS NULL OR c.state = {int(Checkpoint.State.COMPLETED)} AND NOT c.discarded)
+                )) IS NOT TRUE""",
+            [list(checkpoints)],
+        )
+        discard(checkpoints)
+
+
 def discard_of_jobs(jobs: Collection[object]) -> None:
     """Delete all states of jobs."""
     _delete("s.stage_id IN (SELECT id FROM jobs_stage WHERE job_id = ANY(%s))", [list(jobs)])
@@ -197,15 +223,15 @@ def _delete(condition: str, values: list[object]) -> list[int | None]:
     return [checkpoint for _, checkpoint in deleted]
 
 
-def _current(node: int, stage: int, states: Sequence[State]) -> set[int]:
-    """Return the tasks whose attempts are on a node and have not ended."""
+def _current(node: int, stage: int, states: Sequence[State]) -> set[tuple[int, int]]:
+    """Return the attempts that are on a node and have not ended, as index and attempt."""
     found = rows.fetch(
-        """SELECT t.index FROM unnest(%s::int[], %s::int[]) AS told(index, attempt)
+        """SELECT t.index, t.attempt FROM unnest(%s::int[], %s::int[]) AS told(index, attempt)
         JOIN jobs_task t ON t.stage_id = %s AND t.index = told.index AND t.attempt = told.attempt
         WHERE t.node_id = %s AND t.state = ANY(%s)""",
         [*rows.columns(((state.index, state.attempt) for state in states), 2), stage, node, [int(each) for each in LISTED]],
     )
-    return {index for (index,) in found}
+    return set(found)
 
 
 def _is_in_progress(checkpoint: int, stage: int) -> bool:

@@ -36,8 +36,9 @@ class Building:
         agent.machine.timeline.after(agent.random.uniform(0.1, 5.0), lambda: end(outcome))
 
     def cancel(self, digest: str, /) -> None:
-        end = self._running[digest]
-        self._agent.machine.timeline.after(0.1, lambda: end(None))
+        # One that has just ended may not have been heard of yet.
+        if end := self._running.get(digest):
+            self._agent.machine.timeline.after(0.1, lambda: end(None))
 
     def said(self, digest: str, /) -> str:
         return ""

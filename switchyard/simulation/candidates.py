@@ -49,8 +49,15 @@ class Candidate:
         self._reports: list[Report] = []
         self._beats: list[Heartbeat] = []
         self._hinted = False
+        #: Since when it leads and has not been stopped.
+        self.led_since = timeline.now
         self._turn_at = float("inf")
         self._stand_by()
+
+    @property
+    def works(self) -> bool:
+        """Whether it leads, and is not stopped."""
+        return self.leader is not None and self._asleep is None
 
     def kill(self) -> None:
         """Kill the process."""
@@ -64,7 +71,7 @@ class Candidate:
 
     def go_on(self) -> None:
         """Have it go on where it was."""
-        waiting, self._asleep = self._asleep or [], None
+        waiting, self._asleep, self.led_since = self._asleep or [], None, self._timeline.now
         for action in waiting:
             self._run(action)
 
@@ -91,6 +98,7 @@ class Candidate:
             self._timeline.after(STAND_BY, lambda: self._run(self._stand_by))
             return
         self._story.note(self.name, f"leads in epoch {epoch}")
+        self.led_since = self._timeline.now
         self.leader = Leader(
             self._database,
             epoch,

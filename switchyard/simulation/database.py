@@ -15,7 +15,10 @@ from switchyard.simulation.timeline import Timeline
 #: The time at the start of a run, in seconds since the epoch.
 START = 1e9
 #: What falls back when commits are lost.
-TABLES = ("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "operations", "edges", "attempts", "epoch")
+TABLES = (
+    *("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "operations", "edges", "attempts", "epoch"),
+    *("checkpoints", "saved_states"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,15 @@ class Database:
         for number, operation in store.operations.items():
             if operation.ended is None:
                 store.operations[number] = replace(operation, deadline=operation.deadline + step)
-        for id_, stage in store.stages.items():
+        for id_, checkpoint in store.checkpoints.items():
+            if checkpoint.ended_at is None:
+                store.checkpoints[id_] = replace(checkpoint, triggered_at=min(checkpoint.triggered_at + step, store.now))
+        for stage_id, stage in store.stages.items():
             if not stage.row.ended and stage.row.next_due is not None:
-                store.stages[id_] = replace(stage, row=replace(stage.row, next_due=stage.row.next_due + step))
+                store.stages[stage_id] = replace(stage, row=replace(stage.row, next_due=stage.row.next_due + step))
                 for index in stage.row.delayed:
-                    task = store.tasks[id_, index]
-                    store.tasks[id_, index] = replace(task, not_before=(task.not_before or 0.0) + step)
+                    task = store.tasks[stage_id, index]
+                    store.tasks[stage_id, index] = replace(task, not_before=(task.not_before or 0.0) + step)
 
     def take_lease(self, holder: str) -> int | None:
         """Take the lease if it is free, and return the new epoch."""
@@ -158,7 +164,7 @@ class LeaderRecords(MemoryRecords):
         """Return all that a leader alone changes."""
         store = self.store
         reports = {node.id: (node.session, node.last_report) for node in store.nodes.values()}
-        return [dict(store.tasks), dict(store.assignments), dict(store.stages), reports]
+        return [dict(store.tasks), dict(store.assignments), dict(store.stages), reports, dict(store.checkpoints)]
 
 
 def _copy(table: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from switchyard.agent.core.notes import LEFT, Notes
 from switchyard.agent.core.records import Status
+from switchyard.simulation.truth import Restored, Snapshot
 
 
 class Disk:
@@ -17,6 +18,8 @@ class Disk:
         self.values: list[Any] = []
         self.whole = True
         self.pages: dict[int, Status] = {}
+        #: States of tasks, by path: as workers have saved them, and as they were fetched.
+        self.states: dict[str, Snapshot | Restored] = {}
         #: The secret of the registration that was answered last, and of the one that is asked for now.
         self.last_secret = self.secret = ""
 

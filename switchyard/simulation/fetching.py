@@ -8,8 +8,10 @@ from switchyard.agent.core.states import Pack
 from switchyard.agent.core.workers import Task
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.ends import File
+from switchyard.simulation.memory.rows import StateRecord
 from switchyard.simulation.network import Answer, Refused, SessionEnded, Unreachable
 from switchyard.simulation.server import Registered
+from switchyard.simulation.truth import Restored, Snapshot
 
 if TYPE_CHECKING:
     from switchyard.simulation.agents import Agent
@@ -36,7 +38,9 @@ class Fetching:
         self._ask(lambda: self._agent.server.inputs(*self._who, stage, asked), done)
 
     def forget(self, stage: int, /) -> None:
-        pass
+        states = self._agent.machine.disk.states
+        for path in [path for path in states if path.startswith(_folder(stage))]:
+            del states[path]
 
     def items(self, stage: int, low: int, high: int, done: Callable[[Mapping[int, object] | None], None], /) -> None:
         self._ask(lambda: dict.fromkeys(range(low, high), 0), done)
@@ -51,12 +55,28 @@ class Fetching:
         self._ask(lambda: True, done)
 
     def store_states(self, pack: Pack, done: Callable[[bool | None], None], /) -> None:
-        self._ask(lambda: True, done)
+        found = [(state.task, self._agent.machine.disk.states[state.path] if state.path else None) for state in pack.states]
+        kept = [_kept(task, content) for task, content in found]
+
+        def question() -> bool:
+            return bool(self._agent.server.keep_states(*self._who, pack.stage, pack.checkpoint or None, kept))
+
+        self._ask(question, done)
 
     def states(
         self, stage: int, attempt: int, low: int, high: int, done: Callable[[Mapping[int, Sequence[Any]] | None], None], /
     ) -> None:
-        self._ask(dict, done)
+        disk = self._agent.machine.disk
+
+        def have(found: dict[int, Restored] | None) -> None:
+            if found is None:
+                done(None)
+                return
+            paths = {index: f"{_folder(stage)}{index}-{attempt}" for index in found}
+            disk.states |= {path: found[index] for index, path in paths.items()}
+            done({index: (path, True, -1) for index, path in paths.items()})
+
+        self._ask(lambda: self._agent.server.states(*self._who, stage, low, high), have)
 
     def abandon(self, task: Task, /) -> None:
         pass
@@ -86,3 +106,14 @@ class Fetching:
                 session.turn_in(0.001)
 
         attempt()
+
+
+def _folder(stage: int) -> str:
+    return f"inputs/{stage}/"
+
+
+def _kept(task: Task, content: Snapshot | Restored | None) -> StateRecord:
+    """Return a state as it is told to the server; one that a task went on from is its own again."""
+    _, attempt, index = task
+    snapshot = content.snapshot if isinstance(content, Restored) else content
+    return StateRecord(index, attempt, -1 if snapshot is None else 10, snapshot)

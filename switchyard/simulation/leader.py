@@ -8,7 +8,16 @@ from switchyard.leader.ports import Ports
 from switchyard.leader.reconciliation import Difference
 from switchyard.leader.turns import Turns
 from switchyard.messaging.messages import Heartbeat, Report
-from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, operations, placing, stopping
+from switchyard.scheduling.lifecycle import (
+    apply_reports,
+    checkpoints,
+    draining,
+    due_retries,
+    lost_nodes,
+    operations,
+    placing,
+    stopping,
+)
 from switchyard.scheduling.lifecycle.apply_reports import Applied
 from switchyard.scheduling.lifecycle.checkpoints import Asked
 from switchyard.scheduling.lifecycle.memo import Memo
@@ -16,6 +25,7 @@ from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.stopping import Stopped
 from switchyard.simulation.database import Database, LeaderRecords
+from switchyard.simulation.memory.checkpoints import MemoryCheckpoints
 
 
 class Leader(Turns):
@@ -28,6 +38,7 @@ class Leader(Turns):
         self._store = database.store
         self._differs = differs
         self._memo = Memo()
+        self._checkpoints = MemoryCheckpoints(database.store)
 
     def enter(self, step: str) -> None:
         return
@@ -73,7 +84,7 @@ class Leader(Turns):
         return placing.place(self.records, self._memo, epoch=self.epoch, at=now, ask=self.dispatcher.ask)
 
     def checkpoint(self) -> Asked:
-        return {}
+        return checkpoints.step(self.records, self._checkpoints, epoch=self.epoch)
 
     def unconfirmed_cancels(self) -> Mapping[str, list[list[Any]]]:
         return stopping.unconfirmed_cancels(self.records).cancels

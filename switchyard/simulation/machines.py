@@ -74,6 +74,7 @@ class Machine:
         """Remove what only a predecessor of the agent needed."""
         self.workers = {number: process for number, process in self.workers.items() if process.dead is None}
         self.disk.pages = {number: page for number, page in self.disk.pages.items() if number in self.workers}
+        self.disk.states.clear()
 
     def end_all(self) -> None:
         """End all workers: their agent is gone, or cut off for too long."""

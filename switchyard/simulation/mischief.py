@@ -155,6 +155,7 @@ def _lose_commits(world: World, fault: Fault) -> None:
             world.story.note("database", "has lost its last commits")
             world.truth.forget(FORGIVEN)
             world.transitions.forget()
+            world.checkpointing.forget()
         for candidate in list(world.candidates.values()):
             candidate.kill()
 

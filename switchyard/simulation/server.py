@@ -1,6 +1,6 @@
 """The web: what agents ask over HTTP, and what people ask for. Each question is one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -8,11 +8,20 @@ from uuid import UUID
 
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import requests
+from switchyard.scheduling.lifecycle.operations import Kind, Request
+from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.spec.types import JobSpec, StageSpec
 from switchyard.simulation import describing
 from switchyard.simulation.database import Database
+from switchyard.simulation.memory import states
+from switchyard.simulation.memory.checkpoints import MemoryCheckpoints
 from switchyard.simulation.memory.records import MemoryRecords
+from switchyard.simulation.memory.rows import StateRecord
 from switchyard.simulation.network import Refused, SessionEnded
+from switchyard.simulation.truth import Restored, Snapshot
+
+#: Seconds within which a checkpoint that was asked for has ended.
+OPERATION_SECONDS = 70.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,9 @@ class Server:
         self._store = database.store
         self._records = MemoryRecords(database.store)
         self._random = random
+        self._checkpoints = MemoryCheckpoints(database.store)
+        #: The last state that a task may go on from.
+        self.least: Callable[[int, int], Snapshot | None] = lambda *_: None
         self._nodes: dict[str, int] = {}
         #: What was submitted, by stage.
         self.specs: dict[int, StageSpec] = {}
@@ -89,6 +101,31 @@ class Server:
         """Return what a stage gets from some tasks of others, as far as these have ended."""
         self._require(node, secret, stage)
         return {producer: describing.outcomes(self._store, producer, tasks) for producer, tasks in asked.items()}
+
+    def keep_states(
+        self, node: int, secret: str, stage: int, checkpoint: int | None, kept: Sequence[StateRecord]
+    ) -> IndexSet:
+        """Keep states of tasks, and return of which."""
+        self._require(node, secret, stage)
+        with self._database.transaction():
+            return states.keep(self._store, node, stage, checkpoint, kept)
+
+    def states(self, node: int, secret: str, stage: int, low: int, high: int) -> dict[int, Restored]:
+        """Return the states that a range of a stage's tasks go on from."""
+        self._require(node, secret, stage)
+        return {
+            state.index: Restored(state.content, saved.checkpoint, self.least(stage, state.index))
+            for saved, kept in states.last(self._store, stage, low, high)
+            for state in kept
+            if isinstance(state.content, Snapshot)
+        }
+
+    def checkpoint(self, job: UUID) -> None:
+        """Ask for a checkpoint of a job, if it runs."""
+        with self._database.transaction():
+            if self._store.jobs[job].row.state is JobState.RUNNING:
+                request = Request(Kind.CHECKPOINT, "somebody", OPERATION_SECONDS, job)
+                self._checkpoints.request(job, self._records.request_operation(request))
 
     def submit(self, spec: JobSpec) -> UUID:
         """Store a job."""

@@ -15,7 +15,7 @@ from switchyard.messaging.messages import REPORT_QUEUE, Command, Report, queue_o
 from switchyard.simulation import story
 from switchyard.simulation.broker import Message
 from switchyard.simulation.building import Building
-from switchyard.simulation.disks import Journal
+from switchyard.simulation.disks import Disk, Journal
 from switchyard.simulation.fetching import Fetching
 from switchyard.simulation.heartbeats import Heartbeats
 from switchyard.simulation.machines import FENCE
@@ -44,7 +44,7 @@ class Session:
             workers=self,
             fetcher=Fetching(agent, registered),
             builder=Building(agent),
-            output=NoOutput(),
+            output=NoOutput(hardware.disk),
             journal=self._journal,
             log=Remarks(hardware.note),
             send=self._send,
@@ -196,9 +196,12 @@ class Session:
 
 
 class NoOutput:
-    """Tasks here write nothing."""
+    """Tasks here write nothing but their states."""
 
     cap = 0
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
 
     def finish(self, log: Log) -> None:
         return
@@ -207,7 +210,7 @@ class NoOutput:
         return
 
     def discard(self, path: str) -> None:
-        return
+        self._disk.states.pop(path, None)
 
 
 class Remarks:

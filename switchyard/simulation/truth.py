@@ -11,6 +11,28 @@ Task = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state as a task saves it: whose it is, and how many steps its task has taken by then in all its attempts."""
+
+    stage: int
+    index: int
+    attempt: int
+    steps: int
+
+    def is_later_than(self, other: "Snapshot | None") -> bool:
+        return other is None or (self.attempt, self.steps) > (other.attempt, other.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A state that a task goes on from, the checkpoint that it is of, and the last state that it had to be then."""
+
+    snapshot: Snapshot
+    checkpoint: int | None
+    least: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """An attempt that runs on a machine."""
 
@@ -20,6 +42,7 @@ class Execution:
     index: int
     demand: Mapping[str, int]
     began: float
+    restored: Restored | None = None
 
 
 class Truth:

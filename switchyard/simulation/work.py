@@ -6,11 +6,28 @@ from random import Random
 from switchyard.scheduling.spec import checks
 from switchyard.scheduling.spec.environments import Environment
 from switchyard.scheduling.spec.limits import Limits
-from switchyard.scheduling.spec.types import Backoff, Exchange, ForeachFrom, JobSpec, Need, RetryRule, StageSpec
+from switchyard.scheduling.spec.types import (
+    Backoff,
+    CheckpointRule,
+    Exchange,
+    ForeachFrom,
+    JobSpec,
+    Need,
+    RetryRule,
+    StageSpec,
+)
+from switchyard.simulation.workers import ANSWERING, SAVING
 
 LIMITS = Limits()
 #: Thousandths of a cpu that tasks ask for.
 CPUS = (500, 1000, 1000, 1000, 2000)
+#: How often jobs have checkpoints.
+RULES = (
+    None,
+    CheckpointRule(interval=1.0, timeout=3.0, max_concurrent=2, keep=1),
+    CheckpointRule(interval=2.0, timeout=10.0, min_pause=1.0, keep=2),
+    CheckpointRule(interval=1.0, timeout=30.0, keep=1),
+)
 #: Requirements of environments, by what is drawn: two can be built (switchyard.simulation.building), two cannot.
 ENVIRONMENTS = {0: ("numpy",), 8: ("numpy",), 16: ("pandas",), 24: ("pandas",), 31: ("unsuited",), 39: ("nowhere",)}
 
@@ -26,13 +43,15 @@ class Submission:
     suspended_at: float | None = None
     #: Never without `suspended_at`.
     resumed_at: float | None = None
+    #: When a checkpoint is asked for.
+    checkpoints_at: tuple[float, ...] = ()
 
 
-def draw(random: Random, *, jobs: int, within: float) -> list[Submission]:
-    """Draw jobs that are submitted within so many seconds, in that order."""
+def draw(random: Random, states: Random, *, jobs: int, within: float) -> list[Submission]:
+    """Draw jobs that are submitted within so many seconds, in that order; `states` says what they save."""
     times = sorted(random.uniform(0, within) for _ in range(jobs))
     submissions = [_submission(random, number, at) for number, at in enumerate(times)]
-    return [_suspended(random, submission) for submission in submissions]
+    return [_with_states(states, _suspended(random, submission)) for submission in submissions]
 
 
 def _submission(random: Random, number: int, at: float) -> Submission:
@@ -67,6 +86,20 @@ def _job(random: Random, number: int) -> JobSpec:
         max_failures=random.choice((0, 0, 2, 1000)),
         retry=rule,
         disconnect_grace=random.choice((None, None, 120.0)),
+    )
+
+
+def _with_states(random: Random, submission: Submission) -> Submission:
+    """Give the stages of a third of the jobs states, and most of these jobs checkpoints; people ask for some more."""
+    if random.random() < 0.65:
+        return submission
+    job = submission.job
+    stages = tuple(replace(stage, python=random.choice((stage.python, SAVING, ANSWERING, ANSWERING))) for stage in job.stages)
+    asked = random.choice((0, 0, 1, 3))
+    return replace(
+        submission,
+        job=replace(job, stages=stages, checkpoint=random.choice(RULES)),
+        checkpoints_at=tuple(submission.at + random.expovariate(1 / 5) for _ in range(asked)),
     )
 
 

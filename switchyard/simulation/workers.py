@@ -4,9 +4,10 @@ import json
 from typing import TYPE_CHECKING
 
 from switchyard.agent.core.entries import Entry
+from switchyard.agent.core.records import LAST
 from switchyard.simulation.fates import End, Fate
 from switchyard.simulation.memory.worker import KILL, Item, MemoryWorker
-from switchyard.simulation.truth import Execution
+from switchyard.simulation.truth import Execution, Restored, Snapshot
 
 if TYPE_CHECKING:
     from switchyard.simulation.machines import Machine
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 #: Seconds until a process is there, until it claims what it was sent, and until it obeys TERM.
 BIRTH, CLAIM, OBEYS = 0.03, 0.0005, 0.05
 SEGFAULT = -11
+#: Seconds between steps of a task that has a state, and for which such a task works on.
+STEP, LONGER = 0.4, 2.0
+#: Calls of tasks that save their state after each step, and that do so where a checkpoint asks for it.
+SAVING, ANSWERING = "work:save", "work:answer"
 
 
 class Process(MemoryWorker):
@@ -24,6 +29,9 @@ class Process(MemoryWorker):
         self._machine = machine
         self._demand = dict(entry.demand)
         self._task: tuple[Execution, Fate] | None = None
+        #: Steps of the task that runs, and the state that the agent has not taken yet.
+        self._steps = 0
+        self._untaken: Snapshot | None = None
         machine.timeline.after(BIRTH, self._be_born)
 
     def send_description(self, stage: int, version: int, line: bytes) -> None:
@@ -52,6 +60,13 @@ class Process(MemoryWorker):
     def clear(self) -> None:
         if self.pid:
             self.die(KILL)
+
+    def take_state(self, number: int) -> str | None:
+        path, untaken = super().take_state(number), self._untaken
+        if path is None or untaken is None:
+            return None
+        self._machine.disk.states[path], self._untaken = untaken, None
+        return path
 
     def dismiss(self) -> None:
         super().dismiss()
@@ -87,12 +102,39 @@ class Process(MemoryWorker):
 
     def _run(self, item: Item) -> None:
         machine = self._machine
-        execution = Execution(machine.name, *item.task, self._demand, machine.timeline.now)
+        stage = self.stages[item.stage]
+        path = stage.restored.get(item.index)
+        restored = machine.disk.states[path] if path else None
+        assert restored is None or isinstance(restored, Restored)
+        execution = Execution(machine.name, *item.task, self._demand, machine.timeline.now, restored)
         fate = machine.fates.of(*item.task)
         self._task = execution, fate
-        machine.note(f"worker {self.number} begins {_named(execution)}, which {fate.end} after {fate.seconds:.3f} s")
+        from_state = f" from {restored.snapshot.steps} steps" if restored else ""
+        machine.note(
+            f"worker {self.number} begins {_named(execution)}{from_state}, which {fate.end} after {fate.seconds:.3f} s"
+        )
         machine.truth.begin(execution, machine.totals)
-        machine.timeline.after(fate.seconds, lambda: self._end(execution, fate.end))
+        seconds = fate.seconds
+        if stage.call in (SAVING, ANSWERING):
+            seconds += LONGER
+            self._steps, self.asked = restored.snapshot.steps if restored else 0, 0
+            self.answering = self.status().claimed if stage.call == ANSWERING else 0
+            machine.timeline.after(STEP, lambda: self._step(execution, 0))
+        machine.timeline.after(seconds, lambda: self._end(execution, fate.end))
+
+    def _step(self, execution: Execution, answered: int) -> None:
+        """Take a step, and save the state if that is due."""
+        if self.dead is not None or not self._task or self._task[0] is not execution:
+            return
+        self._steps += 1
+        if (not self.answering or self.asked != answered) and not self._machine.disk.full:
+            self._untaken = Snapshot(execution.stage, execution.index, execution.attempt, self._steps)
+            self.save(self._machine.monotonic, self.asked)
+            answered = self.asked
+            if answered == LAST:
+                self._end(execution, End.FAILS)
+                return
+        self._machine.timeline.after(STEP, lambda: self._step(execution, answered))
 
     def _end(self, execution: Execution, how: End) -> None:
         if self.dead is not None or not self._task or self._task[0] is not execution:

@@ -13,6 +13,7 @@ from switchyard.simulation.agents import Agent
 from switchyard.simulation.broken import Broken
 from switchyard.simulation.broker import Broker
 from switchyard.simulation.candidates import Candidate
+from switchyard.simulation.checkpointing import Checkpointing
 from switchyard.simulation.database import Database
 from switchyard.simulation.fates import Fates
 from switchyard.simulation.machines import Machine
@@ -40,7 +41,9 @@ class World:
         self.network = Network(self.timeline, _random(seed, "network"))
         self.broker = Broker(self.timeline, _random(seed, "broker"), self.story, self.network)
         self.database = Database(self.timeline, self._committed)
+        self.checkpointing = Checkpointing(self.database, partial(self.story.note, "records"))
         self.server = Server(self.database, _random(seed, "server"))
+        self.server.least = self.checkpointing.least
         self.database.store.strategy = _random(seed, "policy").choice(sorted(STRATEGIES))
         self.database.store.allocation = _random(seed, "policy").choice(("fifo", "lifo"))
         self.server.most = _random(seed, "types").choice((None, None, 1, 2))
@@ -56,9 +59,13 @@ class World:
             for number in range(1, random.choice((2, 3, 4)) + 1)
         ]
         self.agents = {machine.name: self._agent(machine) for machine in self.machines}
-        self.candidates = {name: self._candidate(name) for name in CANDIDATES}
+        self.candidates: dict[str, Candidate] = {}
+        self.candidates |= {name: self._candidate(name) for name in CANDIDATES}
         self.submissions = work.draw(
-            _random(seed, "work"), jobs=random.randint(1, 4), within=random.choice((10.0, 40.0, 70.0))
+            _random(seed, "work"),
+            _random(seed, "states"),
+            jobs=random.randint(1, 4),
+            within=random.choice((10.0, 40.0, 70.0)),
         )
         self.submitted = 0
         for submission in self.submissions:
@@ -71,7 +78,7 @@ class World:
     @property
     def leader(self) -> Candidate | None:
         """The process that leads by the records, if it is alive."""
-        found = self.candidates[self.database.holder] if self.database.holder else None
+        found = self.candidates.get(self.database.holder)
         return found if found and found.alive else None
 
     def left(self) -> str:
@@ -79,6 +86,9 @@ class World:
         for node in self.database.store.nodes.values():
             if any(held for _, _, held in node.resources.values()):
                 return f"node {node.name} holds {node.resources} (total, capacity, held)"
+        for checkpoint in self.database.store.checkpoints.values():
+            if checkpoint.ended_at is None:
+                return f"{checkpoint} is in progress"
         for operation in self.database.store.operations.values():
             if operation.ended is None:
                 return f"{operation} is in progress"
@@ -95,6 +105,8 @@ class World:
         for name, broken in invariants.OF_BEGINNINGS:
             for what in broken(self.database, execution, self.truth.finished):
                 raise Broken(name, what)
+        for what in self.checkpointing.begins(execution):
+            raise Broken("I19", what)
 
     def _differ(self, found: Difference) -> None:
         """Raise Broken if an agent does not have what stands on its list, or more, and nothing was forgotten."""
@@ -111,7 +123,10 @@ class World:
                 )
 
     def _committed(self) -> None:
-        store = self.database.store
+        store, leader = self.database.store, self.leader
+        led_since = leader.led_since if leader and leader.works else self.timeline.now
+        for what in self.checkpointing.committed(self.timeline.now, led_since):
+            raise Broken("I18", what)
         seen = [dict(table) for table in (store.jobs, store.stages, store.tasks, store.assignments)]
         if seen == self._checked:
             return
@@ -137,6 +152,8 @@ class World:
             if submission.suspended_at is not None and submission.resumed_at is not None:
                 self.timeline.at(submission.suspended_at, lambda: self._ask("suspends", self.server.suspend, job))
                 self.timeline.at(submission.resumed_at, lambda: self._resume(job))
+            for at in submission.checkpoints_at:
+                self.timeline.at(at, lambda: self._ask("wants a checkpoint of", self.server.checkpoint, job))
 
         return submit
 

@@ -50,6 +50,16 @@ def test_nor_is_it_by_a_successor(node: MemoryNode) -> None:
     assert not successor.workers
 
 
+def test_nor_is_it_forgotten_if_the_agent_dies_between_two_notes(node: MemoryNode) -> None:
+    node.machine.leave("unfit", node.now)
+    node.command(launch(1))
+    values, pages = node.crash()
+    for count in range(1, len(values) + 1):
+        successor = MemoryNode(ROOM, node.now, recovered=recover((values[:count], pages), reported=0))
+        successor.command(launch(2))
+        assert returns(successor) == [[1, 0, [[0, 1]]]] or successor.workers
+
+
 def test_running_tasks_are_not_returned_when_their_command_comes_again_while_the_agent_leaves(node: MemoryNode) -> None:
     node.command(launch(1))
     node.turn()

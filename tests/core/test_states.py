@@ -8,7 +8,7 @@ from switchyard.agent.core.records import LAST
 from switchyard.agent.core.states import EVERY, Pack
 from switchyard.messaging.messages import Command, Launch
 from switchyard.simulation.memory.worker import MemoryWorker
-from tests.core.memory_node import MemoryNode, Question
+from tests.core.memory_node import MemoryNode, Question, recover
 
 STAGE = {"name": "s", "job": "j", "parallelism": 2, "inputs": [], "spec": {"python": "a:b"}}
 BOTH = [[0, 2]]
@@ -53,10 +53,14 @@ def ends(node: MemoryNode) -> list[Any]:
     return [end for report, again in node.sent if not again for end in report["others"]]
 
 
-def settle(node: MemoryNode) -> None:
-    """Answer that all states are stored that have been sent."""
-    for _, _, question in packs(node):
-        node.answer(question, True)
+def settle(node: MemoryNode) -> list[tuple[int, list[int], Question]]:
+    """Answer that all states are stored that have been sent and are sent then; return them."""
+    settled = []
+    while found := packs(node):
+        for each in found:
+            node.answer(each[2], True)
+        settled += found
+    return settled
 
 
 def ask(node: MemoryNode, checkpoint: int, number: int = 50) -> None:
@@ -83,11 +87,11 @@ def test_states_of_a_stage_are_stored_together_once_a_second(node: MemoryNode) -
 def test_a_checkpoint_takes_what_was_saved_last_or_nothing(node: MemoryNode) -> None:
     worker_of(node, 0).save(node.now)
     ask(node, 7)
-    found = {checkpoint: question.asked[0] for checkpoint, _, question in packs(node)}
+    found = {checkpoint: question.asked[0] for checkpoint, _, question in settle(node)}
     assert set(found) == {0, 7}, "what a checkpoint keeps goes if it fails: the state is stored for its own sake too"
     assert {state.task[2]: bool(state.path) for state in found[7].states} == {0: True, 1: False}
     ask(node, 7, 51)
-    assert len(packs(node)) == 2, "who has answered is not asked again"
+    assert not packs(node), "who has answered is not asked again"
 
 
 def test_who_answers_is_asked_and_waited_for(node: MemoryNode) -> None:
@@ -99,7 +103,7 @@ def test_who_answers_is_asked_and_waited_for(node: MemoryNode) -> None:
     node.answer(packs(node)[0][2], True)
     worker.save(node.now, 7)
     wait(node, EVERY)
-    assert sorted(checkpoint for checkpoint, tasks, _ in packs(node) if tasks == [0]) == [0, 7]
+    assert [checkpoint for checkpoint, tasks, _ in settle(node) if tasks == [0]] == [7, 0]
 
 
 def test_one_answer_does_for_all_checkpoints_that_have_asked(node: MemoryNode) -> None:
@@ -110,7 +114,7 @@ def test_one_answer_does_for_all_checkpoints_that_have_asked(node: MemoryNode) -
     settle(node)
     worker.save(node.now, 8)
     wait(node, EVERY)
-    assert sorted(checkpoint for checkpoint, tasks, _ in packs(node) if tasks == [0]) == [0, 7, 8]
+    assert [checkpoint for checkpoint, tasks, _ in settle(node) if tasks == [0]] == [7, 8, 0]
 
 
 def test_a_checkpoint_that_asks_after_a_later_one_is_answered_too(node: MemoryNode) -> None:
@@ -122,7 +126,7 @@ def test_a_checkpoint_that_asks_after_a_later_one_is_answered_too(node: MemoryNo
         settle(node)
         worker.save(node.now, checkpoint)
         wait(node, EVERY)
-        assert checkpoint in [each for each, tasks, _ in packs(node) if tasks == [0]]
+        assert checkpoint in [each for each, tasks, _ in settle(node) if tasks == [0]]
     ask(node, 8, 52)
     assert worker.asked == 7, "who has answered is not asked again"
 
@@ -153,6 +157,38 @@ def test_an_end_that_is_no_success_waits_for_the_last_state(node: MemoryNode) ->
     assert not node.machine.idle
     node.answer(question, True)
     assert [(end[1], end[2], end[5]) for end in ends(node)] == [(0, 0, "FAILED")]
+
+
+def test_a_successor_tells_of_an_end_that_waited_for_a_state(node: MemoryNode) -> None:
+    failing, finishing = worker_of(node, 0), worker_of(node, 1)
+    failing.save(node.now)
+    failing.end_task(node.now, **{"outcome": "FAILED", "class": "user_error", "error": "no"})
+    wait(node)
+    finishing.end_task(node.now)
+    assert ends(node) == []
+    told = recover(node.crash(), reported=node.sent[-1][0]["number"])
+    assert [end.error for end in told.rest.ends.values()] == ["no"]
+    successor = MemoryNode({"cpus": 2000}, node.now, recovered=told)
+    assert [end[2] for end in ends(successor)] == [0]
+
+
+def test_states_of_a_stage_arrive_in_the_order_of_saving(node: MemoryNode) -> None:
+    worker = worker_of(node, 0)
+    worker.save(node.now)
+    wait(node, EVERY)
+    [(checkpoint, _, own)] = packs(node)
+    worker.save(node.now)
+    wait(node)
+    ask(node, 7)
+    assert (checkpoint, len(packs(node))) == (0, 1), "what was saved before is still on its way"
+    worker.save(node.now)
+    wait(node, EVERY)
+    node.answer(own, True)
+    [(checkpoint, _, question)] = packs(node)
+    assert (checkpoint, question.asked[0].states[0].saved.number) == (7, 2)
+    node.answer(question, True)
+    [(checkpoint, _, question)] = packs(node)
+    assert (checkpoint, question.asked[0].states[0].saved.number) == (0, 3)
 
 
 def test_an_end_waits_no_longer_for_a_state_that_is_refused(node: MemoryNode) -> None:

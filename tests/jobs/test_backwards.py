@@ -12,13 +12,15 @@ from django.utils import timezone
 from jobs.checks.invariants import violations
 from jobs.leader import clocks, incarnation
 from jobs.leader.loop import Leader
-from jobs.models import Attempt, Job, Lease, Stage, Task
+from jobs.models import Attempt, Checkpoint, Job, Lease, Stage, Task
+from jobs.store.checkpoints import CHECKPOINTS
 from nodes import services
 from nodes.models import Event, Node
 from switchyard.leader.database_clock import DatabaseClock
 from switchyard.scheduling.lifecycle.records import LeaseLost
 from switchyard.scheduling.lifecycle.states import JobState
 from tests.jobs.agents import ListAgent, turn
+from tests.jobs.checkpointing import ask, begin
 from tests.jobs.clocks import SetClock
 from tests.jobs.test_reconciling import beat
 
@@ -131,6 +133,29 @@ def test_no_backoff_is_longer_because_the_clock_of_the_database_was_set(
         assert due is not None
         assert -3700 < (due - timezone.now()).total_seconds() < -3500
     assert violations() == []
+
+
+def test_checkpoints_end_and_begin_in_time_though_the_clock_of_the_database_was_set(
+    leader: Leader, agent: ListAgent, job: Submit
+) -> None:
+    clock = SetClock()
+    leader._database_clock = DatabaseClock(clock, clocks.read, clocks.move)
+    leader.tick()
+    made = job({"a": {}}, checkpoint={"interval": 60, "timeout": 10})
+    ask(made, begin(leader, agent))
+    # It is set back by two hours: what began then began in two hours from now.
+    clock.ahead, hours = 7200.0, timedelta(hours=2)
+    Job.objects.update(started_at=F("started_at") + hours)
+    Checkpoint.objects.update(triggered_at=F("triggered_at") + hours)
+    leader.tick()
+    opened = Checkpoint.objects.get()
+    assert abs((opened.triggered_at - timezone.now()).total_seconds()) < 60
+    Checkpoint.objects.update(triggered_at=F("triggered_at") - timedelta(seconds=70))
+    leader.checkpoint()
+    assert "not answered within 10 s" in Checkpoint.objects.get(id=opened.id).failure
+    later = timezone.now() + hours
+    Checkpoint.objects.update(triggered_at=later, ended_at=later)
+    assert [each.job for each in CHECKPOINTS.due(timezone.now().timestamp())] == [made.id]
 
 
 def test_no_node_is_silent_because_the_clock_of_the_database_was_set(leader: Leader, agent: ListAgent) -> None:

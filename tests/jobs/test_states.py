@@ -15,9 +15,11 @@ from artifacts.storage import storage
 from jobs.checks.artifacts import wrongly_kept
 from jobs.models import Checkpoint, Job, SavedStates, Stage, Task
 from jobs.store import states
+from jobs.store.checkpoints import CHECKPOINTS
 from jobs.store.states import State
 from jobs.upkeep import retention
 from switchyard.scheduling.indexes import IndexSet
+from switchyard.scheduling.lifecycle.checkpoints import Ended
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
@@ -119,6 +121,55 @@ def test_a_gang_goes_on_from_one_checkpoint_if_its_job_has_any(running: Make) ->
         save(stage, (0, b"later"))
     assert last(alone) == {0: b"later", 1: b"y"}
     assert last(together) == {0: b"x", 1: b"y"}
+
+
+def test_a_gang_goes_on_from_the_newest_checkpoint_that_has_all_of_it(running: Make) -> None:
+    stage = running(2, gang=True, checkpoint={"interval": 10})
+    first, second, third = (checkpoint(stage) for _ in range(3))
+    save(stage, (0, b"a0"), checkpoint=first.id)
+    save(stage, (0, b"b0"), checkpoint=second.id)
+    save(stage, (1, b"b1"), checkpoint=second.id)
+    save(stage, (1, b"a1"), checkpoint=first.id)
+    save(stage, (1, b"c1"), checkpoint=third.id)
+    Checkpoint.objects.update(state=Checkpoint.State.COMPLETED)
+    assert last(stage) == {0: b"b0", 1: b"b1"}
+
+
+def test_a_checkpoint_stays_as_long_as_a_gang_goes_on_from_it(running: Make) -> None:
+    stage = running(2, gang=True, checkpoint={"interval": 10})
+    made = [checkpoint(stage) for _ in range(3)]
+    for each, answers in zip(made, ("xy", "x", "xy"), strict=True):
+        save(
+            stage,
+            *((index, each.number.to_bytes() + text.encode()) for index, text in enumerate(answers)),
+            checkpoint=each.id,
+        )
+        CHECKPOINTS.end([Ended(each.id, stage.job_id, 1)])
+        if each is made[1]:
+            assert last(stage) == {0: b"\x01x", 1: b"\x01y"}
+    assert last(stage) == {0: b"\x03x", 1: b"\x03y"}
+    assert list(Checkpoint.objects.filter(discarded=False)) == [made[2]]
+
+
+def test_of_checkpoints_that_end_at_once_the_newest_are_kept(running: Make) -> None:
+    stage = running(1)
+    made = [checkpoint(stage) for _ in range(3)]
+    for each in made:
+        save(stage, (0, b"x"), checkpoint=each.id)
+    CHECKPOINTS.end([Ended(each.id, stage.job_id, 2) for each in made])
+    assert list(Checkpoint.objects.filter(discarded=False).order_by("number")) == made[1:]
+
+
+def test_a_task_that_no_later_checkpoint_asks_goes_on_from_its_last_one(running: Make) -> None:
+    stage = running(2)
+    for texts in ((b"a0", b"a1"), (b"b0",), (b"c0",)):
+        made = checkpoint(stage)
+        save(stage, *enumerate(texts), checkpoint=made.id)
+        CHECKPOINTS.end([Ended(made.id, stage.job_id, 1)])
+    assert last(stage) == {0: b"c0", 1: b"a1"}
+    assert SavedStates.objects.count() == Reference.objects.filter(kind=Kind.STATE).count() == 2
+    save(stage, (0, b"d0"), (1, b"d1"))
+    assert [each.checkpoint for each in SavedStates.objects.all()] == [made, None]
 
 
 def test_a_task_that_has_saved_nothing_starts_anew(running: Make) -> None:

@@ -1,27 +1,40 @@
 """Both adapters of the records side by side: the same rules run on each, and all that they store must be the same."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from artifacts import storing
 from database import rows
-from jobs.commands import control
+from jobs.commands import checkpoints, control
 from jobs.leader import lease
-from jobs.models import Assignment, Attempt, Edge, Job, Operation, Stage, Task
+from jobs.models import Assignment, Attempt, Checkpoint, Edge, Job, Operation, Stage
+from jobs.models import Task as TaskModel
+from jobs.store import states
+from jobs.store.checkpoints import CHECKPOINTS
 from jobs.store.records import SqlRecords
 from jobs.store.reuse import read_origins
+from jobs.store.states import State
 from nodes import services as node_services
 from nodes.models import Event, Node
+from switchyard.scheduling.lifecycle import checkpoints as checkpoint_rules
 from switchyard.scheduling.lifecycle import requests
+from switchyard.scheduling.lifecycle.checkpoints import Checkpoints
+from switchyard.scheduling.lifecycle.operations import Kind, Request
 from switchyard.scheduling.lifecycle.records import Answer, Records
 from switchyard.scheduling.lifecycle.states import JobState, TaskState
-from switchyard.scheduling.spec.types import JobSpec
+from switchyard.scheduling.spec.types import CheckpointRule, JobSpec
+from switchyard.simulation.memory import states as memory_states
+from switchyard.simulation.memory.checkpoints import MemoryCheckpoints
 from switchyard.simulation.memory.records import MemoryRecords
-from switchyard.simulation.memory.rows import OperationRecord, TaskRecord
+from switchyard.simulation.memory.rows import OperationRecord, StateRecord, TaskRecord
 from switchyard.simulation.memory.store import Store
+from tests.jobs.checkpointing import DATA, DIGEST, Task
 from tests.jobs.submissions import submit
+from tests.lifecycle import saved
 from tests.people import ANN
 
 T = TypeVar("T")
@@ -59,6 +72,7 @@ class Both:
         self.sql = Timed()
         self.store = Store(rows.now().timestamp())
         self.memory = MemoryRecords(self.store)
+        self.checkpoints = MemoryCheckpoints(self.store)
         taken = lease.take("test")
         assert taken is not None
         self.epoch = self.store.epoch = taken
@@ -101,6 +115,58 @@ class Both:
         if requests.suspend(self.memory, id_, ANN.name, "for a while"):
             control.suspend(ANN, id_, "for a while")
 
+    def checkpoint(self, id_: UUID) -> None:
+        """Ask for a checkpoint of a job, if it runs and has no such in progress."""
+        if self.store.jobs[id_].row.state is JobState.RUNNING and not self.checkpoints.count_open(id_):
+            checkpoints.trigger(ANN, id_)
+            seconds = (self.store.jobs[id_].checkpoint or CheckpointRule()).timeout + checkpoints.LONGER
+            operation = self.memory.request_operation(Request(Kind.CHECKPOINT, ANN.name, seconds, id_))
+            self.checkpoints.request(id_, operation)
+
+    def step(self) -> None:
+        """Let checkpoints end and begin, and compare what is asked, and which tasks go on from what."""
+
+        def step(records: Records) -> object:
+            is_sql = records is self.sql
+            port: Checkpoints = CHECKPOINTS if is_sql else self.checkpoints
+            asked = checkpoint_rules.step(records, port, epoch=self.epoch)
+            numbers = dict(Checkpoint.objects.values_list("id", "number")) if is_sql else self._numbers()
+            told = {who: sorted([*parts[:3], numbers[parts[3]]] for parts in each) for who, each in asked.items()}
+            last = states.last if is_sql else partial(memory_states.last, self.store)
+            return told, [[saved.kept(each) for each in last(stage, 0, 100)] for stage in self.store.stages]
+
+        self.run(step)
+
+    def keep(self, node: int, checkpoint: tuple[UUID, int] | None, kept: Sequence[tuple[Task, int]]) -> None:
+        """Let an agent store states of tasks, each with its size, for a checkpoint of a job or each for itself."""
+        stage = kept[0][0][0]
+        of_sql = Checkpoint.objects.get(job=checkpoint[0], number=checkpoint[1]).id if checkpoint else None
+        in_memory = next((id_ for id_, each in self.store.checkpoints.items() if (each.job, each.number) == checkpoint), None)
+        sql = [State(index, attempt, 0, size, True, -1, 0, 0) for (_, attempt, index), size in kept]
+        memory = [StateRecord(index, attempt, size) for (_, attempt, index), size in kept]
+        storing.store(DIGEST, [DATA])
+        self.store.now = rows.now().timestamp()
+        one = states.keep(node, stage, of_sql, DIGEST, sql)
+        self.compare(one, memory_states.keep(self.store, node, stage, in_memory, memory))
+
+    def _numbers(self) -> dict[int, int]:
+        return {id_: each.number for id_, each in self.store.checkpoints.items()}
+
+    def late(self, seconds: float) -> None:
+        """Let jobs have started, and checkpoints have begun and ended, earlier."""
+        rows.execute("UPDATE jobs_job SET started_at = started_at - %s * interval '1 second'", [seconds])
+        for job, record in self.store.jobs.items():
+            if record.started_at is not None:
+                self.store.jobs[job] = replace(record, started_at=record.started_at - seconds)
+        rows.execute(
+            "UPDATE jobs_checkpoint SET triggered_at = triggered_at - %(by)s * interval '1 second', "
+            "ended_at = ended_at - %(by)s * interval '1 second'",
+            {"by": seconds},
+        )
+        for id_, each in self.store.checkpoints.items():
+            ended = None if each.ended_at is None else each.ended_at - seconds
+            self.store.checkpoints[id_] = replace(each, triggered_at=each.triggered_at - seconds, ended_at=ended)
+
     def age(self, seconds: float) -> None:
         """Let the deadlines of operations be nearer."""
         rows.execute(
@@ -138,7 +204,7 @@ def stored_in_sql() -> dict[str, Any]:
         },
         "stages": {stage.id: _stage_in_sql(stage) for stage in Stage.objects.all()},
         "edges": sorted(Edge.objects.values_list("producer_id", "consumer_id")),
-        "tasks": {(t.stage_id, t.index): (*_attempt_in_sql(t), *_rest_in_sql(t)) for t in Task.objects.all()},
+        "tasks": {(t.stage_id, t.index): (*_attempt_in_sql(t), *_rest_in_sql(t)) for t in TaskModel.objects.all()},
         "attempts": {(a.stage_id, a.index, a.attempt): _attempt_in_sql(a) for a in Attempt.objects.all()},
         "assignments": {
             (a.node_id, a.entry): (a.session, a.stage_id, a.attempt, a.demand, a.after, _ranges(a), a.recalled, a.pause)
@@ -153,6 +219,7 @@ def stored_in_sql() -> dict[str, Any]:
             (o.kind, o.job_id, o.arguments, o.requested_by, o.ended_at is not None, o.outcome, o.failure)
             for o in Operation.objects.order_by("number")
         ],
+        **saved.in_sql(),
         "events": sorted(
             (e.kind, e.text, str(e.job_id), e.node_id or 0) for e in Event.objects.all() if e.kind not in BY_PEOPLE
         ),
@@ -201,6 +268,7 @@ def stored_in_memory(store: Store) -> dict[str, Any]:
             for n in store.nodes.values()
         },
         "operations": [_operation(each) for each in store.operations.values()],
+        **saved.in_memory(store),
         "events": sorted((told.kind, told.text, str(told.job), told.node or 0) for _, told in store.events),
     }
 
@@ -263,7 +331,7 @@ def _times(row: Any) -> tuple[bool, ...]:
     return tuple(getattr(row, name, None) is not None for name in ("scheduled_at", "started_at", "ended_at"))
 
 
-def _attempt_in_sql(task: Task | Attempt) -> tuple[Any, ...]:
+def _attempt_in_sql(task: TaskModel | Attempt) -> tuple[Any, ...]:
     return (TaskState(task.state), task.node_id, *(getattr(task, name) for name in OF_ATTEMPT), *_times(task))
 
 
@@ -271,7 +339,7 @@ def _attempt_in_memory(task: TaskRecord) -> tuple[Any, ...]:
     return (task.state, task.node, *(getattr(task, name) for name in OF_ATTEMPT), *_times(task))
 
 
-def _rest_in_sql(task: Task) -> tuple[Any, ...]:
+def _rest_in_sql(task: TaskModel) -> tuple[Any, ...]:
     return (task.failures, task.losses, task.result, task.not_before.timestamp() if task.not_before else None)
 
 

@@ -1,7 +1,6 @@
 """Random histories: jobs of random shapes, agents that report what may happen and what may not, and people who interfere."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -14,7 +13,6 @@ from database import rows
 from jobs.models import JobType
 from nodes.models import Node, Scheduler
 from switchyard.messaging.messages import Finished, Report
-from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle import apply_reports, draining, due_retries, lost_nodes, operations, placing, stopping
 from switchyard.scheduling.lifecycle.durations import Measures
@@ -26,64 +24,16 @@ from switchyard.scheduling.lifecycle.reports import Returned, Started, Update
 from switchyard.scheduling.lifecycle.rounds import Round
 from switchyard.scheduling.lifecycle.rows import AssignmentRow
 from switchyard.scheduling.retry import ExitClass
-from switchyard.scheduling.spec import from_data
-from switchyard.scheduling.spec.types import JobSpec
 from switchyard.simulation.memory.rows import TypeRecord
 from tests.lifecycle.both import Both
+from tests.lifecycle.shapes import KIND, Character, job
 
 SECOND = 1_000_000
-KIND = "limited"
 #: A long traceback.
 BROKEN = "Traceback:\n" + '  File "a.py", line 1, in f\n' * 100 + "ValueError: " + "broken " * 10
 #: Jobs that are live at once.
 LIVE = 4
 Task = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Character:
-    """What is more likely in a history."""
-
-    classes: tuple[str, ...] = ("user_error", "user_error", "timeout", "killed", "lost", "unloadable", "environment")
-    #: How a task goes on that an agent has: it finishes, fails, starts, or else is given back.
-    finished: float = 0.45
-    failed: float = 0.15
-    started: float = 0.3
-    unfit: float = 0.05
-    silences: int = 1
-    stops: int = 1
-    suspends: int = 0
-    results: tuple[str, ...] = ("[1, 2, 3]", "[]", "[1]")
-    #: The shapes of jobs: how often stages are gangs, need others task by task, or through a buffer.
-    gangs: float = 0.2
-    pointwise: float = 0.3
-    buffered: float = 0.2
-    sizes: tuple[int, ...] = (1, 2, 3, 6)
-    #: How often stages hand files on.
-    handing: float = 0.0
-    #: How long a task ran, in seconds.
-    seconds: float = 1.0
-
-
-CHARACTERS = {
-    "mixed": Character(),
-    "losing": Character(("lost",), finished=0.05, failed=0.6, silences=2, gangs=0, sizes=(1, 2)),
-    "failing": Character(finished=0.2, failed=0.4, unfit=0.5, gangs=0.5, results=("7", "[1]"), sizes=(1, 2)),
-    "buffered": Character(finished=0.4, failed=0.05, started=0.5, gangs=0, pointwise=0.1, buffered=0.8, sizes=(6,)),
-    "stopped": Character(failed=0.1, stops=5, gangs=0.1, pointwise=0.7, buffered=0.1),
-    "suspended": Character(failed=0.1, suspends=3, gangs=0.3, pointwise=0.5, buffered=0),
-    "handing": Character(("lost", "user_error"), silences=2, stops=2, gangs=0, pointwise=0.5, handing=0.7),
-    "brief": Character(
-        finished=0.8,
-        failed=0.05,
-        gangs=0,
-        pointwise=0,
-        buffered=0,
-        seconds=0.001,
-        results=("7", "[1]", "[1]", "[]"),
-        sizes=(1, 2),
-    ),
-}
 
 
 class History:
@@ -119,6 +69,9 @@ class History:
             self.suspend: self.character.suspends,
             self.resume: 2 * self.character.suspends,
             self.settle: self.character.suspends,
+            self.checkpoint: self.character.saves / 8,
+            self.step_checkpoints: self.character.saves / 2,
+            self.save: self.character.saves,
             self.switch: 1,
             self.forget: 1,
             self.lead: 1,
@@ -230,6 +183,33 @@ class History:
             self.both.age(601.0)
         self.both.run(lambda records: operations.settle(records, epoch=self.both.epoch))
 
+    def checkpoint(self) -> None:
+        if self.jobs:
+            self.both.checkpoint(self.rng.choice(self.jobs))
+
+    def step_checkpoints(self) -> None:
+        """Let checkpoints begin and end, at their times."""
+        self.both.late(self.rng.choice([0.0, 2.0, 5.0, 20.0]))
+        self.both.step()
+
+    def save(self) -> None:
+        """Let an agent store states of tasks of one stage, most of them for a checkpoint that asks for them."""
+        store, node = self.both.store, self.rng.choice(self.nodes)
+        listed = [(row.stage, row.attempt, index) for row in self._list(node) for index in row.started & row.listed]
+        if not listed:
+            return
+        stage, attempt, _ = self.rng.choice(listed)
+        chosen = [task for task in listed if task[0] == stage and self.rng.random() < 0.9] or listed[:1]
+        strange = (stage, attempt + 1, 0)
+        kept = [
+            (task, self.rng.choice([-1, 0, 10, 20])) for task in [*chosen, *([strange] if self.rng.random() < 0.1 else [])]
+        ]
+        job = store.stages[stage].row.job_id
+        made = [each for each in store.checkpoints.values() if each.job == job]
+        wanted = [each for each in made if each.ended_at is None] or made
+        asking = (job, self.rng.choice(wanted).number) if wanted and self.rng.random() < 0.8 else None
+        self.both.keep(node, asking, kept)
+
     def switch(self) -> None:
         """Let operators change how jobs are chosen."""
         store = self.both.store
@@ -328,51 +308,3 @@ class History:
 
     def _some(self, indexes: IndexSet) -> IndexSet:
         return IndexSet.from_indexes(index for index in indexes if self.rng.random() < 0.5)
-
-
-def job(rng: Random, character: Character) -> JobSpec:
-    """Return a random job."""
-    while True:
-        try:
-            return from_data(
-                {
-                    "name": "random",
-                    "stages": list(stages(rng, character)),
-                    "retry": {"attempts": rng.choice([1, 2, 4]), "backoff": {"initial": rng.choice([0, 100]), "jitter": 0}},
-                    "max_failures": rng.choice([0, 2, 100]),
-                    "priority": rng.choice([1, 100]),
-                    **({"type": KIND} if rng.random() < 0.3 else {}),
-                    **({"disconnect_grace": 100} if rng.random() < 0.3 else {}),
-                }
-            )
-        except InvalidSpec:
-            continue
-
-
-def stages(rng: Random, character: Character) -> Iterator[dict[str, Any]]:
-    """Yield stages that need some of those before them."""
-    names: list[str] = []
-    for number in range(rng.randint(1, 5)):
-        stage: dict[str, Any] = {"name": f"s{number}", "python": f"bench.callables:c{number}"}
-        needs = rng.sample(names, min(len(names), rng.choice([0, 1, 1, 2])))
-        if needs and rng.random() < 0.2:
-            stage["foreach"] = {"from": needs[0]}
-        else:
-            stage["parallelism"] = rng.choice(character.sizes)
-            stage["gang"] = rng.random() < character.gangs and stage["parallelism"] < 4
-            stage["needs"] = [need(rng, name, character) for name in needs]
-        if character.handing and rng.random() < character.handing:
-            stage["outputs"] = {"out": "out/*.bin"}
-        if rng.random() < 0.3:
-            stage["resources"] = {"cpus": rng.choice([0.5, 2])}
-        names.append(stage["name"])
-        yield stage
-
-
-def need(rng: Random, name: str, character: Character) -> dict[str, Any]:
-    draw = rng.random()
-    if draw < character.buffered:
-        return {"stage": name, "exchange": "pointwise", "buffer": rng.choice([1, 2, 4])}
-    if draw < character.buffered + character.pointwise:
-        return {"stage": name, "exchange": "pointwise"}
-    return {"stage": name}

@@ -6,7 +6,9 @@ from random import Random
 import pytest
 import redis
 
-from tests.lifecycle.histories import CHARACTERS, History
+from artifacts.storage import Storage
+from tests.lifecycle.histories import History
+from tests.lifecycle.shapes import CHARACTERS
 
 STEPS = 80
 
@@ -14,7 +16,7 @@ STEPS = 80
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("character", CHARACTERS)
 def test_a_random_history_is_the_same_in_sql_and_in_memory(
-    transactional_db: None, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch, character: str, seed: int
+    transactional_db: None, broker: redis.Redis, kept: Storage, monkeypatch: pytest.MonkeyPatch, character: str, seed: int
 ) -> None:
     drawn = Random(seed)
     # What is done in the order of jobs' ids is then the same in each run of a seed.

@@ -46,10 +46,11 @@ def outcome(
     state: JobState = JobState.RUNNING,
     asked: Sequence[tuple[int, int, IndexSet]] = ((STAGE, 0, BOTH),),
     now: float = 100.0,
+    gangs: Collection[int] = (),
 ) -> str | None:
     """Return why a checkpoint of two tasks failed, empty if it is whole, None while it waits."""
     opened = Open(1, JOB, state, 100.0, 10.0, 2, list(asked), {STAGE: answered})
-    verdicts = judge(Known(opened, standings), now)
+    verdicts = judge(Known(opened, standings), now, lambda stages: gangs)
     return verdicts.ended[0].failure if verdicts.ended else None
 
 
@@ -71,6 +72,16 @@ def test_it_is_whole_once_all_have_answered_or_finished() -> None:
 def test_it_fails_with_a_task_that_has_not_answered(lost: tuple[int, TaskState], left: tuple[int, TaskState]) -> None:
     assert outcome(lost, left) == "task 0 of train ended before it had answered"
     assert outcome(left, lost, answered=IndexSet.span(0, 1)) == "task 1 of train ended before it had answered"
+
+
+def test_it_fails_with_a_gang_that_begins_anew_though_all_had_answered() -> None:
+    again = (1, TaskState.CREATED)
+    assert outcome(again, again, answered=BOTH) == ""
+    assert (
+        outcome(again, again, answered=BOTH, gangs=(STAGE,))
+        == "the gang train began anew before the checkpoint was completed"
+    )
+    assert outcome((0, TaskState.CREATED), RUNNING, answered=BOTH, gangs=(STAGE,)) == ""
 
 
 def test_it_fails_when_its_job_does_not_run_any_more() -> None:

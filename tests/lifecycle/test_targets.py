@@ -10,7 +10,8 @@ import redis
 from switchyard.scheduling.allocation.base import ALGORITHMS
 from switchyard.scheduling.lifecycle.states import LISTED
 from switchyard.simulation.memory.store import Store
-from tests.lifecycle.histories import CHARACTERS, History
+from tests.lifecycle.histories import History
+from tests.lifecycle.shapes import CHARACTERS
 from tests.scheduling.capping import Capping, cap
 
 STEPS = 80

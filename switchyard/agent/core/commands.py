@@ -178,9 +178,10 @@ class Orders:
             return None
         indexes, number = IndexSet.of(launch.ranges), IndexSet.span(launch.entry, launch.entry + 1)
         if self.leaving or launch.pause < self._reports.pause:
+            # First that it is returned: a successor that knew the number alone would neither take nor return it.
+            self._ends.give_back([(launch.stage, launch.attempt, indexes)])
             self._list.numbers |= number
             self._journal.known(number)
-            self._ends.give_back([(launch.stage, launch.attempt, indexes)])
             return None
         entry = self._list.add(launch, now, {stage: self._here(stage) for stage, _, _ in launch.after})
         stage = entry.stage

@@ -23,12 +23,14 @@ class Cause(NamedTuple):
 class Written(End, frozen=True, array_like=False, omit_defaults=True):
     """An end as workers write it and the journal keeps it: as an object, with what the agent alone has to do with.
 
-    `file` has the result that `result_digest` names. `unstored` says that the files are on this machine alone. `fault` says
-    what of the node is the cause. `stdout` and `stderr` are the positions of the task's output in the worker's.
+    `file` has the result that `result_digest` names. `unstored` says that the files are on this machine alone, `unsaved` that
+    the last state is. `fault` says what of the node is the cause. `stdout` and `stderr` are the positions of the task's
+    output in the worker's.
     """
 
     file: str | None = None
     unstored: bool = False
+    unsaved: bool = False
     fault: str = ""
     stdout: tuple[int, int] = (0, 0)
     stderr: tuple[int, int] = (0, 0)
@@ -36,7 +38,7 @@ class Written(End, frozen=True, array_like=False, omit_defaults=True):
     @property
     def waits(self) -> bool:
         """Whether something must be at the server before this is reported."""
-        return bool(self.file and self.result_digest) or self.unstored
+        return bool(self.file and self.result_digest) or self.unstored or self.unsaved
 
     def reported(self) -> End:
         """Return what the server is to know."""

@@ -163,7 +163,8 @@ class Ends:
                 self._report(told)
 
     def take(self, told: Written) -> None:
-        """Take an end that a predecessor has journaled and not reported."""
+        """Take an end that a predecessor has journaled and not reported; a state that it had not stored is gone."""
+        told = replace(told, unsaved=False)
         self._journal.ended(told)
         self._finish(told)
 
@@ -194,11 +195,13 @@ class Ends:
         if end.outcome is Outcome.FINISHED or not self._states.ended(worker, task, lambda: self._saved(end)):
             self._finish(end)
         else:
-            self._storing[task] = end
+            self._storing[task] = waiting = replace(end, unsaved=True)
+            self._journal.ended(waiting)
 
     def _saved(self, end: Written) -> None:
         """Tell the end of a task whose last state is at the server: its next attempt goes on from there."""
         del self._storing[end.stage, end.attempt, end.index]
+        self._journal.ended(end)
         self._finish(end)
 
     def _finish(self, end: Written) -> None:

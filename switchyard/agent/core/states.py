@@ -56,7 +56,8 @@ class States:
         self._last: dict[Task, State] = {}
         #: By stage and checkpoint, what is to be stored next.
         self._next: dict[tuple[int, int], dict[Task, State]] = {}
-        self._flying: set[tuple[int, int]] = set()
+        #: The stages of which states are on their way: one pack after the other, so that none arrives after a later one.
+        self._flying: set[int] = set()
         self._sent: dict[int, float] = {}
         #: The checkpoints that each running task was asked for and has not answered, and the last that it has.
         self._open: dict[Task, set[int]] = {}
@@ -98,10 +99,11 @@ class States:
 
     def flush(self, now: float) -> None:
         """Store what is due, and forget tasks that do not run any more."""
-        for (stage, checkpoint), states in list(self._next.items()):
-            if (stage, checkpoint) in self._flying:
+        # First the answers to checkpoints: what a task has saved for its own sake may be later.
+        for stage, checkpoint in sorted(self._next, key=lambda key: key[1] or LAST):
+            if stage in self._flying:
                 continue
-            urgent = checkpoint or any(task in self._waiting for task in states)
+            urgent = checkpoint or any(task in self._waiting for task in self._next[stage, checkpoint])
             if urgent or now - self._sent.get(stage, 0.0) >= EVERY:
                 self._send(Pack(stage, checkpoint, list(self._next.pop((stage, checkpoint)).values())), now)
         if self._last or self._open or self._answered:
@@ -146,15 +148,14 @@ class States:
             self._next.setdefault((state.task[0], checkpoint), {})[state.task] = state
 
     def _send(self, pack: Pack, now: float) -> None:
-        key = (pack.stage, pack.checkpoint)
-        self._flying.add(key)
+        self._flying.add(pack.stage)
         if not pack.checkpoint:
             self._sent[pack.stage] = now
         for state in pack.states:
             state.used += 1
 
         def done(stored: object) -> None:
-            self._flying.discard(key)
+            self._flying.discard(pack.stage)
             if not stored:
                 self._log.warning("states of tasks are not stored", stage=pack.stage, checkpoint=pack.checkpoint)
             for state in pack.states:

@@ -3,7 +3,7 @@
 A task that has finished counts with its result, one that has not begun with nothing. No row and no statement is for one task.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Protocol
@@ -113,7 +113,7 @@ def step(records: Records, checkpoints: Checkpoints, *, epoch: int) -> Asked:
     asked: Asked = {}
     with records.transaction():
         now = records.ask_lease(epoch)()
-        verdicts = judge(checkpoints, now)
+        verdicts = judge(checkpoints, now, records.gangs)
         if verdicts.ended:
             checkpoints.end(verdicts.ended)
         late = [each for each in verdicts.waiting if (now - each.triggered) % AGAIN < 1.0 <= now - each.triggered]
@@ -129,17 +129,26 @@ def step(records: Records, checkpoints: Checkpoints, *, epoch: int) -> Asked:
     return asked
 
 
-def judge(checkpoints: Checkpoints, now: float) -> Verdicts:
-    """Decide which checkpoints in progress have ended."""
+def judge(checkpoints: Checkpoints, now: float, gangs: Callable[[Collection[int]], Collection[int]]) -> Verdicts:
+    """Decide which checkpoints in progress have ended; `gangs` says which of some stages are gangs.
+
+    A gang that has begun anew completes no older one: some of its members may have asked already from where they go on.
+    """
     verdicts = Verdicts()
     opened = checkpoints.in_progress()
+    asked = {stage for each in opened for stage, _, _ in each.asked}
+    together = gangs(asked) if asked else ()
     wanted: dict[int, IndexSet] = {}
-    for stage, _, tasks in chain.from_iterable(each.lacking for each in opened):
-        wanted[stage] = wanted.get(stage, IndexSet()) | tasks
+    for each in opened:
+        members = [(stage, attempt, tasks.take(1)[0]) for stage, attempt, tasks in each.asked if stage in together]
+        for stage, _, tasks in chain(each.lacking, members):
+            wanted[stage] = wanted.get(stage, IndexSet()) | tasks
     standings = {(each.stage, each.index): each for each in checkpoints.standings(list(wanted.items()))} if wanted else {}
     for each in opened:
         lacking = [(standings.get((stage, index)), attempt) for stage, attempt, tasks in each.lacking for index in tasks]
         failure, whole = _outcome(each, lacking, now)
+        if whole:
+            failure = _gang_anew([part for part in each.asked if part[0] in together], standings)
         if failure or whole:
             verdicts.ended.append(Ended(each.id, each.job, each.keep, failure))
         else:
@@ -167,6 +176,15 @@ def _outcome(opened: Open, lacking: Sequence[tuple[Standing | None, int]], now: 
         lacking_some = "1 task has" if len(pending) == 1 else f"{len(pending):,} tasks have"
         return f"{lacking_some} not answered within {opened.timeout:g} s: {some}", False
     return "", False
+
+
+def _gang_anew(gangs: Iterable[tuple[int, int, IndexSet]], standings: Mapping[tuple[int, int], Standing]) -> str:
+    """Return which gang has begun anew since it was asked; empty if none."""
+    for stage, attempt, tasks in gangs:
+        member = standings.get((stage, tasks.ranges[0][0]))
+        if member and member.attempt != attempt:
+            return f"the gang {member.name} began anew before the checkpoint was completed"
+    return ""
 
 
 def _named(standing: Standing) -> str:

@@ -1,13 +1,15 @@
 """Rows of the records in memory. They are replaced and never changed, so that a table is kept by a shallow copy."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
+from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.facts import Reused
 from switchyard.scheduling.lifecycle.operations import Ended, Request
 from switchyard.scheduling.lifecycle.rows import JobRow, StageRow
 from switchyard.scheduling.lifecycle.states import TaskState
 from switchyard.scheduling.retry import ExitClass
-from switchyard.scheduling.spec.types import Constraint, Exchange, Timeouts
+from switchyard.scheduling.spec.types import CheckpointRule, Constraint, Exchange, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class JobRecord:
     suspended_seconds: float = 0.0
     disconnect_grace: float | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    checkpoint: CheckpointRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,50 @@ class OperationRecord:
     deadline: float
     ended_at: float | None = None
     ended: Ended | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRecord:
+    """A checkpoint; `asked` are the tasks that it asks, by stage and attempt, None until the leader has asked."""
+
+    id: int
+    job: UUID
+    number: int
+    triggered_at: float
+    asked: tuple[tuple[int, int, IndexSet], ...] | None = None
+    #: The operation that ends with it, where somebody asked for it.
+    operation: UUID | None = None
+    answers: int = 0
+    size: int = 0
+    failure: str = ""
+    discarded: bool = False
+    ended_at: float | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether all tasks have answered or finished."""
+        return self.ended_at is not None and not self.failure
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """The state of a task; `size` is -1 where it has saved none. `content` stands for its bytes."""
+
+    index: int
+    attempt: int
+    size: int
+    content: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRecord:
+    """States that tasks of a stage have saved: for a checkpoint, or each for itself."""
+
+    id: int
+    stage: int
+    checkpoint: int | None
+    tasks: IndexSet
+    states: tuple[StateRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,21 @@ from switchyard.scheduling.resources import Resources
 from switchyard.scheduling.spec.parsing import to_json
 from switchyard.scheduling.spec.types import Exchange, ForeachFrom, JobSpec, StageSpec
 from switchyard.simulation.memory.rows import (
+    CheckpointRecord,
     EdgeRecord,
     JobRecord,
     NodeRecord,
     OperationRecord,
+    SavedRecord,
     StageRecord,
     TaskRecord,
     TypeRecord,
 )
 
-_TABLES = ("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "operations")
+_TABLES = (
+    *("jobs", "types", "stages", "tasks", "items", "assignments", "nodes", "operations"),
+    *("checkpoints", "saved_states"),
+)
 
 
 class Store:
@@ -49,6 +54,8 @@ class Store:
         self.assignments: dict[int, AssignmentRow] = {}
         self.nodes: dict[int, NodeRecord] = {}
         self.operations: dict[UUID, OperationRecord] = {}
+        self.checkpoints: dict[int, CheckpointRecord] = {}
+        self.saved_states: dict[int, SavedRecord] = {}
         self.ends: Ends = Counter()
         self.events: list[tuple[float, Told]] = []
         self._last_id = 0
@@ -93,6 +100,7 @@ class Store:
             self.now,
             disconnect_grace=spec.disconnect_grace,
             timeouts=spec.timeouts,
+            checkpoint=spec.checkpoint,
         )
         needs = [need for _, stage in stages for need in stage.upstreams]
         pointwise = {need.stage for need in needs if need.exchange is Exchange.POINTWISE}

@@ -8,6 +8,7 @@ from typing import Any
 
 from switchyard.agent.core.entries import Entry
 from switchyard.agent.core.records import Death, Saved, Status
+from switchyard.agent.core.stages import STATE
 from switchyard.agent.core.workers import Key, Task, Worker
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.inputs import shares
@@ -38,6 +39,9 @@ class Described:
     sources: list[list[Any]]
     version: int = 0
     given: dict[str | None, set[int]] = field(default_factory=dict)
+    call: str = ""
+    #: By task, where the state is that it goes on from.
+    restored: dict[int, str] = field(default_factory=dict)
 
 
 class MemoryWorker(Worker):
@@ -79,11 +83,13 @@ class MemoryWorker(Worker):
             raise OSError(28, "no space")
         told = json.loads(line)
         if stage not in self.stages:
-            self.stages[stage] = Described(told["parallelism"], told["inputs"])
+            self.stages[stage] = Described(told["parallelism"], told["inputs"], call=told["python"])
         known = self.stages[stage]
         known.version += len(told["given"])
-        for name, index, _ in told["given"]:
+        for name, index, text in told["given"]:
             known.given.setdefault(name, set()).add(index)
+            if name == STATE:
+                known.restored[index] = json.loads(text)[0]
 
     def send(self, stage: int, attempt: int, indexes: list[int], version: int, *, ahead: bool) -> None:
         assert not self.dismissed, "a worker that was dismissed is handed tasks"
