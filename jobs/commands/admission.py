@@ -47,10 +47,17 @@ def id_alone(id_: UUID) -> rows.Answer[UUID]:
 
 
 def submit(
-    by: Identity, text: bytes | str, show: Show[T], *, format: Format | None = None, key: str | None = None
+    by: Identity,
+    text: bytes | str,
+    show: Show[T],
+    *,
+    format: Format | None = None,
+    key: str | None = None,
+    besides: Callable[[UUID], None] = lambda _: None,
 ) -> Admitted[T]:
     """Store the job that a text describes, unless this key has made it already.
 
+    `besides` is called with its id in the transaction that stores it, to write what goes with it.
     Raises TooLarge, InvalidSpec, KeyReused or OverQuota.
     """
     _check(key)
@@ -62,7 +69,9 @@ def submit(
         with rows.together():
             new = store(planned, owner=_owner(by), repeat=repeat)
             audit.record(by, "job.submit", new, name=spec.name)
-            return show(new)
+            shown = show(new)
+        besides(new)
+        return shown
 
     return _once(by, repeat, make, show)
 

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     """What was asked for."""
 
     CHECKPOINT = "checkpoint"
+    PLAN = "plan"
+    RUN = "run"
     SUSPEND = "suspend"
 
 
