@@ -5,7 +5,7 @@ from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from access.uploads import NotOneFile
 from artifacts import errors as artifacts
-from jobs.commands import checkpoints, programs
+from jobs.commands import checkpoints, planning, programs
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
@@ -31,6 +31,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     BadCredentials: 401,
     CsrfFailed: 403,
     OverQuota: 403,
+    planning.MayNotRun: 403,
     generations.NoAgent: 403,
     NotPlaced: 403,
     NotFromHere: 403,

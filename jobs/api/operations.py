@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
@@ -19,11 +18,11 @@ from access.drf import Ruled
 from access.roles import Role
 from jobs.api.filters import job_named
 from jobs.api.serializers import OperationSerializer, shaped
+from jobs.commands import planning
 from jobs.drawing import job_graph
 from jobs.models import Operation
 from jobs.reading import operations, programs
 from switchyard.scheduling.lifecycle.operations import Kind
-from switchyard.scheduling.spec import Limits, from_data
 
 
 class OperationFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -73,7 +72,7 @@ class OperationViewSet(Ruled, GenericViewSet[Any]):
         found = _found(operation)
         if found["kind"] != Kind.PLAN or not found["outcome"]:
             raise NotFound(f"The operation {operation:.60} has no plan.")
-        spec = from_data(found["outcome"]["description"], limits=Limits(**settings.DESCRIPTION_LIMITS))
+        spec = planning.checked(found["outcome"]["description"])
         return job_graph.drawn_response(programs.drawn(programs.plans(spec)))
 
 

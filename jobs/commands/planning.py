@@ -98,7 +98,7 @@ def finish(id_: UUID) -> None:
         if found.kind is Kind.RUN:
             _submit(found, description)
         else:
-            RECORDS.end_operations([Ended(id_, outcome={"name": _checked(description).name})])
+            RECORDS.end_operations([Ended(id_, outcome={"name": checked(description).name})])
     except _EndedMeanwhile:
         return
     except StorageUnavailable:
@@ -120,6 +120,11 @@ def described(stage: int, arguments: dict[str, Any]) -> dict[str, Any]:
     return with_program(job, arguments["digest"], arguments["program"])
 
 
+def checked(description: dict[str, Any]) -> JobSpec:
+    """Return the job that a description says; raises InvalidSpec."""
+    return from_data(description, limits=Limits(**settings.DESCRIPTION_LIMITS))
+
+
 class _EndedMeanwhile(Exception):
     """Somebody else has ended the operation."""
 
@@ -134,10 +139,6 @@ def _submit(found: _Planned, description: dict[str, Any]) -> None:
         RECORDS.end_operations([Ended(found.id, outcome={"job": number, "id": str(job)})])
 
     admission.submit(by, json.dumps(description), admission.id_alone, format="json", besides=end)
-
-
-def _checked(description: dict[str, Any]) -> JobSpec:
-    return from_data(description, limits=Limits(**settings.DESCRIPTION_LIMITS))
 
 
 def _job(program: Program, function: str, call: Call, kind: Kind) -> dict[str, Any]:

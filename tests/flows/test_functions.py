@@ -216,3 +216,22 @@ def test_a_function_is_called_again_where_its_agent_was_killed(stack: Stack, pro
     assert failure is not None
     assert "took longer" in failure["text"], failure
     assert time.monotonic() - began < 60
+
+
+def test_flinks_routes_wait_for_a_function(stack: Stack, programs: Programs) -> None:
+    client = httpx.Client(base_url=stack.url, headers=programs.client.headers, trust_env=False, timeout=60)
+    with client:
+        client.post("/jars/upload", files={"jarfile": ("a.jar", zipped(FILES))})
+        run = "/jars/a.jar/run?entry-class=jobs:plain&program-args=you"
+        began = time.monotonic()
+        early = client.post(run)
+        assert (early.status_code, 9 < time.monotonic() - began < 30) == (503, True), "there is no agent"
+        stack.start_agent("n1")
+        late = client.post(run)
+        assert late.status_code == 200, late.text
+        job = Job.objects.get(id=late.json()["jobid"])
+        assert (job.name, Job.objects.filter(name="plain").count()) == ("plain", 1)
+        plan = client.get("/jars/a.jar/plan?entry-class=jobs:build&program-args=3")
+        assert {node["description"] for node in plan.json()["plan"]["nodes"]} == {"text", "sum", "squares"}
+        failed = client.post("/jars/a.jar/run?entry-class=jobs:fail")
+        assert (failed.status_code, "no such city" in failed.json()["errors"][0]) == (400, True)
