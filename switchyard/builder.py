@@ -111,7 +111,8 @@ def _written(fields: StageFields) -> dict[str, Any]:
         stage["files"] = packing.texts(stage["files"], Path.cwd())
     if callable(stage.get("python")):
         stage["python"], packed = _callable(stage["python"])
-        stage["files"] = packed | stage.get("files", {})
+        if files := packed | stage.get("files", {}):
+            stage["files"] = files
     if isinstance(stage.get("foreach"), Stage):
         stage["foreach"] = {"from": stage["foreach"].name}
     if "needs" in stage:

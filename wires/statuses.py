@@ -1,5 +1,6 @@
 """HTTP statuses of our errors. Each wire changes this table where its documentation differs."""
 
+from access.acting import NoLongerAllowed
 from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
@@ -32,6 +33,7 @@ STATUSES: dict[type[SwitchyardError], int] = {
     CsrfFailed: 403,
     OverQuota: 403,
     planning.MayNotRun: 403,
+    NoLongerAllowed: 403,
     generations.NoAgent: 403,
     NotPlaced: 403,
     NotFromHere: 403,

@@ -73,6 +73,7 @@ def test_a_run_ends_with_the_job_of_who_asked(
     turn(leader)
     agent.listen()
     stage = Job.objects.get().stages.get()
+    assert (stage.demand, stage.spec["timeout"]) == ({"cpus": 1000, "mem": 1024}, 60)
     assert (stage.spec["python"], stage.given["args"][:3]) == (planning.CALLED, ["jobs:build", ["a", "b"], 3])
     turn(leader, agent.finish(agent.tasks(), json.dumps(MADE)))
     end(leader)
