@@ -168,7 +168,7 @@ def _fail(found: _Planned) -> dict[str, Any]:
         raise BadEntry(f"{entry} took longer than {settings.PLANNING_SECONDS} s (SWITCHYARD_PLANNING_SECONDS).")
     if found.exit_class is None or found.state == JobState.CANCELED:
         why = f": {found.job_error}" if found.job_error else ""
-        raise BadEntry(f"{entry} was not called: the job that calls it ended {found.state.name}{why}.")
+        raise BadEntry(f"{entry} has described no job: the job that calls it ended {found.state.name}{why}.")
     error = (found.error or "").strip()
     said = f"{BadEntry.__module__}.{BadEntry.__qualname__}: "
     raise BadEntry(error.removeprefix(said) if error.startswith(said) else f"{entry} failed ({found.exit_class}): {error}")

@@ -197,7 +197,7 @@ def test_who_cancels_the_call_ends_the_operation(ask: Callable[..., Answer], ope
     operator.post(f"/api/v1/jobs/{asked['job']}/cancel")
     turn(leader)
     end(leader)
-    assert "was not called" in operation(operator, asked)["failure"]["text"]
+    assert "has described no job" in operation(operator, asked)["failure"]["text"]
 
 
 def test_a_person_who_may_no_longer_submit_does_not(

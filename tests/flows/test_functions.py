@@ -8,6 +8,7 @@ import httpx
 import psutil
 import pytest
 
+from jobs.checks.audit import unaudited
 from jobs.models import Job, Task
 from switchyard.scheduling.lifecycle.states import JOB_ENDS, JobState
 from tests.flows.stack import Stack
@@ -210,6 +211,19 @@ def test_a_function_is_called_again_where_its_agent_was_killed(stack: Stack, pro
     assert failure is not None
     assert "took longer" in failure["text"], failure
     assert time.monotonic() - began < 60
+
+
+def test_each_run_makes_one_job_though_its_leader_is_killed(stack: Stack, programs: Programs) -> None:
+    stack.start_agent("n1")
+    asked = [programs.ask("run", "jobs:plain", arguments=[str(number)]) for number in range(6)]
+    stack.until(lambda: Job.objects.filter(name="plain").exists(), "the first job is made")
+    stack.kill("scheduler")
+    stack.start_scheduler()
+    outcomes = [programs.end(operation)["outcome"] for operation in asked]
+    made = set(Job.objects.filter(name="plain").values_list("number", flat=True))
+    assert {outcome["job"] for outcome in outcomes} == made
+    assert len(made) == len(asked)
+    assert unaudited() == []
 
 
 def test_flinks_routes_wait_for_a_function(stack: Stack, programs: Programs) -> None:
