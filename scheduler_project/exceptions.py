@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException
 from access.uploads import NotOneFile
 from artifacts import errors as artifacts
 from database import rows
-from jobs.commands import checkpoints, programs, restoring
+from jobs.commands import checkpoints, planning, programs, restoring
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.reading.reach import NotPlaced
@@ -111,6 +111,7 @@ _ANSWERS: dict[type[Exception], type[APIException]] = {
     RequestDataTooBig: PayloadTooLarge,
     ObjectDoesNotExist: exceptions.NotFound,
     programs.NoSuchProgram: exceptions.NotFound,
+    planning.MayNotRun: exceptions.PermissionDenied,
     BadArchive: exceptions.ParseError,
     BadEntry: exceptions.ParseError,
     NotOneFile: exceptions.ParseError,

@@ -158,6 +158,8 @@ LARGEST_ARTIFACT = env.int("SWITCHYARD_LARGEST_ARTIFACT", default=2048 * MIB)
 LARGEST_PROGRAM = env.int("SWITCHYARD_LARGEST_PROGRAM", default=256 * MIB)
 PROGRAM_BYTES = env.int("SWITCHYARD_PROGRAM_BYTES", default=1024 * MIB)
 PROGRAM_FILES = env.int("SWITCHYARD_PROGRAM_FILES", default=10_000)
+#: Seconds that a function of a program may take to describe a job (jobs.commands.planning).
+PLANNING_SECONDS = env.int("SWITCHYARD_PLANNING_SECONDS", default=60)
 LARGEST_LOG = env.int("SWITCHYARD_LARGEST_LOG", default=64 * MIB)
 #: Days that jobs are kept after their end, with their logs and results (jobs.upkeep.retention).
 KEEP_DAYS = env.int("SWITCHYARD_KEEP_DAYS", default=30)

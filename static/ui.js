@@ -41,9 +41,48 @@ const send = async (form, button) => {
 /* Arguments as a shell parts them: by blanks, but not within quotes. */
 const parted = (text) => [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([part]) => part.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
 
+const line = (...parts) => {
+  const made = document.createElement("p");
+  made.append(...parts);
+  return made;
+};
+
+const made = (kind, fields) => Object.assign(document.createElement(kind), fields);
+
+/* A function of a program, which an agent calls: shown until that has ended, then with what came of it. */
+const follow = async (operation) => {
+  const place = document.getElementById("called");
+  const { operations, jobs } = place.dataset;
+  const { entry, program } = operation.arguments;
+  const job = (number) => made("a", { href: jobs + number, textContent: `job ${number}` });
+  const shown = made("article", { className: "node" });
+  shown.append(line(`An agent calls ${entry} of ${program}: `, job(operation.job_number)));
+  place.prepend(shown);
+  while (!operation.ended_at) {
+    await new Promise((looked) => { setTimeout(looked, 500); });
+    const answer = await fetch(`${operations}/${operation.id}`, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (answer?.ok) operation = await answer.json();
+    else if (answer?.status === 404) return trouble("The operation is no longer there.");
+  }
+  const { failure, outcome } = operation;
+  if (failure) {
+    shown.append(made("pre", { className: "bad", textContent: failure.text }));
+  } else if (operation.kind === "run") {
+    shown.append(line(`${entry} has described `, job(outcome.job), "."));
+  } else {
+    const source = `${operations}/${operation.id}/plan.svg`;
+    const image = made("img", { src: source, alt: `Plan of ${outcome.name}` });
+    shown.append(line(`${entry} has described ${outcome.name}.`), image);
+  }
+  return undefined;
+};
+
 const settle = async (answer, form) => {
   if (!answer.ok) {
     trouble(await told(answer));
+  } else if (answer.status === 202) {
+    trouble("");
+    await follow(await answer.json());
   } else if (form.dataset.goto) {
     location.assign(form.dataset.goto + (await answer.json()).number);
   } else {
@@ -59,18 +98,18 @@ const upload = async (form) => {
   await settle(await fetch(form.dataset.upload, { method: "POST", headers, body: new FormData(form) }), form);
 };
 
-const run = async (form) => {
+const run = async (form, button) => {
   const { entry, arguments: line, parallelism } = Object.fromEntries(new FormData(form));
   const body = JSON.stringify({ entry, arguments: parted(line), parallelism: parallelism ? Number(parallelism) : null });
   const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": document.body.dataset.csrf };
-  await settle(await fetch(form.dataset.program, { method: "POST", headers, body }), form);
+  await settle(await fetch(button?.dataset.program || form.dataset.program, { method: "POST", headers, body }), form);
 };
 
 document.addEventListener("submit", (event) => {
   const own = event.target.closest("form[data-upload], form[data-program]");
   if (!own) return;
   event.preventDefault();
-  (own.dataset.upload ? upload : run)(own).catch(() => trouble("The server does not answer."));
+  (own.dataset.upload ? upload : run)(own, event.submitter).catch(() => trouble("The server does not answer."));
 });
 
 /* A file that is dropped on the page of programs is taken by its form. */

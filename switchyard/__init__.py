@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from switchyard.answers import JobStatus, NodeStatus, SchedulerStatus, StageStatus, TaskStatus
     from switchyard.builder import Job, Stage
     from switchyard.client import Client
-    from switchyard.errors import JobFailed, Refused, ServerFailed, Unreachable
+    from switchyard.errors import JobFailed, OperationFailed, Refused, ServerFailed, Unreachable
     from switchyard.submitted import Submitted
     from switchyard.task import Task
 
@@ -20,6 +20,7 @@ __all__ = [
     "JobFailed",
     "JobStatus",
     "NodeStatus",
+    "OperationFailed",
     "Refused",
     "SchedulerStatus",
     "ServerFailed",
@@ -35,7 +36,7 @@ _HOMES = {
     "answers": ("JobStatus", "NodeStatus", "SchedulerStatus", "StageStatus", "TaskStatus"),
     "builder": ("Job", "Stage"),
     "client": ("Client",),
-    "errors": ("JobFailed", "Refused", "ServerFailed", "Unreachable"),
+    "errors": ("JobFailed", "OperationFailed", "Refused", "ServerFailed", "Unreachable"),
     "submitted": ("Submitted",),
     "task": ("Task",),
 }

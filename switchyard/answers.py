@@ -140,10 +140,11 @@ class OperationStatus:
 
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
-    """A job that a program describes."""
+    """A job that a program describes, or that a function of it describes."""
 
     name: str
     description: str | None = None
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from switchyard import packing, typed_functions
 from switchyard.client import Client
 from switchyard.descriptions import checked
 from switchyard.errors import Unpackable
+from switchyard.programs import calling
 from switchyard.submitted import Submitted
 
 #: Parts of the paths of what is installed.
@@ -118,7 +119,8 @@ def _written(fields: StageFields) -> dict[str, Any]:
         stage["files"] = packing.texts(stage["files"], Path.cwd())
     if callable(stage.get("python")):
         stage["python"], packed = _callable(stage["python"])
-        stage["files"] = packed | stage.get("files", {})
+        if files := packed | stage.get("files", {}):
+            stage["files"] = files
     if isinstance(stage.get("foreach"), Stage):
         stage["foreach"] = {"from": stage["foreach"].name}
     if "needs" in stage:
@@ -141,12 +143,19 @@ def _callable(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
         file = ""  # standard input
     if not inspect.isfunction(function) or "<" in name or not (file or home is sys.modules["__main__"]):
         raise Unpackable(f"python: {function!r:.80} is not a function of a module's file; name it as 'module:function'")
+    if _comes_along(file):
+        return f"{function.__module__}:{name}", {}
     if not file:
         return f"{typed_functions.MODULE}:{name}", {f"{typed_functions.MODULE}.py": typed_functions.source(function)}
     module = _importable(Path(file).stem) if function.__module__ == "__main__" else function.__module__
     if "." in module:
         return f"{module}:{name}", _package(module, name)
     return f"{module}:{name}", packing.texts({f"{module}.py": Path(file)}, Path.cwd())
+
+
+def _comes_along(file: str) -> bool:
+    """Return whether a file is part of the program whose function describes the job."""
+    return calling.folder is not None and Path(file).resolve().is_relative_to(calling.folder)
 
 
 def _package(module: str, name: str) -> dict[str, Any]:

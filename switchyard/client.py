@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -34,14 +35,13 @@ from switchyard.answers import (
 from switchyard.checkpoints import CheckpointStatus
 from switchyard.configuration import find
 from switchyard.downloading import download
+from switchyard.errors import OperationFailed
 from switchyard.http import PATIENCE, Requests
+from switchyard.looking import looks
 
 T = TypeVar("T")
-#: What is looked at until it has ended.
-Ending = TypeVar("Ending", JobStatus, OperationStatus)
 Stream = Literal["stdout", "stderr"]
 PAGE = 500
-FIRST_LOOK, LONGEST_LOOK, LOOKS_GROW = 0.01, 1.0, 1.3
 #: So many stages are asked for each time that a job which is watched has moved.
 FEW_STAGES = 20
 #: How long a wait outlives a server that is away.
@@ -106,7 +106,7 @@ class Client:
         Its stages come along while they are few, and in any case at the end.
         """
         last = None
-        for now in _looks(lambda: self.summary(job, patience=WAITING_PATIENCE)):
+        for now in looks(lambda: self.summary(job, patience=WAITING_PATIENCE)):
             if now.has_ended:
                 yield self.job(job)
             elif now != last:
@@ -117,7 +117,7 @@ class Client:
     def wait(self, job: int | str, *, timeout: float = inf) -> JobStatus:
         """Return the job once it has ended, however; raise TimeoutError after so many seconds."""
         deadline = time.monotonic() + timeout
-        for now in _looks(lambda: self.summary(job, patience=WAITING_PATIENCE)):
+        for now in looks(lambda: self.summary(job, patience=WAITING_PATIENCE)):
             if now.has_ended:
                 return self.job(job)
             if time.monotonic() > deadline:
@@ -213,10 +213,10 @@ class Client:
     def plan_program(
         self, program: str, *, entry: str | None = None, arguments: Sequence[str] = (), parallelism: int | None = None
     ) -> dict[str, Any]:
-        """Return the description of the job that `run_program` would submit."""
-        call = {"entry": entry, "arguments": list(arguments), "parallelism": parallelism}
-        answer = self._requests.send("POST", _path("programs", program, "plan"), json=call).json()
-        description: dict[str, Any] = answer["description"]
+        """Return the description of the job that `run_program` would submit; raises OperationFailed as that does."""
+        asked = self.ask_program("plan", program, entry, arguments, parallelism)
+        outcome = self._outcome(asked) if isinstance(asked, OperationStatus) else asked
+        description: dict[str, Any] = outcome["description"]
         return description
 
     def run_program(
@@ -228,12 +228,36 @@ class Client:
         parallelism: int | None = None,
         idempotency_key: str | None = None,
     ) -> JobStatus:
-        """Submit the job of a program's entry point, the first one if none is named; a key as for `submit`."""
+        """Submit the job of a program's entry point, the first one if none is named; a key as for `submit`.
+
+        A function `module:function` is called on an agent, which is waited for. Raises OperationFailed if it fails.
+        """
+        asked = self.ask_program("run", program, entry, arguments, parallelism, idempotency_key)
+        return self.job(self._outcome(asked)["id"]) if isinstance(asked, OperationStatus) else decode(JobStatus, asked)
+
+    def ask_program(
+        self,
+        what: Literal["plan", "run"],
+        program: str,
+        entry: str | None = None,
+        arguments: Sequence[str] = (),
+        parallelism: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> OperationStatus | dict[str, Any]:
+        """Ask for a plan or a run, and return its answer, or the operation that ends with that."""
         call = {"entry": entry, "arguments": list(arguments), "parallelism": parallelism}
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return decode(
-            JobStatus, self._requests.send("POST", _path("programs", program, "run"), json=call, headers=headers).json()
-        )
+        answer = self._requests.send("POST", _path("programs", program, what), json=call, headers=headers)
+        told: dict[str, Any] = answer.json()
+        return decode(OperationStatus, told) if answer.status_code == HTTPStatus.ACCEPTED else told
+
+    def _outcome(self, asked: OperationStatus) -> dict[str, Any]:
+        """Wait for an operation, and return what came of it."""
+        ended = self.wait_operation(asked.id)
+        if ended.failure is not None:
+            raise OperationFailed(f"{ended.failure.name}: {ended.failure.text}")
+        outcome: dict[str, Any] = ended.outcome
+        return outcome
 
     def operations(self, *, limit: int | None = None, **filters: str) -> Iterator[OperationStatus]:
         """Yield operations, newest first; filters are job, kind and state."""
@@ -245,7 +269,7 @@ class Client:
 
     def watch_operation(self, operation: str) -> Iterator[OperationStatus]:
         """Yield an operation each time that it is looked at, until it has ended."""
-        yield from _looks(lambda: self.operation(operation))
+        yield from looks(lambda: self.operation(operation))
 
     def wait_operation(self, operation: str, *, timeout: float = inf) -> OperationStatus:
         """Return an operation once it has ended, however; raise TimeoutError after so many seconds."""
@@ -383,17 +407,6 @@ class Client:
 
 def _edit(changes: Mapping[str, Any] | None, description: Mapping[str, Any] | None) -> dict[str, Any]:
     return ({"set": changes} if changes else {}) | ({"description": description} if description is not None else {})
-
-
-def _looks(ask: Callable[[], Ending]) -> Iterator[Ending]:
-    """Yield what is asked for, again and again until it has ended, with growing pauses."""
-    pause = FIRST_LOOK
-    while True:
-        yield (now := ask())
-        if now.has_ended:
-            return
-        time.sleep(pause)
-        pause = min(pause * LOOKS_GROW, LONGEST_LOOK)
 
 
 def _path(*parts: int | str) -> str:

@@ -48,3 +48,7 @@ class JobFailed(SwitchyardError):
         self.job = job
         self.state = state
         super().__init__(f"job {job} is {state}" + (f": {error}" if error else ""))
+
+
+class OperationFailed(SwitchyardError):
+    """What was asked for has failed."""

@@ -1,11 +1,12 @@
 """HTTP statuses of our errors. Each wire changes this table where its documentation differs."""
 
+from access.acting import NoLongerAllowed
 from access.bodies import NotRead
 from access.identifying import BadCredentials, CsrfFailed
 from access.passwords import LockedOut
 from access.uploads import NotOneFile
 from artifacts import errors as artifacts
-from jobs.commands import checkpoints, programs, restoring
+from jobs.commands import checkpoints, planning, programs, restoring
 from jobs.commands import control as jobs
 from jobs.commands.idempotency import KeyReused
 from jobs.drawing.layout import NoLayout, NotDrawn
@@ -32,6 +33,8 @@ STATUSES: dict[type[SwitchyardError], int] = {
     BadCredentials: 401,
     CsrfFailed: 403,
     OverQuota: 403,
+    planning.MayNotRun: 403,
+    NoLongerAllowed: 403,
     generations.NoAgent: 403,
     NotPlaced: 403,
     NotFromHere: 403,

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,8 +18,10 @@ from access.drf import Ruled
 from access.roles import Role
 from jobs.api.filters import job_named
 from jobs.api.serializers import OperationSerializer, shaped
+from jobs.commands import planning
+from jobs.drawing import job_graph
 from jobs.models import Operation
-from jobs.reading import operations
+from jobs.reading import operations, programs
 from switchyard.scheduling.lifecycle.operations import Kind
 
 
@@ -42,7 +46,7 @@ class OperationFilter(django_filters.FilterSet):  # type: ignore[misc]  # untype
 class OperationViewSet(Ruled, GenericViewSet[Any]):
     """What was asked for and takes its time."""
 
-    rules = {"list": Role.VIEWER, "retrieve": Role.VIEWER}
+    rules = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "plan_svg": Role.VIEWER}
     serializer_class = OperationSerializer
     filter_backends = (DjangoFilterBackend,)
     filterset_class = OperationFilter
@@ -58,11 +62,25 @@ class OperationViewSet(Ruled, GenericViewSet[Any]):
 
     @extend_schema(responses=OperationSerializer)
     def retrieve(self, request: Request, operation: str) -> Response:
-        """Show an operation."""
-        found = operations.operation(_id(operation))
-        if found is None:
-            raise _no_operation(operation)
-        return Response(shaped(OperationSerializer, found))
+        """Show an operation; a plan with the description that it has ended with."""
+        return Response(shaped(OperationSerializer, _found(operation)))
+
+    @extend_schema(responses={(200, "image/svg+xml"): str})
+    @action(detail=True, url_path=r"plan\.svg")
+    def plan_svg(self, request: Request, operation: str) -> HttpResponse:
+        """Draw the graph of the job that a plan has ended with."""
+        found = _found(operation)
+        if found["kind"] != Kind.PLAN or not found["outcome"]:
+            raise NotFound(f"The operation {operation:.60} has no plan.")
+        spec = planning.checked(found["outcome"]["description"])
+        return job_graph.drawn_response(programs.drawn(programs.plans(spec)))
+
+
+def _found(operation: str) -> dict[str, Any]:
+    found = operations.operation(_id(operation))
+    if found is None:
+        raise _no_operation(operation)
+    return found
 
 
 def _id(text: str) -> UUID:

@@ -20,21 +20,24 @@ from access.drf import Ruled, Unread, identity_of
 from access.roles import Role
 from access.strict import StrictSerializer
 from jobs.api.jobs import answer_submitted, ask_in_full, key_of
-from jobs.api.serializers import JobInFullSerializer
+from jobs.api.serializers import JobInFullSerializer, OperationSerializer, shaped
+from jobs.commands import planning
 from jobs.commands import programs as commands
 from jobs.drawing import job_graph
 from jobs.models import Program
-from jobs.reading import programs
+from jobs.reading import operations, programs
+from switchyard.scheduling.lifecycle.operations import Kind
 from switchyard.scheduling.spec import to_json
 
 KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 
 
 class EntrySerializer(serializers.Serializer[Any]):
-    """An entry point of a program."""
+    """An entry point of a program; a `function` is called on an agent."""
 
     name = serializers.CharField()
     description = serializers.CharField(allow_null=True)
+    function = serializers.CharField(allow_null=True)
 
 
 class ProgramSerializer(serializers.Serializer[Any]):
@@ -122,11 +125,17 @@ class ProgramViewSet(Ruled, GenericViewSet[Any]):
         commands.delete(identity_of(request), _found(program).id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=CallSerializer, responses=PlanSerializer)
+    @extend_schema(request=CallSerializer, responses={200: PlanSerializer, 202: OperationSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
     def plan(self, request: Request, program: str) -> Response:
-        """Return the job that a run would submit, and submit nothing."""
-        return Response({"description": to_json(commands.plan(_found(program), _call(request.data)))})
+        """Return the job that a run would submit, and submit nothing.
+
+        A function is called on an agent: the operation ends with the description.
+        """
+        found, call = _found(program), _call(request.data)
+        if function := commands.function(found, call):
+            return _asked(request, found, function, call, Kind.PLAN)
+        return Response({"description": to_json(commands.plan(found, call))})
 
     @extend_schema(responses={(200, "image/svg+xml"): str}, parameters=[OpenApiParameter("entry", str)])
     @action(detail=True, url_path=r"plan\.svg", parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
@@ -136,12 +145,23 @@ class ProgramViewSet(Ruled, GenericViewSet[Any]):
         stages = programs.plans(commands.plan(_found(program), commands.Call(entry)))
         return job_graph.drawn_response(programs.drawn(stages))
 
-    @extend_schema(request=CallSerializer, responses={201: JobInFullSerializer}, parameters=[KEY])
+    @extend_schema(request=CallSerializer, responses={201: JobInFullSerializer, 202: OperationSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"], parser_classes=api_settings.DEFAULT_PARSER_CLASSES)
     def run(self, request: Request, program: str) -> Response:
-        """Submit the job of an entry point; the same Idempotency-Key gives the same job."""
-        by, call = identity_of(request), _call(request.data)
-        return answer_submitted(request, commands.run(by, _found(program), call, ask_in_full, key=key_of(request)))
+        """Submit the job of an entry point; the same Idempotency-Key gives the same job.
+
+        A function is called on an agent: the operation ends with the job. The same key gives the same operation.
+        """
+        found, call = _found(program), _call(request.data)
+        if function := commands.function(found, call):
+            return _asked(request, found, function, call, Kind.RUN)
+        by, key = identity_of(request), key_of(request)
+        return answer_submitted(request, commands.run(by, found, call, ask_in_full, key=key))
+
+
+def _asked(request: Request, program: Program, function: str, call: commands.Call, kind: Kind) -> Response:
+    operation = planning.ask(identity_of(request), program, function, call, kind, key=key_of(request))
+    return Response(shaped(OperationSerializer, operations.operation(operation) or {}), status.HTTP_202_ACCEPTED)
 
 
 def _shown(found: Program) -> Any:

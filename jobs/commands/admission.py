@@ -55,9 +55,11 @@ def submit(
     format: Format | None = None,
     key: str | None = None,
     restore: Restore | None = None,
+    besides: Callable[[UUID], None] = lambda _: None,
 ) -> Admitted[T]:
     """Store the job that a text describes, unless this key has made it already; it may start from a savepoint.
 
+    `besides` is called with its id in the transaction that stores it, to write what goes with it.
     Raises TooLarge, InvalidSpec, KeyReused or OverQuota, and with a savepoint BadLocation, NoSuchSavepoint or Damaged.
     """
     _check(key)
@@ -70,12 +72,15 @@ def submit(
             new = _stored_from(by, spec, restore, repeat)
             audit.record(by, "job.submit", new, name=spec.name, savepoint=restore.path)
             with rows.together():
-                return show(new)
-        planned = plan(spec)
-        with rows.together():
-            new = store(planned, owner=_owner(by), repeat=repeat)
-            audit.record(by, "job.submit", new, name=spec.name)
-            return show(new)
+                shown = show(new)
+        else:
+            planned = plan(spec)
+            with rows.together():
+                new = store(planned, owner=_owner(by), repeat=repeat)
+                audit.record(by, "job.submit", new, name=spec.name)
+                shown = show(new)
+        besides(new)
+        return shown
 
     return _once(by, repeat, make, show)
 

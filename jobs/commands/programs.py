@@ -90,20 +90,48 @@ def plan(program: Program, call: Call) -> JobSpec:
     return from_data(described(program, call), limits=Limits(**settings.DESCRIPTION_LIMITS))
 
 
+def function(program: Program, call: Call) -> str | None:
+    """Return the function `module:function` that an entry point is, which an agent calls (jobs.commands.planning).
+
+    None: the entry point is described in the archive. Raises BadEntry.
+    """
+    entries, wanted = _wanted(program, call)
+    if wanted in entries:
+        return entries[wanted].function
+    return manifest.checked_function(wanted) if ":" in wanted else None
+
+
 def described(program: Program, call: Call) -> dict[str, Any]:
     """Return the description of the job that a program would make; raises BadEntry."""
+    entries, wanted = _wanted(program, call)
+    if called := function(program, call):
+        raise BadEntry(f"{called} is a function, which an agent calls: ask for its plan, and look at the operation.")
+    if wanted in entries:
+        return with_program(
+            manifest.described(entries[wanted], call.arguments, call.parallelism), program.digest, program.name
+        )
+    if program.name.endswith(JAR) and (main := _class(program, wanted)):
+        return _java(program, main, call)
+    known = ", ".join([program.main_class] * bool(program.main_class) + list(entries)) or "none"
+    raise BadEntry(f"{program.name} has no entry point {wanted!r:.100}; it has {known}. A function is named module:function.")
+
+
+def with_program(job: dict[str, Any], digest: str, name: str) -> dict[str, Any]:
+    """Give a program to the stages of a job that name none; what is no description at all is refused later."""
+    if not isinstance(job.get("stages"), list):
+        return job
+    kept = {"program": {"digest": digest, "name": name}}
+    return {**job, "stages": [kept | each if isinstance(each, dict) else each for each in job["stages"]]}
+
+
+def _wanted(program: Program, call: Call) -> tuple[dict[str, manifest.Entry], str]:
+    """Return the entry points of `switchyard.yaml`, and the name of the one that is wanted; raises BadEntry."""
     if program.fault:
         raise BadEntry(f"{program.name} cannot be run: {program.fault}")
     if call.parallelism is not None and call.parallelism < 1:
         raise BadEntry("The parallelism must be 1 or more.")
     entries = manifest.parse(program.manifest) if program.manifest else {}
-    wanted = call.entry or program.main_class or next(iter(entries), "")
-    if wanted in entries:
-        return _with_program(manifest.described(entries[wanted], call.arguments, call.parallelism), program)
-    if program.name.endswith(JAR) and (main := _class(program, wanted)):
-        return _java(program, main, call)
-    known = ", ".join([program.main_class] * bool(program.main_class) + list(entries)) or "none"
-    raise BadEntry(f"{program.name} has no entry point {wanted!r:.100}; it has {known}.")
+    return entries, call.entry or program.main_class or next(iter(entries), "")
 
 
 def arguments(text: str) -> list[str]:
@@ -112,14 +140,6 @@ def arguments(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise BadEntry(f"The arguments cannot be read: {error}.") from error
-
-
-def _with_program(job: dict[str, Any], program: Program) -> dict[str, Any]:
-    """Give a program to the stages of a job that name none; what is no description at all is refused later."""
-    if not isinstance(job.get("stages"), list):
-        return job
-    kept = {"program": {"digest": program.digest, "name": program.name}}
-    return {**job, "stages": [kept | each if isinstance(each, dict) else each for each in job["stages"]]}
 
 
 def _java(program: Program, main: str, call: Call) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from jobs.leader.housekeeping import Upkeep
 from jobs.leader.lists import StoredLists
 from jobs.leader.memory import Memory
 from jobs.leader.outbox import Broker
+from jobs.leader.planning import Planner
 from jobs.leader.snapshot import Surveyor
 from jobs.leader.turn_reports import Applying
 from jobs.models import Figure
@@ -71,6 +72,7 @@ class Leader(Turns):
         self.surveyor = Surveyor(clock)
         self._hangs = hangs.Hangs(clock)
         self._users = broker.Users()
+        self.planner = Planner()
         self._hearing = hearing
         self._heard = Hearing.UNKNOWN
         self._memory = Memory()
@@ -135,6 +137,7 @@ class Leader(Turns):
         self.attempt("record", self._memory.recorder.write)
         self.attempt("survey", lambda: self.surveyor.step(self._memory.tally, epoch=self.epoch))
         self.attempt("hangs", self._hangs.step)
+        self.attempt("plans", self.planner.step)
         self.attempt("upkeep", lambda: self.upkeep.step(self._clock.now()))
 
     def apply(self, reports: Sequence[Report]) -> list[Applied]:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from jobs.models import Operation
+from jobs.commands.planning import described
+from jobs.models import Operation, Stage
 from switchyard.scheduling.lifecycle.operations import Kind
 
 IN_PROGRESS, COMPLETED = "IN_PROGRESS", "COMPLETED"
@@ -34,8 +35,17 @@ def shown(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def operation(id_: UUID) -> dict[str, Any] | None:
-    """Return an operation."""
-    return next(iter(shown(operations().filter(id=id_))), None)
+    """Return an operation; a plan with the description, which lists leave out."""
+    found = next(iter(shown(operations().filter(id=id_))), None)
+    if found and found["kind"] == Kind.PLAN and found["outcome"]:
+        found["outcome"] |= {"description": planned(found)}
+    return found
+
+
+def planned(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the description that a plan has ended with."""
+    ((stage,),) = Stage.objects.filter(job_id=found["job_id"]).values_list("id")
+    return described(stage, found["arguments"])
 
 
 def last(job: UUID, kind: Kind) -> dict[str, Any] | None:

@@ -56,6 +56,18 @@ def attend(server: Client, operation: OperationStatus, *, as_json: bool) -> None
         raise typer.Exit(Status.FAILED)
 
 
+def outcome(server: Client, operation: OperationStatus, *, as_json: bool) -> Any:
+    """Show an operation until it has ended, and return what came of it, or leave with why it failed."""
+    ended = follow(server, operation)
+    if ended.failure is None:
+        return ended.outcome
+    if as_json:
+        emit(ended)
+    else:
+        say(plain(f"{_named(ended)} failed after {lasted(_span(ended))}: {ended.failure.text}"))
+    raise typer.Exit(Status.FAILED)
+
+
 def follow(server: Client, operation: OperationStatus) -> OperationStatus:
     """Show an operation until it has ended, and return it."""
     try:

@@ -6,18 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from switchyard.answers import ProgramStatus
+from switchyard.answers import JobStatus, OperationStatus, ProgramStatus, decode
+from switchyard.cli import operations
 from switchyard.cli.jobs import Key, announce
 from switchyard.cli.options import AsJson, Wait
 from switchyard.cli.outcome import client
-from switchyard.cli.screen import ago, emit, table
+from switchyard.cli.screen import ago, emit, plain, say, table
+from switchyard.client import Client
 from switchyard.errors import Unpackable
 
 SHOWN = 50
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An archive: .zip, .whl, .pyz, .tar.gz or .jar.")]
 Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="Name of the program (its newest upload), or id.")]
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="[ARGUMENTS]", help="Arguments of the program, after --.")]
-Entry = Annotated[str | None, typer.Option("--entry", help="Entry point; the first one if none is named.")]
+Entry = Annotated[
+    str | None, typer.Option("--entry", help="Entry point, or module:function; the first one if none is named.")
+]
 Parallelism = Annotated[int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks of stages that say none.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 
@@ -69,8 +73,9 @@ def plan(
 ) -> None:
     """Write the description of the job that `run` would submit, as JSON."""
     with client(ctx) as server:
-        told = server.plan_program(program, entry=entry, arguments=arguments or (), parallelism=parallelism)
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+        asked = server.ask_program("plan", program, entry, arguments or (), parallelism)
+        told = _called(server, asked, as_json=False) if isinstance(asked, OperationStatus) else asked
+    print(json.dumps(told["description"], indent=2, ensure_ascii=False))
 
 
 def run(
@@ -84,12 +89,23 @@ def run(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit the job of a program: switchyard run wordcount.zip --entry count -- --text a.txt"""
+    """Submit the job of a program: switchyard run wordcount.zip --entry count -- --text a.txt
+
+    An entry point module:function is called on an agent, with the arguments as a list.
+    """
     with client(ctx) as server:
-        job = server.run_program(
-            program, entry=entry, arguments=arguments or (), parallelism=parallelism, idempotency_key=key
-        )
+        asked = server.ask_program("run", program, entry, arguments or (), parallelism, key)
+        if isinstance(asked, OperationStatus):
+            job = server.job(_called(server, asked, as_json=as_json)["id"])
+        else:
+            job = decode(JobStatus, asked)
         announce(server, job, wait=wait, as_json=as_json)
+
+
+def _called(server: Client, asked: OperationStatus, *, as_json: bool) -> Any:
+    """Wait until an agent has called a function, and return what came of it."""
+    say(plain(f"An agent calls {asked.arguments['entry']}: {server.url}/ui/jobs/{asked.job_number}"))
+    return operations.outcome(server, asked, as_json=as_json)
 
 
 def _row(program: ProgramStatus) -> tuple[Any, ...]:

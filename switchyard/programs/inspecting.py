@@ -25,8 +25,11 @@ class Inspected:
     def entries(self) -> list[dict[str, Any]]:
         """Its entry points, the default one first."""
         named: Mapping[str, manifest.Entry] = manifest.parse(self.manifest) if self.manifest else {}
-        java = [{"name": self.main_class, "description": None}] if self.main_class else []
-        return [*java, *({"name": each.name, "description": each.description} for each in named.values())]
+        java = [{"name": self.main_class, "description": None, "function": None}] if self.main_class else []
+        return [
+            *java,
+            *({"name": each.name, "description": each.description, "function": each.function} for each in named.values()),
+        ]
 
 
 def inspect(file: IO[bytes], name: str, bounds: Bounds) -> Inspected:

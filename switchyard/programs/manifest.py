@@ -4,22 +4,26 @@ import json
 import re
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from switchyard.programs.errors import BadArchive, BadEntry
+from switchyard.programs.sizing import PARALLELISM, with_parallelism
 from switchyard.scheduling.errors import InvalidSpec
 from switchyard.scheduling.spec import Limits
+from switchyard.scheduling.spec.fields import CALLABLE_PATTERN
 from switchyard.scheduling.spec.reading import read
 
 NAME = "switchyard.yaml"
 #: Bytes that it may have.
 LARGEST = 1024 * 1024
-PARALLELISM = "parallelism"
+LONGEST_FUNCTION = 200
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PLACE = re.compile(r"\$\{\{ *parallelism *\}\}")
 _FIELDS = {"description", "parameters", "job"}
+_CALLED_FIELDS = {"description", "entry"}
+_FUNCTION = re.compile(CALLABLE_PATTERN)
 _TEXTS = {"command", "env", "name"}
 Value = str | int | float | bool
 
@@ -34,12 +38,16 @@ class _Text(string.Template):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named job: its parameters with their defaults (None: must be given), and its description with places for them."""
+    """A named job: its parameters with their defaults (None: must be given), and its description with places for them.
+
+    Or the function that describes it, which takes its arguments as they are.
+    """
 
     name: str
     description: str | None
-    parameters: Mapping[str, Value | None]
-    job: Mapping[str, Any]
+    parameters: Mapping[str, Value | None] = field(default_factory=dict)
+    job: Mapping[str, Any] = field(default_factory=dict)
+    function: str | None = None
 
 
 def parse(text: bytes | str) -> dict[str, Entry]:
@@ -52,6 +60,13 @@ def parse(text: bytes | str) -> dict[str, Entry]:
     if not isinstance(jobs, dict) or not jobs:
         raise BadArchive(f"{NAME} must have `jobs`, an object of jobs by their names, and nothing else.")
     return {name: _entry(name, job) for name, job in jobs.items()}
+
+
+def checked_function(name: str) -> str:
+    """Return the name of a function; raises BadEntry for what is none."""
+    if len(name) > LONGEST_FUNCTION or not _FUNCTION.fullmatch(name):
+        raise BadEntry(f"{name!r:.100} is no function: it must be written module:function.")
+    return name
 
 
 def described(entry: Entry, arguments: Sequence[str], parallelism: int | None) -> dict[str, Any]:
@@ -68,26 +83,19 @@ def described(entry: Entry, arguments: Sequence[str], parallelism: int | None) -
         else:
             values[name] = default
     job = {name: _filled(value, values, name) for name, value in entry.job.items()}
-    return job if _PLACE.search(json.dumps(entry.job)) else _with_parallelism(job, parallelism)
-
-
-def _with_parallelism(job: dict[str, Any], parallelism: int | None) -> dict[str, Any]:
-    """Make this the parallelism of the stages that say nothing of their own, in a job that has no place for it."""
-    if parallelism is None or not isinstance(job.get("stages"), list):
-        return job
-    stages = [
-        {**each, PARALLELISM: parallelism} if isinstance(each, dict) and not {PARALLELISM, "foreach"} & each.keys() else each
-        for each in job["stages"]
-    ]
-    return {**job, "stages": stages}
+    return job if _PLACE.search(json.dumps(entry.job)) else with_parallelism(job, parallelism)
 
 
 def _entry(name: str, told: object) -> Entry:
     at = f"{NAME}: jobs.{name[:60]}"
     if not _NAME.fullmatch(name):
         raise BadArchive(f"{at}: a name has letters, digits, _ . and -, and begins with a letter.")
+    if isinstance(told, dict) and "entry" in told:
+        return _called_entry(at, name, told)
     if not isinstance(told, dict) or not told.keys() <= _FIELDS or not isinstance(told.get("job"), dict):
-        raise BadArchive(f"{at} must have `job`, a job description, and may have `description` and `parameters`.")
+        raise BadArchive(
+            f"{at} must have `job`, a job description, and may have `description` and `parameters`; or `entry`, a function."
+        )
     description, parameters = told.get("description"), told.get("parameters") or {}
     if not isinstance(description, str | None) or not isinstance(parameters, dict):
         raise BadArchive(f"{at}: `description` is a text, and `parameters` an object of names and defaults.")
@@ -97,6 +105,16 @@ def _entry(name: str, told: object) -> Entry:
                 f"{at}.parameters: {parameter[:60]!r} must be a-z 0-9 _, with a text, a number, a boolean or null."
             )
     return Entry(name, description, parameters, told["job"])
+
+
+def _called_entry(at: str, name: str, told: dict[str, Any]) -> Entry:
+    description, function = told.get("description"), told["entry"]
+    if not told.keys() <= _CALLED_FIELDS or not isinstance(description, str | None) or not isinstance(function, str):
+        raise BadArchive(f"{at} with `entry`, a function `module:function`, may have a `description`, and nothing else.")
+    try:
+        return Entry(name, description, function=checked_function(function))
+    except BadEntry as error:
+        raise BadArchive(f"{at}.entry: {error}") from None
 
 
 def _pairs(arguments: Sequence[str], entry: Entry) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -93,6 +94,21 @@ def test_change_that_rests_on_a_cookie_needs_the_csrf_token() -> None:
     client.get("/ui/login")
     headers = {"X-CSRFToken": client.cookies["csrftoken"].value}
     assert client.post(JOBS, body, content_type="application/json", headers=headers).status_code == 201
+
+
+@pytest.mark.usefixtures("kept")
+def test_upload_that_rests_on_a_cookie_has_the_csrf_token_in_its_head() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user_in(Role.OPERATOR))
+    client.get("/ui/")
+    headers = {"X-CSRFToken": client.cookies["csrftoken"].value}
+
+    refused = client.post("/api/v1/programs", {"file": SimpleUploadedFile("a.zip", b"none")}, headers=headers)
+    assert (refused.status_code, "no zip archive" in refused.content.decode()) == (400, True)
+    for wrong in ({}, {"X-CSRFToken": "x" * 32}):
+        assert (
+            client.post("/api/v1/programs", {"file": SimpleUploadedFile("a.zip", b"none")}, headers=wrong).status_code == 403
+        )
 
 
 def test_change_with_a_token_needs_no_csrf_token() -> None:

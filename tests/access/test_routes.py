@@ -54,6 +54,7 @@ MEANT: dict[str, dict[str, str]] = {
     f"{API}/programs/{{program}}/run": {"POST": O},
     f"{API}/operations": {"GET": V},
     f"{API}/operations/{{operation}}": {"GET": V},
+    f"{API}/operations/{{operation}}/plan.svg": {"GET": V},
     f"{API}/jobs": {"GET": V, "POST": O},
     JOB: {"GET": V, "DELETE": O},
     f"{JOB}/cancel": {"POST": O},

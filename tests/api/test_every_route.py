@@ -1,5 +1,6 @@
 """What holds for every route that reads: a page for browsers, and a cost that does not grow with what there is."""
 
+import json
 from collections.abc import Callable
 from hashlib import sha256
 from io import BytesIO
@@ -11,12 +12,11 @@ from django.test import Client
 from access import audit, tokens
 from access.identifying import Identity
 from access.roles import Role, grant
-from jobs.commands import programs
+from jobs.commands import planning, programs
 from jobs.leader.loop import Leader
 from jobs.models import Job
-from jobs.store.records import RECORDS
 from nodes.models import Event
-from switchyard.scheduling.lifecycle.operations import Kind, Request
+from switchyard.scheduling.lifecycle.operations import Kind
 from tests.access.routes import Route, routes
 from tests.holding import put
 from tests.jobs.agents import ListAgent, turn
@@ -43,8 +43,13 @@ def ended(submit: Submit, leader: Leader, agent: ListAgent) -> dict[str, Any]:
     files = [["out", "a.txt", DIGEST, 1, False]]
     put(b"a")
     turn(leader, agent.report(others=[agent.end(task, outcome="FINISHED", files=files) for task in agent.tasks()]))
-    programs.upload(ADA, "a.zip", BytesIO(PROGRAM), sha256(PROGRAM).hexdigest(), len(PROGRAM))
-    operation = RECORDS.request_operation(Request(Kind.CHECKPOINT, "ada", 10))
+    program = programs.upload(ADA, "a.zip", BytesIO(PROGRAM), sha256(PROGRAM).hexdigest(), len(PROGRAM))
+    operation = planning.ask(ADA, program, "jobs:build", programs.Call(), Kind.PLAN)
+    turn(leader)
+    agent.listen()
+    made = {"name": "made", "stages": [{"name": "a", "command": ["true"]}]}
+    turn(leader, agent.finish(agent.tasks(), json.dumps(made)))
+    planning.finish(operation)
     return job | {"operation": str(operation)}
 
 

@@ -32,7 +32,10 @@ def upload(operator: Client, kept: Storage) -> Upload:
 
 def test_a_program_is_kept_listed_and_shown(upload: Upload, viewer: Client) -> None:
     first, second = upload(), upload(data=zipped(FILES | {"more": "1"}))
-    assert first["entries"] == [{"name": "count", "description": "Count words"}, {"name": "plain", "description": None}]
+    assert first["entries"] == [
+        {"name": "count", "description": "Count words", "function": None},
+        {"name": "plain", "description": None, "function": None},
+    ]
     assert storage().has(first["digest"])
     assert [each["id"] for each in viewer.get("/api/v1/programs").json()["results"]] == [second["id"], first["id"]]
     assert viewer.get(f"/api/v1/programs/{first['id']}").json() == first

@@ -96,5 +96,8 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "manifest without jobs": ("a.zip", zipped({"switchyard.yaml": "stages: []"}), "must have `jobs`"),
     "job without a description": ("a.zip", zipped({"switchyard.yaml": "jobs: {a: {}}"}), "jobs.a must have `job`"),
     "odd parameter": ("a.zip", zipped({"switchyard.yaml": "jobs: {a: {parameters: {A b: 1}, job: {}}}"}), "'A b'"),
+    "entry that is no function": ("a.zip", zipped({"switchyard.yaml": "jobs: {a: {entry: 'jobs'}}"}), "jobs.a.entry: 'jobs'"),
+    "entry that is no text": ("a.zip", zipped({"switchyard.yaml": "jobs: {a: {entry: 1}}"}), "jobs.a with `entry`"),
+    "entry beside a job": ("a.zip", zipped({"switchyard.yaml": "jobs: {a: {entry: 'a:b', job: {}}}"}), "and nothing else"),
     "manifest of bytes": ("a.zip", zipped({"switchyard.yaml": b"\xff\xfe\xfa"}), "UTF-8"),
 }

@@ -52,7 +52,10 @@ def test_a_lying_archive_leaves_its_folder_alone(tmp_path: Path) -> None:
 
 def test_entry_points_are_those_of_the_manifest_and_of_the_jar() -> None:
     found = inspect(io.BytesIO(zipped({"switchyard.yaml": COUNT})), "a.zip", BOUNDS)
-    assert found.entries == [{"name": "count", "description": "Count words"}, {"name": "plain", "description": None}]
+    assert found.entries == [
+        {"name": "count", "description": "Count words", "function": None},
+        {"name": "plain", "description": None, "function": None},
+    ]
     main_class = "Manifest-Version: 1.0\r\nMain-Class: org.exam\r\n ple.Main\r\n"
     jar = zipped(
         {
@@ -62,4 +65,4 @@ def test_entry_points_are_those_of_the_manifest_and_of_the_jar() -> None:
     )
     main = inspect(io.BytesIO(jar), "a.jar", BOUNDS)
     assert (main.main_class, main.classes) == ("org.example.Main", ("org.example.Main",))
-    assert main.entries == [{"name": "org.example.Main", "description": None}]
+    assert main.entries == [{"name": "org.example.Main", "description": None, "function": None}]

@@ -21,6 +21,10 @@ class NotServed(SwitchyardError):
     """This is not served here. Clients repeat after a 503 until their time is up, but not after a 501."""
 
 
+class StillCalled(SwitchyardError):
+    """What a function of a program describes is not known yet; clients repeat after a 503."""
+
+
 def error(status: int, detail: str) -> HttpResponse:
     """Return an error."""
     return answer({"errors": [detail or HTTPStatus(status).phrase]}, status, content_type=JSON)
@@ -36,7 +40,7 @@ WIRE = Wire(
     owns=re.compile(
         r"/+(?:v[12]/)?(?:cluster|config|datasets|jars|jobmanager|jobs|overview|savepoint-disposal|taskmanagers)(?:/|\Z)|/v1(?:/|\Z)"
     ),
-    statuses=STATUSES | {NotStoppable: 409, NotServed: 501},
+    statuses=STATUSES | {NotStoppable: 409, NotServed: 501, StillCalled: 503},
     error=error,
     wrong_verb=wrong_verb,
     root=True,

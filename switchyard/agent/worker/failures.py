@@ -10,7 +10,10 @@ from switchyard.agent.machine import faults
 
 ERROR_LIMIT = 8 * 1024
 #: The files whose frames are not shown above those of a task.
-OURS = tuple(str(Path(__file__).with_name(name)) for name in ("python_task.py", "coroutines.py"))
+OURS = (
+    *(str(Path(__file__).with_name(name)) for name in ("python_task.py", "coroutines.py")),
+    str(Path(__file__).parents[2] / "programs" / "calling.py"),
+)
 #: The files of Python whose frames stand between us and a module that is imported.
 IMPORTING = (importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 

@@ -17,6 +17,8 @@ class Kind(StrEnum):
 
     CHECKPOINT = "checkpoint"
     DISPOSAL = "disposal"
+    PLAN = "plan"
+    RUN = "run"
     SAVEPOINT = "savepoint"
     SUSPEND = "suspend"
 

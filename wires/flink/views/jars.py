@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from access import uploads
 from access.roles import Role
 from access.rules import Rule
-from jobs.commands import admission, programs
+from jobs.commands import admission, planning, programs
 from jobs.reading import programs as reading
-from wires.flink import decode, ids
+from switchyard.scheduling.lifecycle.operations import Kind
+from wires.flink import decode, functions, ids
 from wires.flink.encode import jars, plans
 from wires.flink.views.base import FlinkView
 from wires.flink.views.manager import absolute
@@ -65,14 +66,22 @@ class JarPlanView(FlinkView):
     rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "post": Role.VIEWER}
 
     def get(self, request: HttpRequest, jar: str) -> HttpResponse:
-        """Return it; nothing is submitted."""
+        """Return it; no job of it is submitted. A function is called on an agent for it, if an operator asks."""
         call = _call(self, "JarPlanRequestBody")
         found = _found(jar)
-        spec = programs.plan(found, call)
+        if function := programs.function(found, call):
+            made = functions.outcome(self.sender, found, function, call, Kind.PLAN, _key(request))
+            spec = planning.checked(made["description"])
+        else:
+            spec = programs.plan(found, call)
         job = str(uuid5(NAMESPACE, f"{found.id} {spec.name}"))
         return self.told({"plan": plans.plan(job, spec.name, reading.plans(spec))}, lambda new: dict(new["plan"]))
 
     post = get
+
+    def _reads(self) -> bool:
+        """Return whether this changes nothing: to call a function a job is made, whose end is waited for."""
+        return False
 
 
 class JarRunView(FlinkView):
@@ -84,8 +93,15 @@ class JarRunView(FlinkView):
         """Submit the job of an entry point; what stands in the query and in the body is taken from the body."""
         call = _call(self, "JarRunRequestBody")
         found = _found(jar)
-        made = programs.run(self.sender, found, call, admission.id_alone, key=request.headers.get("Idempotency-Key")).shown
+        if function := programs.function(found, call):
+            made = UUID(functions.outcome(self.sender, found, function, call, Kind.RUN, _key(request))["id"])
+        else:
+            made = programs.run(self.sender, found, call, admission.id_alone, key=_key(request)).shown
         return self.told({"jobid": ids.job_id(made)})
+
+
+def _key(request: HttpRequest) -> str | None:
+    return request.headers.get("Idempotency-Key")
 
 
 def _found(given: str) -> Any:

@@ -8,7 +8,7 @@ from switchyard.scheduling.lifecycle.states import Intent
 
 
 class Migration(migrations.Migration):
-    dependencies = [("jobs", "0031_programs")]
+    dependencies = [("jobs", "0032_functions")]
 
     operations = [
         migrations.AlterField(
