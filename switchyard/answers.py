@@ -189,7 +189,6 @@ class JobStatus:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     retried_from: str | None = None
-    #: The savepoint that it started from: the job's number, the savepoint's, its location.
     restored_from: dict[str, Any] | None = None
     retried_from_number: int | None = None
     retries: tuple[RetryStatus, ...] = ()

@@ -13,7 +13,7 @@ from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from switchyard import task
 from switchyard.answers import (
@@ -41,7 +41,6 @@ from switchyard.looking import looks
 
 T = TypeVar("T")
 Stream = Literal["stdout", "stderr"]
-PAGE = 500
 #: So many stages are asked for each time that a job which is watched has moved.
 FEW_STAGES = 20
 #: How long a wait outlives a server that is away.
@@ -392,17 +391,7 @@ class Client:
         filters: Mapping[str, str | Sequence[str]] | None = None,
         limit: int | None = None,
     ) -> Iterator[T]:
-        """Yield page after page; the address in `next` is the server's own, so only its cursor is taken."""
-        params: dict[str, Any] = {**(filters or {}), "limit": PAGE if limit is None else min(limit, PAGE)}
-        left = limit
-        while left is None or left > 0:
-            page = self._requests.send("GET", path, params=params).json()
-            found = [decode(kind, each) for each in page["results"]][:left]
-            yield from found
-            left = None if left is None else left - len(found)
-            if not page["next"]:
-                return
-            params["cursor"] = parse_qs(urlsplit(page["next"]).query)["cursor"][0]
+        return (decode(kind, each) for each in self._requests.pages(path, filters or {}, limit))
 
 
 def _edit(changes: Mapping[str, Any] | None, description: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,9 +4,10 @@ Knows no path of the API (see client).
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -24,6 +25,8 @@ PIECE = 256 * 1024
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 PASSING = frozenset({429, 502, 503, 504})
 SHOWN = 300
+#: Entries of a list that are asked for at a time.
+PAGE = 500
 
 
 class Requests:
@@ -38,6 +41,19 @@ class Requests:
             # A proxy meant for the world would send the loopback to another machine.
             trust_env=not server.is_local,
         )
+
+    def pages(self, path: str, filters: Mapping[str, str | Sequence[str]], limit: int | None) -> Iterator[Any]:
+        """Yield what a list has, page after page; the address in `next` is the server's own, so only its cursor is taken."""
+        params: dict[str, Any] = {**filters, "limit": PAGE if limit is None else min(limit, PAGE)}
+        left = limit
+        while left is None or left > 0:
+            page = self.send("GET", path, params=params).json()
+            found = page["results"][:left]
+            yield from found
+            left = None if left is None else left - len(found)
+            if not page["next"]:
+                return
+            params["cursor"] = parse_qs(urlsplit(page["next"]).query)["cursor"][0]
 
     def close(self) -> None:
         """Close the connection."""
