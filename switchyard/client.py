@@ -385,11 +385,7 @@ class Client:
         return decode(kind, self._requests.send("POST", path, json=body).json())
 
     def _list(
-        self,
-        kind: type[T],
-        path: str,
-        filters: Mapping[str, str | Sequence[str]] | None = None,
-        limit: int | None = None,
+        self, kind: type[T], path: str, filters: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> Iterator[T]:
         return (decode(kind, each) for each in self._requests.pages(path, filters or {}, limit))
 

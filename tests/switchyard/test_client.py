@@ -74,7 +74,7 @@ def test_failed_task_tells_why(client: Client) -> None:
 
 
 def test_lists_go_on_from_page_to_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("switchyard.client.PAGE", 2)
+    monkeypatch.setattr("switchyard.http.PAGE", 2)
     made = [quick(f"paged {at}").submit(client).number for at in range(5)]
     found = [job.number for job in client.jobs(search="paged")]
     assert found == sorted(made, reverse=True)
