@@ -16,7 +16,7 @@ from jobs.store.checkpoints import CHECKPOINTS
 from jobs.store.records import RECORDS
 from jobs.store.savepoints import Savepoint
 from switchyard.scheduling.errors import SwitchyardError
-from switchyard.scheduling.lifecycle.operations import Ended, Kind, Request
+from switchyard.scheduling.lifecycle.operations import Ended, Failure, Kind, Request
 from switchyard.scheduling.lifecycle.savepoints import Then
 from switchyard.scheduling.lifecycle.states import JobState
 from switchyard.scheduling.spec.types import CheckpointRule
@@ -77,6 +77,14 @@ def dispose(by: Identity, savepoint: Savepoint) -> Done[UUID]:
     RECORDS.end_operations([Ended(operation, outcome={})])
     transaction.on_commit(partial(manifests.remove, savepoint.location))
     return Done(operation, savepoint.job, told)
+
+
+@command("savepoint.fail")
+def failed(by: Identity, kind: Kind, error: SwitchyardError, job: UUID | None = None) -> Done[UUID]:
+    """Note what was asked for and cannot be, for those who poll for it; return the operation, which has failed."""
+    operation = RECORDS.request_operation(Request(kind, by.name, LONGER, job))
+    RECORDS.end_operations([Ended(operation, failure=Failure(type(error).__name__, str(error)))])
+    return Done(operation, job or operation, {"kind": kind.value, "why": str(error)})
 
 
 def disposed(by: Identity, id_: UUID, number: int) -> UUID:

@@ -16,6 +16,7 @@ from artifacts import references, storing
 from artifacts.kinds import Kind
 from database import rows
 from jobs.commands import admission
+from jobs.commands.restoring import Restore
 from jobs.models import Program
 from switchyard.programs import manifest
 from switchyard.programs.archive import PIECE, SUFFIXES, Bounds
@@ -79,10 +80,16 @@ def delete(by: Identity, id_: uuid.UUID) -> Done[None]:
 
 
 def run(
-    by: Identity, program: Program, call: Call, show: admission.Show[T], *, key: str | None = None
+    by: Identity,
+    program: Program,
+    call: Call,
+    show: admission.Show[T],
+    *,
+    key: str | None = None,
+    restore: Restore | None = None,
 ) -> admission.Admitted[T]:
     """Submit the job that a program describes; raises BadEntry, and what `admission.submit` raises."""
-    return admission.submit(by, json.dumps(described(program, call)), show, format="json", key=key)
+    return admission.submit(by, json.dumps(described(program, call)), show, format="json", key=key, restore=restore)
 
 
 def plan(program: Program, call: Call) -> JobSpec:

@@ -57,6 +57,7 @@ class Overview(NamedTuple):
     sizes: Spread
     times: Spread
     latest_completed: dict[str, Any] | None
+    latest_savepoint: dict[str, Any] | None
     latest_failed: dict[str, Any] | None
     history: list[dict[str, Any]]
 
@@ -115,15 +116,16 @@ def checkpoint(job: UUID, number: int) -> dict[str, Any] | None:
 
 def overview(job: UUID, most: int) -> Overview:
     """Return how the checkpoints of a job stand, with the newest of them."""
-    ((in_progress, whole, broken, newest, completed, failed, size, time),) = rows.fetch(
+    ((in_progress, whole, broken, newest, completed, saved, failed, size, time),) = rows.fetch(
         f"""SELECT count(*) FILTER (WHERE state = {_IN_PROGRESS}), count(*) FILTER (WHERE state = {_COMPLETED}),
             count(*) FILTER (WHERE state = {_FAILED}), coalesce(max(number), 0),
-            max(number) FILTER (WHERE state = {_COMPLETED}), max(number) FILTER (WHERE state = {_FAILED}),
+            max(number) FILTER (WHERE state = {_COMPLETED} AND NOT is_savepoint),
+            max(number) FILTER (WHERE state = {_COMPLETED} AND is_savepoint), max(number) FILTER (WHERE state = {_FAILED}),
             {_spread("size")}, {_spread(_TOOK)}
         FROM jobs_checkpoint WHERE job_id = %s""",
         [job],
     )
-    wanted = {*range(newest - most + 1, newest + 1), completed, failed} - {None}
+    wanted = {*range(newest - most + 1, newest + 1), completed, saved, failed} - {None}
     shown = {row["number"]: row for row in complete(checkpoints(job).filter(number__in=wanted).order_by("-number"))}
     history = [row for number, row in shown.items() if number > newest - most]
     return Overview(
@@ -133,6 +135,7 @@ def overview(job: UUID, most: int) -> Overview:
         _read_spread(size),
         _read_spread(time),
         shown.get(completed),
+        shown.get(saved),
         shown.get(failed),
         history,
     )

@@ -39,9 +39,7 @@ OFF = {
     "GET /jobs/{jobid}/checkpoints/details/{checkpointid}/subtasks/{vertexid}": 404,
     "PATCH /jobs/{jobid}/rescaling": 501,
     "GET /jobs/{jobid}/rescaling/{triggerid}": 404,
-    "POST /jobs/{jobid}/savepoints": 501,
     "GET /jobs/{jobid}/savepoints/{triggerid}": 404,
-    "POST /savepoint-disposal": 501,
     "GET /savepoint-disposal/{triggerid}": 404,
 }
 #: What a request needs beside its path.

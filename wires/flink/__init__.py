@@ -1,5 +1,5 @@
 """Flink's monitoring REST API in the shapes of 1.5 and 1.6, at the root and under /v1, with additions for later clients.
 
-A job is a job, a stage a vertex, a task a subtask, a node a taskmanager. Not covered yet: savepoints
-and rescaling; they answer as in a cluster without them (docs/wires.md).
+A job is a job, a stage a vertex, a task a subtask, a node a taskmanager. Not covered yet: rescaling,
+which answers as in a cluster without it (docs/wires.md).
 """

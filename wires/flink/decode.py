@@ -16,6 +16,9 @@ MOST_EXCEPTIONS = 1000
 _SUBMITTED = {"jobGraphFileName": str, "jobJarFileNames": list, "jobArtifactFileNames": list}
 NO_HEARTBEAT = "Request did not match expected format JobClientHeartbeatRequestBody."
 NO_SUBMISSION = "Request did not match expected format JobSubmitRequestBody."
+NO_SAVEPOINT = "Request did not match expected format SavepointTriggerRequestBody."
+NO_STOP = "Request did not match expected format StopWithSavepointRequestBody."
+NO_DISPOSAL = "Request did not match expected format SavepointDisposalRequest."
 NO_CHECKPOINT = "Request did not match expected format CheckpointTriggerRequestBody."
 _WHOLE = re.compile(r"-?[0-9]{1,10}")
 _RUN_FIELDS = {"allowNonRestoredState", "savepointPath"}
@@ -120,6 +123,7 @@ class JarCall:
     arguments: Sequence[str] | None = None
     parallelism: int | None = None
     savepoint: str = ""
+    lenient: bool = False
 
 
 def jar_call(query: "MultiValueQuery", body: bytes, expected: str) -> JarCall:
@@ -135,6 +139,7 @@ def jar_call(query: "MultiValueQuery", body: bytes, expected: str) -> JarCall:
         listed_arguments,
         _jar_parallelism(query.get("parallelism")) if parallelism is None else int(parallelism),
         told.get("savepointPath") or query.get("savepointPath") or "",
+        _lenient(told.get("allowNonRestoredState"), query.get("allowNonRestoredState")),
     )
 
 
@@ -147,6 +152,42 @@ def check_heartbeat(body: bytes) -> None:
 def check_checkpoint(body: bytes) -> None:
     """Refuse what does not ask for a checkpoint: of which type it is to be changes nothing here."""
     _object(body, {"checkpointType", "triggerId"}, NO_CHECKPOINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A savepoint that is asked for: below which directory, and whether the job ends with it, or drains."""
+
+    directory: str | None
+    ending: bool
+
+
+def saving(body: bytes) -> Saving:
+    """Return which savepoint is asked for; `ending` says whether the job is canceled."""
+    return _saving(body, "target-directory", "cancel-job", NO_SAVEPOINT)
+
+
+def stopping(body: bytes) -> Saving:
+    """Return with which savepoint a job is to stop; `ending` says whether it drains."""
+    return _saving(body, "targetDirectory", "drain", NO_STOP)
+
+
+def disposing(body: bytes) -> str:
+    """Return the path of the savepoint to be deleted."""
+    path = _object(body, {"savepoint-path"}, NO_DISPOSAL).get("savepoint-path")
+    if path is None:
+        raise Unreadable("Field savepoint-path must not be omitted or be null.")
+    if not isinstance(path, str):
+        raise Unreadable(NO_DISPOSAL)
+    return path
+
+
+def _saving(body: bytes, directory: str, ending: str, unlike: str) -> Saving:
+    told = _object(body, {directory, ending, "formatType", "triggerId"}, unlike)
+    path, ends = told.get(directory), told.get(ending)
+    if not isinstance(path, str | None) or not isinstance(ends, bool | None):
+        raise Unreadable(unlike)
+    return Saving(path or None, bool(ends))
 
 
 class MultiValueQuery(Protocol):
@@ -176,6 +217,10 @@ def _jar_parallelism(given: str | None) -> int | None:
     if not _WHOLE.fullmatch(given):
         raise query_unreadable("parallelism", given)
     return int(given)
+
+
+def _lenient(told: Any, asked: str | None) -> bool:
+    return is_true(asked) if told is None else is_true(str(told))
 
 
 def _jar_body(body: bytes, expected: str) -> dict[str, Any]:

@@ -3,7 +3,19 @@
 from django.urls import URLPattern, re_path
 
 from wires.base import WireView
-from wires.flink.views import absent, changing, checkpoints, cluster, jars, jobs, manager, metrics, nodes, vertices
+from wires.flink.views import (
+    absent,
+    changing,
+    checkpoints,
+    cluster,
+    jars,
+    jobs,
+    manager,
+    metrics,
+    nodes,
+    savepoints,
+    vertices,
+)
 
 JOB = "jobs/(?P<job>[^/]+)"
 CHECKPOINTS = f"{JOB}/checkpoints"
@@ -40,9 +52,9 @@ urlpatterns = [
     _route(JOB, jobs.JobView),
     _route(f"{JOB}/accumulators", jobs.AccumulatorsView),
     _route(f"{JOB}/cancel", changing.CancelView),
-    _route(f"{JOB}/cancel-with-savepoint", absent.CancelWithSavepointView),
-    _route(f"{JOB}/cancel-with-savepoint/in-progress/(?P<request_id>[^/]+)", absent.SavepointInProgressView),
-    _route(f"{JOB}/cancel-with-savepoint/target-directory/(?P<directory>.+)", absent.CancelWithSavepointView),
+    _route(f"{JOB}/cancel-with-savepoint", savepoints.CancelWithSavepointView),
+    _route(f"{JOB}/cancel-with-savepoint/in-progress/(?P<request_id>[^/]+)", savepoints.InProgressView),
+    _route(f"{JOB}/cancel-with-savepoint/target-directory/(?P<directory>.+)", savepoints.CancelWithSavepointView),
     _route(f"{JOB}/clientHeartbeat", changing.HeartbeatView),
     _route(CHECKPOINTS, checkpoints.CheckpointsView),
     _route(f"{CHECKPOINTS}/(?P<trigger>[0-9a-fA-F]{{32}})", checkpoints.TriggerView),
@@ -60,10 +72,10 @@ urlpatterns = [
     _route(f"{JOB}/rescaling", absent.RescalingView),
     _route(f"{JOB}/rescaling/(?P<trigger>[^/]+)", absent.PollView),
     _route(f"{JOB}/resource-requirements", absent.RequirementsView),
-    _route(f"{JOB}/savepoints", absent.SavepointsView),
-    _route(f"{JOB}/savepoints/(?P<trigger>[^/]+)", absent.PollView),
+    _route(f"{JOB}/savepoints", savepoints.SavepointsView),
+    _route(f"{JOB}/savepoints/(?P<trigger>[^/]+)", savepoints.TriggerView),
     _route(f"{JOB}/status", jobs.StatusView),
-    _route(f"{JOB}/stop", changing.StopView),
+    _route(f"{JOB}/stop", savepoints.StopView),
     _route(f"{JOB}/taskmanagers/(?P<node>[^/]+)/log-url", nodes.LogUrlView),
     _route(f"{JOB}/vertices", jobs.VerticesView),
     _route(VERTEX, vertices.VertexView),
@@ -84,8 +96,8 @@ urlpatterns = [
     _route(f"{JOB}/yarn-cancel", changing.YarnCancelView),
     _route(f"{JOB}/yarn-stop", changing.YarnStopView),
     _route("overview", cluster.OverviewView),
-    _route("savepoint-disposal", absent.DisposalView),
-    _route("savepoint-disposal/(?P<trigger>[^/]+)", absent.PollView),
+    _route("savepoint-disposal", savepoints.DisposalView),
+    _route("savepoint-disposal/(?P<trigger>[^/]+)", savepoints.DisposedView),
     _route("taskmanagers", nodes.TaskmanagersView),
     _route("taskmanagers/metrics", metrics.TaskmanagersView),
     _route(NODE, nodes.TaskmanagerView),

@@ -20,11 +20,6 @@ Submit = Callable[..., dict[str, Any]]
         ("PATCH", "/jobs/{job}/rescaling?parallelism=2", "parallelism"),
         ("GET", "/jobs/{job}/resource-requirements", "parallelism"),
         ("PUT", "/jobs/{job}/resource-requirements", "parallelism"),
-        ("POST", "/jobs/{job}/savepoints/", "savepoints"),
-        ("POST", "/jobs/{job}/stop", "savepoints"),
-        ("POST", "/savepoint-disposal", "savepoints"),
-        ("GET", "/jobs/{job}/cancel-with-savepoint/", "savepoints"),
-        ("GET", "/jobs/{job}/cancel-with-savepoint/target-directory/%2Ftmp%2Fa/", "savepoints"),
     ],
 )
 def test_it_names_what_is_missing(operator: Client, submit: Submit, method: str, path: str, missing: str) -> None:
@@ -32,11 +27,6 @@ def test_it_names_what_is_missing(operator: Client, submit: Submit, method: str,
     (text,) = answer.json()["errors"]
     assert (answer.status_code, missing in text) == (501, True)
     assert Job.objects.get().state == JobState.CREATED
-
-
-def test_a_cancel_with_a_savepoint_that_was_never_asked_for_is_unknown(viewer: Client, submit: Submit) -> None:
-    answer = viewer.get(f"/jobs/{submit({'a': {}})['id']}/cancel-with-savepoint/in-progress/1")
-    assert (answer.status_code, "savepoints" in answer.json()["errors"][0]) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/training", "/algorithm", "/ratelimit", "/allocation", "/training/"])

@@ -153,7 +153,7 @@ def test_odd_uploads_are_refused_in_flinks_words(upload: Told, operator: Client)
         ("parallelism=0", None, "1 or more"),
         ("parallelism=-1", None, "1 or more"),
         ("parallelism=abc", None, 'Cannot resolve query parameter (parallelism) from value "abc"'),
-        ("savepointPath=/none", None, "no savepoint /none"),
+        ("savepointPath=/none", None, "outside of the folders for savepoints"),
         ("program-args='a", None, "arguments cannot be read"),
         ("", {"odd": 1}, "expected format JarRunRequestBody"),
         ("", {"parallelism": "many"}, "expected format JarRunRequestBody"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wires.flink import ids
 from wires.flink.encode.failures import cause
 from wires.flink.encode.measures import NONE
+from wires.flink.encode.savepoints import uri
 
 if TYPE_CHECKING:
     from jobs.reading.checkpoints import Answer, Figures, Overview
@@ -32,7 +33,7 @@ def overview(found: "Overview") -> Shape:
         },
         "latest": {
             "completed": found.latest_completed and _listed(found.latest_completed),
-            "savepoint": None,
+            "savepoint": found.latest_savepoint and _listed(found.latest_savepoint),
             "failed": found.latest_failed and _listed(found.latest_failed),
             "restored": None,
         },
@@ -89,7 +90,7 @@ def _listed(row: Row) -> Shape:
     kind = row["state"].lower()
     more: Shape = {}
     if kind == "completed":
-        more = {"external_path": PATH, "discarded": row["discarded"]}
+        more = {"external_path": uri(row["location"]) if row["savepoint"] else PATH, "discarded": row["discarded"]}
     elif kind == "failed":
         more = {"failure_timestamp": _ms(row["ended_at"]), "failure_message": row["failure"]}
     told = _part(row, row, ended=row["ended_at"])
@@ -97,7 +98,7 @@ def _listed(row: Row) -> Shape:
         **_kind(kind),
         "id": told.pop("id"),
         "status": told.pop("status"),
-        "is_savepoint": False,
+        "is_savepoint": row["savepoint"],
         "trigger_timestamp": _ms(row["triggered_at"]),
         **told,
         "tasks": {},

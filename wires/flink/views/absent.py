@@ -10,10 +10,8 @@ from access.rules import Rule
 from wires.flink import ids
 from wires.flink.errors import NotServed
 from wires.flink.views.base import FlinkView
-from wires.reading import NotThere, Unreadable
+from wires.reading import NotThere
 
-NO_SAVEPOINTS = "There are no savepoints here."
-NOT_BEFORE_A_CANCEL = f"{NO_SAVEPOINTS} PATCH /jobs/<job> cancels a job without one."
 NOT_RESCALED = "The parallelism of a job cannot be changed here while it runs."
 
 
@@ -42,37 +40,6 @@ class RequirementsView(AbsentView):
     rules: ClassVar[Mapping[str, Rule]] = {"get": Role.VIEWER, "put": Role.OPERATOR}
     missing = NOT_RESCALED
     get = put = AbsentView.refuse
-
-
-class SavepointsView(AbsentView):
-    """The savepoints of a job."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"post": Role.OPERATOR}
-    missing = NOT_BEFORE_A_CANCEL
-    post = AbsentView.refuse
-
-
-class DisposalView(SavepointsView):
-    """The disposal of a savepoint."""
-
-    missing = NO_SAVEPOINTS
-
-
-class CancelWithSavepointView(AbsentView):
-    """A cancel of the older API that takes a savepoint first; it is asked for by GET."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {"get": Role.OPERATOR}
-    missing = NOT_BEFORE_A_CANCEL
-    get = AbsentView.refuse
-
-
-class SavepointInProgressView(FlinkView):
-    """A savepoint of the older API that was asked for; none can be."""
-
-    def get(self, request: HttpRequest, job: str, request_id: str) -> HttpResponse:
-        """Say that it is not known."""
-        ids.to_job(job)
-        raise Unreadable(f"{NO_SAVEPOINTS} No request has the id {request_id:.100}.")
 
 
 class PollView(FlinkView):

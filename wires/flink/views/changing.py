@@ -17,7 +17,7 @@ from jobs.commands import admission, control
 from jobs.reading import counts
 from switchyard.scheduling.lifecycle.states import JOB_ENDS
 from wires.flink import decode, ids
-from wires.flink.errors import NotServed, NotStoppable
+from wires.flink.errors import NotStoppable
 from wires.flink.views.base import FlinkView, existing_job
 from wires.reading import NotThere, Unreadable
 
@@ -79,23 +79,6 @@ class YarnCancelView(EndingView):
     def get(self, request: HttpRequest, job: str) -> HttpResponse:
         """Ask a job to stop."""
         return self.cancelled(job)
-
-
-class StopView(EndingView):
-    """The stop of the older API, and of the newer one, which takes a savepoint."""
-
-    rules: ClassVar[Mapping[str, Rule]] = {**CHANGES, "post": Role.OPERATOR}
-
-    def get(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Let a job end early."""
-        return self.stopped(job)
-
-    delete = get
-
-    def post(self, request: HttpRequest, job: str) -> HttpResponse:
-        """Refuse: this stop needs a savepoint."""
-        ids.to_job(job)
-        raise NotServed("There are no savepoints here. PATCH /jobs/<job>?mode=stop stops a job without one.")
 
 
 class HeartbeatView(FlinkView):

@@ -12,6 +12,8 @@ from access import uploads
 from access.roles import Role
 from access.rules import Rule
 from jobs.commands import admission, planning, programs
+from jobs.commands.checkpoints import NoSuchSavepoint
+from jobs.commands.restoring import Restore
 from jobs.reading import programs as reading
 from switchyard.scheduling.lifecycle.operations import Kind
 from wires.flink import decode, functions, ids
@@ -91,13 +93,27 @@ class JarRunView(FlinkView):
 
     def post(self, request: HttpRequest, jar: str) -> HttpResponse:
         """Submit the job of an entry point; what stands in the query and in the body is taken from the body."""
-        call = _call(self, "JarRunRequestBody")
+        call, restore = _call(self, "JarRunRequestBody"), _restore(self)
         found = _found(jar)
         if function := programs.function(found, call):
+            if restore:
+                raise Unreadable("A function of a program starts its job from no savepoint; submit its plan with one.")
             made = UUID(functions.outcome(self.sender, found, function, call, Kind.RUN, _key(request))["id"])
         else:
-            made = programs.run(self.sender, found, call, admission.id_alone, key=_key(request)).shown
+            made = self._run(found, call, restore)
         return self.told({"jobid": ids.job_id(made)})
+
+    def _run(self, found: Any, call: programs.Call, restore: Restore | None) -> UUID:
+        key = _key(self.request)
+        try:
+            return programs.run(self.sender, found, call, admission.id_alone, key=key, restore=restore).shown
+        except NoSuchSavepoint as error:
+            raise Unreadable(str(error)) from error
+
+
+def _restore(view: FlinkView) -> Restore | None:
+    asked = decode.jar_call(view.request.GET, view.body(), "JarRunRequestBody")
+    return Restore(asked.savepoint, asked.lenient) if asked.savepoint else None
 
 
 def _key(request: HttpRequest) -> str | None:
@@ -115,7 +131,5 @@ def _found(given: str) -> Any:
 def _call(view: FlinkView, expected: str) -> programs.Call:
     """Return what is to be run, from the query and the body; raises Unreadable or BadEntry."""
     asked = decode.jar_call(view.request.GET, view.body(), expected)
-    if asked.savepoint:
-        raise Unreadable(f"There is no savepoint {asked.savepoint:.200}.")
     arguments = list(asked.arguments) if asked.arguments is not None else programs.arguments(asked.text)
     return programs.Call(asked.entry or None, arguments, asked.parallelism)
