@@ -44,6 +44,7 @@ OFF = {
 }
 #: What a request needs beside its path.
 MORE = {
+    "POST /savepoint-disposal": """-d '{"savepoint-path": "file:/none"}' """,
     "POST /jobs": """-F 'file=@-;filename=job.json' """,
     "PATCH /jobs/{jobid}/rescaling": "?parallelism=2",
 }
