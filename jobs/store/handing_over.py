@@ -10,12 +10,11 @@ from artifacts import references
 from artifacts.kinds import Kind
 from database import rows
 from jobs.store.states import NEWEST, USABLE, State, read
-from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.restoring import share_out
 
 
-class NotSplittable(SwitchyardError):
+class NotSplittable(Exception):
     """The states of a stage cannot be shared out among another number of tasks; the text says why."""
 
 

@@ -73,7 +73,7 @@ def test_of_a_discarded_checkpoint_the_sums_are_left(agent: ListAgent, running: 
 
 def test_the_checkpoints_of_a_job_are_summed_up(agent: ListAgent, running: Running) -> None:
     job, tasks = running
-    assert checkpoints.overview(job.id, 2) == (0, 0, 0, Spread(), Spread(), None, None, [])
+    assert checkpoints.overview(job.id, 2) == (0, 0, 0, Spread(), Spread(), None, None, None, [])
     assert checkpoints.figures() == checkpoints.figures([job.id]) == {}
     end(ask(job, tasks), "a task ended before it had answered")
     for size in (10, 21):

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from switchyard.scheduling.errors import SwitchyardError
 from switchyard.scheduling.lifecycle import requests
 from switchyard.scheduling.lifecycle.events import Told
 from switchyard.scheduling.lifecycle.operations import Ended, Failure
@@ -46,7 +45,7 @@ class Taken:
     written: bool
 
 
-class NotWritten(SwitchyardError):
+class NotWritten(Exception):
     """A manifest cannot be written; the text says why."""
 
 
