@@ -200,7 +200,7 @@ SPECTACULAR_SETTINGS = {
         "TaskState": "jobs.api.serializers.TASK_STATES",
         "OperationKind": "jobs.api.serializers.OPERATION_KINDS",
         "OperationState": "jobs.api.serializers.OPERATION_STATES",
-        "CheckpointState": "jobs.api.serializers.CHECKPOINT_STATES",
+        "CheckpointState": "jobs.api.checkpoints.CHECKPOINT_STATES",
         "StageState": "jobs.api.serializers.STAGE_STATES",
         "NodeState": "nodes.reading.STATES",
         "Role": "access.api.ROLES",

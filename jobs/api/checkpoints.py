@@ -20,6 +20,8 @@ from jobs.commands import checkpoints as commands
 from jobs.models import Checkpoint
 from jobs.reading import checkpoints
 
+CHECKPOINT_STATES = list(checkpoints.STATES)
+
 
 class CheckpointSerializer(serializers.Serializer[Any]):
     """The states of a job's running tasks, saved together; `finished` tasks of a completed one had ended.
@@ -28,7 +30,7 @@ class CheckpointSerializer(serializers.Serializer[Any]):
     """
 
     number = serializers.IntegerField()
-    state = serializers.ChoiceField(list(checkpoints.STATES))
+    state = serializers.ChoiceField(CHECKPOINT_STATES)
     periodic = serializers.BooleanField()
     operation = serializers.UUIDField(allow_null=True)
     tasks = serializers.IntegerField()

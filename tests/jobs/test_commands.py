@@ -19,11 +19,12 @@ from access.models import AuditEntry
 from access.roles import Role
 from jobs.commands import admission, checkpoints, programs
 from jobs.commands import control as jobs
-from jobs.models import Job
+from jobs.models import Checkpoint, Job
 from nodes import services as nodes
 from nodes.models import Node
 from nodes.shutdown import shut_down
 from switchyard.scheduling.errors import SwitchyardError
+from switchyard.scheduling.lifecycle.operations import Kind
 from switchyard.scheduling.lifecycle.states import Intent, JobState
 from switchyard.scheduling.spec import from_data
 from tests.jobs.submissions import submit
@@ -62,6 +63,14 @@ def person(name: str = "bob") -> User:
     return User.objects.create_user(name)
 
 
+def saved() -> tuple[Any, int]:
+    """Return a job with a savepoint, and its number."""
+    id_ = ended()
+    written = {"is_savepoint": True, "manifest": "0" * 64, "location": "/none", "finished": []}
+    Checkpoint.objects.create(job_id=id_, number=1, state=Checkpoint.State.COMPLETED, triggered_at=timezone.now(), **written)
+    return id_, 1
+
+
 def uploaded(by: Identity, *, audited: bool = True) -> Any:
     data = zipped({"switchyard.yaml": f"jobs: {{a: {{job: {TEXT}}}}}"})
     id_ = programs.upload(by, "a.zip", BytesIO(data), sha256(data).hexdigest(), len(data)).id
@@ -78,6 +87,9 @@ COMMANDS: dict[str, Callable[[Identity], object]] = {
     "jobs.commands.control.release": lambda by: jobs.release(by, made(held_reason="odd")),
     "jobs.commands.control.drain": lambda by: jobs.drain(by, made()),
     "jobs.commands.checkpoints.trigger": lambda by: checkpoints.trigger(by, made(state=JobState.RUNNING)),
+    "jobs.commands.checkpoints.save": lambda by: checkpoints.save(by, made(state=JobState.RUNNING)),
+    "jobs.commands.checkpoints.dispose": lambda by: checkpoints.disposed(by, *saved()),
+    "jobs.commands.checkpoints.failed": lambda by: checkpoints.failed(by, Kind.SAVEPOINT, checkpoints.NotRunning(), made()),
     "jobs.commands.control.suspend": lambda by: jobs.suspend(by, made()),
     "jobs.commands.control.resume": lambda by: jobs.resume(by, made(state=JobState.SUSPENDED, intent=Intent.SUSPEND)),
     "jobs.commands.control.delete": lambda by: jobs.delete(by, ended()),
@@ -123,6 +135,8 @@ REFUSED: dict[str, Callable[[Identity], object]] = {
     "drain of a job that is being canceled": lambda by: jobs.drain(by, made(state=JobState.CANCELING)),
     "suspend of a job that drains": lambda by: jobs.suspend(by, made(intent=Intent.DRAIN)),
     "retry of a job that finished": lambda by: admission.retry(by, ended(JobState.FINISHED), admission.id_alone),
+    "delete of a job with a savepoint": lambda by: jobs.delete(by, saved()[0]),
+    "savepoint of a job that does not run": lambda by: checkpoints.save(by, made()),
     "delete of a job that is live": lambda by: jobs.delete(by, made()),
     "delete of a node with a session": lambda by: nodes.delete(by, node(session="s")),
     "shut-down from afar": shut_down,
