@@ -96,7 +96,7 @@ def test_a_killed_worker_costs_the_task_it_ran(stack: Stack, watch: Watch, marks
     work = {"python": "tests.faults.work:interval", "parallelism": COUNT, "args": [str(marks), 0.1]}
     job = stack.submit({"work": work}, retry={"attempts": 3, "backoff": {"initial": 0}})
     in_flight(stack, marks)
-    os.kill(holder_of_a_lock(marks), signal.SIGKILL)
+    kill_a_holder(marks)
     assert stack.wait(job).state == JobState.FINISHED
     assert [exit_class for (exit_class,) in Attempt.objects.values_list("exit_class")] == ["killed"]
 
@@ -136,12 +136,27 @@ def test_messages_may_come_twice_late_and_out_of_order(
     assert begun(marks) == COUNT
 
 
+def kill_a_holder(marks: Path) -> None:
+    """Kill a process in the middle of its task: stopped first, so that it cannot come to the end meanwhile."""
+    while True:
+        holder = holder_of_a_lock(marks)
+        os.kill(holder, signal.SIGSTOP)
+        if any(_is_lock(link, marks) for link in Path(f"/proc/{holder}/fd").glob("*")):
+            os.kill(holder, signal.SIGKILL)
+            return
+        os.kill(holder, signal.SIGCONT)
+
+
 def holder_of_a_lock(marks: Path) -> int:
     """Return the process that runs a task now: the one that has a lock file open."""
     for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()).startswith(str(marks)) and str(link.readlink()).endswith(".lock"):
-                return int(link.parts[2])
-        except OSError:
-            continue
+        if _is_lock(link, marks):
+            return int(link.parts[2])
     raise AssertionError("no task runs")
+
+
+def _is_lock(link: Path, marks: Path) -> bool:
+    try:
+        return str(link.readlink()).startswith(str(marks)) and link.readlink().suffix == ".lock"
+    except OSError:
+        return False
