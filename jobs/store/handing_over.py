@@ -1,4 +1,4 @@
-"""States that tasks of one stage have saved, handed over to those of another, or of the same in another number."""
+"""States that a savepoint has of the tasks of a stage, handed over to those of another stage, also in another number."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import msgspec
 from artifacts import references
 from artifacts.kinds import Kind
 from database import rows
-from jobs.store.states import NEWEST, USABLE, State, read
+from jobs.store.states import NEWEST, State, read
 from switchyard.scheduling.indexes import IndexSet
 from switchyard.scheduling.lifecycle.restoring import share_out
 
@@ -53,30 +53,17 @@ def hand_over(savepoint: int, old: int, new: int, before: int, after: int, left:
     found = _rows(old, savepoint)
     if before == after:
         _insert(new, found)
-        return len(IndexSet.of(span for row in found for span in row.tasks.ranges) & left)
-    return _spread(new, found, before, after, left)
+        kept = (state for row in found for state in read(row.states) if state.size >= 0 and state.index in row.tasks)
+        return len({state.index for state in kept if state.index in left})
+    return _write(new, _pieces(found, before, left), after)
 
 
-def spread_anew(stage: int, before: int, after: int) -> int:
-    """Let the tasks of a stage, none of which has finished, go on as `after` tasks, and return how many do.
-
-    Raises NotSplittable.
-    """
-    found = _rows(stage)
-    spread = _pieces(found, before, IndexSet.span(0, before))
-    gone = rows.fetch("DELETE FROM jobs_savedstates WHERE stage_id = %s AND checkpoint_id IS NULL RETURNING id", [stage])
-    moved = _write(stage, spread, after)
-    references.release(Kind.STATE, [id_ for (id_,) in gone])
-    return moved
-
-
-def _rows(stage: int, savepoint: int | None = None) -> list[Row]:
-    """Return the states from which tasks go on, those first that come before others."""
-    where = "WHERE s.stage_id = %(stage)s AND s.checkpoint_id = %(savepoint)s" if savepoint else USABLE
+def _rows(stage: int, savepoint: int) -> list[Row]:
+    """Return the states of a stage in a savepoint, those first that come before others."""
     found = rows.fetch(
-        "SELECT coalesce(s.together, s.id), s.digest, s.size, s.tasks::text, s.states::text FROM jobs_savedstates s "
-        f"{where} ORDER BY {NEWEST}",
-        {"stage": stage, "savepoint": savepoint},
+        f"""SELECT coalesce(s.together, s.id), s.digest, s.size, s.tasks::text, s.states::text FROM jobs_savedstates s
+        WHERE s.stage_id = %s AND s.checkpoint_id = %s ORDER BY {NEWEST}""",
+        [stage, savepoint],
     )
     return [Row(group, digest, size, IndexSet.from_multirange(tasks), told) for group, digest, size, tasks, told in found]
 
@@ -100,10 +87,6 @@ def _insert(stage: int, found: Sequence[Row]) -> None:
         [stage, *rows.columns(written, 6)],
     )
     references.refer(Kind.STATE, [(id_, digest) for id_, _, digest, *_ in written if digest])
-
-
-def _spread(stage: int, found: Sequence[Row], before: int, after: int, left: IndexSet) -> int:
-    return _write(stage, _pieces(found, before, left), after)
 
 
 def _pieces(found: Sequence[Row], before: int, left: IndexSet) -> list[Piece]:
