@@ -5,6 +5,7 @@ tasks than it had, the elements of the lists that they saved are shared out anew
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from switchyard.scheduling.errors import Fault, InvalidSpec
@@ -31,14 +32,16 @@ def standing(spec: JobSpec, before: Mapping[str, Before], saved: Collection[str]
     though some had finished.
     """
     faults = list(_left_out(spec, before, saved)) if not lenient else []
+    places = {stage.name: place for place, stage in enumerate(spec.stages)}
     found: dict[str, Standing] = {}
     for stage in spec.in_order():
         was = before.get(stage.name)
-        place = f"stages[{[each.name for each in spec.stages].index(stage.name)}]"
         found[stage.name] = Standing(stage.name, stage.tasks) if was is None else _standing(stage, was, found)
         if was and was.finished and stage.tasks and stage.tasks != was.tasks:
             ended = f"{len(was.finished):,} of {was.tasks:,} tasks had finished"
-            faults.append(Fault(f"{place}.parallelism", f"must be {was.tasks:,}, as in the savepoint: {ended}"))
+            faults.append(
+                Fault(f"stages[{places[stage.name]}].parallelism", f"must be {was.tasks:,}, as in the savepoint: {ended}")
+            )
     if faults:
         raise InvalidSpec(faults)
     return list(found.values())
@@ -46,16 +49,18 @@ def standing(spec: JobSpec, before: Mapping[str, Before], saved: Collection[str]
 
 def share_out(lengths: Sequence[int], tasks: int) -> list[list[Part]]:
     """Share the elements of lists out among tasks, in their order and as evenly as can be; each task gets some part."""
-    total = sum(lengths)
-    shares = []
+    ends = list(accumulate(lengths))
+    total = ends[-1] if ends else 0
+    shares, source = [], 0
     for task in range(tasks):
         low, high = total * task // tasks, total * (task + 1) // tasks
-        parts, begin = [], 0
-        for source, length in enumerate(lengths):
-            first, last = max(low, begin), min(high, begin + length)
-            if first < last:
-                parts.append(Part(source, first - begin, last - begin, first - low))
-            begin += length
+        parts, at = [], low
+        while at < high:
+            while ends[source] <= at:
+                source += 1
+            begin, last = ends[source] - lengths[source], min(high, ends[source])
+            parts.append(Part(source, at - begin, last - begin, at - low))
+            at = last
         shares.append(parts or [Part(0, 0, 0, 0)])
     return shares
 
