@@ -188,12 +188,12 @@ class Leader(Turns):
         """End and begin checkpoints; return which running tasks are asked for their states, by session."""
         try:
             asked = checkpoints.step(RECORDS, CHECKPOINTS, epoch=self.epoch)
-            savepoints.step(RECORDS, SAVEPOINTS, epoch=self.epoch)
-            return asked
         except Exception as error:
             raise_if_blameless(error)
             log.exception("checkpoints can neither begin nor end")
-            return {}
+            asked = {}
+        self.attempt("savepoints", lambda: savepoints.step(RECORDS, SAVEPOINTS, epoch=self.epoch))
+        return asked
 
     def unconfirmed_cancels(self) -> dict[str, list[list[Any]]]:
         """Return what agents were told to end and have not confirmed, by session."""
