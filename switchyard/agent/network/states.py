@@ -54,45 +54,38 @@ class StateTransfer:
         folder = self._data / "inputs" / str(stage) / "states"
         found: dict[int, Kept] = {}
         parts: dict[int, list[Part]] = {}
+        read: list[Path] = []
         for kept, states in self._server.states(stage, low, high):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            indexes = sorted({state[0] for state in states})
-            for at in range(0, len(indexes), MOST):
-                some = set(indexes[at : at + MOST])
-                self._read(folder, stage, kept, attempt, [state for state in states if state[0] in some], found, parts)
+            paths = self._read(folder, stage, kept, attempt, states)
+            read += paths.values()
+            for index, _, offset, size, is_json, length, _, _, first, last, place in states:
+                if first < 0:
+                    found[index] = _linked(paths[offset, size], folder / f"{index}-{attempt}"), is_json, length
+                else:
+                    parts.setdefault(index, []).append(Part(place, paths[offset, size], first, last))
         for index, shared in parts.items():
             found[index] = _joined_parts(shared, folder / f"{index}-{attempt}")
-        for part in {part.path for shared in parts.values() for part in shared}:
-            part.unlink()
+        for path in read:
+            path.unlink()
         return found
 
     def _read(
-        self,
-        folder: Path,
-        stage: int,
-        kept: int,
-        attempt: int,
-        states: list[list[Any]],
-        found: dict[int, Kept],
-        parts: dict[int, list[Part]],
-    ) -> None:
-        """Write states of one artifact into files: `found` gets those that are whole, `parts` those that tasks share."""
-        spans: dict[tuple[int, int], list[list[Any]]] = {}
-        for state in states:
-            spans.setdefault((state[2], state[3]), []).append(state)
-        with self._server.stored_states(stage, kept, sorted({state[0] for state in states})) as pieces:
-            source = Source(pieces)
-            for (offset, size), same in sorted(spans.items()):
-                path = folder / f"{kept}-{offset}-{size}-{attempt}.part"
-                with path.open("wb") as file:
-                    source.copy(size, file.write)
-                for index, _, _, _, is_json, length, _, _, low, high, place in same:
-                    if low < 0:
-                        found[index] = _linked(path, folder / f"{index}-{attempt}"), is_json, length
-                    else:
-                        parts.setdefault(index, []).append(Part(place, path, low, high))
-                if all(state[8] < 0 for state in same):
-                    path.unlink()
+        self, folder: Path, stage: int, kept: int, attempt: int, states: list[list[Any]]
+    ) -> dict[tuple[int, int], Path]:
+        """Write what an artifact has of states into files, each place of it once; return these by offset and size."""
+        paths: dict[tuple[int, int], Path] = {}
+        indexes = sorted({state[0] for state in states})
+        for at in range(0, len(indexes), MOST):
+            some = indexes[at : at + MOST]
+            chosen = {(state[2], state[3]) for state in states if some[0] <= state[0] <= some[-1]}
+            with self._server.stored_states(stage, kept, some) as pieces:
+                source = Source(pieces)
+                for offset, size in sorted(chosen):
+                    path = paths[offset, size] = folder / f"{kept}-{offset}-{size}-{attempt}.part"
+                    with path.open("wb") as file:
+                        source.copy(size, file.write)
+        return paths
 
 
 class Source:
