@@ -171,11 +171,15 @@ def test_a_job_ends_well_with_its_savepoint_or_goes_on(stack: Stack, person: Per
         states = {task.state for task in Task.objects.filter(stage__job=job, stage__name="walk")}
         assert (stack.wait(job).state, states) == (JobState.FINISHED, {TaskState.CANCELED})
         return
-    (folder / "enough").touch() if then == "drain" else None
     if then == "go_on":
         assert person.save(job, then=then)["outcome"]["job_state"] == "RUNNING"
-        (folder / "enough").touch()
+    else:
+        person.http.post(f"jobs/{job.number}/savepoint", json={"then": then})
+        stack.until(lambda: Job.objects.get(id=job.id).draining, "the job drains")
+        assert Checkpoint.objects.get(job=job).manifest
+    (folder / "enough").touch()
     assert stack.wait(job).state == JobState.FINISHED
+    assert {task.state for task in Task.objects.filter(stage__job=job)} == {TaskState.FINISHED}
     refused = person.http.post(f"jobs/{job.number}/savepoint")
     assert (refused.status_code, "does not run" in refused.text) == (409, True)
 
@@ -285,4 +289,5 @@ def test_states_are_kept_as_long_as_the_savepoint(stack: Stack, person: Person, 
     while retention.expire(timezone.now()):
         pass
     assert len(references.referrers(Kind.STATE)) >= 1
+    # What the stack stores is in a folder that this process does not look into.
     assert [each for each in wrongly_kept(timezone.now()) if "not stored" not in each] == []
